@@ -1,0 +1,38 @@
+.PHONY: help demo test lint types docs environment programs clean distclean
+
+# As modules: a script in .venv/bin starts with the path of its interpreter, which may be too long for the system.
+RUN = .venv/bin/python -m
+
+help: ## Say what each target does
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r target text; do \
+		printf '%-20s %s\n' "$$target" "$$text"; done
+
+demo: environment ## Show a server and a client that accept each other, and one refusal
+	@sh scripts/demo.sh
+
+test: programs environment ## Check everything: lint, types, documentation, changelog, tests
+	@sh .ci/check
+
+lint: environment ## Check style and formatting
+	@$(RUN) ruff check .
+	@$(RUN) ruff format --check .
+
+types: environment ## Check types
+	@$(RUN) mypy
+
+docs: environment ## Build the documentation in docs/_build/html
+	@$(RUN) sphinx -W -n -q --keep-going -b html docs docs/_build/html
+
+environment: ## Make .venv, or bring it up to date
+	@sh scripts/environment.sh
+
+programs:
+	@sh .ci/programs openssl gnutls-bin
+
+clean: ## Remove what was built, and caches
+	rm -rf build dist *.egg-info docs/_build _trial_temp* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -f twisted/plugins/dropin.cache
+	find . -name .git -prune -o -name .venv -prune -o -name __pycache__ -type d -exec rm -rf {} +
+
+distclean: clean ## Remove .venv as well; the next run needs the network
+	rm -rf .venv
