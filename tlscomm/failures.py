@@ -850,10 +850,10 @@ class TooManyConnections(ConnectionFailure):
 
 
 class Truncated(ConnectionFailure):
-    """The stream ended without close_notify, so data may be missing (RFC 8446, section 6.1)."""
+    """The stream ended without close_notify (RFC 8446, section 6.1), or in the middle of a message."""
 
     code = "truncated"
-    summary = "the stream ended without the close that TLS requires, so data may be missing"
+    summary = "the stream ended too early, so data may be missing"
     ours = "Look in the peer's log: it crashed, was killed, or does not close TLS properly."
     theirs = ours
     reproduce = "Kill the peer's process in the middle of a message."

@@ -1,0 +1,371 @@
+"""The only place that uses names which pyOpenSSL does not promise to keep.
+
+pyOpenSSL's public ``Connection`` is right, and for three things it is not enough:
+
+* *The alert that fits.* A Python verification callback that refuses makes OpenSSL send ``internal_error``. OpenSSL picks
+  the alert by the error that is set in the store context, and that is reachable only from a callback of our own.
+* *Facts.* Which alert went which way, that a certificate was asked for, that a session ticket came (a TLS 1.3 client's
+  only sign that it was accepted), that a session was resumed.
+* *The path of every byte.* ``Connection.recv`` allocates a buffer a call, and each call that finds nothing raises an
+  exception. Calling OpenSSL directly costs a third for a short message.
+
+Everything else in tlscomm talks to a `Channel`. ``tests/test_openssl.py`` names each private name that is used here and
+fails when one of them goes away.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+from weakref import WeakValueDictionary
+
+from cryptography import x509
+from OpenSSL import SSL
+from OpenSSL._util import ffi, lib
+from OpenSSL.crypto import X509
+
+__all__ = ["Channel", "OpenSSLError", "ignoreCommonNames", "insistOnProtocol", "insistOnServerName", "preferGroups"]
+
+_ffi: Any = ffi
+_lib: Any = lib
+
+#: One read of the reactor (64 KiB) and the largest record that may have been waiting for its end.
+_BUFFER_SIZE = 1 << 17
+_LARGEST_RECORD = 1 << 14
+
+_UNRECOGNIZED_NAME = 112
+
+#: Level fatal; TLS 1.3 has no other but for these: close_notify, user_canceled, and TLS 1.2's no_renegotiation
+#: (RFC 8446, section 6).
+_FATAL = 2
+_NOT_FATAL = frozenset({0, 90, 100})
+
+#: X509_CHECK_FLAG_NEVER_CHECK_SUBJECT of x509v3.h.
+_NEVER_CHECK_SUBJECT = 0x20
+
+_feed = _lib.BIO_write
+_read = _lib.SSL_read
+_write = _lib.SSL_write
+_drain = _lib.BIO_read
+_available = _lib.BIO_get_mem_data
+_clearErrors = _lib.ERR_clear_error
+_asBuffer = _ffi.buffer
+
+#: OpenSSL hands a callback the SSL*, and Python needs the object again. Weak, so that the map keeps nothing alive.
+_channels: WeakValueDictionary[Any, Channel] = WeakValueDictionary()
+
+
+class _Scratch(threading.local):
+    """Where OpenSSL puts bytes. One for each thread, because OpenSSL is called without the interpreter's lock."""
+
+    def __init__(self) -> None:
+        self.buffer = _ffi.new("char[]", _BUFFER_SIZE)
+        self.view = _ffi.buffer(self.buffer)
+        self.pointer = _ffi.new("char **")
+
+
+_scratch = _Scratch()
+
+
+class OpenSSLError(Exception):
+    """OpenSSL cannot go on.
+
+    Attributes:
+        reasons: the reason of each entry in OpenSSL's error queue, oldest first; empty for an unexpected end of stream.
+        exceptions: what the callbacks of somebody else's context raised.
+    """
+
+    def __init__(self, reasons: tuple[str, ...], exceptions: tuple[Exception, ...] = ()) -> None:
+        super().__init__(*reasons)
+        self.reasons = reasons
+        self.exceptions = exceptions
+
+
+class Channel:
+    """One OpenSSL connection over memory: ciphertext in and out on one side, plaintext on the other.
+
+    Attributes:
+        alertReceived: the number of the last fatal alert from the peer, or None.
+        alertSent: the number of the last fatal alert that we sent, or None.
+        certificateRequested: whether the server asked this client for a certificate.
+        certificateSent: whether this client sent one and proved that it has the key.
+        ticketSeen: whether a session ticket came after the handshake, a TLS 1.3 server's sign of acceptance.
+        closed: whether the peer's close_notify has come.
+        error: what broke the connection after the handshake, or None.
+    """
+
+    def __init__(
+        self,
+        connection: SSL.Connection,
+        isClient: bool,
+        judge: Callable[[Sequence[tuple[int, int]], Callable[[], list[x509.Certificate]]], int],
+    ) -> None:
+        """
+        Args:
+            connection: a connection without a socket that has not begun its handshake. Its own verification callback,
+                if it has one, is asked too: it may refuse more, and it may overrule OpenSSL.
+            isClient: which side of the handshake we are.
+            judge: called once in a full handshake in which the peer sent a certificate, with OpenSSL's problems as
+                pairs of error number and depth, and with a function that returns the chain. It returns 0 to accept, or
+                the error number that makes OpenSSL send the alert that fits.
+        """
+        # The callbacks of the connection, of its context and ours all have to live as long as the SSL object.
+        self.connection = connection
+        self._ssl = connection._ssl
+        self._in = connection._into_ssl
+        self._out = connection._from_ssl
+        self._judge = judge
+        self._foreignVerify: Any = connection._verify_callback
+        self._problems: list[tuple[int, int]] = []
+        self._isClient = isClient
+        self.alertReceived: int | None = None
+        self.alertSent: int | None = None
+        self.certificateRequested = False
+        self.certificateSent = False
+        self.ticketSeen = False
+        self.closed = False
+        self.error: OpenSSLError | None = None
+        _channels[self._ssl] = self
+        _lib.SSL_set_verify(self._ssl, self._verifyMode(), _verifyCallback)
+        _lib.SSL_set_info_callback(self._ssl, _infoCallback)
+        if isClient:
+            connection.set_connect_state()
+        else:
+            connection.set_accept_state()
+
+    def feed(self, ciphertext: bytes) -> None:
+        """Take bytes that came from the peer."""
+        _feed(self._in, ciphertext, len(ciphertext))
+
+    def drain(self) -> bytes:
+        """Return the bytes that have to go to the peer now."""
+        if not (size := _available(self._out, _scratch.pointer)):
+            return b""
+        if size <= _BUFFER_SIZE:
+            return _scratch.view[: _drain(self._out, _scratch.buffer, size)]  # type: ignore[no-any-return]
+        large = _ffi.new("char[]", size)
+        return _asBuffer(large, _drain(self._out, large, size))[:]  # type: ignore[no-any-return]
+
+    def handshake(self) -> bool:
+        """Go on with the handshake; return whether it is done.
+
+        Raises:
+            OpenSSLError: it failed. An alert for the peer may have to be drained.
+        """
+        _clearErrors()
+        result = _lib.SSL_do_handshake(self._ssl)
+        if result == 1:
+            return True
+        error = _lib.SSL_get_error(self._ssl, result)
+        if error in (_lib.SSL_ERROR_WANT_READ, _lib.SSL_ERROR_WANT_WRITE):
+            return False
+        raise OpenSSLError(_errorQueue(), self._foreignProblems())
+
+    def read(self) -> bytes:
+        """Return all plaintext that is there. The end of it, in order or not, is in `closed` and `error`."""
+        scratch = _scratch
+        buffer = scratch.buffer
+        # SSL_get_error looks into the queue of the thread, where others may have left something.
+        _clearErrors()
+        total = _read(self._ssl, buffer, _BUFFER_SIZE)
+        if total <= 0:
+            self._noteEnd(total)
+            return b""
+        whole: list[bytes] = []
+        # A record may have been decrypted in part only where the buffer was too small for it, and it never is.
+        while _available(self._in, scratch.pointer):
+            if total > _BUFFER_SIZE - _LARGEST_RECORD:
+                whole.append(scratch.view[:total])
+                total = 0
+            count = _read(self._ssl, buffer + total, _BUFFER_SIZE - total)
+            if count <= 0:
+                self._noteEnd(count)
+                break
+            total += count
+        if whole:
+            whole.append(scratch.view[:total])
+            return b"".join(whole)
+        return scratch.view[:total]  # type: ignore[no-any-return]
+
+    def write(self, plaintext: bytes) -> None:
+        """Encrypt; the ciphertext is drained afterwards.
+
+        Raises:
+            OpenSSLError: the connection is broken.
+        """
+        size = len(plaintext)
+        sent = _write(self._ssl, plaintext, size)
+        if 0 < sent < size:
+            # pyOpenSSL's contexts write at most one record a call.
+            rest = _ffi.from_buffer(plaintext)
+            while 0 < sent < size:
+                count = _write(self._ssl, rest + sent, size - sent)
+                sent = sent + count if count > 0 else -1
+        if sent <= 0:
+            raise OpenSSLError(_errorQueue())
+
+    def close(self) -> None:
+        """Write close_notify, unless it was written before."""
+        _clearErrors()
+        _lib.SSL_shutdown(self._ssl)
+        _clearErrors()
+
+    @property
+    def resumed(self) -> bool:
+        """Whether the handshake resumed an earlier session."""
+        return bool(_lib.SSL_session_reused(self._ssl))
+
+    def _noteEnd(self, result: int) -> None:
+        error = _lib.SSL_get_error(self._ssl, result)
+        if error == _lib.SSL_ERROR_ZERO_RETURN:
+            self.closed = True
+        elif error not in (_lib.SSL_ERROR_WANT_READ, _lib.SSL_ERROR_WANT_WRITE):
+            self.error = OpenSSLError(_errorQueue())
+
+    def _foreignProblems(self) -> tuple[Exception, ...]:
+        # pyOpenSSL keeps what its callbacks raised until its own do_handshake raises it, which is not called here.
+        context = self.connection.get_context()
+        keepers = (self.connection._verify_helper, context._verify_helper, context._alpn_select_helper)
+        raised = tuple(problem for keeper in keepers if keeper is not None for problem in keeper._problems)
+        for keeper in keepers:
+            if keeper is not None:
+                keeper._problems.clear()
+        return raised
+
+    def _verifyMode(self) -> int:
+        # A client always verifies: there is no secure meaning of VERIFY_NONE on its side.
+        mode: int = self.connection.get_verify_mode()
+        return mode | SSL.VERIFY_PEER if self._isClient else mode
+
+    def _verify(self, ok: int, context: Any) -> int:
+        if self._foreignVerify is not None:
+            foreignOK = self._foreignVerify(ok, context)
+            if ok and not foreignOK:
+                return 0
+            ok = foreignOK
+        depth = _lib.X509_STORE_CTX_get_error_depth(context)
+        if not ok:
+            # Going on after an error makes OpenSSL report the next one, and in the end the leaf with ok = 1.
+            self._problems.append((_lib.X509_STORE_CTX_get_error(context), depth))
+            return 1
+        if depth:
+            return 1
+        verdict = self._judge(self._problems, lambda: _builtChain(context))
+        _lib.X509_STORE_CTX_set_error(context, verdict)
+        return int(verdict == 0)
+
+    def _noteEvent(self, where: int, value: int) -> None:
+        if where & SSL.SSL_CB_ALERT:
+            number, level = value & 0xFF, value >> 8
+            if level == _FATAL or number not in _NOT_FATAL:
+                if where & SSL.SSL_CB_READ:
+                    self.alertReceived = number
+                else:
+                    self.alertSent = number
+        elif self._isClient:
+            self._noteState(_ffi.string(_lib.SSL_state_string_long(self._ssl)))
+
+    def _noteState(self, state: bytes) -> None:
+        if state == b"SSLv3/TLS read server certificate request":
+            self.certificateRequested = True
+        elif state == b"SSLv3/TLS write certificate verify":
+            self.certificateSent = True
+        elif state == b"SSLv3/TLS read server session ticket":
+            self.ticketSeen = True
+
+
+def preferGroups(context: SSL.Context, groups: Sequence[str]) -> None:
+    """Set the key exchange groups of a context, the preferred one first.
+
+    Raises:
+        ValueError: OpenSSL does not know one of them.
+    """
+    if not _lib.SSL_CTX_set1_curves_list(context._context, ":".join(groups).encode("ascii")):
+        _clearErrors()
+        raise ValueError(f"OpenSSL does not know all of these groups: {', '.join(groups)}")
+
+
+def insistOnServerName(context: SSL.Context, isKnown: Callable[[bytes | None], bool]) -> None:
+    """Make a server's context refuse, with unrecognized_name, names that it does not serve (RFC 6066, section 3)."""
+
+    @_ffi.callback("int (*)(SSL *, int *, void *)", error=_lib.SSL_TLSEXT_ERR_ALERT_FATAL)  # type: ignore[untyped-decorator]
+    def select(ssl: Any, alert: Any, _argument: Any) -> int:
+        name = _lib.SSL_get_servername(ssl, _lib.TLSEXT_NAMETYPE_host_name)
+        if isKnown(None if name == _ffi.NULL else _ffi.string(name)):
+            return int(_lib.SSL_TLSEXT_ERR_OK)
+        alert[0] = _UNRECOGNIZED_NAME
+        return int(_lib.SSL_TLSEXT_ERR_ALERT_FATAL)
+
+    # The context keeps the callback alive, as it does with pyOpenSSL's own.
+    context._tlsext_servername_callback = select
+    _lib.SSL_CTX_set_tlsext_servername_callback(context._context, select)
+
+
+def insistOnProtocol(context: SSL.Context, protocols: Sequence[bytes]) -> None:
+    """Make a server's context refuse, with no_application_protocol, a client that offers none of these (RFC 7301).
+
+    pyOpenSSL's own callback can refuse only by an exception, which it then keeps for ever.
+    """
+    # OpenSSL reads the chosen name after the callback has returned, so it must live as long as the context.
+    chosen = {protocol: _ffi.new("unsigned char[]", protocol) for protocol in protocols}
+
+    @_ffi.callback(  # type: ignore[untyped-decorator]
+        "int (*)(SSL *, const unsigned char **, unsigned char *, const unsigned char *, unsigned int, void *)",
+        error=_lib.SSL_TLSEXT_ERR_ALERT_FATAL,
+    )
+    def select(_ssl: Any, out: Any, outLength: Any, offered: Any, length: int, _argument: Any) -> int:
+        names = set(_lengthPrefixed(_ffi.buffer(offered, length)[:]))
+        for protocol, buffer in chosen.items():
+            if protocol in names:
+                out[0] = buffer
+                outLength[0] = len(protocol)
+                return int(_lib.SSL_TLSEXT_ERR_OK)
+        return int(_lib.SSL_TLSEXT_ERR_ALERT_FATAL)
+
+    context._alpn_select_callback = select
+    _lib.SSL_CTX_set_alpn_select_cb(context._context, select, _ffi.NULL)
+
+
+def ignoreCommonNames(context: SSL.Context) -> None:
+    """Keep OpenSSL from applying an authority's DNS name constraints to a common name, which is no DNS name."""
+    _lib.X509_VERIFY_PARAM_set_hostflags(_lib.SSL_CTX_get0_param(context._context), _NEVER_CHECK_SUBJECT)
+
+
+def _lengthPrefixed(names: bytes) -> Iterator[bytes]:
+    while names:
+        yield names[1 : 1 + names[0]]
+        names = names[1 + names[0] :]
+
+
+def _builtChain(context: Any) -> list[x509.Certificate]:
+    stack = _lib.X509_STORE_CTX_get1_chain(context)
+    if stack == _ffi.NULL:
+        return []
+    stack = _ffi.gc(stack, _lib.sk_X509_free)
+    chain = []
+    for index in range(_lib.sk_X509_num(stack)):
+        # get1 has counted one more reference for each certificate, which the X509 object takes over.
+        chain.append(X509._from_raw_x509_ptr(_lib.sk_X509_value(stack, index)).to_cryptography())
+    return chain
+
+
+def _errorQueue() -> tuple[str, ...]:
+    reasons = []
+    while number := _lib.ERR_get_error():
+        text = _lib.ERR_reason_error_string(number)
+        reasons.append(_ffi.string(text).decode("utf-8", "replace") if text != _ffi.NULL else f"error {number}")
+    return tuple(reasons)
+
+
+# An exception must not cross OpenSSL. cffi prints it and returns the value of `error`, which refuses.
+@_ffi.callback("int (*)(int, X509_STORE_CTX *)", error=0)  # type: ignore[untyped-decorator]
+def _verifyCallback(ok: int, context: Any) -> int:
+    ssl = _lib.X509_STORE_CTX_get_ex_data(context, _lib.SSL_get_ex_data_X509_STORE_CTX_idx())
+    return _channels[ssl]._verify(ok, context)
+
+
+@_ffi.callback("void (*)(const SSL *, int, int)")  # type: ignore[untyped-decorator]
+def _infoCallback(ssl: Any, where: int, value: int) -> None:
+    if (channel := _channels.get(ssl)) is not None:
+        channel._noteEvent(where, value)

@@ -1,0 +1,136 @@
+"""The ``tlscomm:`` endpoint strings.
+
+Every program that looks up plugins imports this module, so it imports nothing that costs: no OpenSSL, no reactor. What a
+string needs is imported when it is parsed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.interfaces import (
+    IReactorCore,
+    IStreamClientEndpoint,
+    IStreamClientEndpointStringParserWithReactor,
+    IStreamServerEndpoint,
+    IStreamServerEndpointStringParser,
+)
+from twisted.plugin import IPlugin
+from zope.interface import implementer
+
+__all__ = ["TLSCommClientParser", "TLSCommServerParser"]
+
+
+@implementer(IPlugin, IStreamServerEndpointStringParser)
+class TLSCommServerParser:
+    """``tlscomm:PORT:identity=server.pfx:clientRoots=ca.pem:…`` for servers."""
+
+    prefix = "tlscomm"
+
+    def parseStreamServer(  # type: ignore[override]
+        self,
+        reactor: IReactorCore,
+        port: str | None = None,
+        *,
+        identity: str,
+        interface: str = "",
+        endpoint: str | None = None,
+        crl: str | None = None,
+        allow: str | None = None,
+        maximumConnections: str | None = None,
+        clientRoots: str | None = None,
+        handshakeTimeout: str | None = None,
+        writeTimeout: str | None = None,
+        closeTimeout: str | None = None,
+        **settings: Any,
+    ) -> IStreamServerEndpoint:
+        """Return the endpoint that a string describes.
+
+        Raises:
+            TypeError: there is no such argument; the message names it.
+            ValueError: an argument's value is not one.
+            TLSFailure: the credential or the authorities cannot be used.
+        """
+        from twisted.internet.endpoints import quoteStringArgument, serverFromString
+
+        from tlscomm._settings import deadlines, notYet, serverConfiguration
+        from tlscomm.endpoints import TLSServerEndpoint
+
+        _refuseUnknown(settings, _SERVER)
+        if crl is not None or allow is not None:
+            raise notYet("crl=" if crl is not None else "allow=")
+        limits = deadlines(handshake=handshakeTimeout, write=writeTimeout, close=closeTimeout)
+        configuration = serverConfiguration(
+            identity=identity, clientRoots=() if clientRoots is None else (clientRoots,), limits=limits, **settings
+        )
+        below = _either(port, endpoint, f"tcp:{port}:interface={quoteStringArgument(interface)}")
+        return TLSServerEndpoint(
+            reactor,
+            serverFromString(reactor, below),
+            configuration,
+            maximumConnections=None if maximumConnections is None else int(maximumConnections),
+        )
+
+
+@implementer(IPlugin, IStreamClientEndpointStringParserWithReactor)
+class TLSCommClientParser:
+    """``tlscomm:HOST:PORT:identity=client.pfx:roots=ca.pem:…`` for clients."""
+
+    prefix = "tlscomm"
+
+    def parseStreamClient(  # type: ignore[override]
+        self,
+        reactor: IReactorCore,
+        host: str | None = None,
+        port: str | None = None,
+        *,
+        serverName: str | None = None,
+        timeout: str = "30",
+        endpoint: str | None = None,
+        crl: str | None = None,
+        roots: str | None = None,
+        handshakeTimeout: str | None = None,
+        writeTimeout: str | None = None,
+        closeTimeout: str | None = None,
+        **settings: Any,
+    ) -> IStreamClientEndpoint:
+        """Return the endpoint that a string describes; it raises as `TLSCommServerParser.parseStreamServer`."""
+        from twisted.internet.endpoints import HostnameEndpoint, clientFromString
+
+        from tlscomm._settings import clientConfiguration, deadlines, notYet, seconds
+        from tlscomm.endpoints import TLSClientEndpoint
+
+        _refuseUnknown(settings, _CLIENT)
+        if crl is not None:
+            raise notYet("crl=")
+        if (name := serverName or host) is None:
+            raise ValueError("with endpoint= the server's name must be given: serverName=")
+        if (host is None) != (port is None):
+            raise ValueError("a client's string begins with tlscomm:HOST:PORT, or has endpoint=")
+        limits = deadlines(handshake=handshakeTimeout, write=writeTimeout, close=closeTimeout)
+        configuration = clientConfiguration(name, roots=() if roots is None else (roots,), limits=limits, **settings)
+        below: IStreamClientEndpoint
+        if host is not None and port is not None and endpoint is None:
+            below = HostnameEndpoint(
+                reactor, host.strip("[]"), int(port), timeout=seconds(timeout, "the timeout") or 1e9
+            )
+        else:
+            below = clientFromString(reactor, _either(host, endpoint, ""))
+        return TLSClientEndpoint(reactor, below, configuration)
+
+
+_BOTH = frozenset({"key", "passphraseFile", "passphraseEnv", "minimumTLS", "maximumTLS"})
+_SERVER = _BOTH | {"clientCertificates"}
+_CLIENT = _BOTH | {"identity"}
+
+
+def _refuseUnknown(settings: dict[str, Any], known: frozenset[str]) -> None:
+    if unknown := sorted(settings.keys() - known):
+        raise TypeError(f"a tlscomm: endpoint string has no argument {unknown[0]!r}")
+
+
+def _either(place: str | None, endpoint: str | None, tcp: str) -> str:
+    """Return the endpoint string below: the one that was given, or TCP."""
+    if (place is None) == (endpoint is None):
+        raise ValueError("say where either with a port or with endpoint=, not both")
+    return tcp if endpoint is None else endpoint

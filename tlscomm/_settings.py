@@ -1,0 +1,194 @@
+"""Configurations from the texts that a person types: options of programs and arguments of endpoint strings.
+
+The command line, the twistd plugin and the endpoint strings all say the same things in the same words, so all of them
+come here, and a wrong word is refused in the same sentence everywhere.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from cryptography import x509
+
+from tlscomm.configuration import ClientConfiguration, Deadlines, ServerConfiguration
+from tlscomm.credentials import Credential, loadCertificates, loadCredential
+from tlscomm.failures import FileNotFound, PassphraseRequired, Unreadable, printable
+
+__all__ = [
+    "clientConfiguration",
+    "deadlines",
+    "loadIdentity",
+    "loadRoots",
+    "notYet",
+    "passphraseSource",
+    "seconds",
+    "serverConfiguration",
+]
+
+#: A pass phrase is a line; whoever names a larger file has named the wrong one.
+_LONGEST_PASSPHRASE = 4096
+
+Prompt = Callable[[str], "bytes | None"]
+
+
+def serverConfiguration(
+    *,
+    identity: str,
+    key: str | None = None,
+    passphraseFile: str | None = None,
+    passphraseEnv: str | None = None,
+    prompt: Prompt | None = None,
+    clientCertificates: str | None = None,
+    clientRoots: Iterable[str] = (),
+    minimumTLS: str = "1.2",
+    maximumTLS: str = "1.3",
+    limits: Deadlines | None = None,
+) -> ServerConfiguration:
+    """Return a server's configuration.
+
+    Args:
+        identity: where the credential is.
+        key: where the private key is, if not there.
+        passphraseFile: a file whose first line is the pass phrase.
+        passphraseEnv: the environment variable that holds it.
+        prompt: asks a person for it where neither is given.
+        clientCertificates: ``none``, ``requested`` or ``required``.
+        clientRoots: files or folders with the authorities that may issue client certificates, or ``system``.
+        minimumTLS: ``1.2`` or ``1.3``.
+        maximumTLS: ``1.2`` or ``1.3``.
+        limits: the deadlines.
+
+    Raises:
+        TLSFailure: a file or the credential cannot be used.
+        ValueError: the rest does not fit together.
+    """
+    return ServerConfiguration(
+        credential=loadIdentity(identity, key, passphraseSource(passphraseFile, passphraseEnv, prompt)),
+        clientRoots=tuple(root for source in clientRoots for root in loadRoots(source)),
+        clientCertificates=clientCertificates,  # type: ignore[arg-type]
+        minimumVersion=minimumTLS,  # type: ignore[arg-type]
+        maximumVersion=maximumTLS,  # type: ignore[arg-type]
+        deadlines=limits or Deadlines(),
+    )
+
+
+def clientConfiguration(
+    serverName: str,
+    *,
+    identity: str | None = None,
+    key: str | None = None,
+    passphraseFile: str | None = None,
+    passphraseEnv: str | None = None,
+    prompt: Prompt | None = None,
+    roots: Iterable[str] = (),
+    minimumTLS: str = "1.2",
+    maximumTLS: str = "1.3",
+    limits: Deadlines | None = None,
+) -> ClientConfiguration:
+    """Return a client's configuration; the arguments are those of `serverConfiguration`.
+
+    Args:
+        serverName: the name that the server's certificate must be for.
+        roots: files or folders with the authorities that may issue it, or ``system``, which is also meant by none.
+    """
+    credential = None
+    if identity is not None:
+        credential = loadIdentity(identity, key, passphraseSource(passphraseFile, passphraseEnv, prompt))
+    elif key is not None:
+        raise ValueError("a key was named and no identity")
+    sources = list(roots)
+    return ClientConfiguration(
+        serverName=serverName,
+        credential=credential,
+        roots=None if sources in ([], ["system"]) else tuple(root for source in sources for root in loadRoots(source)),
+        minimumVersion=minimumTLS,  # type: ignore[arg-type]
+        maximumVersion=maximumTLS,  # type: ignore[arg-type]
+        deadlines=limits or Deadlines(),
+    )
+
+
+def loadIdentity(source: str, key: str | None, passphrase: Prompt | None) -> Credential:
+    """Load a credential from where a person said it is."""
+    _refuseStore(source)
+    return loadCredential(source, key=key, passphrase=passphrase)
+
+
+def loadRoots(source: str) -> tuple[x509.Certificate, ...]:
+    """Load authorities from where a person said they are: a file, a folder, or ``system``."""
+    if source == "system":
+        paths = ssl.get_default_verify_paths()
+        if (bundle := paths.cafile or paths.capath) is None:
+            raise FileNotFound("this system has no trusted authorities where OpenSSL looks for them")
+        return loadCertificates(bundle)
+    _refuseStore(source)
+    return loadCertificates(source)
+
+
+def passphraseSource(file: str | None, variable: str | None, prompt: Prompt | None = None) -> Prompt | None:
+    """Return what answers with the pass phrase when it is needed.
+
+    Args:
+        file: a file whose first line is the pass phrase.
+        variable: the environment variable that holds it.
+        prompt: asks a person; used where neither is given.
+    """
+    if file is not None and variable is not None:
+        raise ValueError("a pass phrase comes from a file or from the environment, not from both")
+    if file is not None:
+        return lambda _: _firstLine(file)
+    if variable is not None:
+        return lambda _: _fromEnvironment(variable)
+    return prompt
+
+
+def seconds(text: str | float, name: str) -> float | None:
+    """Return a deadline that was typed: seconds, or None for 0, which means none.
+
+    Raises:
+        ValueError: it is no such number.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1e9:
+        raise ValueError(f"{name} is a number of seconds, or 0 for none, not {text!r}")
+    return value or None
+
+
+def deadlines(**texts: Any) -> Deadlines:
+    """Return deadlines from typed numbers of seconds; those that are None keep their default.
+
+    Args:
+        texts: ``handshake``, ``write`` and ``close``, as in `Deadlines`.
+    """
+    typed = {name: text for name, text in texts.items() if text is not None}
+    return Deadlines(**{name: seconds(text, f"the {name} deadline") for name, text in typed.items()})  # type: ignore[arg-type]
+
+
+def notYet(option: str) -> ValueError:
+    """Return the refusal of a setting that this version knows by name alone. Ignoring it would let somebody in."""
+    return ValueError(f"{option} is not available in this version of tlscomm, so it cannot be relied on")
+
+
+def _refuseStore(source: str) -> None:
+    if source.startswith("store:"):
+        raise notYet("the certificate store (store:…)")
+
+
+def _firstLine(file: str) -> bytes:
+    try:
+        with open(file, "rb") as stream:
+            return stream.readline(_LONGEST_PASSPHRASE).rstrip(b"\r\n")
+    except OSError as problem:
+        failure = FileNotFound if isinstance(problem, FileNotFoundError) else Unreadable
+        raise failure(f"{printable(file)}, for the pass phrase: {problem.strerror}") from None
+
+
+def _fromEnvironment(variable: str) -> bytes:
+    if (value := os.environ.get(variable)) is None:
+        raise PassphraseRequired(f"the environment variable {printable(variable)} is not set")
+    return os.fsencode(value)

@@ -1,0 +1,362 @@
+"""What a server or a client may be told, checked when it is said.
+
+A configuration is one frozen object. One that exists can be used: a credential without its key, a version that does not
+exist or a minimum above the maximum never gets as far as a connection. OpenSSL's context is built once, when the first
+connection needs it, by Twisted's own ``CertificateOptions``; a changed configuration is a new object.
+
+Who already has a ``CertificateOptions``, or any other creator of OpenSSL connections, wraps it (`ForeignConfiguration`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from functools import cached_property
+from typing import Any, Literal, Protocol, TypeVar, cast
+
+import idna
+from cryptography import x509
+from OpenSSL import SSL
+from OpenSSL.crypto import X509
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator
+from twisted.internet.ssl import (
+    AcceptableCiphers,
+    Certificate,
+    CertificateOptions,
+    TLSVersion,
+    platformTrust,
+    trustRootFromCertificates,
+)
+
+from tlscomm import _openssl
+from tlscomm.credentials import Credential, checkUsable
+from tlscomm.failures import KeyTooWeak
+from tlscomm.verification import Verifier, isAddress
+
+__all__ = [
+    "ClientCertificates",
+    "ClientConfiguration",
+    "Configuration",
+    "Deadlines",
+    "ForeignConfiguration",
+    "ServerConfiguration",
+    "Version",
+    "asciiServerName",
+]
+
+ClientCertificates = Literal["none", "requested", "required"]
+Version = Literal["1.2", "1.3"]
+
+_VERSIONS = {"1.2": TLSVersion.TLSv1_2, "1.3": TLSVersion.TLSv1_3}
+_CLIENT_CERTIFICATES = ("none", "requested", "required")
+
+_C = TypeVar("_C", bound="_Base")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deadlines:
+    """How long each wait may last, in seconds. None means for ever.
+
+    Attributes:
+        handshake: from the TCP connection until both sides have accepted each other (10).
+        write: while queued bytes do not move (5, as in the source document).
+        close: for the peer's answer to close_notify (5).
+        acceptance: for a TLS 1.3 server that asked for a certificate to show that it accepted it (1). Most show it in
+            one round trip. When the time is over the connection counts as accepted, and its facts say ``assumed``.
+    """
+
+    handshake: float | None = 10.0
+    write: float | None = 5.0
+    close: float | None = 5.0
+    acceptance: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("handshake", "write", "close", "acceptance"):
+            if (seconds := getattr(self, name)) is not None and not seconds > 0:
+                raise ValueError(f"the {name} deadline must be more than 0 seconds, or None, not {seconds}")
+
+
+class Configuration(Protocol):
+    """What a connection needs to know. The classes below are the ones there are."""
+
+    @property
+    def deadlines(self) -> Deadlines: ...
+
+    @property
+    def isClient(self) -> bool: ...
+
+    @property
+    def verifier(self) -> Verifier: ...
+
+    @property
+    def credential(self) -> Credential | None: ...
+
+    @property
+    def groups(self) -> tuple[str, ...] | None: ...
+
+    def newConnection(self, transport: Any) -> SSL.Connection:
+        """Return an OpenSSL connection without a socket, for one TLS connection.
+
+        Args:
+            transport: becomes the connection's application data. Twisted finds a factory's protocols for ALPN in its
+                ``factory.wrappedFactory``.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Base:
+    """What servers and clients have in common.
+
+    Attributes:
+        minimumVersion: the oldest version of TLS that is spoken (``1.2``; older ones never are).
+        maximumVersion: the newest (``1.3``).
+        applicationProtocols: the protocols for ALPN (RFC 7301), the preferred one first; none by default. A peer that
+            offers protocols, and none of these, is refused.
+        ciphers: the TLS 1.2 cipher suites in OpenSSL's syntax; Twisted's choice where None.
+        groups: the key exchange groups, the preferred one first; OpenSSL's choice where None.
+        deadlines: how long each wait may last.
+    """
+
+    minimumVersion: Version = "1.2"
+    maximumVersion: Version = "1.3"
+    applicationProtocols: tuple[bytes, ...] = ()
+    ciphers: str | None = None
+    groups: tuple[str, ...] | None = None
+    deadlines: Deadlines = field(default_factory=Deadlines)
+
+    def __post_init__(self) -> None:
+        for version in (self.minimumVersion, self.maximumVersion):
+            if version not in _VERSIONS:
+                raise ValueError(f"TLS {version} is not spoken here; there are {' and '.join(_VERSIONS)}")
+        if self.minimumVersion > self.maximumVersion:
+            raise ValueError(f"the minimum TLS {self.minimumVersion} is above the maximum TLS {self.maximumVersion}")
+
+    def withProtocols(self: _C, protocols: Sequence[bytes]) -> _C:
+        """Return the same configuration with these application protocols, unless it names its own."""
+        return self if self.applicationProtocols or not protocols else replace(self, applicationProtocols=(*protocols,))
+
+    def _prepare(self) -> None:
+        """Build the context now, so that what OpenSSL does not accept is said when the configuration is made."""
+        try:
+            _ = self._context
+        except SSL.Error as refused:
+            reasons = " ".join(str(entry[-1]) for entry in refused.args[0])
+            if "too small" in reasons or "too weak" in reasons:
+                raise KeyTooWeak(reasons) from None
+            raise ValueError(f"OpenSSL does not accept this configuration: {reasons}") from None
+
+    @property
+    def _context(self) -> SSL.Context:
+        raise NotImplementedError
+
+    def _options(self, credential: Credential | None, **more: Any) -> CertificateOptions:
+        if credential is not None:
+            more["privateKey"] = credential.privateKey
+            more["certificate"] = credential.certificate
+            more["extraCertChain"] = list(credential.chain)
+        if self.ciphers is not None:
+            more["acceptableCiphers"] = AcceptableCiphers.fromOpenSSLCipherString(self.ciphers)
+        return CertificateOptions(
+            raiseMinimumTo=_VERSIONS[self.minimumVersion],
+            lowerMaximumSecurityTo=_VERSIONS[self.maximumVersion],
+            **more,
+        )
+
+    def _tune(self, context: SSL.Context) -> SSL.Context:
+        context.set_options(SSL.OP_NO_RENEGOTIATION)
+        _openssl.ignoreCommonNames(context)
+        if self.groups is not None:
+            _openssl.preferGroups(context, self.groups)
+        return context
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerConfiguration(_Base):
+    """What a server presents and whom it lets in.
+
+    Attributes:
+        credential: the server's certificate, its chain and its private key.
+        clientRoots: the authorities that may issue client certificates. Their names are sent to clients, which choose
+            their certificate by them. None are trusted by default, never the system's.
+        clientCertificates: ``none``, ``requested`` or ``required``; ``required`` where `clientRoots` are given, else
+            ``none``. A certificate that is presented is always checked.
+        serverNames: the names (exact, in ASCII) that clients may ask for; any other is refused. None: all are served.
+
+    Raises:
+        TLSFailure: the credential cannot be used by a server, with the failure that says why.
+        ValueError: the rest does not fit together.
+    """
+
+    credential: Credential
+    clientRoots: tuple[x509.Certificate, ...] = ()
+    clientCertificates: ClientCertificates = None  # type: ignore[assignment]
+    serverNames: tuple[str, ...] | None = None
+
+    isClient = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        checkUsable(self.credential, "server", datetime.now(timezone.utc))
+        if self.clientCertificates is None:
+            object.__setattr__(self, "clientCertificates", "required" if self.clientRoots else "none")
+        if self.clientCertificates not in _CLIENT_CERTIFICATES:
+            raise ValueError(
+                f"client certificates are {', '.join(_CLIENT_CERTIFICATES)}, not {self.clientCertificates}"
+            )
+        if self.clientCertificates != "none" and not self.clientRoots:
+            raise ValueError("to check client certificates, name the authorities that may issue them (client roots)")
+        self._prepare()
+
+    @cached_property
+    def verifier(self) -> Verifier:
+        return Verifier(peerRole="client", anchors=self.clientRoots)
+
+    def certificateOptions(self) -> CertificateOptions:
+        """Return Twisted's options for this server, for use outside tlscomm.
+
+        They ask for a client certificate also where it is only requested; Twisted knows no other.
+        """
+        trust = {} if self.clientCertificates == "none" else {"trustRoot": _trustRoot(self.clientRoots)}
+        return self._options(self.credential, **trust)
+
+    def newConnection(self, transport: Any) -> SSL.Connection:
+        connection = SSL.Connection(self._context)
+        connection.set_app_data(transport)
+        return connection
+
+    @cached_property
+    def _context(self) -> SSL.Context:
+        context = self._tune(self.certificateOptions().getContext())
+        if self.clientCertificates == "requested":
+            context.set_verify(SSL.VERIFY_PEER)
+        if self.clientCertificates != "none":
+            context.set_client_ca_list([X509.from_cryptography(root).get_subject() for root in self.clientRoots])
+        if self.applicationProtocols:
+            _openssl.insistOnProtocol(context, self.applicationProtocols)
+        if self.serverNames is not None:
+            known = frozenset(name.lower().encode("ascii") for name in self.serverNames)
+            _openssl.insistOnServerName(context, lambda name: name is not None and name.lower() in known)
+        return context
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientConfiguration(_Base):
+    """Whom a client talks to and what it presents.
+
+    Attributes:
+        serverName: the DNS name or address that the server's certificate must be for. A name is also sent to the server
+            (RFC 6066, section 3).
+        roots: the authorities that may issue the server's certificate; the system's where None.
+        credential: the client's certificate, its chain and its private key, where the server may ask for them.
+
+    Raises:
+        TLSFailure: the credential cannot be used by a client, with the failure that says why.
+        ValueError: the server's name is not one, or the rest does not fit together.
+    """
+
+    serverName: str
+    roots: tuple[x509.Certificate, ...] | None = None
+    credential: Credential | None = None
+
+    isClient = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "serverName", asciiServerName(self.serverName))
+        if self.roots is not None and not self.roots:
+            raise ValueError("no authority is named, so no server could be accepted")
+        if self.credential is not None:
+            checkUsable(self.credential, "client", datetime.now(timezone.utc))
+        self._prepare()
+
+    @cached_property
+    def verifier(self) -> Verifier:
+        return Verifier(peerRole="server", serverName=self.serverName, anchors=self.roots or ())
+
+    def certificateOptions(self) -> CertificateOptions:
+        """Return Twisted's options for this client, for use outside tlscomm. They do not check the server's name."""
+        trust = platformTrust() if self.roots is None else _trustRoot(self.roots)
+        return self._options(self.credential, trustRoot=trust)
+
+    def newConnection(self, transport: Any) -> SSL.Connection:
+        connection = SSL.Connection(self._context)
+        connection.set_app_data(transport)
+        if not isAddress(self.serverName):
+            connection.set_tlsext_host_name(self.serverName.encode("ascii"))
+        return connection
+
+    @cached_property
+    def _context(self) -> SSL.Context:
+        context = self._tune(self.certificateOptions().getContext())
+        if self.applicationProtocols:
+            context.set_alpn_protos(list(self.applicationProtocols))
+        return context
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForeignConfiguration:
+    """A user's own ``CertificateOptions``, or another creator of OpenSSL connections, as a configuration.
+
+    Its versions, ciphers, trust and callbacks stay in force. tlscomm's own checks come on top of them and can only refuse
+    more: the server's name for one, which Twisted's check lets pass where a certificate has no alternative name.
+
+    Attributes:
+        creator: provides ``IOpenSSLServerConnectionCreator`` or ``IOpenSSLClientConnectionCreator``.
+        serverName: for a client, the name or address that the server's certificate must be for; None for a server.
+        deadlines: how long each wait may last.
+    """
+
+    creator: Any
+    serverName: str | None = None
+    deadlines: Deadlines = field(default_factory=Deadlines)
+
+    credential = None
+    groups = None
+
+    def __post_init__(self) -> None:
+        if self.serverName is not None:
+            object.__setattr__(self, "serverName", asciiServerName(self.serverName))
+        interface = IOpenSSLClientConnectionCreator if self.isClient else IOpenSSLServerConnectionCreator
+        if not interface.providedBy(self.creator):
+            raise TypeError(f"{self.creator!r} does not provide {interface.__name__}")
+
+    @property
+    def isClient(self) -> bool:
+        return self.serverName is not None
+
+    @cached_property
+    def verifier(self) -> Verifier:
+        return Verifier(peerRole="server" if self.isClient else "client", serverName=self.serverName)
+
+    def newConnection(self, transport: Any) -> SSL.Connection:
+        create = self.creator.clientConnectionForTLS if self.isClient else self.creator.serverConnectionForTLS
+        connection = cast(SSL.Connection, create(transport))
+        connection.set_app_data(transport)
+        return connection
+
+
+def asciiServerName(name: str) -> str:
+    """Return a server's name as it is sent and compared: an address as it is, a DNS name in its ASCII form (RFC 5890).
+
+    Raises:
+        ValueError: it is neither.
+    """
+    bare = name.strip("[]").rstrip(".")
+    if isAddress(bare):
+        return bare
+    try:
+        return idna.encode(bare, uts46=True).decode("ascii") if not bare.isascii() else _checkedName(bare)
+    except idna.IDNAError as problem:
+        raise ValueError(f"{name!r} is neither a host name nor an address: {problem}") from None
+
+
+def _checkedName(name: str) -> str:
+    labels = name.split(".")
+    if len(name) > 253 or any(not 0 < len(label) < 64 for label in labels) or not name.isprintable() or " " in name:
+        raise ValueError(f"{name!r} is neither a host name nor an address")
+    return name.lower()
+
+
+def _trustRoot(roots: Sequence[x509.Certificate]) -> Any:
+    return trustRootFromCertificates([Certificate(X509.from_cryptography(root)) for root in roots])

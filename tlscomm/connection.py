@@ -1,0 +1,463 @@
+"""One TLS connection without a network: ciphertext in, plaintext and changes of state out.
+
+A connection takes what arrived (`TLSConnection.receive`) and gives the plaintext in it; it takes plaintext to send
+(`TLSConnection.send`) and gives what has to go to the peer (`TLSConnection.outgoing`). It has no socket, no clock and no
+Twisted. Two of them can be pumped against each other in memory, and the verdict that they come to is the verdict that a
+live handshake would come to, because it is the same code.
+
+    state          means                                     goes on to
+    -------------  ----------------------------------------  --------------------------------------------------------
+    HANDSHAKE      the handshake is under way                 OPEN, UNCONFIRMED, FAILED
+    UNCONFIRMED    we have accepted the peer, and wait for    OPEN (a ticket or data came, or `assumeAccepted`), FAILED
+                   a sign that it has accepted us
+    OPEN           both sides have accepted each other        CLOSED, FAILED
+    CLOSED         the peer has sent its close_notify         none
+    FAILED         `failure` says why                         none
+
+UNCONFIRMED exists because of TLS 1.3. A client has finished its handshake when the server has yet to look at its
+certificate (RFC 8446, section 4.4.2), so a handshake that is done says nothing. OpenSSL, Go, GnuTLS and Python send a
+session ticket once they have accepted and none when they refuse; the first thing that comes after the handshake tells.
+Application data leaves `receive` only in the states OPEN and CLOSED.
+
+This is the only module that turns what OpenSSL says into a failure of tlscomm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from enum import Enum
+from typing import Any, Literal
+
+from cryptography import x509
+from OpenSSL import SSL
+
+from tlscomm._openssl import Channel, OpenSSLError
+from tlscomm._reasons import FOLLOWING, codeForReasons, codeForVerifyError, verifyErrorForCode
+from tlscomm.alerts import Alert, codeForAlert
+from tlscomm.configuration import Configuration
+from tlscomm.credentials import certificateFacts
+from tlscomm.failures import (
+    ClosedInHandshake,
+    HandshakeTimeout,
+    HookFailed,
+    InvalidCertificate,
+    NotTLS,
+    Problem,
+    ProtocolViolation,
+    Refused,
+    RefusedByHook,
+    Reset,
+    TLSFailure,
+    Truncated,
+    UnknownServerName,
+    failureForCode,
+    printable,
+)
+from tlscomm.peer import Peer
+from tlscomm.verification import nameProblem
+
+__all__ = ["State", "TLSConnection", "TLSFacts"]
+
+Acceptance = Literal["seen", "assumed"]
+
+
+class State(Enum):
+    """Where a connection is in its life."""
+
+    HANDSHAKE = "handshake"
+    UNCONFIRMED = "unconfirmed"
+    OPEN = "open"
+    CLOSED = "closed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class TLSFacts:
+    """What was agreed in the handshake.
+
+    Attributes:
+        version: ``TLSv1.2`` or ``TLSv1.3``.
+        cipher: the cipher suite in OpenSSL's name.
+        group: the key exchange group, or None where the version or the resumption has none.
+        alpn: the application protocol, or None where none was negotiated.
+        resumed: whether an earlier session was resumed.
+        serverName: the name that the client asked for (RFC 6066), or None.
+        acceptance: ``seen`` where the peer has shown that it accepted us, ``assumed`` where it gave no sign in time.
+    """
+
+    version: str
+    cipher: str
+    group: str | None
+    alpn: str | None
+    resumed: bool
+    serverName: str | None
+    acceptance: Acceptance
+
+    def toJSON(self) -> dict[str, object]:
+        return asdict(self)
+
+
+class TLSConnection:
+    """One side of one TLS connection, in memory.
+
+    Attributes:
+        state: where it is in its life. It changes in the methods that take bytes or report an event, nowhere else.
+        failure: why it is FAILED, else None.
+        isAccepted: whether both sides have accepted each other; stays True when the connection ends or fails later.
+    """
+
+    def __init__(self, configuration: Configuration, transport: Any = None) -> None:
+        """
+        Args:
+            configuration: a server's or a client's.
+            transport: becomes the application data of OpenSSL's connection, which Twisted's own options look at.
+        """
+        self.state = State.HANDSHAKE
+        self.failure: TLSFailure | None = None
+        self.isAccepted = False
+        self._configuration = configuration
+        self._isClient = configuration.isClient
+        self._raw = configuration.newConnection(transport)
+        self._mayGoUnjudged = not self._isClient and self._raw.get_verify_mode() == SSL.VERIFY_NONE
+        self._channel = Channel(self._raw, self._isClient, self._judge)
+        self._heard = False
+        self._judged = False
+        self._refusal: TLSFailure | None = None
+        self._chain: tuple[x509.Certificate, ...] = ()
+        self._acceptance: Acceptance = "seen"
+
+    def start(self) -> None:
+        """Begin: a client now has its first message to send."""
+        self._advance()
+
+    def receive(self, ciphertext: bytes) -> bytes:
+        """Take bytes from the peer and return the application data in them; look at `state` and `outgoing` after it."""
+        state = self.state
+        if state is State.OPEN:
+            self._channel.feed(ciphertext)
+        elif not self._receiveEarly(state, ciphertext):
+            return b""
+        plaintext = self._channel.read()
+        if self.state is State.UNCONFIRMED:
+            self._lookForSign(plaintext)
+        if self._channel.closed or self._channel.error:
+            self._noteEnd()
+        return plaintext
+
+    def send(self, plaintext: bytes) -> None:
+        """Encrypt application data, which `outgoing` then returns. The connection must be OPEN or CLOSED."""
+        try:
+            self._channel.write(plaintext)
+        except OpenSSLError as broken:
+            self._fail(ProtocolViolation(evidence=broken.reasons))
+
+    def outgoing(self) -> bytes:
+        """Return the bytes that have to go to the peer now."""
+        return self._channel.drain()
+
+    def close(self) -> None:
+        """Say close_notify; nothing more may be sent. The peer's answer makes the connection CLOSED."""
+        self._channel.close()
+
+    def receiveEnd(self) -> None:
+        """The stream from the peer has ended: no more bytes will come."""
+        if self.state is State.OPEN:
+            self._fail(Truncated("it ended without close_notify", side="remote"))
+        elif self.state is State.UNCONFIRMED or (self.state is State.HANDSHAKE and self._hasAnswered()):
+            self._fail(self._refusedInSilence("the connection was closed"))
+        elif self.state is State.HANDSHAKE:
+            self._fail(ClosedInHandshake(self._awaited(), side="remote"))
+
+    def receiveReset(self, evidence: str) -> None:
+        """The connection was reset, or broke in another way.
+
+        Args:
+            evidence: what the layer below said.
+        """
+        if self.state is State.UNCONFIRMED:
+            self._fail(self._refusedInSilence("the connection was reset", evidence))
+        elif self.state is State.HANDSHAKE:
+            self._fail(Reset(self._awaited(), side="remote", stage="handshake", evidence=(evidence,)))
+        elif self.state is State.OPEN:
+            self._fail(Reset(side="remote", evidence=(evidence,)))
+
+    def timeOut(self) -> None:
+        """The handshake's deadline has passed."""
+        self._fail(HandshakeTimeout(self._awaited(), evidence=(self._stateString(),)))
+
+    def assumeAccepted(self) -> None:
+        """The peer gave no sign in time; go on as if it had accepted us, and say so in the facts."""
+        if self.state is State.UNCONFIRMED:
+            self._acceptance = "assumed"
+            self._open()
+
+    @property
+    def handle(self) -> SSL.Connection:
+        """pyOpenSSL's connection, for what tlscomm does not offer. Reading, writing or closing it breaks this object."""
+        return self._raw
+
+    @property
+    def facts(self) -> TLSFacts:
+        """What was agreed in the handshake, which must be done."""
+        raw = self._raw
+        return TLSFacts(
+            version=raw.get_protocol_version_name(),
+            cipher=raw.get_cipher_name() or "",
+            group=raw.get_group_name(),
+            alpn=_text(raw.get_alpn_proto_negotiated() or None),
+            resumed=self._channel.resumed,
+            serverName=_text(raw.get_servername()),
+            acceptance=self._acceptance,
+        )
+
+    @property
+    def peer(self) -> Peer | None:
+        """The peer that was accepted, or None where it presented no certificate."""
+        return Peer(self._chain) if self._chain else None
+
+    def _receiveEarly(self, state: State, ciphertext: bytes) -> bool:
+        """Take bytes before the connection is OPEN; return whether there may be application data to read."""
+        if state is not State.HANDSHAKE:
+            self._channel.feed(ciphertext)
+            return state is State.UNCONFIRMED
+        self._channel.feed(ciphertext)
+        self._advance()
+        if not self._heard and ciphertext:
+            self._heard = True
+            if not _opensTLS(ciphertext):
+                self._fail(self._notTLS(ciphertext))
+        return self.state in (State.OPEN, State.UNCONFIRMED)
+
+    def _advance(self) -> None:
+        try:
+            if self._channel.handshake():
+                self._noteHandshakeDone()
+        except OpenSSLError as broken:
+            self._fail(self._handshakeFailure(broken))
+
+    def _noteHandshakeDone(self) -> None:
+        if not self._judged and not self._mayGoUnjudged and (refusal := self._judgeUnjudged()):
+            self._fail(refusal)
+        elif (
+            self._isClient
+            and self._channel.certificateRequested
+            and self._raw.get_protocol_version() == SSL.TLS1_3_VERSION
+        ):
+            self.state = State.UNCONFIRMED
+        else:
+            self._open()
+
+    def _lookForSign(self, plaintext: bytes) -> None:
+        if self._channel.ticketSeen or plaintext:
+            self._open()
+        elif self._channel.closed:
+            self._fail(self._refusedInSilence("the server closed the connection"))
+
+    def _noteEnd(self) -> None:
+        """The stream of records has ended, by close_notify or by an error."""
+        if self.state not in (State.OPEN, State.UNCONFIRMED):
+            return
+        if (broken := self._channel.error) is None:
+            self.state = State.CLOSED
+        elif self._channel.alertReceived is not None:
+            self._fail(self._refusedByPeer(broken))
+        else:
+            self._fail(ProtocolViolation(alert=self._alertSent(), evidence=broken.reasons))
+
+    def _judge(self, errors: Sequence[tuple[int, int]], builtChain: Callable[[], list[x509.Certificate]]) -> int:
+        """Decide on the peer, in the middle of the handshake; the answer makes OpenSSL choose the alert."""
+        self._judged = True
+        chain: list[x509.Certificate] = []
+        try:
+            chain = builtChain()
+            problems = self._configuration.verifier.judge(_asProblems(errors), chain)
+        except Exception as broken:
+            # A check that breaks has not accepted anybody.
+            problems = [
+                Problem("invalid-certificate", depth=0, detail=f"it cannot be checked: {printable(str(broken))}")
+            ]
+        if not problems:
+            self._chain = tuple(chain)
+            return 0
+        self._refusal = _refusal(problems, chain)
+        first = problems[0]
+        if first.opensslError is not None and codeForVerifyError(first.opensslError) == first.code:
+            return first.opensslError
+        return verifyErrorForCode(first.code)
+
+    def _judgeUnjudged(self) -> TLSFailure | None:
+        """Decide on a peer that OpenSSL did not ask about: it resumed a session, or presented nothing."""
+        certificate = self._raw.get_peer_certificate(as_cryptography=True)
+        if certificate is None:
+            return InvalidCertificate("the server presented no certificate") if self._isClient else None
+        if not self._channel.resumed:
+            return InvalidCertificate("it was not checked")
+        self._chain = (certificate,)
+        problems = self._configuration.verifier.judgeResumed(certificate)
+        return _refusal(problems, [certificate]) if problems else None
+
+    def _handshakeFailure(self, broken: OpenSSLError) -> TLSFailure:
+        if self._refusal is not None:
+            self._refusal.alert = self._alertSent()
+            return self._refusal
+        if self._channel.alertReceived is not None:
+            return self._refusedByPeer(broken)
+        if self._channel.alertSent == _UNRECOGNIZED_NAME:
+            return UnknownServerName(f"asked for {_text(self._raw.get_servername())}", alert=self._alertSent())
+        if broken.exceptions:
+            return HookFailed(printable(repr(broken.exceptions[0])), alert=self._alertSent())
+        if "certificate verify failed" in broken.reasons:
+            return RefusedByHook("the context's own verification callback", alert=self._alertSent())
+        if not broken.reasons:
+            return ClosedInHandshake(f"{self._awaited()}, and close_notify came", side="remote")
+        failure = failureForCode(codeForReasons(broken.reasons))
+        return failure(alert=self._alertSent(), evidence=broken.reasons)
+
+    def _refusedByPeer(self, broken: OpenSSLError) -> TLSFailure:
+        """Name a refusal by the peer, as exactly as its alert and what we know of ourselves allow."""
+        number = self._channel.alertReceived or 0
+        code, detail = self._codeForAlert(number)
+        return failureForCode(code)(
+            detail, side="remote", alert=Alert(number, "received"), evidence=broken.reasons, **self._ourCertificate()
+        )
+
+    def _codeForAlert(self, number: int) -> tuple[str, str]:
+        code = codeForAlert(number)
+        silent = self._isClient and self._channel.certificateRequested and not self._channel.certificateSent
+        if silent and number in _VAGUE_OR_ABOUT_CERTIFICATES:
+            return "no-certificate", "the server asked for one and we sent none"
+        if number == _HANDSHAKE_FAILURE and self._isClient and not self._channel.certificateRequested:
+            # OpenSSL sends the same alert for all that can be negotiated; only what we restricted can be the reason.
+            return ("no-common-group" if self._configuration.groups is not None else "no-common-cipher"), ""
+        if number == _DECRYPT_ERROR and (self._channel.certificateSent or not self._isClient):
+            return "bad-signature", ""
+        if code in ("refused", "unknown-issuer") and (problem := self._ownProblem(number)):
+            return problem.code, problem.detail
+        return code, ""
+
+    def _ownProblem(self, number: int) -> Problem | None:
+        """Return what is evidently wrong with our own certificate, where an alert does not say it."""
+        if (credential := self._configuration.credential) is None:
+            return None
+        leaf, now = credential.certificate, datetime.now(timezone.utc)
+        if leaf.issuer == leaf.subject:
+            return Problem("self-signed", depth=0)
+        if number == _UNKNOWN_CA:
+            return None
+        if now > leaf.not_valid_after_utc:
+            return Problem("expired", depth=0)
+        if now < leaf.not_valid_before_utc:
+            return Problem("not-yet-valid", depth=0)
+        askedFor = None if self._isClient else _text(self._raw.get_servername())
+        return nameProblem(leaf, askedFor) if askedFor is not None else None
+
+    def _refusedInSilence(self, how: str, *evidence: str) -> TLSFailure:
+        if self._isClient and not self._channel.certificateSent:
+            how += " after we sent no certificate, though it asked for one"
+        else:
+            how += " after we sent our certificate"
+        return Refused(how, side="remote", evidence=evidence, **self._ourCertificate())
+
+    def _ourCertificate(self) -> dict[str, Any]:
+        credential = self._configuration.credential
+        if credential is None or (self._isClient and not self._channel.certificateSent):
+            return {}
+        return {"certificate": certificateFacts(credential.certificate), "depth": 0}
+
+    def _notTLS(self, opening: bytes) -> TLSFailure:
+        return NotTLS(_guessProtocol(opening), alert=self._alertSent(), evidence=(repr(opening[:_OPENING]),))
+
+    def _hasAnswered(self) -> bool:
+        """Whether this client has sent its certificate message, so that only the server's verdict is awaited."""
+        return self._isClient and self._channel.certificateRequested and b"read server done" not in self._rawState()
+
+    def _awaited(self) -> str:
+        return f"it was waiting for {_AWAITED.get(self._stateString(), 'the next message')}"
+
+    def _stateString(self) -> str:
+        return self._rawState().decode("ascii", "replace")
+
+    def _rawState(self) -> bytes:
+        return self._raw.get_state_string()
+
+    def _alertSent(self) -> Alert | None:
+        return None if self._channel.alertSent is None else Alert(self._channel.alertSent, "sent")
+
+    def _open(self) -> None:
+        self.state = State.OPEN
+        self.isAccepted = True
+
+    def _fail(self, failure: TLSFailure) -> None:
+        self.state = State.FAILED
+        self.failure = failure
+
+
+_HANDSHAKE_FAILURE = 40
+_UNKNOWN_CA = 48
+_DECRYPT_ERROR = 51
+_UNRECOGNIZED_NAME = 112
+#: Alerts that servers send to a client without a certificate: 116 is the right one (RFC 8446), 40 is TLS 1.2's, and Go
+#: sends 42.
+_VAGUE_OR_ABOUT_CERTIFICATES = frozenset({40, 41, 42, 43, 46, 48, 49, 80, 116})
+
+#: How much of a stream that is not TLS is looked at.
+_OPENING = 16
+
+#: The records that can open a stream: handshake and alert (RFC 8446, section 5.1), and SSL 2's ClientHello, whose
+#: refusal belongs to OpenSSL.
+_OPENING_TYPES = (21, 22, 0x80)
+
+_AWAITED = {
+    "before SSL initialization": "the client's first message (ClientHello)",
+    "SSLv3/TLS write client hello": "the server's first message (ServerHello)",
+    "SSLv3/TLS read server hello": "the server's certificate",
+    "SSLv3/TLS write server done": "the client's key exchange",
+    "SSLv3/TLS read client certificate": "the client's key exchange",
+    "TLSv1.3 early data": "the client's certificate or Finished message",
+    "TLSv1.3 read encrypted extensions": "the server's certificate",
+    "SSLv3/TLS write finished": "the server's Finished message",
+}
+
+
+def _opensTLS(opening: bytes) -> bool:
+    return opening[0] in _OPENING_TYPES and (len(opening) == 1 or opening[0] == 0x80 or opening[1] == 3)
+
+
+def _guessProtocol(opening: bytes) -> str:
+    if opening.startswith(b"SSH-"):
+        return "it seems to speak SSH"
+    if opening.startswith(b"HTTP/") or opening.split(b" ")[0] in _METHODS:
+        return "it seems to speak plain HTTP"
+    if opening[:4] in (b"220 ", b"220-"):
+        return "it seems to speak SMTP or FTP"
+    return f"its first bytes are {opening[:_OPENING]!r}"
+
+
+#: RFC 9110, section 9.
+_METHODS = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH"})
+
+
+def _asProblems(errors: Sequence[tuple[int, int]]) -> list[Problem]:
+    problems = [Problem(codeForVerifyError(number), depth, opensslError=number) for number, depth in errors]
+    causes = [problem for problem in problems if problem.opensslError not in FOLLOWING]
+    return causes or problems
+
+
+def _refusal(problems: Sequence[Problem], chain: Sequence[x509.Certificate]) -> TLSFailure:
+    first = problems[0]
+    facts = tuple(certificateFacts(certificate) for certificate in chain)
+    detail = ", ".join(part for part in (first.subject, first.detail) if part)
+    return failureForCode(first.code)(
+        detail,
+        certificate=facts[first.depth] if first.depth < len(facts) else None,
+        depth=first.depth,
+        opensslError=first.opensslError,
+        problems=tuple(problems),
+        chain=facts,
+    )
+
+
+def _text(name: bytes | None) -> str | None:
+    return None if name is None else printable(name.decode("utf-8", "replace"))

@@ -1,0 +1,204 @@
+"""Who may be on the other side: the one place that decides, for live connections and for verdicts off line.
+
+OpenSSL has built a chain and says which of its checks failed. That is not the whole truth. It cannot tell a missing
+intermediate from an unknown authority, and it does not look at names. Both are settled here, with the certificates in
+hand, and every problem is collected, because a person who mends one wants to know of the next.
+
+Names are only ever those of the subject alternative name extension (RFC 9525, section 2): a common name is a label, and
+an authority does not check it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from ipaddress import ip_address
+from typing import Literal
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+from service_identity import VerificationError
+from service_identity.cryptography import verify_certificate_hostname, verify_certificate_ip_address
+
+from tlscomm.failures import Problem, printable
+
+__all__ = ["Role", "Verifier", "isAddress", "nameProblem"]
+
+Role = Literal["client", "server"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verifier:
+    """What a peer has to be.
+
+    Attributes:
+        peerRole: which side the peer is on.
+        serverName: the DNS name (in its ASCII form) or the address that a server's certificate has to be for; None
+            where any name will do, as for clients.
+        anchors: the authorities that are trusted, as far as they are known as certificates. They do not decide whether
+            a chain is trusted, OpenSSL does; they tell what is wrong with one that is not.
+    """
+
+    peerRole: Role
+    serverName: str | None = None
+    anchors: tuple[x509.Certificate, ...] = ()
+
+    def judge(self, problems: Sequence[Problem], chain: Sequence[x509.Certificate]) -> list[Problem]:
+        """Return everything that is wrong with a peer; nothing means that it is accepted.
+
+        Args:
+            problems: what OpenSSL found.
+            chain: the chain that OpenSSL built, the peer's own certificate first.
+
+        Returns:
+            The problems under their final names, the one to act on first.
+        """
+        judged = [self._refined(problem, chain) for problem in problems]
+        if self.serverName is not None and (mismatch := nameProblem(chain[0], self.serverName)):
+            judged.append(mismatch)
+        return judged
+
+    def judgeResumed(self, certificate: x509.Certificate) -> list[Problem]:
+        """Return what is wrong with a peer whose session was resumed, for which OpenSSL checks nothing."""
+        return self.judge(list(_validityProblems(certificate)), [certificate])
+
+    def _refined(self, problem: Problem, chain: Sequence[x509.Certificate]) -> Problem:
+        certificate = chain[min(problem.depth, len(chain) - 1)]
+        problem = replace(problem, subject=_subject(certificate))
+        if problem.code == "expired":
+            return replace(
+                problem, detail=f"its validity ended at {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
+            )
+        if problem.code == "not-yet-valid":
+            start = certificate.not_valid_before_utc
+            return replace(problem, detail=f"its validity begins at {start:%Y-%m-%d %H:%M} UTC")
+        if problem.code == "unknown-issuer":
+            return self._issuerProblem(problem, certificate)
+        if problem.code == "wrong-purpose" and not problem.detail:
+            return replace(problem, detail=f"it is presented by a {self.peerRole}")
+        return problem
+
+    def _issuerProblem(self, problem: Problem, certificate: x509.Certificate) -> Problem:
+        """Tell a missing intermediate from an authority that is not trusted.
+
+        OpenSSL's error is the same for both: the issuer was not found. Above the peer's own certificate an authority
+        was sent and is not trusted. For the peer's own, what the certificates say of each other decides:
+
+        * a trusted authority with the issuer's name, but another key, did not issue it;
+        * an issuer that the authority key identifier shows to be its own issuer is a root, not an intermediate;
+        * below trusted authorities that may have no intermediates (path length 0) none can be missing;
+        * an issuer of an organisation that no trusted authority belongs to is somebody else's.
+
+        Otherwise the intermediate is taken to be missing, which is by far the commonest mistake.
+        """
+        issuer = f"issuer {_name(certificate.issuer)}"
+        if certificate.issuer == certificate.subject:
+            return replace(problem, detail=f"the chain ends at {_name(certificate.subject)}")
+        if problem.depth > 0:
+            return replace(problem, detail=f"the chain ends below {issuer}")
+        if any(anchor.subject == certificate.issuer for anchor in self.anchors):
+            return replace(problem, detail=f"{issuer} has the name of a trusted authority, but another key")
+        if self._isForeign(certificate):
+            return replace(problem, detail=issuer)
+        return replace(problem, code="incomplete-chain", detail=issuer)
+
+    def _isForeign(self, certificate: x509.Certificate) -> bool:
+        if (grandparent := _issuersIssuer(certificate)) is not None:
+            return not any(anchor.subject == grandparent for anchor in self.anchors)
+        if not self.anchors:
+            return False
+        if all(_pathLength(anchor) == 0 for anchor in self.anchors):
+            return True
+        issuer, trusted = _organizations(certificate.issuer), [_organizations(a.subject) for a in self.anchors]
+        return bool(issuer) and all(trusted) and not any(issuer & names for names in trusted)
+
+
+def isAddress(name: str) -> bool:
+    """Return whether a server name is an IP address, which is matched and sent differently (RFC 6066, section 3)."""
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def nameProblem(certificate: x509.Certificate, serverName: str) -> Problem | None:
+    """Return why a certificate is not for a server name, or None where it is (RFC 9525, section 6).
+
+    Whatever goes wrong in the check is a problem: a certificate that cannot be read is for no name.
+    """
+    try:
+        if isAddress(serverName):
+            verify_certificate_ip_address(certificate, serverName)
+        else:
+            verify_certificate_hostname(certificate, serverName)
+    except VerificationError:
+        names = ", ".join(_alternativeNames(certificate))
+        return _nameProblem(certificate, "name-mismatch", f"asked for {serverName}, it is for {printable(names)}")
+    except Exception as broken:
+        return _unusableNames(certificate, serverName, broken)
+    return None
+
+
+def _unusableNames(certificate: x509.Certificate, serverName: str, broken: Exception) -> Problem:
+    try:
+        hasNames = any(True for _ in _alternativeNames(certificate))
+    except Exception as malformed:
+        broken, hasNames = malformed, True
+    if hasNames:
+        detail = f"its subject alternative names cannot be used: {printable(str(broken))}"
+        return _nameProblem(certificate, "invalid-certificate", detail)
+    detail = f"asked for {serverName}, it has no subject alternative name, and a common name does not count"
+    return _nameProblem(certificate, "name-mismatch", detail)
+
+
+def _nameProblem(certificate: x509.Certificate, code: str, detail: str) -> Problem:
+    return Problem(code, depth=0, subject=_subject(certificate), detail=detail)
+
+
+def _alternativeNames(certificate: x509.Certificate) -> Iterator[str]:
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return
+    yield from (str(getattr(name, "value", name)) for name in names)
+
+
+def _validityProblems(certificate: x509.Certificate) -> Iterator[Problem]:
+    now = datetime.now(timezone.utc)
+    if now > certificate.not_valid_after_utc:
+        yield Problem("expired", depth=0)
+    if now < certificate.not_valid_before_utc:
+        yield Problem("not-yet-valid", depth=0)
+
+
+def _issuersIssuer(certificate: x509.Certificate) -> x509.Name | None:
+    try:
+        identifier = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
+    except (x509.ExtensionNotFound, ValueError):
+        return None
+    names = [name.value for name in identifier.authority_cert_issuer or () if isinstance(name, x509.DirectoryName)]
+    return names[0] if names else None
+
+
+def _pathLength(authority: x509.Certificate) -> int | None:
+    try:
+        return authority.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length
+    except (x509.ExtensionNotFound, ValueError):
+        return None
+
+
+def _organizations(name: x509.Name) -> set[str]:
+    return {str(attribute.value).casefold() for attribute in name.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)}
+
+
+def _subject(certificate: x509.Certificate) -> str:
+    try:
+        return _name(certificate.subject)
+    except ValueError:
+        return "(unreadable subject)"
+
+
+def _name(name: x509.Name) -> str:
+    return printable(name.rfc4514_string())
