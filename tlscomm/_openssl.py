@@ -2,8 +2,8 @@
 
 pyOpenSSL's public ``Connection`` is right, and for three things it is not enough:
 
-* *The alert that fits.* A Python verification callback that refuses makes OpenSSL send ``internal_error``. OpenSSL picks
-  the alert by the error that is set in the store context, and that is reachable only from a callback of our own.
+* *The alert that fits.* A Python verification callback that refuses makes OpenSSL send ``internal_error``. OpenSSL
+  picks the alert by the error that is set in the store context, and that is reachable only from a callback of our own.
 * *Facts.* Which alert went which way, that a certificate was asked for, that a session ticket came (a TLS 1.3 client's
   only sign that it was accepted), that a session was resumed.
 * *The path of every byte.* ``Connection.recv`` allocates a buffer a call, and each call that finds nothing raises an

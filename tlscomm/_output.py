@@ -81,8 +81,6 @@ class Output:
 
     def write(self, data: bytes) -> None:
         """Queue plaintext; it is sent in this turn of the reactor or at the start of the next."""
-        if not isinstance(data, bytes):
-            data = bytes(memoryview(data))
         self._queue.append(data)
         self._queued += len(data)
         if self._held:

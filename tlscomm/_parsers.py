@@ -1,7 +1,7 @@
 """The ``tlscomm:`` endpoint strings.
 
-Every program that looks up plugins imports this module, so it imports nothing that costs: no OpenSSL, no reactor. What a
-string needs is imported when it is parsed.
+Every program that looks up plugins imports this module, so it imports nothing that costs: no OpenSSL, no reactor. What
+a string needs is imported when it is parsed.
 """
 
 from __future__ import annotations

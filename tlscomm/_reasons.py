@@ -1,6 +1,6 @@
 """What OpenSSL's error numbers and reasons mean in tlscomm's names.
 
-OpenSSL says which of its checks failed; a person needs to know what is wrong. These two tables are the only translation,
+OpenSSL says which of its checks failed; a person needs to know what is wrong. These tables are the only translation,
 and only `tlscomm.connection` uses them. Numbers are those of OpenSSL's x509_vfy.h, reasons those of its error strings;
 ``tests/test_reasons.py`` holds both against the OpenSSL in use.
 """

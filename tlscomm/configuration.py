@@ -1,8 +1,8 @@
 """What a server or a client may be told, checked when it is said.
 
-A configuration is one frozen object. One that exists can be used: a credential without its key, a version that does not
-exist or a minimum above the maximum never gets as far as a connection. OpenSSL's context is built once, when the first
-connection needs it, by Twisted's own ``CertificateOptions``; a changed configuration is a new object.
+A configuration is one frozen object. One that exists can be used: a credential without its key, a version that does
+not exist or a minimum above the maximum never gets as far as a connection. Twisted's own ``CertificateOptions`` builds
+OpenSSL's context, once; a changed configuration is a new object.
 
 Who already has a ``CertificateOptions``, or any other creator of OpenSSL connections, wraps it (`ForeignConfiguration`).
 """
@@ -190,7 +190,7 @@ class ServerConfiguration(_Base):
 
     credential: Credential
     clientRoots: tuple[x509.Certificate, ...] = ()
-    clientCertificates: ClientCertificates = None  # type: ignore[assignment]
+    clientCertificates: ClientCertificates | None = None
     serverNames: tuple[str, ...] | None = None
 
     isClient = False
@@ -298,8 +298,8 @@ class ClientConfiguration(_Base):
 class ForeignConfiguration:
     """A user's own ``CertificateOptions``, or another creator of OpenSSL connections, as a configuration.
 
-    Its versions, ciphers, trust and callbacks stay in force. tlscomm's own checks come on top of them and can only refuse
-    more: the server's name for one, which Twisted's check lets pass where a certificate has no alternative name.
+    Its versions, ciphers, trust and callbacks stay in force. tlscomm's own checks come on top of them and can only
+    refuse more: the server's name for one, which Twisted's check lets pass where a certificate has no alternative name.
 
     Attributes:
         creator: provides ``IOpenSSLServerConnectionCreator`` or ``IOpenSSLClientConnectionCreator``.

@@ -1,9 +1,9 @@
 """One TLS connection without a network: ciphertext in, plaintext and changes of state out.
 
 A connection takes what arrived (`TLSConnection.receive`) and gives the plaintext in it; it takes plaintext to send
-(`TLSConnection.send`) and gives what has to go to the peer (`TLSConnection.outgoing`). It has no socket, no clock and no
-Twisted. Two of them can be pumped against each other in memory, and the verdict that they come to is the verdict that a
-live handshake would come to, because it is the same code.
+(`TLSConnection.send`) and gives what has to go to the peer (`TLSConnection.outgoing`). It has no socket, no clock and
+no Twisted. Two of them can be pumped against each other in memory, and come to the verdict that a live handshake would
+come to, because it is the same code.
 
     state          means                                     goes on to
     -------------  ----------------------------------------  --------------------------------------------------------
@@ -195,7 +195,7 @@ class TLSConnection:
 
     @property
     def handle(self) -> SSL.Connection:
-        """pyOpenSSL's connection, for what tlscomm does not offer. Reading, writing or closing it breaks this object."""
+        """pyOpenSSL's connection, for what tlscomm does not offer. Reading, writing or closing it breaks this one."""
         return self._raw
 
     @property
@@ -299,21 +299,23 @@ class TLSConnection:
         return _refusal(problems, [certificate]) if problems else None
 
     def _handshakeFailure(self, broken: OpenSSLError) -> TLSFailure:
-        if self._refusal is not None:
-            self._refusal.alert = self._alertSent()
-            return self._refusal
-        if self._channel.alertReceived is not None:
+        if self._channel.alertReceived is not None and self._refusal is None:
             return self._refusedByPeer(broken)
-        if self._channel.alertSent == _UNRECOGNIZED_NAME:
-            return UnknownServerName(f"asked for {_text(self._raw.get_servername())}", alert=self._alertSent())
-        if broken.exceptions:
-            return HookFailed(printable(repr(broken.exceptions[0])), alert=self._alertSent())
-        if "certificate verify failed" in broken.reasons:
-            return RefusedByHook("the context's own verification callback", alert=self._alertSent())
-        if not broken.reasons:
+        if not broken.reasons and not broken.exceptions:
             return ClosedInHandshake(f"{self._awaited()}, and close_notify came", side="remote")
-        failure = failureForCode(codeForReasons(broken.reasons))
-        return failure(alert=self._alertSent(), evidence=broken.reasons)
+        failure = self._refusal or self._brokenOff(broken)
+        failure.alert = self._alertSent()
+        return failure
+
+    def _brokenOff(self, broken: OpenSSLError) -> TLSFailure:
+        """Name what made OpenSSL, or a callback of somebody else's context, break the handshake off on our side."""
+        if self._channel.alertSent == _UNRECOGNIZED_NAME:
+            return UnknownServerName(f"asked for {_text(self._raw.get_servername())}", evidence=broken.reasons)
+        if broken.exceptions:
+            return HookFailed(printable(repr(broken.exceptions[0])), evidence=broken.reasons)
+        if "certificate verify failed" in broken.reasons:
+            return RefusedByHook("the context's own verification callback", evidence=broken.reasons)
+        return failureForCode(codeForReasons(broken.reasons))(evidence=broken.reasons)
 
     def _refusedByPeer(self, broken: OpenSSLError) -> TLSFailure:
         """Name a refusal by the peer, as exactly as its alert and what we know of ourselves allow."""
@@ -324,18 +326,18 @@ class TLSConnection:
         )
 
     def _codeForAlert(self, number: int) -> tuple[str, str]:
-        code = codeForAlert(number)
-        silent = self._isClient and self._channel.certificateRequested and not self._channel.certificateSent
-        if silent and number in _VAGUE_OR_ABOUT_CERTIFICATES:
-            return "no-certificate", "the server asked for one and we sent none"
-        if number == _HANDSHAKE_FAILURE and self._isClient and not self._channel.certificateRequested:
+        code, detail = codeForAlert(number), ""
+        requested, sent = self._channel.certificateRequested, self._channel.certificateSent
+        if requested and not sent and number in _VAGUE_OR_ABOUT_CERTIFICATES:
+            code, detail = "no-certificate", "the server asked for one and we sent none"
+        elif number == _HANDSHAKE_FAILURE and self._isClient and not requested:
             # OpenSSL sends the same alert for all that can be negotiated; only what we restricted can be the reason.
-            return ("no-common-group" if self._configuration.groups is not None else "no-common-cipher"), ""
-        if number == _DECRYPT_ERROR and (self._channel.certificateSent or not self._isClient):
-            return "bad-signature", ""
-        if code in ("refused", "unknown-issuer") and (problem := self._ownProblem(number)):
-            return problem.code, problem.detail
-        return code, ""
+            code = "no-common-group" if self._configuration.groups is not None else "no-common-cipher"
+        elif number == _DECRYPT_ERROR and (sent or not self._isClient):
+            code = "bad-signature"
+        elif code in ("refused", "unknown-issuer") and (problem := self._ownProblem(number)):
+            code, detail = problem.code, problem.detail
+        return code, detail
 
     def _ownProblem(self, number: int) -> Problem | None:
         """Return what is evidently wrong with our own certificate, where an alert does not say it."""

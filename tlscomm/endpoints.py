@@ -1,7 +1,7 @@
 """Client and server endpoints: TLS over any of Twisted's endpoints.
 
-A client's `connect` succeeds when both sides have accepted each other, and fails with the `TLSFailure` that says why they
-have not. A server's factory hears of a connection at the same moment and not before.
+A client's `connect` succeeds when both sides have accepted each other, and fails with the `TLSFailure` that says why
+they have not. A server's factory hears of a connection at the same moment and not before.
 """
 
 from __future__ import annotations
@@ -147,20 +147,20 @@ class TLSClientEndpoint:
         """
         factory = TLSFactory(_negotiating(self._configuration, protocolFactory), protocolFactory, self._clock)
         connecting = self._endpoint.connect(cast(IProtocolFactory, factory))
-        return connecting.addCallbacks(_whenAccepted, _connectFailed)  # type: ignore[return-value]
+        return connecting.addCallbacks(_whenAccepted, _connectFailed)
 
 
-def _whenAccepted(transport: IProtocol) -> Deferred[IProtocol | None]:
+def _whenAccepted(transport: IProtocol) -> Deferred[IProtocol]:
     return cast(TLSTransport, transport).whenAccepted()
 
 
 def _connectFailed(reason: Failure) -> Failure:
     reason.trap(ConnectError, DNSLookupError, OSError)
-    error = reason.value
+    error = cast(Exception, reason.value)
     raise ConnectFailed(_describe(error), side="remote", evidence=(printable(repr(error)),)) from None
 
 
-def _describe(error: BaseException) -> str:
+def _describe(error: Exception) -> str:
     if isinstance(error, DNSLookupError):
         return "the host's name cannot be resolved"
     if isinstance(error, ConnectionRefusedError):

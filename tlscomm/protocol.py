@@ -1,15 +1,16 @@
 """Messages over a connection: what most programs extend.
 
-`MessageProtocol` is told of whole messages (`MessageProtocol.messageReceived`) and sends whole messages. It works over any
-transport of Twisted's and knows nothing of TLS; over a tlscomm endpoint `connectionMade` means that both sides have
+`MessageProtocol` is told of whole messages (`MessageProtocol.messageReceived`) and sends whole messages. It works over
+any transport of Twisted's and knows nothing of TLS; over a tlscomm endpoint `connectionMade` means that both sides have
 accepted each other.
 
 Messages are handed over one at a time and in order. While the application is busy with one (its ``messageReceived`` is
 a coroutine, or returned a Deferred), and while the peer does not take what was sent to it, nothing more is handed over
 and nothing more is read: a fast sender is slowed down by TCP, and no memory grows.
 
-The read deadline runs while a message is awaited or half received, and not while the application is busy or our own bytes
-are on their way. A peer that drips bytes does not extend it: it begins again with a message or with a kilobyte of one.
+The read deadline runs while a message is awaited or half received, and not while the application is busy or our own
+bytes are on their way. A peer that drips bytes does not extend it: it begins again with a message or with a kilobyte of
+one.
 """
 
 from __future__ import annotations
@@ -156,7 +157,7 @@ class MessageProtocol(Protocol):
         transport.registerProducer(self, True)  # type: ignore[attr-defined]
         if self._readTimeout is not None:
             self._timer = self._clock.callLater(self._readTimeout, self._lookAtClock)
-        super().makeConnection(transport)
+        super().makeConnection(transport)  # type: ignore[no-untyped-call]
 
     def dataReceived(self, data: bytes) -> None:
         decoder = self._decoder
@@ -164,12 +165,12 @@ class MessageProtocol(Protocol):
         if messages or decoder.pending >= self._pendingThen + _PROGRESS:
             self._pendingThen = decoder.pending
             self._awaitedSince = self._clock.seconds()
-        if self._waiting or self._paused or self._busy:
+        if self._waiting or self._mustWait():
             self._waiting.extend(messages)
             return
         for index, message in enumerate(messages, 1):
             self._handOver(message)
-            if self._paused or self._busy:
+            if self._mustWait():
                 self._waiting.extend(messages[index:])
                 return
         if decoder.failure is not None:
@@ -241,9 +242,9 @@ class MessageProtocol(Protocol):
             done.addCallbacks(self._noLongerBusy, self._messageFailed)
 
     def _handOverWaiting(self) -> None:
-        while self._waiting and not (self._paused or self._busy):
+        while self._waiting and not self._mustWait():
             self._handOver(self._waiting.popleft())
-        if self._paused or self._busy:
+        if self._mustWait():
             return
         if self._decoder.failure is not None:
             self.giveUp(self._decoder.failure)
@@ -251,6 +252,9 @@ class MessageProtocol(Protocol):
             self._transport.loseConnection()
         else:
             self._transport.resumeProducing()
+
+    def _mustWait(self) -> bool:
+        return self._paused or self._busy or self._transport.disconnecting
 
     def _noLongerBusy(self, _: object) -> None:
         self._busy = False

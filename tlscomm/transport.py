@@ -9,15 +9,15 @@ the wait for a sign of acceptance and the wait for the peer's close_notify. How 
 protocol above to say, because only it knows when one is awaited.
 
 An end has three steps. What was written goes out, then close_notify; the peer's close_notify is awaited; then TCP is
-closed. A refusal ends differently: its alert goes out, our side of TCP is closed, and what the peer has sent meanwhile is
-read and thrown away for a moment, because closing a socket with unread data resets it, and a reset can overtake the
+closed. A refusal ends differently: its alert goes out, our side of TCP is closed, and what the peer has sent meanwhile
+is read and thrown away for a moment, because closing a socket with unread data resets it, and a reset can overtake the
 alert.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from OpenSSL.crypto import X509
 from OpenSSL.SSL import Connection as SSLConnection
@@ -51,7 +51,7 @@ __all__ = ["Observer", "TLSFactory", "TLSTransport"]
 
 _log = Logger()
 
-#: How long, and for how many bytes, a refused peer is listened to after its alert was sent: time for the alert to arrive.
+#: How long, and for how many bytes, a refused peer is listened to after its alert was sent, so that the alert arrives.
 _LINGER_SECONDS = 1.0
 _LINGER_BYTES = 1 << 18
 
@@ -112,7 +112,7 @@ class TLSFactory:
         self.connections: set[TLSTransport] = set()
         self._maximumConnections = maximumConnections
 
-    def buildProtocol(self, addr: IAddress | None) -> TLSTransport | None:  # type: ignore[override]
+    def buildProtocol(self, addr: IAddress | None) -> TLSTransport | None:
         """Return the transport for a new TCP connection, or None where there are too many."""
         transport = TLSTransport(self, addr)
         if self._maximumConnections is not None and len(self.connections) >= self._maximumConnections:
@@ -160,8 +160,9 @@ class TLSTransport:
         self._closing = False
         self._readEnded = False
         self._signAwaited = False
+        self._peerHasClosed = False
         self._lingering: int | None = None
-        self._accepted: Deferred[IProtocol | None] | None = None
+        self._accepted: Deferred[IProtocol] | None = None
 
     # The protocol's side: what TCP tells.
 
@@ -231,7 +232,13 @@ class TLSTransport:
     # The transport's side: what the protocol above asks for.
 
     def write(self, data: bytes) -> None:
-        """Send application data."""
+        """Send application data.
+
+        Raises:
+            TypeError: it is not bytes.
+        """
+        if type(data) is not bytes:
+            data = bytes(memoryview(data))
         if not self.connected or (self.disconnecting and not self._output.hasPullProducer):
             return
         self.bytesSent += len(data)
@@ -312,11 +319,11 @@ class TLSTransport:
         return self._output.isMoving
 
     @property
-    def negotiatedProtocol(self) -> bytes | None:  # type: ignore[override]
+    def negotiatedProtocol(self) -> bytes | None:
         """The application protocol that ALPN chose, or None."""
         return self._connection.handle.get_alpn_proto_negotiated() or None
 
-    def getPeerCertificate(self) -> X509 | None:  # type: ignore[override]
+    def getPeerCertificate(self) -> X509 | None:
         """The peer's certificate in pyOpenSSL's form, as Twisted's programs expect; `peer` says more."""
         return self._connection.handle.get_peer_certificate()
 
@@ -324,13 +331,13 @@ class TLSTransport:
         """The pyOpenSSL connection, for Twisted's ``Certificate.peerFromTransport``."""
         return self._connection.handle
 
-    def getPeer(self) -> IAddress:
+    def getPeer(self) -> Any:
         """The peer's address."""
-        return self.transport.getPeer() if self._address is None else self._address  # type: ignore[no-any-return]
+        return self.transport.getPeer() if self._address is None else self._address
 
-    def getHost(self) -> IAddress:
+    def getHost(self) -> Any:
         """Our own address."""
-        return self.transport.getHost()  # type: ignore[no-any-return]
+        return self.transport.getHost()
 
     def getTcpNoDelay(self) -> bool:
         return self.transport.getTcpNoDelay()  # type: ignore[no-any-return]
@@ -344,7 +351,7 @@ class TLSTransport:
     def setTcpKeepAlive(self, enabled: bool) -> None:
         self.transport.setTcpKeepAlive(enabled)
 
-    def whenAccepted(self) -> Deferred[IProtocol | None]:
+    def whenAccepted(self) -> Deferred[IProtocol]:
         """Return the protocol above once both sides have accepted each other, or the failure why they have not.
 
         To be called once, before anything has come of the connection. Cancelling it ends the connection.
@@ -372,17 +379,18 @@ class TLSTransport:
 
     def _tellAccepted(self) -> None:
         self._stopTimer()
-        self.protocol = self.factory.wrappedFactory.buildProtocol(self.getPeer())
-        if self.protocol is None:
+        protocol = self.factory.wrappedFactory.buildProtocol(self.getPeer())
+        if protocol is None:
             self.abortConnection()
             return
+        self.protocol = protocol
         self.connected = True
         self.factory.observer.accepted(self)
-        self.protocol.makeConnection(self)
-        if IHandshakeListener.providedBy(self.protocol):
-            self.protocol.handshakeCompleted()  # type: ignore[attr-defined]
+        protocol.makeConnection(self)
+        if IHandshakeListener.providedBy(protocol):
+            cast(IHandshakeListener, protocol).handshakeCompleted()
         if (accepted := self._takeAccepted()) is not None:
-            accepted.callback(self.protocol)
+            accepted.callback(protocol)
 
     def _deliver(self, plaintext: bytes) -> None:
         if not self.disconnecting and self.protocol is not None:
@@ -414,8 +422,12 @@ class TLSTransport:
         """The peer's close_notify has come, or its end of stream after ours."""
         if self._closing:
             self._closeTCP()
-        elif self.connected and not self.disconnecting and IHalfCloseableProtocol.providedBy(self.protocol):
-            self.protocol.readConnectionLost()  # type: ignore[union-attr]
+            return
+        if self._peerHasClosed or self.disconnecting:
+            return
+        self._peerHasClosed = True
+        if IHalfCloseableProtocol.providedBy(self.protocol):
+            cast(IHalfCloseableProtocol, self.protocol).readConnectionLost()
         else:
             self.loseConnection()
 
@@ -488,7 +500,7 @@ class TLSTransport:
         else:
             self.protocol.connectionLost(Failure(ConnectionAborted()) if self._aborted else connectionDone)
 
-    def _takeAccepted(self) -> Deferred[IProtocol | None] | None:
+    def _takeAccepted(self) -> Deferred[IProtocol] | None:
         accepted, self._accepted = self._accepted, None
         return accepted
 
