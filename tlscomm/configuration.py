@@ -4,7 +4,8 @@ A configuration is one frozen object. One that exists can be used: a credential 
 not exist or a minimum above the maximum never gets as far as a connection. Twisted's own ``CertificateOptions`` builds
 OpenSSL's context, once; a changed configuration is a new object.
 
-Who already has a ``CertificateOptions``, or any other creator of OpenSSL connections, wraps it (`ForeignConfiguration`).
+Who already has a ``CertificateOptions``, or any other creator of OpenSSL connections, wraps it in a
+`ForeignConfiguration`.
 """
 
 from __future__ import annotations

@@ -426,8 +426,9 @@ class TLSTransport:
         if self._peerHasClosed or self.disconnecting:
             return
         self._peerHasClosed = True
-        if IHalfCloseableProtocol.providedBy(self.protocol):
-            cast(IHalfCloseableProtocol, self.protocol).readConnectionLost()
+        halfCloseable: Any = IHalfCloseableProtocol(self.protocol, None)
+        if halfCloseable is not None:
+            halfCloseable.readConnectionLost()
         else:
             self.loseConnection()
 
