@@ -125,7 +125,7 @@ class TLSConnection:
         self._heard = False
         self._judged = False
         self._refusal: TLSFailure | None = None
-        self._chain: tuple[x509.Certificate, ...] = ()
+        self._peer: Peer | None = None
         self._acceptance: Acceptance = "seen"
 
     def start(self) -> None:
@@ -215,7 +215,10 @@ class TLSConnection:
     @property
     def peer(self) -> Peer | None:
         """The peer that was accepted, or None where it presented no certificate."""
-        return Peer(self._chain) if self._chain else None
+        if self._peer is None and self.isAccepted:
+            chain = self._raw.get_verified_chain(as_cryptography=True) or self._presented()
+            self._peer = Peer(tuple(chain)) if chain else None
+        return self._peer
 
     def _receiveEarly(self, state: State, ciphertext: bytes) -> bool:
         """Take bytes before the connection is OPEN; return whether there may be application data to read."""
@@ -269,6 +272,8 @@ class TLSConnection:
     def _judge(self, errors: Sequence[tuple[int, int]], builtChain: Callable[[], list[x509.Certificate]]) -> int:
         """Decide on the peer, in the middle of the handshake; the answer makes OpenSSL choose the alert."""
         self._judged = True
+        if not errors and not self._configuration.verifier.looksAtCertificates:
+            return 0
         chain: list[x509.Certificate] = []
         try:
             chain = builtChain()
@@ -279,7 +284,6 @@ class TLSConnection:
                 Problem("invalid-certificate", depth=0, detail=f"it cannot be checked: {printable(str(broken))}")
             ]
         if not problems:
-            self._chain = tuple(chain)
             return 0
         self._refusal = _refusal(problems, chain)
         first = problems[0]
@@ -289,14 +293,18 @@ class TLSConnection:
 
     def _judgeUnjudged(self) -> TLSFailure | None:
         """Decide on a peer that OpenSSL did not ask about: it resumed a session, or presented nothing."""
-        certificate = self._raw.get_peer_certificate(as_cryptography=True)
-        if certificate is None:
+        presented = self._presented()
+        if not presented:
             return InvalidCertificate("the server presented no certificate") if self._isClient else None
         if not self._channel.resumed:
             return InvalidCertificate("it was not checked")
-        self._chain = (certificate,)
-        problems = self._configuration.verifier.judgeResumed(certificate)
-        return _refusal(problems, [certificate]) if problems else None
+        problems = self._configuration.verifier.judgeResumed(presented[0])
+        return _refusal(problems, presented) if problems else None
+
+    def _presented(self) -> list[x509.Certificate]:
+        """Return the peer's own certificate; of a resumed session no more is known."""
+        certificate = self._raw.get_peer_certificate(as_cryptography=True)
+        return [] if certificate is None else [certificate]
 
     def _handshakeFailure(self, broken: OpenSSLError) -> TLSFailure:
         if self._channel.alertReceived is not None and self._refusal is None:

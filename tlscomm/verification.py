@@ -44,6 +44,11 @@ class Verifier:
     serverName: str | None = None
     anchors: tuple[x509.Certificate, ...] = ()
 
+    @property
+    def looksAtCertificates(self) -> bool:
+        """Whether `judge` may find something wrong with a chain in which OpenSSL found nothing."""
+        return self.serverName is not None
+
     def judge(self, problems: Sequence[Problem], chain: Sequence[x509.Certificate]) -> list[Problem]:
         """Return everything that is wrong with a peer; nothing means that it is accepted.
 
