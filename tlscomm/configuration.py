@@ -232,7 +232,8 @@ class ServerConfiguration(_Base):
         if self.clientCertificates == "requested":
             context.set_verify(SSL.VERIFY_PEER)
         if self.clientCertificates != "none":
-            context.set_client_ca_list([X509.from_cryptography(root).get_subject() for root in self.clientRoots])
+            for root in self.clientRoots:
+                context.add_client_ca(root)
         if self.applicationProtocols:
             _openssl.insistOnProtocol(context, self.applicationProtocols)
         if self.serverNames is not None:
@@ -332,9 +333,20 @@ class ForeignConfiguration:
 
     def newConnection(self, transport: Any) -> SSL.Connection:
         create = self.creator.clientConnectionForTLS if self.isClient else self.creator.serverConnectionForTLS
+        transport = _Alone() if transport is None else transport
         connection = cast(SSL.Connection, create(transport))
         connection.set_app_data(transport)
         return connection
+
+
+class _Alone:
+    """What Twisted's options look at for ALPN where there is no transport: a factory that has no protocols."""
+
+    wrappedFactory = None
+
+    @property
+    def factory(self) -> _Alone:
+        return self
 
 
 def asciiServerName(name: str) -> str:
