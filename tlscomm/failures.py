@@ -562,7 +562,7 @@ class NoCertificate(CertificateFailure):
     """A certificate is needed and there is none."""
 
     code = "no-certificate"
-    summary = "no certificate was presented"
+    summary = "a certificate is needed and there is none"
     ours = (
         "Give a certificate and its private key (--identity). If one is configured, its issuer may not be on the "
         "server's list of acceptable authorities."

@@ -1,0 +1,99 @@
+"""Files that several processes make and read, some of them secret.
+
+Two rules are kept by the way files are opened, and not by looking first: a secret is readable by its owner only from
+the moment it exists, and a file is seen whole or not at all. A file is therefore written under a name that no other
+process uses, and then renamed. Who writes holds a lock, which the operating system takes back from a process that dies.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["File", "exclusively", "writeFiles"]
+
+_OWNER_ONLY = 0o600
+_EVERYBODY_READS = 0o644
+
+
+@dataclass(frozen=True, repr=False)
+class File:
+    """What is to stand in a file.
+
+    Attributes:
+        content: all of it.
+        isSecret: whether only its owner may read it.
+    """
+
+    content: bytes
+    isSecret: bool
+
+
+def writeFiles(folder: Path, files: Mapping[str, File]) -> None:
+    """Replace files in a folder, or make them.
+
+    All of them are on the disk before the first one is renamed, so a full disk, or a crash at nearly any moment, leaves
+    the old ones as they were. They are renamed in the order of the mapping.
+
+    Raises:
+        OSError: one of them cannot be written. Nothing has changed then.
+    """
+    staged: dict[Path, Path] = {}
+    try:
+        for name, file in files.items():
+            temporary = folder / f".{name}.{secrets.token_hex(8)}"
+            staged[temporary] = folder / name
+            _write(temporary, file)
+        for temporary, final in staged.items():
+            os.replace(temporary, final)
+    finally:
+        for temporary in staged:
+            with suppress(FileNotFoundError):
+                temporary.unlink()
+
+
+@contextmanager
+def exclusively(lock: Path) -> Iterator[None]:
+    """Wait until no other process is inside, and keep them out.
+
+    Args:
+        lock: a file that exists for this alone. It is made, and it stays: removing it would let two in.
+
+    Raises:
+        OSError: the file cannot be made.
+    """
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, _OWNER_ONLY)
+    try:
+        _lock(descriptor)
+        yield
+    finally:
+        # Which also unlocks it.
+        os.close(descriptor)
+
+
+def _write(path: Path, file: File) -> None:
+    mode = _OWNER_ONLY if file.isSecret else _EVERYBODY_READS
+    # O_EXCL also refuses a symbolic link that somebody put there.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(file.content)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)
+
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
