@@ -241,8 +241,10 @@ class TLSConnection:
             self._fail(self._handshakeFailure(broken))
 
     def _noteHandshakeDone(self) -> None:
-        if not self._judged and not self._mayGoUnjudged and (refusal := self._judgeUnjudged()):
-            self._fail(refusal)
+        if self._refusal is None and not self._judged and not self._mayGoUnjudged:
+            self._refusal = self._judgeUnjudged()
+        if self._refusal is not None:
+            self._fail(self._refusal)
         elif (
             self._isClient
             and self._channel.certificateRequested
