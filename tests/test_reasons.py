@@ -36,10 +36,19 @@ class VerifyErrors(SynchronousTestCase):
 
     def test_unknownErrorIsARefusalAllTheSame(self) -> None:
         self.assertEqual(_reasons.codeForVerifyError(9999), "invalid-certificate")
-        self.assertNotEqual(_reasons.verifyErrorForCode("no-such-code"), 0)
+        self.assertNotEqual(_reasons.errorToReport("no-such-code", None), 0)
 
     def test_noProblemIsEverReportedAsNone(self) -> None:
-        self.assertNotIn(0, [_reasons.verifyErrorForCode(code) for code in CODES])
+        self.assertNotIn(0, [_reasons.errorToReport(code, None) for code in CODES])
+
+    def test_whatOpenSSLFoundIsReportedBack(self) -> None:
+        self.assertEqual(_reasons.errorToReport("expired", 10), 10)
+
+    def test_whatWeNamedOtherwiseIsReportedByItsName(self) -> None:
+        self.assertEqual(_reasons.errorToReport("name-mismatch", 10), 62)
+
+    def test_anUnknownRevocationIsNotReportedAsAnUnknownAuthority(self) -> None:
+        self.assertEqual(_reasons.errorToReport("revocation-unknown", 3), 1)
 
 
 class Reasons(SynchronousTestCase):

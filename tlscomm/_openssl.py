@@ -25,7 +25,15 @@ from OpenSSL import SSL
 from OpenSSL._util import ffi, lib
 from OpenSSL.crypto import X509
 
-__all__ = ["Channel", "OpenSSLError", "ignoreCommonNames", "insistOnProtocol", "insistOnServerName", "preferGroups"]
+__all__ = [
+    "Channel",
+    "OpenSSLError",
+    "ignoreCommonNames",
+    "insistOnProtocol",
+    "insistOnServerName",
+    "keepServerSecret",
+    "preferGroups",
+]
 
 _ffi: Any = ffi
 _lib: Any = lib
@@ -88,6 +96,7 @@ class Channel:
     Attributes:
         alertReceived: the number of the last fatal alert from the peer, or None.
         alertSent: the number of the last fatal alert that we sent, or None.
+        serverSecret: the TLS 1.3 server's first traffic secret, where `keepServerSecret` was called for the context.
         certificateRequested: whether the server asked this client for a certificate.
         certificateSent: whether this client sent one and proved that it has the key.
         ticketSeen: whether a session ticket came after the handshake, a TLS 1.3 server's sign of acceptance.
@@ -106,9 +115,10 @@ class Channel:
             connection: a connection without a socket that has not begun its handshake. Its own verification callback,
                 if it has one, is asked too: it may refuse more, and it may overrule OpenSSL.
             isClient: which side of the handshake we are.
-            judge: called once in a full handshake in which the peer sent a certificate, with OpenSSL's problems as
-                pairs of error number and depth, and with a function that returns the chain. It returns 0 to accept, or
-                the error number that makes OpenSSL send the alert that fits.
+            judge: called in a full handshake in which the peer sent a certificate, with OpenSSL's problems as pairs of
+                error number and depth, and with a function that returns the chain. It returns 0 to accept, or the error
+                number that makes OpenSSL send the alert that fits. It is called again where OpenSSL finds another
+                problem afterwards.
         """
         # The callbacks of the connection, of its context and ours all have to live as long as the SSL object.
         self.connection = connection
@@ -118,9 +128,11 @@ class Channel:
         self._judge = judge
         self._foreignVerify: Any = connection._verify_callback
         self._problems: list[tuple[int, int]] = []
+        self._leafSeen = False
         self._isClient = isClient
         self.alertReceived: int | None = None
         self.alertSent: int | None = None
+        self.serverSecret: bytes | None = None
         self.certificateRequested = False
         self.certificateSent = False
         self.ticketSeen = False
@@ -248,9 +260,10 @@ class Channel:
         if not ok:
             # Going on after an error makes OpenSSL report the next one, and in the end the leaf with ok = 1.
             self._problems.append((_lib.X509_STORE_CTX_get_error(context), depth))
+        # Name constraints and policies are checked after that, so what is found then needs a verdict of its own.
+        if not self._leafSeen and (depth or not ok):
             return 1
-        if depth:
-            return 1
+        self._leafSeen = True
         verdict = self._judge(self._problems, lambda: _builtChain(context))
         _lib.X509_STORE_CTX_set_error(context, verdict)
         return int(verdict == 0)
@@ -327,6 +340,12 @@ def insistOnProtocol(context: SSL.Context, protocols: Sequence[bytes]) -> None:
     _lib.SSL_CTX_set_alpn_select_cb(context._context, select, _ffi.NULL)
 
 
+def keepServerSecret(context: SSL.Context) -> None:
+    """Have the channels of a server's context know their traffic secret, for an alert that OpenSSL cannot send."""
+    context._keylog_callback = _keylogCallback
+    _lib.SSL_CTX_set_keylog_callback(context._context, _keylogCallback)
+
+
 def ignoreCommonNames(context: SSL.Context) -> None:
     """Keep OpenSSL from applying an authority's DNS name constraints to a common name, which is no DNS name."""
     _lib.X509_VERIFY_PARAM_set_hostflags(_lib.SSL_CTX_get0_param(context._context), _NEVER_CHECK_SUBJECT)
@@ -363,6 +382,13 @@ def _errorQueue() -> tuple[str, ...]:
 def _verifyCallback(ok: int, context: Any) -> int:
     ssl = _lib.X509_STORE_CTX_get_ex_data(context, _lib.SSL_get_ex_data_X509_STORE_CTX_idx())
     return _channels[ssl]._verify(ok, context)
+
+
+@_ffi.callback("void (*)(const SSL *, const char *)")  # type: ignore[untyped-decorator]
+def _keylogCallback(ssl: Any, line: Any) -> None:
+    label, _, secret = _ffi.string(line).split(b" ")
+    if label == b"SERVER_TRAFFIC_SECRET_0" and (channel := _channels.get(ssl)) is not None:
+        channel.serverSecret = bytes.fromhex(secret.decode("ascii"))
 
 
 @_ffi.callback("void (*)(const SSL *, int, int)")  # type: ignore[untyped-decorator]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["FOLLOWING", "INSUFFICIENT", "codeForReasons", "codeForVerifyError", "verifyErrorForCode"]
+__all__ = ["FOLLOWING", "INSUFFICIENT", "codeForReasons", "codeForVerifyError", "errorToReport"]
 
 #: Errors that OpenSSL reports only because of an earlier one: they are no cause.
 FOLLOWING = frozenset({21})
@@ -89,7 +89,12 @@ _ERRORS_FOR_CODES = {
     "unknown-issuer": 20,
     "wrong-purpose": 26,
 }
-_CERT_UNKNOWN_TO_THE_TABLE = 1
+
+#: An error that OpenSSL's table of alerts does not have is sent as certificate_unknown.
+_WITHOUT_AN_ENTRY = 1
+
+#: OpenSSL's alerts for these say that the certificate has expired or its authority is unknown, which they do not mean.
+_WITHOUT_AN_ALERT = frozenset({"revocation-unknown"})
 
 _REASONS = {
     "application protocol": "no-common-protocol",
@@ -124,9 +129,16 @@ def codeForVerifyError(number: int) -> str:
     return _VERIFY_ERRORS.get(number, "invalid-certificate")
 
 
-def verifyErrorForCode(code: str) -> int:
-    """Return the error number that makes OpenSSL send the alert that fits a code of ours."""
-    return _ERRORS_FOR_CODES.get(code, _CERT_UNKNOWN_TO_THE_TABLE)
+def errorToReport(code: str, found: int | None) -> int:
+    """Return the error number that makes OpenSSL send the alert that fits.
+
+    Args:
+        code: what tlscomm says is wrong.
+        found: what OpenSSL itself found, if it was OpenSSL that found it.
+    """
+    if found is not None and codeForVerifyError(found) == code and code not in _WITHOUT_AN_ALERT:
+        return found
+    return _ERRORS_FOR_CODES.get(code, _WITHOUT_AN_ENTRY)
 
 
 def codeForReasons(reasons: Iterable[str]) -> str:

@@ -19,7 +19,7 @@ from typing import Any, Literal, Protocol, TypeVar, cast
 import idna
 from cryptography import x509
 from OpenSSL import SSL
-from OpenSSL.crypto import X509
+from OpenSSL.crypto import X509, X509StoreFlags
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator
 from twisted.internet.ssl import (
     AcceptableCiphers,
@@ -31,6 +31,7 @@ from twisted.internet.ssl import (
 )
 
 from tlscomm import _openssl
+from tlscomm.access import EVERYBODY, AccessRules
 from tlscomm.credentials import Credential, checkUsable
 from tlscomm.failures import KeyTooWeak
 from tlscomm.verification import Verifier, isAddress
@@ -116,6 +117,8 @@ class _Base:
             offers protocols, and none of these, is refused.
         ciphers: the TLS 1.2 cipher suites in OpenSSL's syntax; Twisted's choice where None.
         groups: the key exchange groups, the preferred one first; OpenSSL's choice where None.
+        revocationLists: lists of revoked certificates. Where there are any, every certificate of a peer's chain must be
+            on a list's watch: one that no valid list covers is refused too.
         deadlines: how long each wait may last.
     """
 
@@ -124,6 +127,7 @@ class _Base:
     applicationProtocols: tuple[bytes, ...] = ()
     ciphers: str | None = None
     groups: tuple[str, ...] | None = None
+    revocationLists: tuple[x509.CertificateRevocationList, ...] = ()
     deadlines: Deadlines = field(default_factory=Deadlines)
 
     def __post_init__(self) -> None:
@@ -169,6 +173,8 @@ class _Base:
         _openssl.ignoreCommonNames(context)
         if self.groups is not None:
             _openssl.preferGroups(context, self.groups)
+        if self.revocationLists:
+            _checkRevocation(context, self.revocationLists)
         return context
 
 
@@ -182,6 +188,7 @@ class ServerConfiguration(_Base):
             their certificate by them. None are trusted by default, never the system's.
         clientCertificates: ``none``, ``requested`` or ``required``; ``required`` where `clientRoots` are given, else
             ``none``. A certificate that is presented is always checked.
+        access: who of the clients with a valid certificate is let in; all of them where there are no rules.
         serverNames: the names (exact, in ASCII) that clients may ask for; any other is refused. None: all are served.
 
     Raises:
@@ -192,6 +199,7 @@ class ServerConfiguration(_Base):
     credential: Credential
     clientRoots: tuple[x509.Certificate, ...] = ()
     clientCertificates: ClientCertificates | None = None
+    access: AccessRules = EVERYBODY
     serverNames: tuple[str, ...] | None = None
 
     isClient = False
@@ -207,11 +215,13 @@ class ServerConfiguration(_Base):
             )
         if self.clientCertificates != "none" and not self.clientRoots:
             raise ValueError("to check client certificates, name the authorities that may issue them (client roots)")
+        if self.access and self.clientCertificates != "required":
+            raise ValueError("access rules let nobody in who has no certificate, so client certificates are required")
         self._prepare()
 
     @cached_property
     def verifier(self) -> Verifier:
-        return Verifier(peerRole="client", anchors=self.clientRoots)
+        return Verifier(peerRole="client", anchors=self.clientRoots, access=self.access)
 
     def certificateOptions(self) -> CertificateOptions:
         """Return Twisted's options for this server, for use outside tlscomm.
@@ -236,6 +246,8 @@ class ServerConfiguration(_Base):
                 context.add_client_ca(root)
         if self.applicationProtocols:
             _openssl.insistOnProtocol(context, self.applicationProtocols)
+        if self.access:
+            _openssl.keepServerSecret(context)
         if self.serverNames is not None:
             known = frozenset(name.lower().encode("ascii") for name in self.serverNames)
             _openssl.insistOnServerName(context, lambda name: name is not None and name.lower() in known)
@@ -369,6 +381,16 @@ def _checkedName(name: str) -> str:
     if len(name) > 253 or any(not 0 < len(label) < 64 for label in labels) or not name.isprintable() or " " in name:
         raise ValueError(f"{name!r} is neither a host name nor an address")
     return name.lower()
+
+
+def _checkRevocation(context: SSL.Context, lists: Sequence[x509.CertificateRevocationList]) -> None:
+    store = context.get_cert_store()
+    if store is None:
+        raise ValueError("OpenSSL gave the context no certificate store")
+    for revocationList in lists:
+        store.add_crl(revocationList)
+    # The second flag does nothing without the first, and the first alone overlooks revoked intermediates.
+    store.set_flags(X509StoreFlags.CRL_CHECK | X509StoreFlags.CRL_CHECK_ALL)
 
 
 def _trustRoot(roots: Sequence[x509.Certificate]) -> Any:

@@ -34,7 +34,7 @@ from cryptography import x509
 from OpenSSL import SSL
 
 from tlscomm._openssl import Channel, OpenSSLError
-from tlscomm._reasons import FOLLOWING, codeForReasons, codeForVerifyError, verifyErrorForCode
+from tlscomm._reasons import FOLLOWING, codeForReasons, codeForVerifyError, errorToReport
 from tlscomm.alerts import Alert, codeForAlert
 from tlscomm.configuration import Configuration
 from tlscomm.credentials import certificateFacts
@@ -57,6 +57,7 @@ from tlscomm.failures import (
 )
 from tlscomm.peer import Peer
 from tlscomm.verification import nameProblem
+from tlscomm.wire.alerts import replaceAlert
 
 __all__ = ["State", "TLSConnection", "TLSFacts"]
 
@@ -125,6 +126,7 @@ class TLSConnection:
         self._heard = False
         self._judged = False
         self._refusal: TLSFailure | None = None
+        self._fittingAlert: int | None = None
         self._peer: Peer | None = None
         self._acceptance: Acceptance = "seen"
 
@@ -155,7 +157,10 @@ class TLSConnection:
 
     def outgoing(self) -> bytes:
         """Return the bytes that have to go to the peer now."""
-        return self._channel.drain()
+        flight = self._channel.drain()
+        if self._fittingAlert is not None and flight:
+            flight = self._withFittingAlert(flight, self._fittingAlert)
+        return flight
 
     def close(self) -> None:
         """Say close_notify; nothing more may be sent. The peer's answer makes the connection CLOSED."""
@@ -288,10 +293,7 @@ class TLSConnection:
         if not problems:
             return 0
         self._refusal = _refusal(problems, chain)
-        first = problems[0]
-        if first.opensslError is not None and codeForVerifyError(first.opensslError) == first.code:
-            return first.opensslError
-        return verifyErrorForCode(first.code)
+        return errorToReport(problems[0].code, problems[0].opensslError)
 
     def _judgeUnjudged(self) -> TLSFailure | None:
         """Decide on a peer that OpenSSL did not ask about: it resumed a session, or presented nothing."""
@@ -314,8 +316,21 @@ class TLSConnection:
         if not broken.reasons and not broken.exceptions:
             return ClosedInHandshake(f"{self._awaited()}, and close_notify came", side="remote")
         failure = self._refusal or self._brokenOff(broken)
+        if failure.code == "not-allowed":
+            self._fittingAlert = _ACCESS_DENIED
         failure.alert = self._alertSent()
         return failure
+
+    def _withFittingAlert(self, flight: bytes, number: int) -> bytes:
+        """Put the alert that fits into the place of the one that OpenSSL had to choose."""
+        self._fittingAlert = None
+        suite = self._raw.get_cipher_name() or ""
+        replaced = replaceAlert(flight, number, suite, self._channel.serverSecret)
+        if replaced is None:
+            return flight
+        if self.failure is not None:
+            self.failure.alert = Alert(number, "sent")
+        return replaced
 
     def _brokenOff(self, broken: OpenSSLError) -> TLSFailure:
         """Name what made OpenSSL, or a callback of somebody else's context, break the handshake off on our side."""
@@ -409,6 +424,7 @@ class TLSConnection:
 _HANDSHAKE_FAILURE = 40
 _UNKNOWN_CA = 48
 _DECRYPT_ERROR = 51
+_ACCESS_DENIED = 49
 _UNRECOGNIZED_NAME = 112
 #: Alerts that servers send to a client without a certificate: 116 is the right one (RFC 8446), 40 is TLS 1.2's, and Go
 #: sends 42.

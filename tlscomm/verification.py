@@ -21,7 +21,9 @@ from cryptography.x509.oid import NameOID
 from service_identity import VerificationError
 from service_identity.cryptography import verify_certificate_hostname, verify_certificate_ip_address
 
+from tlscomm.access import EVERYBODY, AccessRules
 from tlscomm.failures import Problem, printable
+from tlscomm.peer import Peer
 
 __all__ = ["Role", "Verifier", "isAddress", "nameProblem"]
 
@@ -38,16 +40,18 @@ class Verifier:
             where any name will do, as for clients.
         anchors: the authorities that are trusted, as far as they are known as certificates. They do not decide whether
             a chain is trusted, OpenSSL does; they tell what is wrong with one that is not.
+        access: who of the peers that nothing is wrong with is let in.
     """
 
     peerRole: Role
     serverName: str | None = None
     anchors: tuple[x509.Certificate, ...] = ()
+    access: AccessRules = EVERYBODY
 
     @property
     def looksAtCertificates(self) -> bool:
         """Whether `judge` may find something wrong with a chain in which OpenSSL found nothing."""
-        return self.serverName is not None
+        return self.serverName is not None or bool(self.access)
 
     def judge(self, problems: Sequence[Problem], chain: Sequence[x509.Certificate]) -> list[Problem]:
         """Return everything that is wrong with a peer; nothing means that it is accepted.
@@ -62,6 +66,8 @@ class Verifier:
         judged = [self._refined(problem, chain) for problem in problems]
         if self.serverName is not None and (mismatch := nameProblem(chain[0], self.serverName)):
             judged.append(mismatch)
+        if self.access and not judged and self.access.ruleFor(Peer(tuple(chain))) is None:
+            judged.append(Problem("not-allowed", depth=0, subject=_subject(chain[0])))
         return judged
 
     def judgeResumed(self, certificate: x509.Certificate) -> list[Problem]:

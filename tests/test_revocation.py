@@ -1,0 +1,96 @@
+"""Revocation lists are loaded from files, and what they revoke is refused by both roles and both versions."""
+
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.serialization import Encoding
+from twisted.trial.unittest import SynchronousTestCase
+
+from tlscomm import failures
+from tlscomm.authority import Authority
+from tlscomm.configuration import ClientConfiguration, ServerConfiguration
+from tlscomm.connection import State, TLSConnection
+from tlscomm.revocation import loadRevocationLists
+from tlscomm.testing import pump
+
+AUTHORITY = Authority.create()
+INTERMEDIATE = AUTHORITY.intermediate()
+SERVER = AUTHORITY.issue("server", role="server", dnsNames=["localhost"])
+CLIENT = AUTHORITY.issue("client", role="client")
+ROOTS = (AUTHORITY.certificate,)
+VERSIONS = ("1.2", "1.3")
+
+
+class Loading(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.list = AUTHORITY.revocationList([1, 2])
+
+    def test_derAndPEM(self) -> None:
+        for encoding in (Encoding.DER, Encoding.PEM):
+            self.assertEqual(loadRevocationLists(self.list.public_bytes(encoding)), (self.list,))
+
+    def test_severalInOneFile(self) -> None:
+        other = INTERMEDIATE.revocationList()
+        path = Path(self.mktemp())
+        path.write_bytes(self.list.public_bytes(Encoding.PEM) + b"text\n" + other.public_bytes(Encoding.PEM))
+        self.assertEqual(loadRevocationLists(str(path)), (self.list, other))
+
+    def test_whatIsNone(self) -> None:
+        self.assertRaises(failures.UnknownFormat, loadRevocationLists, b"hello")
+        self.assertRaises(failures.UnknownFormat, loadRevocationLists, CLIENT.certificate.public_bytes(Encoding.PEM))
+        self.assertRaises(failures.Damaged, loadRevocationLists, CLIENT.certificate.public_bytes(Encoding.DER))
+        self.assertRaises(failures.Damaged, loadRevocationLists, self.list.public_bytes(Encoding.DER)[:-9])
+        self.assertRaises(failures.FileNotFound, loadRevocationLists, "no-such-file")
+
+
+class Handshakes(SynchronousTestCase):
+    def between(
+        self, client: dict[str, Any], server: dict[str, Any], version: str
+    ) -> tuple[TLSConnection, TLSConnection]:
+        one = TLSConnection(
+            ClientConfiguration(
+                **{"serverName": "localhost", "roots": ROOTS, "credential": CLIENT, "maximumVersion": version, **client}
+            )
+        )
+        other = TLSConnection(ServerConfiguration(**{"credential": SERVER, "clientRoots": ROOTS, **server}))
+        one.start()
+        pump(one, other)
+        return one, other
+
+    def codes(self, client: dict[str, Any], server: dict[str, Any]) -> list[tuple[str | None, str | None]]:
+        pairs = [self.between(client, server, version) for version in VERSIONS]
+        return [tuple(side.failure and side.failure.code for side in pair) for pair in pairs]  # type: ignore[misc]
+
+    def test_whoIsNotOnTheListIsAccepted(self) -> None:
+        lists = {"revocationLists": (AUTHORITY.revocationList([1]),)}
+        self.assertEqual(self.codes(lists, lists), [(None, None)] * 2)
+
+    def test_aRevokedClient(self) -> None:
+        lists = {"revocationLists": (AUTHORITY.revocationList([CLIENT.certificate.serial_number]),)}
+        self.assertEqual(self.codes({}, lists), [("revoked", "revoked")] * 2)
+
+    def test_aRevokedServer(self) -> None:
+        lists = {"revocationLists": (AUTHORITY.revocationList([SERVER.certificate.serial_number]),)}
+        self.assertEqual(self.codes(lists, {}), [("revoked", "revoked")] * 2)
+
+    def test_aRevokedIntermediate(self) -> None:
+        revoked = AUTHORITY.revocationList([INTERMEDIATE.certificate.serial_number])
+        lists = {"revocationLists": (revoked, INTERMEDIATE.revocationList())}
+        client = {"credential": INTERMEDIATE.issue("client", role="client")}
+        self.assertEqual(self.codes(client, lists), [("revoked", "revoked")] * 2)
+        _, other = self.between(client, lists, "1.3")
+        self.assertEqual(other.failure and other.failure.depth, 1)
+
+    def test_aListOfAnotherAuthorityCoversNothing(self) -> None:
+        lists = {"revocationLists": (Authority.create("other").revocationList(),)}
+        self.assertEqual(self.codes({}, lists), [("refused", "revocation-unknown")] * 2)
+
+    def test_anExpiredListCoversNothing(self) -> None:
+        past = datetime.now(timezone.utc) - timedelta(days=400)
+        lists = {"revocationLists": (AUTHORITY.revocationList(now=past),)}
+        self.assertEqual(self.codes({}, lists), [("refused", "revocation-unknown")] * 2)
+
+    def test_withoutAListNobodyAsks(self) -> None:
+        one, _ = self.between({}, {}, "1.3")
+        self.assertIs(one.state, State.OPEN)
