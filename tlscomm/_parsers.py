@@ -53,15 +53,18 @@ class TLSCommServerParser:
         """
         from twisted.internet.endpoints import quoteStringArgument, serverFromString
 
-        from tlscomm._settings import deadlines, notYet, serverConfiguration
+        from tlscomm._settings import deadlines, serverConfiguration
         from tlscomm.endpoints import TLSServerEndpoint
 
         _refuseUnknown(settings, _SERVER)
-        if crl is not None or allow is not None:
-            raise notYet("crl=" if crl is not None else "allow=")
         limits = deadlines(handshake=handshakeTimeout, write=writeTimeout, close=closeTimeout)
         configuration = serverConfiguration(
-            identity=identity, clientRoots=() if clientRoots is None else (clientRoots,), limits=limits, **settings
+            identity=identity,
+            clientRoots=() if clientRoots is None else (clientRoots,),
+            crl=_several(crl),
+            allow=_several(allow),
+            limits=limits,
+            **settings,
         )
         below = _either(port, endpoint, f"tcp:{port}:interface={quoteStringArgument(interface)}")
         return TLSServerEndpoint(
@@ -97,18 +100,18 @@ class TLSCommClientParser:
         """Return the endpoint that a string describes; it raises as `TLSCommServerParser.parseStreamServer`."""
         from twisted.internet.endpoints import HostnameEndpoint, clientFromString
 
-        from tlscomm._settings import clientConfiguration, deadlines, notYet, seconds
+        from tlscomm._settings import clientConfiguration, deadlines, seconds
         from tlscomm.endpoints import TLSClientEndpoint
 
         _refuseUnknown(settings, _CLIENT)
-        if crl is not None:
-            raise notYet("crl=")
         if (name := serverName or host) is None:
             raise ValueError("with endpoint= the server's name must be given: serverName=")
         if (host is None) != (port is None):
             raise ValueError("a client's string begins with tlscomm:HOST:PORT, or has endpoint=")
         limits = deadlines(handshake=handshakeTimeout, write=writeTimeout, close=closeTimeout)
-        configuration = clientConfiguration(name, roots=() if roots is None else (roots,), limits=limits, **settings)
+        configuration = clientConfiguration(
+            name, roots=() if roots is None else (roots,), crl=_several(crl), limits=limits, **settings
+        )
         below: IStreamClientEndpoint
         if host is not None and port is not None and endpoint is None:
             below = HostnameEndpoint(
@@ -127,6 +130,11 @@ _CLIENT = _BOTH | {"identity"}
 def _refuseUnknown(settings: dict[str, Any], known: frozenset[str]) -> None:
     if unknown := sorted(settings.keys() - known):
         raise TypeError(f"a tlscomm: endpoint string has no argument {unknown[0]!r}")
+
+
+def _several(value: str | None) -> list[str]:
+    """Return the parts of an argument that takes several, which a string can hold only once: commas separate them."""
+    return [] if value is None else value.split(",")
 
 
 def _either(place: str | None, endpoint: str | None, tcp: str) -> str:

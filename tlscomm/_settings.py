@@ -13,9 +13,11 @@ from typing import Any
 
 from cryptography import x509
 
+from tlscomm.access import AccessRules
 from tlscomm.configuration import ClientConfiguration, Deadlines, ServerConfiguration
 from tlscomm.credentials import Credential, loadCertificates, loadCredential
 from tlscomm.failures import FileNotFound, PassphraseRequired, Unreadable, printable
+from tlscomm.revocation import loadRevocationLists
 
 __all__ = [
     "clientConfiguration",
@@ -43,6 +45,8 @@ def serverConfiguration(
     prompt: Prompt | None = None,
     clientCertificates: str | None = None,
     clientRoots: Iterable[str] = (),
+    crl: Iterable[str] = (),
+    allow: Iterable[str] = (),
     minimumTLS: str = "1.2",
     maximumTLS: str = "1.3",
     limits: Deadlines | None = None,
@@ -57,6 +61,8 @@ def serverConfiguration(
         prompt: asks a person for it where neither is given.
         clientCertificates: ``none``, ``requested`` or ``required``.
         clientRoots: files or folders with the authorities that may issue client certificates, or ``system``.
+        crl: files with revocation lists.
+        allow: access rules.
         minimumTLS: ``1.2`` or ``1.3``.
         maximumTLS: ``1.2`` or ``1.3``.
         limits: the deadlines.
@@ -69,6 +75,8 @@ def serverConfiguration(
         credential=loadIdentity(identity, key, passphraseSource(passphraseFile, passphraseEnv, prompt)),
         clientRoots=tuple(root for source in clientRoots for root in loadRoots(source)),
         clientCertificates=clientCertificates,  # type: ignore[arg-type]
+        revocationLists=_revocationLists(crl),
+        access=AccessRules.parse(allow),
         minimumVersion=minimumTLS,  # type: ignore[arg-type]
         maximumVersion=maximumTLS,  # type: ignore[arg-type]
         deadlines=limits or Deadlines(),
@@ -84,6 +92,7 @@ def clientConfiguration(
     passphraseEnv: str | None = None,
     prompt: Prompt | None = None,
     roots: Iterable[str] = (),
+    crl: Iterable[str] = (),
     minimumTLS: str = "1.2",
     maximumTLS: str = "1.3",
     limits: Deadlines | None = None,
@@ -93,6 +102,7 @@ def clientConfiguration(
     Args:
         serverName: the name that the server's certificate must be for.
         roots: files or folders with the authorities that may issue it, or ``system``, which is also meant by none.
+        crl: files with revocation lists.
     """
     credential = None
     if identity is not None:
@@ -104,6 +114,7 @@ def clientConfiguration(
         serverName=serverName,
         credential=credential,
         roots=None if sources in ([], ["system"]) else tuple(root for source in sources for root in loadRoots(source)),
+        revocationLists=_revocationLists(crl),
         minimumVersion=minimumTLS,  # type: ignore[arg-type]
         maximumVersion=maximumTLS,  # type: ignore[arg-type]
         deadlines=limits or Deadlines(),
@@ -172,6 +183,10 @@ def deadlines(**texts: Any) -> Deadlines:
 def notYet(option: str) -> ValueError:
     """Return the refusal of a setting that this version knows by name alone. Ignoring it would let somebody in."""
     return ValueError(f"{option} is not available in this version of tlscomm, so it cannot be relied on")
+
+
+def _revocationLists(sources: Iterable[str]) -> tuple[x509.CertificateRevocationList, ...]:
+    return tuple(each for source in sources for each in loadRevocationLists(source))
 
 
 def _refuseStore(source: str) -> None:
