@@ -1,0 +1,475 @@
+"""From a command line to a service: no test here touches the network."""
+
+import getpass
+import io
+import os
+import stat
+import sys
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+from twisted.application.service import IService
+from twisted.internet.address import IPv4Address, UNIXAddress
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IAddress, IListeningPort, IStreamServerEndpoint
+from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import capturedLogs, formatEvent
+from twisted.python.usage import UsageError
+from twisted.scripts.twistd import ServerOptions
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from tlscomm._export import keyPEM, pem
+from tlscomm.applications import Echo, Greet
+from tlscomm.authority import Authority
+from tlscomm.configuration import Deadlines, ServerConfiguration
+from tlscomm.failures import FileNotFound, KeyMismatch, PassphraseRequired
+from tlscomm.protocol import MessageFactory
+from tlscomm.service import Listener, TLSService
+from tlscomm.tap import Options, makeService
+
+AUTHORITY = Authority.create()
+SERVER = AUTHORITY.issue("server", role="server", dnsNames=["localhost"])
+
+DEFAULTS: dict[str, Any] = {
+    "listen": ["tcp:8443:interface=127.0.0.1"],
+    "identity": None,
+    "key": None,
+    "passphrase-file": None,
+    "passphrase-env": None,
+    "client-certificates": None,
+    "client-roots": [],
+    "crl": [],
+    "allow": [],
+    "application": "echo",
+    "framing": "eof",
+    "maximum-message": 1048576,
+    "minimum-tls": "1.2",
+    "maximum-tls": "1.3",
+    "handshake-timeout": 10.0,
+    "read-timeout": 5.0,
+    "write-timeout": 5.0,
+    "close-timeout": 5.0,
+    "maximum-connections": 10000,
+    "log-format": "text",
+}
+
+ALL = """
+    --listen tcp:1 --listen tcp:2 --identity a.pem --key a.key --passphrase-file a.txt --passphrase-env PHRASE
+    --client-certificates required --client-roots b.pem --client-roots system --application greet --framing int32
+    --crl a.crl --crl b.crl --allow dns=*.example.org --allow cn=x=y
+    --maximum-message 7 --minimum-tls 1.3 --maximum-tls 1.3 --handshake-timeout 1.5 --read-timeout 0 --write-timeout 3
+    --close-timeout 4 --maximum-connections 8 --log-format json
+"""
+
+
+def parsed(*words: str, parent: Any = None) -> Options:
+    options = Options()
+    options.parent = parent
+    options.parseOptions(words)
+    return options
+
+
+def twistd(*words: str) -> ServerOptions:
+    """The options of twistd itself, with these words before those of the plugin."""
+    options = ServerOptions()
+    options.parseOptions([*words, "tlscomm"])
+    return options
+
+
+class OptionsTests(SynchronousTestCase):
+    """What is typed."""
+
+    def test_defaults(self) -> None:
+        """Nothing typed is a whole set of options."""
+        self.assertEqual(parsed(), DEFAULTS)
+
+    def test_all(self) -> None:
+        """Each option has its place and its type."""
+        self.assertEqual(
+            parsed(*ALL.split()),
+            {
+                "listen": ["tcp:1", "tcp:2"],
+                "identity": "a.pem",
+                "key": "a.key",
+                "passphrase-file": "a.txt",
+                "passphrase-env": "PHRASE",
+                "client-certificates": "required",
+                "client-roots": ["b.pem", "system"],
+                "crl": ["a.crl", "b.crl"],
+                "allow": ["dns=*.example.org", "cn=x=y"],
+                "application": "greet",
+                "framing": "int32",
+                "maximum-message": 7,
+                "minimum-tls": "1.3",
+                "maximum-tls": "1.3",
+                "handshake-timeout": 1.5,
+                "read-timeout": None,
+                "write-timeout": 3.0,
+                "close-timeout": 4.0,
+                "maximum-connections": 8,
+                "log-format": "json",
+            },
+        )
+
+    def test_notShared(self) -> None:
+        """What one set of options collects, another does not have."""
+        parsed("--client-roots", "a.pem")
+        self.assertEqual(parsed(), DEFAULTS)
+
+    def test_help(self) -> None:
+        """The help explains every option and has every default."""
+        text = " ".join(str(Options()).split())
+        for name, value in DEFAULTS.items():
+            self.assertIn(f"--{name}= ", text)
+            if name != "listen" and value not in (None, []):
+                self.assertIn(f"[default: {value:.0f}]" if isinstance(value, float) else f"[default: {value}]", text)
+        self.assertIn("[default: tcp:8443:interface=127.0.0.1]", text)
+
+    def test_wrongWords(self) -> None:
+        """A wrong word is refused with the option's name and what it may be."""
+        for words, said in (
+            ("--framing x", "--framing is one of eof, line, netstring, int32, not 'x'"),
+            ("--minimum-tls 1.1", "--minimum-tls is one of 1.2, 1.3, not '1.1'"),
+            ("--maximum-tls 1", "--maximum-tls is one of 1.2, 1.3, not '1'"),
+            ("--client-certificates yes", "--client-certificates is one of none, requested, required, not 'yes'"),
+            ("--log-format xml", "--log-format is one of text, json, not 'xml'"),
+            ("--read-timeout soon", "--read-timeout is a number of seconds, or 0 for none, not 'soon'"),
+            ("--close-timeout -1", "--close-timeout is a number of seconds, or 0 for none, not '-1'"),
+            ("--write-timeout nan", "--write-timeout is a number of seconds, or 0 for none, not 'nan'"),
+            ("--maximum-message 0", "--maximum-message is a whole number of 1 or more, not '0'"),
+            ("--maximum-connections 1.5", "--maximum-connections is a whole number of 1 or more, not '1.5'"),
+            ("--nonsense", "option --nonsense not recognized"),
+            ("nonsense", "'nonsense' is not an option"),
+            ("--key a.key", "--key says more about --identity, which is missing"),
+            ("--passphrase-env A", "--passphrase-env says more about --identity, which is missing"),
+        ):
+            refusal = self.assertRaises((UsageError, ValueError), parsed, *words.split())
+            self.assertEqual(str(refusal), said)
+
+    def test_wrongRule(self) -> None:
+        """A rule that is none is refused before any file is looked at."""
+        refusal = self.assertRaises(ValueError, parsed, "--allow", "everybody")
+        self.assertIn("'everybody' is no access rule: a rule is one of cn=", str(refusal))
+
+    def test_wrongWordUnderTwistd(self) -> None:
+        """twistd ends with the message alone, and says where there is more."""
+        refusal = self.assertRaises(SystemExit, parsed, "--framing", "x", parent=twistd())
+        self.assertEqual(
+            refusal.code,
+            "twistd tlscomm: --framing is one of eof, line, netstring, int32, not 'x'\n"
+            "`twistd tlscomm --help` explains every option.",
+        )
+
+    def test_jsonInForeground(self) -> None:
+        """Where standard output is for JSON, Twisted's log is sent to standard error."""
+        for words in ((), ("--logfile", "-")):
+            parent = twistd("-n", *words)
+            parsed("--log-format", "json", parent=parent)
+            self.assertEqual(parent["logger"], "tlscomm._log.onStandardError")
+
+    def test_logElsewhere(self) -> None:
+        """A log that does not go to standard output stays where it is."""
+        for words in (("-n", "--logfile", "file"), ("-n", "--syslog"), ("--pidfile", "x")):
+            parent = twistd(*words)
+            parsed("--log-format", "json", parent=parent)
+            self.assertIsNone(parent["logger"])
+        parent = twistd("-n", "--logger", "twisted.logger.textFileLogObserver")
+        before = parent["logger"]
+        parsed("--log-format", "json", parent=parent)
+        self.assertIs(parent["logger"], before)
+
+    def test_foreground(self) -> None:
+        """Only twistd takes a program's terminal away, and not with --nodaemon."""
+        self.assertEqual(
+            [parsed(parent=parent).isForeground for parent in (None, twistd("-n"), twistd())], [True, True, False]
+        )
+
+
+class ServiceCase(SynchronousTestCase):
+    """Services from options, with files in the test's own folder."""
+
+    def setUp(self) -> None:
+        self.home = Path("home").absolute()
+        self.patch(os, "environ", {**os.environ, "TLSCOMM_HOME": str(self.home)})
+        self.reactor = MemoryReactorClock()
+        self.secret("server.pem", pem([SERVER.certificate]) + keyPEM(SERVER.privateKey))
+        Path("ca.pem").write_bytes(pem([AUTHORITY.certificate]))
+
+    def secret(self, name: str, content: bytes) -> None:
+        Path(name).write_bytes(content)
+        os.chmod(name, 0o600)
+
+    def service(self, *words: str) -> TLSService:
+        return makeService(parsed(*words), self.reactor)
+
+    def configuration(self, *words: str) -> ServerConfiguration:
+        configuration = self.service(*words).factory.configuration
+        assert isinstance(configuration, ServerConfiguration)
+        return configuration
+
+
+class MakeServiceTests(ServiceCase):
+    """What options make."""
+
+    def test_noSideEffect(self) -> None:
+        """No port is open before the service is started, and then the one that was named."""
+        service = self.service("--listen", "tcp:4711:interface=127.0.0.2", "--identity", "server.pem")
+        self.assertTrue(verifyObject(IService, service))
+        self.assertEqual(self.reactor.tcpServers, [])
+        service.privilegedStartService()
+        ((port, factory, backlog, interface),) = self.reactor.tcpServers
+        self.assertEqual((port, backlog, interface), (4711, 1024, "127.0.0.2"))
+        self.assertIs(factory, service.factory)
+
+    def test_everyListener(self) -> None:
+        """Each --listen is a port of the same server."""
+        places = ["tcp:1", "tcp6:2", "tcp:3:backlog=7"]
+        words = " ".join(f"--listen {place}" for place in places)
+        service = self.service(*words.split(), "--identity", "server.pem")
+        self.assertEqual([listener.place for listener in service.listeners], places)
+        service.privilegedStartService()
+        self.assertEqual([server[0] for server in self.reactor.tcpServers], [1, 2, 3])
+        self.assertEqual([server[2] for server in self.reactor.tcpServers], [1024, 1024, 7])
+
+    def test_messages(self) -> None:
+        """The application has the framing, the limit and the deadline that were asked for."""
+        words = "--identity server.pem --application greet --framing line --maximum-message 99 --read-timeout 0"
+        application: Any = self.service(*words.split()).factory.wrappedFactory
+        self.assertIsInstance(application, MessageFactory)
+        self.assertEqual(
+            (application.protocol, application.framing.name, application.maximumMessage, application.readTimeout),
+            (Greet, "line", 99, None),
+        )
+        self.assertIs(application.clock, self.reactor)
+
+    def test_ownApplication(self) -> None:
+        """An application of one's own is used as it is."""
+        application = self.service("--identity", "server.pem", "--application", "test_tap:OWN").factory.wrappedFactory
+        self.assertIs(application, sys.modules["test_tap"].OWN)  # type: ignore[attr-defined]
+
+    def test_deadlines(self) -> None:
+        """Deadlines are those that were asked for, and 0 is none."""
+        words = "--identity server.pem --handshake-timeout 3 --write-timeout 0 --close-timeout 1.5"
+        self.assertEqual(self.configuration(*words.split()).deadlines, Deadlines(handshake=3.0, write=None, close=1.5))
+
+    def test_versions(self) -> None:
+        """Versions are those that were asked for."""
+        configuration = self.configuration("--identity", "server.pem", "--minimum-tls", "1.3")
+        self.assertEqual((configuration.minimumVersion, configuration.maximumVersion), ("1.3", "1.3"))
+
+    def test_identityAlone(self) -> None:
+        """A server with an identity and without client roots asks clients for nothing."""
+        configuration = self.configuration("--identity", "server.pem")
+        self.assertEqual(configuration.credential.certificate, SERVER.certificate)
+        self.assertEqual((configuration.clientCertificates, configuration.clientRoots), ("none", ()))
+
+    def test_clientRoots(self) -> None:
+        """A server with client roots demands certificates of these authorities."""
+        configuration = self.configuration("--identity", "server.pem", "--client-roots", "ca.pem")
+        self.assertEqual(
+            (configuration.clientCertificates, configuration.clientRoots), ("required", (AUTHORITY.certificate,))
+        )
+
+    def test_restrictions(self) -> None:
+        """Revocation lists and access rules restrict who of those is let in."""
+        revoked = AUTHORITY.revocationList([7])
+        Path("ca.crl").write_bytes(revoked.public_bytes(Encoding.DER))
+        words = "--identity server.pem --client-roots ca.pem --crl ca.crl --allow dns=a.example --allow cn=b"
+        configuration = self.configuration(*words.split())
+        self.assertEqual(configuration.revocationLists, (revoked,))
+        self.assertEqual([str(rule) for rule in configuration.access.rules], ["dns=a.example", "cn=b"])
+
+    def test_limit(self) -> None:
+        """The limit of connections is the service's."""
+        service = self.service("--identity", "server.pem", "--maximum-connections", "1")
+        self.assertIsNotNone(service.factory.buildProtocol(None))
+        with capturedLogs() as captured:
+            self.assertIsNone(service.factory.buildProtocol(IPv4Address("TCP", "127.0.0.1", 40001)))
+        self.assertIn("too-many-connections", str(formatEvent(captured[0])))
+
+    def test_badCredential(self) -> None:
+        """A credential that cannot be used is its failure, before any port is open."""
+        self.secret("other.key", keyPEM(AUTHORITY.privateKey))
+        self.assertRaises(FileNotFound, self.service, "--identity", "nothing.pem")
+        self.assertRaises(KeyMismatch, self.service, "--identity", "server.pem", "--key", "other.key")
+        self.assertEqual(self.reactor.tcpServers, [])
+
+    def test_badCredentialUnderTwistd(self) -> None:
+        """twistd ends with the failure's code, sentence and next step."""
+        options = parsed("--identity", "nothing.pem", parent=twistd("-n"))
+        refusal = self.assertRaises(SystemExit, makeService, options, self.reactor)
+        first, second = str(refusal.code).splitlines()
+        self.assertEqual(first, f"twistd tlscomm: {FileNotFound('nothing.pem')}")
+        self.assertEqual(second, f"Next step: {FileNotFound().nextStep}")
+
+    def test_misfits(self) -> None:
+        """What does not fit together is one sentence."""
+        for words, said in (
+            ("--listen nonsense", "--listen nonsense: Unknown endpoint type: 'nonsense'"),
+            ("--listen tcp:http-ish", "--listen tcp:http-ish: "),
+            ("--listen tcp:1:nonsense=2", "--listen tcp:1:nonsense=2: "),
+            ("--application nonsense", "no application is named 'nonsense'"),
+            ("--identity server.pem --client-certificates required", "name the authorities"),
+            ("--identity server.pem --minimum-tls 1.3 --maximum-tls 1.2", "the minimum TLS 1.3 is above"),
+            ("--identity server.pem --passphrase-file a --passphrase-env b", "not from both"),
+            ("--identity server.pem --allow cn=a", "access rules let nobody in who has no certificate"),
+        ):
+            options = parsed(*words.split(), parent=twistd())
+            refusal = self.assertRaises(SystemExit, makeService, options, self.reactor)
+            self.assertIn(said, str(refusal.code))
+            self.assertNotIn("Traceback", str(refusal.code))
+        self.assertFalse(self.home.exists())
+
+    def test_passphrase(self) -> None:
+        """A pass phrase comes from a file or the environment; with neither, and nobody to ask, the failure says so."""
+        self.encrypt()
+        self.secret("phrase.txt", b"open sesame\n")
+        self.patch(sys, "stdin", io.StringIO())
+        os.environ["PHRASE"] = "open sesame"
+        for words in (("--passphrase-file", "phrase.txt"), ("--passphrase-env", "PHRASE")):
+            configuration = self.configuration("--identity", "encrypted.pem", *words)
+            self.assertEqual(configuration.credential.certificate, SERVER.certificate)
+        self.assertRaises(PassphraseRequired, self.service, "--identity", "encrypted.pem")
+
+    def test_passphraseOfAPerson(self) -> None:
+        """At a terminal a person is asked for it, by the name of the file, and need not answer."""
+        asked: list[str] = []
+
+        def answer(prompt: str) -> str:
+            asked.append(prompt)
+            if len(asked) > 1:
+                raise EOFError
+            return "open sesame"
+
+        self.encrypt()
+        self.patch(sys, "stdin", _Terminal())
+        self.patch(getpass, "getpass", answer)
+        self.configuration("--identity", "encrypted.pem")
+        self.assertEqual(asked, ["Pass phrase for encrypted.pem: "])
+        self.assertRaises(PassphraseRequired, self.service, "--identity", "encrypted.pem")
+
+    def encrypt(self) -> None:
+        key: Any = SERVER.privateKey
+        encrypted = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"open sesame"))
+        self.secret("encrypted.pem", pem([SERVER.certificate]) + encrypted)
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class DevelopmentTests(ServiceCase):
+    """Without an identity."""
+
+    def test_madeOnFirstUse(self) -> None:
+        """The development authority is made in a folder of the owner's, and is the same ever after."""
+        first, second = self.configuration(), self.configuration()
+        self.assertEqual(stat.S_IMODE(self.home.stat().st_mode), 0o700)
+        self.assertEqual(first.credential.certificate, second.credential.certificate)
+        ca = x509.load_pem_x509_certificate((self.home / "ca.pem").read_bytes())
+        self.assertEqual((first.clientCertificates, first.clientRoots), ("required", (ca,)))
+
+    def test_home(self) -> None:
+        """The folder is in the user's home where the environment names none."""
+        del os.environ["TLSCOMM_HOME"]
+        os.environ["HOME"] = str(Path("user").absolute())
+        self.configuration()
+        self.assertTrue(Path("user/.tlscomm/development/server.pem").exists())
+
+    def test_echoes(self) -> None:
+        """It echoes, on the default port of this machine alone."""
+        service = self.service()
+        service.privilegedStartService()
+        ((port, _, _, interface),) = self.reactor.tcpServers
+        application: Any = service.factory.wrappedFactory
+        self.assertEqual((port, interface, application.protocol), (8443, "127.0.0.1", Echo))
+
+    def test_otherRoots(self) -> None:
+        """With client roots alone the server is the development server, and only those authorities' clients get in."""
+        configuration = self.configuration("--client-roots", "ca.pem")
+        self.assertEqual(configuration.clientRoots, (AUTHORITY.certificate,))
+        self.assertEqual(configuration.credential.certificate.issuer.rfc4514_string()[:3], "CN=")
+        self.assertTrue((self.home / "server.pem").exists())
+
+    def test_noCertificates(self) -> None:
+        """Without client certificates nobody's are trusted."""
+        configuration = self.configuration("--client-certificates", "none")
+        self.assertEqual((configuration.clientCertificates, configuration.clientRoots), ("none", ()))
+
+    def test_requested(self) -> None:
+        """Where they are only requested, they are still those of the development authority."""
+        configuration = self.configuration("--client-certificates", "requested")
+        self.assertEqual((configuration.clientCertificates, len(configuration.clientRoots)), ("requested", 1))
+
+    def test_noPlace(self) -> None:
+        """A folder that cannot be made is one sentence that says what to do."""
+        Path("home").write_text("a file")
+        options = parsed(parent=twistd())
+        refusal = self.assertRaises(SystemExit, makeService, options, self.reactor)
+        self.assertIn("the development identity cannot be made: ", str(refusal.code))
+        self.assertIn("TLSCOMM_HOME", str(refusal.code))
+
+    def test_connectLine(self) -> None:
+        """A server that has started says how to talk to it."""
+        connect = f"tlscomm connect 127.0.0.1:8443 --roots {self.home}/ca.pem"
+        client = f"--identity {self.home}/client.pfx"
+        for words, said in (
+            ("", f"{connect} {client} --message Hello"),
+            ("--framing line", f"{connect} {client} --framing line --message Hello"),
+            ("--client-certificates none", f"{connect} --message Hello"),
+            ("--allow dns=*.localhost", f"{connect} {client} --message Hello"),
+            ("--client-certificates requested --client-roots ca.pem", f"{connect} --message Hello"),
+        ):
+            self.assertEqual(self.introduction(*words.split()), [f"talk to it with: {said}"])
+
+    def test_connectLineOfOtherAddresses(self) -> None:
+        """A line never has an address that nobody can connect to, nor a name that the certificate is not for."""
+        (line,) = self.introduction("--listen", "tcp6:8443")
+        self.assertIn("tlscomm connect '[::1]:8443' ", line)
+        (line,) = self.introduction(address=IPv4Address("TCP", "192.0.2.1", 8443))
+        self.assertIn("tlscomm connect 192.0.2.1:8443 ", line)
+        self.assertIn(" --server-name localhost ", line)
+        self.assertEqual(self.introduction(address=UNIXAddress("socket")), [])
+
+    def test_connectLineIsOneCommand(self) -> None:
+        """The line can be pasted into a shell whatever the folder is called."""
+        os.environ["TLSCOMM_HOME"] = str(Path("my home").absolute())
+        (line,) = self.introduction()
+        self.assertIn("my home/client.pfx' --message Hello", line)
+
+    def test_noConnectLine(self) -> None:
+        """Where the development client is not let in, and where the identity is not ours, there is no such line."""
+        self.assertEqual(self.introduction("--client-roots", "ca.pem"), [])
+        self.assertEqual(self.introduction("--allow", "dns=other.localhost"), [])
+        self.assertEqual(self.introduction("--identity", "server.pem"), [])
+
+    def introduction(self, *words: str, address: IAddress | None = None) -> list[str]:
+        service = self.service(*words)
+        if address is not None:
+            service.listeners = (Listener("elsewhere", _Listening(address)),)
+        with capturedLogs() as captured:
+            service.startService()
+        lines = [str(formatEvent(event)) for event in captured]
+        return [line for line in lines if "tlscomm connect" in line]
+
+
+@implementer(IStreamServerEndpoint, IListeningPort)
+class _Listening:
+    """Listens at an address."""
+
+    def __init__(self, address: IAddress) -> None:
+        self.address = address
+
+    def listen(self, protocolFactory: Any) -> Deferred[Any]:
+        return succeed(self)
+
+    def getHost(self) -> IAddress:
+        return self.address
+
+
+OWN = MessageFactory(Echo)

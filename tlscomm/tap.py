@@ -1,0 +1,344 @@
+"""``twistd tlscomm``: from the words of a command line to a server that can be started.
+
+Everything that can be wrong is found out before a port is opened, and before a daemon leaves its terminal: the words,
+then the application, then the credential. Whoever started the program gets one message with a next step, and exit
+status 1. twistd itself would answer a wrong word with the whole list of options, on standard output, and an unusable
+credential with a traceback; so, under twistd, both end here as `SystemExit`. A program that uses this module by itself
+gets the exceptions as they are.
+
+Credentials are read here because here the process may still be root; the ports are opened by the service, as with any
+plugin of twistd.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.logger import Logger
+from twisted.python.usage import Options as _Options
+from twisted.python.usage import UsageError
+
+import tlscomm
+from tlscomm._log import LOG_FORMATS, eventLog
+from tlscomm._settings import seconds, serverConfiguration
+from tlscomm.access import AccessRules
+from tlscomm.applications import applicationNamed, factoryFor
+from tlscomm.authority import DEVELOPMENT_HOSTS, DevelopmentAuthority, ensureDevelopmentAuthority
+from tlscomm.configuration import Deadlines, ServerConfiguration
+from tlscomm.failures import TLSFailure, printable
+from tlscomm.framing import FRAMINGS
+from tlscomm.peer import Peer
+from tlscomm.service import Listener, TLSService
+
+__all__ = ["Options", "makeService"]
+
+_log = Logger(namespace="tlscomm")
+
+_DEFAULT_PLACE = "tcp:8443:interface=127.0.0.1"
+
+#: How many clients may wait to be let in. With Twisted's 50, of a thousand that come at once most wait for a second.
+_BACKLOG = 1024
+
+_DEADLINES = ("handshake-timeout", "read-timeout", "write-timeout", "close-timeout")
+_COUNTS = ("maximum-message", "maximum-connections")
+_CHOICES = {
+    "client-certificates": (None, "none", "requested", "required"),
+    "framing": tuple(FRAMINGS),
+    "minimum-tls": ("1.2", "1.3"),
+    "maximum-tls": ("1.2", "1.3"),
+    "log-format": LOG_FORMATS,
+}
+#: What says more about an identity.
+_OF_IDENTITY = ("key", "passphrase-file", "passphrase-env")
+
+
+class Options(_Options):
+    """The options of ``twistd tlscomm``. After parsing, each has the type that the server needs."""
+
+    longdesc = (
+        "Serves messages over TLS, with certificates on both sides. Without --identity it uses a development identity, "
+        "which it makes on first use in ~/.tlscomm/development (or in the folder that the environment variable "
+        "TLSCOMM_HOME names), together with one for clients. It then demands client certificates of that development "
+        "authority, unless --client-roots or --client-certificates say otherwise, and prints the `tlscomm connect` "
+        "line that talks to it."
+    )
+
+    optParameters: Sequence[Sequence[object]] = [
+        ["identity", None, None, "The server's certificate with its chain and private key: a PEM or PFX file, or "
+         "store:LOCATION/NAME:FIELD=VALUE. Default: a development identity."],
+        ["key", None, None, "The file with the private key, where --identity has none."],
+        ["passphrase-file", None, None, "The file whose first line is the pass phrase of the identity or key. Without "
+         "this and --passphrase-env it is asked for, where there is a terminal."],
+        ["passphrase-env", None, None, "The environment variable that holds the pass phrase."],
+        ["client-certificates", None, None, "Whether clients must show a certificate: none, requested or required. "
+         "What is shown is always checked. Default: required where --client-roots is given or the identity is the "
+         "development identity, else none."],
+        ["application", None, "echo", "What is done with the messages: echo returns each, greet answers each with a "
+         "greeting, and package.module:name is a class that extends tlscomm.protocol.MessageProtocol, or any protocol "
+         "factory of Twisted's, to which --framing, --maximum-message and --read-timeout do not apply."],
+        ["framing", None, "eof", f"How messages are told apart: {', '.join(FRAMINGS)}."],
+        ["maximum-message", None, 1 << 20, "The most bytes a message may have, either way."],
+        ["minimum-tls", None, "1.2", "The oldest version of TLS that is spoken: 1.2 or 1.3."],
+        ["maximum-tls", None, "1.3", "The newest version of TLS that is spoken: 1.2 or 1.3."],
+        ["handshake-timeout", None, 10, "Seconds from the TCP connection until both sides have accepted each other, 0 "
+         "for no limit."],
+        ["read-timeout", None, 5, "Seconds in which the next message has to come, 0 for no limit."],
+        ["write-timeout", None, 5, "Seconds in which some of the bytes that are queued for a client have to move, 0 "
+         "for no limit."],
+        ["close-timeout", None, 5, "Seconds for a client's answer to the end of a connection, and for all connections "
+         "to end when the server stops; 0 for no limit, except that a stop takes 5 seconds at most."],
+        ["maximum-connections", None, 10000, "The most connections at a time, on all ports together."],
+        ["log-format", None, "text", "text: events are lines of Twisted's log. json: each is one line of JSON on "
+         "standard output, and Twisted's log goes to standard error; a daemon has its lines in the log file."],
+    ]  # fmt: skip
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.docs = {name: " ".join((text or "").split()) for name, text in self.docs.items()}
+        self.defaults["listen"] = _DEFAULT_PLACE
+        for name in ("listen", "client-roots", "crl", "allow"):
+            self[name] = []
+
+    def opt_listen(self, place: str) -> None:
+        """Where to listen: a Twisted server endpoint string for the TCP side. May be given several times."""
+        self["listen"].append(place)
+
+    def opt_client_roots(self, source: str) -> None:
+        """Who may issue client certificates: a file, a folder, store:…, or system. May be given several times."""
+        self["client-roots"].append(source)
+
+    def opt_crl(self, file: str) -> None:
+        """
+        A certificate revocation list, PEM or DER. With one, each certificate of a client's chain has to be covered by
+        a list. May be given several times.
+        """
+        self["crl"].append(file)
+
+    def opt_allow(self, rule: str) -> None:
+        """
+        Who of the clients with a valid certificate is let in: cn=, ou=, o=, dns=, ip=, uri=, email=,
+        spki=sha256: or fingerprint=sha256: and what it has to be, with * for any part of one label. May be given
+        several times; one that fits is enough.
+        """
+        self["allow"].append(rule)
+
+    def opt_version(self) -> None:
+        """Display the version and exit."""
+        print(f"tlscomm {tlscomm.__version__}")
+        raise SystemExit(0)
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Parse the words after ``tlscomm``.
+
+        Raises:
+            UsageError: one of them is wrong.
+            SystemExit: the same, under twistd.
+        """
+        with _saidPlainly(self):
+            super().parseOptions(options)  # type: ignore[no-untyped-call]
+
+    def parseArgs(self, *words: str) -> None:
+        if words:
+            raise UsageError(f"{words[0]!r} is not an option")
+
+    def postOptions(self) -> None:
+        self["listen"] = self["listen"] or [_DEFAULT_PLACE]
+        for name in _DEADLINES:
+            self[name] = seconds(self[name], f"--{name}")
+        for name in _COUNTS:
+            self[name] = _count(self[name], f"--{name}")
+        for name, choices in _CHOICES.items():
+            _choose(self[name], choices, f"--{name}")
+        AccessRules.parse(self["allow"])
+        for name in _OF_IDENTITY:
+            if self[name] is not None and self["identity"] is None:
+                raise UsageError(f"--{name} says more about --identity, which is missing")
+        if self["log-format"] == "json":
+            self._clearStandardOutput()
+
+    @property
+    def isForeground(self) -> bool:
+        """Whether the server keeps its terminal. Only twistd, and without ``--nodaemon``, takes it away."""
+        twistd: dict[str, Any] = self.parent or {}
+        return bool(twistd.get("nodaemon", True) or twistd.get("debug"))
+
+    def _clearStandardOutput(self) -> None:
+        """Have Twisted's log on standard error, where it would go to standard output."""
+        program: dict[str, Any] = self.parent or {}
+        if "nodaemon" in program:
+            named = any(program[option] for option in ("logger", "syslog")) or program["logfile"] not in (None, "-")
+            if self.isForeground and not named:
+                program["logger"] = "tlscomm._log.onStandardError"
+        elif program.get("logFile") is sys.stdout:
+            program["logFile"] = sys.stderr
+
+
+def makeService(options: Options, reactor: Any = None) -> TLSService:
+    """Return the server that the options describe. It has read its credential and has not opened a port.
+
+    Args:
+        options: after parsing.
+        reactor: listens and tells the time; the global one where None.
+
+    Raises:
+        TLSFailure: the credential or the authorities cannot be used.
+        UsageError, ValueError: something else that the options say cannot be done.
+        SystemExit: one of these, under twistd, with what to do about it.
+    """
+    if reactor is None:
+        from twisted.internet import reactor
+    with _saidPlainly(options):
+        listeners = [Listener(place, _endpoint(reactor, place)) for place in options["listen"]]
+        application = factoryFor(
+            applicationNamed(options["application"]),
+            framing=options["framing"],
+            maximumMessage=options["maximum-message"],
+            readTimeout=options["read-timeout"],
+            clock=reactor,
+        )
+        development = _developmentAuthority() if options["identity"] is None else None
+        configuration = _configuration(options, development)
+    return TLSService(
+        reactor,
+        configuration,
+        application,
+        listeners,
+        eventLog(options["log-format"], reactor, foreground=options.isForeground),
+        maximumConnections=options["maximum-connections"],
+        complain=_complainOnTerminal if options.isForeground else None,
+        whenListening=None if development is None else _introduction(options, configuration, development),
+    )
+
+
+@contextmanager
+def _saidPlainly(options: Options) -> Iterator[None]:
+    """Let a refusal end twistd with a message for a person."""
+    try:
+        yield
+    except (TLSFailure, UsageError, ValueError) as refusal:
+        if options.parent is None:
+            raise
+        raise SystemExit(f"twistd tlscomm: {_message(refusal)}") from None
+
+
+def _message(refusal: Exception) -> str:
+    if isinstance(refusal, TLSFailure):
+        return f"{refusal}\nNext step: {refusal.nextStep}"
+    return f"{refusal}\n`twistd tlscomm --help` explains every option."
+
+
+def _complainOnTerminal(message: str) -> None:
+    # twistd puts its log in the place of sys.stderr.
+    print(f"twistd tlscomm: {message}", file=sys.__stderr__, flush=True)
+
+
+def _count(text: str | int, name: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise UsageError(f"{name} is a whole number of 1 or more, not {text!r}")
+    return value
+
+
+def _choose(word: str | None, choices: Sequence[str | None], name: str) -> None:
+    if word not in choices:
+        raise UsageError(f"{name} is one of {', '.join(filter(None, choices))}, not {word!r}")
+
+
+def _endpoint(reactor: Any, place: str) -> IStreamServerEndpoint:
+    isPlain = place.startswith(("tcp:", "tcp6:")) and ":backlog=" not in place
+    try:
+        return cast(
+            IStreamServerEndpoint, serverFromString(reactor, f"{place}:backlog={_BACKLOG}" if isPlain else place)
+        )
+    except Exception as problem:
+        # Anybody's plugin may parse it, and raise what it likes.
+        raise UsageError(f"--listen {printable(place)}: {printable(str(problem) or repr(problem))}") from None
+
+
+def _configuration(options: Options, development: DevelopmentAuthority | None) -> ServerConfiguration:
+    identity, key, roots = options["identity"], options["key"], options["client-roots"]
+    if development is not None:
+        identity, key = str(development.path("server.pem")), str(development.path("server.key"))
+        if not roots and options["client-certificates"] != "none":
+            roots = [str(development.path("ca.pem"))]
+    return serverConfiguration(
+        identity=identity,
+        key=key,
+        passphraseFile=options["passphrase-file"],
+        passphraseEnv=options["passphrase-env"],
+        prompt=_askPerson,
+        clientCertificates=options["client-certificates"],
+        clientRoots=roots,
+        crl=options["crl"],
+        allow=options["allow"],
+        minimumTLS=options["minimum-tls"],
+        maximumTLS=options["maximum-tls"],
+        limits=Deadlines(
+            handshake=options["handshake-timeout"], write=options["write-timeout"], close=options["close-timeout"]
+        ),
+    )
+
+
+def _askPerson(source: str) -> bytes | None:
+    if sys.stdin is None or not sys.stdin.isatty():
+        return None
+    try:
+        return os.fsencode(getpass.getpass(f"Pass phrase for {source}: "))
+    except (EOFError, KeyboardInterrupt):
+        return None
+
+
+def _developmentAuthority() -> DevelopmentAuthority:
+    try:
+        folder = Path(os.environ.get("TLSCOMM_HOME") or Path.home() / ".tlscomm" / "development").absolute()
+        return ensureDevelopmentAuthority(folder)
+    except (OSError, RuntimeError) as problem:
+        raise UsageError(
+            f"the development identity cannot be made: {printable(str(problem))}; name the server's own with "
+            "--identity, or a folder for the development identity in the environment variable TLSCOMM_HOME"
+        ) from None
+
+
+def _introduction(
+    options: Options, configuration: ServerConfiguration, development: DevelopmentAuthority
+) -> Callable[[Sequence[str]], None]:
+    """Return what tells a person how to talk to a server with the development identity."""
+
+    def introduce(addresses: Sequence[str]) -> None:
+        if words := _connectLine(options, configuration, development, addresses):
+            _log.info("talk to it with: {command}", command=shlex.join(words))
+
+    return introduce
+
+
+def _connectLine(
+    options: Options, configuration: ServerConfiguration, development: DevelopmentAuthority, addresses: Sequence[str]
+) -> list[str]:
+    """Return the command that talks to the first address, empty where the development client cannot."""
+    client = Peer((development.client.certificate,))
+    isTrusted = not options["client-roots"] and not options["crl"]
+    isTrusted = isTrusted and (not configuration.access or configuration.access.ruleFor(client) is not None)
+    host, colon, port = (addresses[0] if addresses else "").rpartition(":")
+    if not colon or (configuration.clientCertificates == "required" and not isTrusted):
+        return []
+    host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)
+    words = ["tlscomm", "connect", f"{host}:{port}", "--roots", str(development.path("ca.pem"))]
+    if configuration.clientCertificates != "none" and isTrusted:
+        words += ["--identity", str(development.path("client.pfx"))]
+    if host.strip("[]") not in DEVELOPMENT_HOSTS:
+        words += ["--server-name", DEVELOPMENT_HOSTS[0]]
+    if options["framing"] != "eof":
+        words += ["--framing", options["framing"]]
+    return [*words, "--message", "Hello"]
