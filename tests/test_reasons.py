@@ -48,7 +48,7 @@ class VerifyErrors(SynchronousTestCase):
         self.assertEqual(_reasons.errorToReport("name-mismatch", 10), 62)
 
     def test_anUnknownRevocationIsNotReportedAsAnUnknownAuthority(self) -> None:
-        self.assertEqual(_reasons.errorToReport("revocation-unknown", 3), 1)
+        self.assertEqual(_reasons.errorToReport("revocation-unknown", 3), 44)
 
 
 class Reasons(SynchronousTestCase):

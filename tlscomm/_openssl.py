@@ -28,11 +28,13 @@ from OpenSSL.crypto import X509
 __all__ = [
     "Channel",
     "OpenSSLError",
+    "firstMessage",
     "ignoreCommonNames",
     "insistOnProtocol",
     "insistOnServerName",
     "keepServerSecret",
     "preferGroups",
+    "verifyErrorText",
 ]
 
 _ffi: Any = ffi
@@ -48,6 +50,9 @@ _UNRECOGNIZED_NAME = 112
 #: (RFC 8446, section 6).
 _FATAL = 2
 _NOT_FATAL = frozenset({0, 90, 100})
+
+#: X509_V_ERR_CERT_REJECTED of x509_vfy.h.
+_REJECTED = 28
 
 #: X509_CHECK_FLAG_NEVER_CHECK_SUBJECT of x509v3.h.
 _NEVER_CHECK_SUBJECT = 0x20
@@ -223,6 +228,10 @@ class Channel:
         _lib.SSL_shutdown(self._ssl)
         _clearErrors()
 
+    def release(self) -> None:
+        """Forget who judges: the handshake is done, or will never be."""
+        self._judge = _refuseAll
+
     @property
     def resumed(self) -> bool:
         """Whether the handshake resumed an earlier session."""
@@ -288,6 +297,20 @@ class Channel:
             self.ticketSeen = True
 
 
+def _refuseAll(_problems: Sequence[tuple[int, int]], _chain: Callable[[], list[x509.Certificate]]) -> int:
+    return _REJECTED
+
+
+def firstMessage(context: SSL.Context) -> bytes:
+    """Return the ClientHello of a client with this context, which tells all that the context can negotiate."""
+    connection = SSL.Connection(context)
+    connection.set_connect_state()
+    _clearErrors()
+    _lib.SSL_do_handshake(connection._ssl)
+    _clearErrors()
+    return connection.bio_read(_BUFFER_SIZE)
+
+
 def preferGroups(context: SSL.Context, groups: Sequence[str]) -> None:
     """Set the key exchange groups of a context, the preferred one first.
 
@@ -344,6 +367,11 @@ def keepServerSecret(context: SSL.Context) -> None:
     """Have the channels of a server's context know their traffic secret, for an alert that OpenSSL cannot send."""
     context._keylog_callback = _keylogCallback
     _lib.SSL_CTX_set_keylog_callback(context._context, _keylogCallback)
+
+
+def verifyErrorText(number: int) -> str:
+    """Return what OpenSSL calls an error of its certificate verification."""
+    return str(_ffi.string(_lib.X509_verify_cert_error_string(number)).decode("ascii", "replace"))
 
 
 def ignoreCommonNames(context: SSL.Context) -> None:

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["FOLLOWING", "INSUFFICIENT", "codeForReasons", "codeForVerifyError", "errorToReport"]
+__all__ = ["FOLLOWING", "INSUFFICIENT", "UNSPECIFIC", "codeForReasons", "codeForVerifyError", "errorToReport"]
 
 #: Errors that OpenSSL reports only because of an earlier one: they are no cause.
 FOLLOWING = frozenset({21})
 
 #: The issuer of the last certificate was not found. Whether it is missing or unknown is not OpenSSL's to say.
 INSUFFICIENT = frozenset({2, 20, 21})
+
+#: Codes that stand for several of OpenSSL's errors, so that its own text is needed to know which.
+UNSPECIFIC = frozenset({"chain-too-long", "invalid-certificate", "key-too-weak", "not-permitted", "revocation-unknown"})
 
 _VERIFY_ERRORS = {
     2: "unknown-issuer",  # unable to get issuer certificate
@@ -71,12 +74,21 @@ _VERIFY_ERRORS = {
     79: "not-permitted",  # invalid CA certificate
 }
 
+#: An error that OpenSSL's table of alerts does not have is sent as certificate_unknown: different CRL scope.
+_WITHOUT_AN_ENTRY = 44
+
+#: Sent as internal_error, which it is: a check of ours broke, and nothing was found out about the peer.
+_UNSPECIFIED = 1
+
 #: The error to report to OpenSSL for a problem that tlscomm found, chosen for the alert that OpenSSL then sends.
 _ERRORS_FOR_CODES = {
     "bad-signature": 7,
     "chain-too-long": 25,
     "expired": 10,
+    "hook-failed": _UNSPECIFIED,
+    "hook-timeout": _UNSPECIFIED,
     "incomplete-chain": 20,
+    "invalid-certificate": 28,
     "key-too-weak": 66,
     "name-mismatch": 62,
     "no-certificate": 28,
@@ -90,15 +102,11 @@ _ERRORS_FOR_CODES = {
     "wrong-purpose": 26,
 }
 
-#: An error that OpenSSL's table of alerts does not have is sent as certificate_unknown.
-_WITHOUT_AN_ENTRY = 1
-
 #: OpenSSL's alerts for these say that the certificate has expired or its authority is unknown, which they do not mean.
 _WITHOUT_AN_ALERT = frozenset({"revocation-unknown"})
 
 _REASONS = {
     "application protocol": "no-common-protocol",
-    "bad signature": "bad-signature",
     "http request": "not-tls",
     "https proxy request": "not-tls",
     "inappropriate fallback": "no-common-version",

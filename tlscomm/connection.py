@@ -26,19 +26,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
 from enum import Enum
 from typing import Any, Literal
 
 from cryptography import x509
 from OpenSSL import SSL
 
-from tlscomm._openssl import Channel, OpenSSLError
-from tlscomm._reasons import FOLLOWING, codeForReasons, codeForVerifyError, errorToReport
+from tlscomm._awaited import awaitedMessage
+from tlscomm._openssl import Channel, OpenSSLError, firstMessage, verifyErrorText
+from tlscomm._ownchain import evidentProblem, isCorrectlySigned
+from tlscomm._reasons import FOLLOWING, UNSPECIFIC, codeForReasons, codeForVerifyError, errorToReport
 from tlscomm.alerts import Alert, codeForAlert
 from tlscomm.configuration import Configuration
 from tlscomm.credentials import certificateFacts
 from tlscomm.failures import (
+    CODES,
     ClosedInHandshake,
     HandshakeTimeout,
     HookFailed,
@@ -58,6 +60,7 @@ from tlscomm.failures import (
 from tlscomm.peer import Peer
 from tlscomm.verification import nameProblem
 from tlscomm.wire.alerts import replaceAlert
+from tlscomm.wire.clienthello import supportedGroups
 
 __all__ = ["State", "TLSConnection", "TLSFacts"]
 
@@ -124,6 +127,7 @@ class TLSConnection:
         self._mayGoUnjudged = not self._isClient and self._raw.get_verify_mode() == SSL.VERIFY_NONE
         self._channel = Channel(self._raw, self._isClient, self._judge)
         self._heard = False
+        self._opening = b""
         self._judged = False
         self._refusal: TLSFailure | None = None
         self._fittingAlert: int | None = None
@@ -170,7 +174,7 @@ class TLSConnection:
         """The stream from the peer has ended: no more bytes will come."""
         if self.state is State.OPEN:
             self._fail(Truncated("it ended without close_notify", side="remote"))
-        elif self.state is State.UNCONFIRMED or (self.state is State.HANDSHAKE and self._hasAnswered()):
+        elif self._awaitsVerdict():
             self._fail(self._refusedInSilence("the connection was closed"))
         elif self.state is State.HANDSHAKE:
             self._fail(ClosedInHandshake(self._awaited(), side="remote"))
@@ -181,7 +185,7 @@ class TLSConnection:
         Args:
             evidence: what the layer below said.
         """
-        if self.state is State.UNCONFIRMED:
+        if self._awaitsVerdict():
             self._fail(self._refusedInSilence("the connection was reset", evidence))
         elif self.state is State.HANDSHAKE:
             self._fail(Reset(self._awaited(), side="remote", stage="handshake", evidence=(evidence,)))
@@ -197,6 +201,14 @@ class TLSConnection:
         if self.state is State.UNCONFIRMED:
             self._acceptance = "assumed"
             self._open()
+
+    def release(self) -> None:
+        """Nothing more will come or be sent. OpenSSL's memory is then freed with the last reference, not by collection.
+
+        `facts`, `peer` and `failure` can still be asked for.
+        """
+        self._raw.set_app_data(None)
+        self._channel.release()
 
     @property
     def handle(self) -> SSL.Connection:
@@ -231,6 +243,8 @@ class TLSConnection:
             self._channel.feed(ciphertext)
             return state is State.UNCONFIRMED
         self._channel.feed(ciphertext)
+        if not self._isClient and len(self._opening) < _LONGEST_HELLO:
+            self._opening += ciphertext
         self._advance()
         if not self._heard and ciphertext:
             self._heard = True
@@ -340,17 +354,30 @@ class TLSConnection:
             return HookFailed(printable(repr(broken.exceptions[0])), evidence=broken.reasons)
         if "certificate verify failed" in broken.reasons:
             return RefusedByHook("the context's own verification callback", evidence=broken.reasons)
-        return failureForCode(codeForReasons(broken.reasons))(evidence=broken.reasons)
+        code = codeForReasons(broken.reasons)
+        if code == "no-common-cipher" and self._lacksGroup():
+            code = "no-common-group"
+        return failureForCode(code)(evidence=broken.reasons)
+
+    def _lacksGroup(self) -> bool:
+        """Return whether the client offers none of our groups, which OpenSSL does not tell from a lack of ciphers."""
+        offered = supportedGroups(self._opening)
+        known = supportedGroups(firstMessage(self._raw.get_context()))
+        return offered is not None and known is not None and not offered & known
 
     def _refusedByPeer(self, broken: OpenSSLError) -> TLSFailure:
         """Name a refusal by the peer, as exactly as its alert and what we know of ourselves allow."""
         number = self._channel.alertReceived or 0
-        code, detail = self._codeForAlert(number)
-        return failureForCode(code)(
-            detail, side="remote", alert=Alert(number, "received"), evidence=broken.reasons, **self._ourCertificate()
+        problem = self._problemForAlert(number)
+        return failureForCode(problem.code)(
+            problem.detail,
+            side="remote",
+            alert=Alert(number, "received"),
+            evidence=broken.reasons,
+            **self._ourCertificate(problem.depth),
         )
 
-    def _codeForAlert(self, number: int) -> tuple[str, str]:
+    def _problemForAlert(self, number: int) -> Problem:
         code, detail = codeForAlert(number), ""
         requested, sent = self._channel.certificateRequested, self._channel.certificateSent
         if requested and not sent and number in _VAGUE_OR_ABOUT_CERTIFICATES:
@@ -359,26 +386,29 @@ class TLSConnection:
             # OpenSSL sends the same alert for all that can be negotiated; only what we restricted can be the reason.
             code = "no-common-group" if self._configuration.groups is not None else "no-common-cipher"
         elif number == _DECRYPT_ERROR and (sent or not self._isClient):
-            code = "bad-signature"
-        elif code in ("refused", "unknown-issuer") and (problem := self._ownProblem(number)):
-            code, detail = problem.code, problem.detail
-        return code, detail
+            code = "protocol-violation" if self._isCorrectlySigned() else "bad-signature"
+        elif problem := self._ownProblem(code):
+            return problem
+        return Problem(code, depth=0, detail=detail)
 
-    def _ownProblem(self, number: int) -> Problem | None:
-        """Return what is evidently wrong with our own certificate, where an alert does not say it."""
-        if (credential := self._configuration.credential) is None:
+    def _ownProblem(self, code: str) -> Problem | None:
+        """Return what is evidently wrong with our own chain, where it is what an alert of the peer's may mean."""
+        if not (chain := self._ownChain()) or code not in _MEANINGS:
             return None
-        leaf, now = credential.certificate, datetime.now(timezone.utc)
-        if leaf.issuer == leaf.subject:
-            return Problem("self-signed", depth=0)
-        if number == _UNKNOWN_CA:
-            return None
-        if now > leaf.not_valid_after_utc:
-            return Problem("expired", depth=0)
-        if now < leaf.not_valid_before_utc:
-            return Problem("not-yet-valid", depth=0)
-        askedFor = None if self._isClient else _text(self._raw.get_servername())
-        return nameProblem(leaf, askedFor) if askedFor is not None else None
+        if chain[0].issuer == chain[0].subject:
+            return Problem("self-signed", depth=0) if code != "expired" else None
+        problem = evidentProblem(chain)
+        if problem is None and code == "refused" and not self._isClient:
+            askedFor = _text(self._raw.get_servername())
+            problem = None if askedFor is None else nameProblem(chain[0], askedFor)
+        return problem if problem is not None and problem.code in (_MEANINGS[code] or CODES) else None
+
+    def _isCorrectlySigned(self) -> bool:
+        return bool(isCorrectlySigned(self._ownChain(), self._configuration.verifier.anchors))
+
+    def _ownChain(self) -> tuple[x509.Certificate, ...]:
+        credential = self._configuration.credential
+        return () if credential is None else (credential.certificate, *credential.chain)
 
     def _refusedInSilence(self, how: str, *evidence: str) -> TLSFailure:
         if self._isClient and not self._channel.certificateSent:
@@ -387,21 +417,24 @@ class TLSConnection:
             how += " after we sent our certificate"
         return Refused(how, side="remote", evidence=evidence, **self._ourCertificate())
 
-    def _ourCertificate(self) -> dict[str, Any]:
-        credential = self._configuration.credential
-        if credential is None or (self._isClient and not self._channel.certificateSent):
+    def _ourCertificate(self, depth: int = 0) -> dict[str, Any]:
+        chain = self._ownChain()
+        if not chain or (self._isClient and not self._channel.certificateSent):
             return {}
-        return {"certificate": certificateFacts(credential.certificate), "depth": 0}
+        return {"certificate": certificateFacts(chain[depth]), "depth": depth}
 
     def _notTLS(self, opening: bytes) -> TLSFailure:
         return NotTLS(_guessProtocol(opening), alert=self._alertSent(), evidence=(repr(opening[:_OPENING]),))
 
-    def _hasAnswered(self) -> bool:
-        """Whether this client has sent its certificate message, so that only the server's verdict is awaited."""
-        return self._isClient and self._channel.certificateRequested and b"read server done" not in self._rawState()
+    def _awaitsVerdict(self) -> bool:
+        """Whether this client has answered a request for its certificate and now waits for the server's verdict."""
+        if self.state is State.HANDSHAKE:
+            return self._isClient and self._channel.certificateRequested and self._stateString() in _ANSWERED
+        return self.state is State.UNCONFIRMED
 
     def _awaited(self) -> str:
-        return f"it was waiting for {_AWAITED.get(self._stateString(), 'the next message')}"
+        isTLS13 = self._raw.get_protocol_version() == SSL.TLS1_3_VERSION
+        return f"it was waiting for {awaitedMessage(self._stateString(), isClient=self._isClient, isTLS13=isTLS13)}"
 
     def _stateString(self) -> str:
         return self._rawState().decode("ascii", "replace")
@@ -422,13 +455,12 @@ class TLSConnection:
 
 
 _HANDSHAKE_FAILURE = 40
-_UNKNOWN_CA = 48
 _DECRYPT_ERROR = 51
 _ACCESS_DENIED = 49
 _UNRECOGNIZED_NAME = 112
 #: Alerts that servers send to a client without a certificate: 116 is the right one (RFC 8446), 40 is TLS 1.2's, and Go
-#: sends 42.
-_VAGUE_OR_ABOUT_CERTIFICATES = frozenset({40, 41, 42, 43, 46, 48, 49, 80, 116})
+#: sends 42, GnuTLS (in TLS 1.2) 50.
+_VAGUE_OR_ABOUT_CERTIFICATES = frozenset({40, 41, 42, 43, 46, 48, 49, 50, 80, 116})
 
 #: How much of a stream that is not TLS is looked at.
 _OPENING = 16
@@ -437,15 +469,18 @@ _OPENING = 16
 #: refusal belongs to OpenSSL.
 _OPENING_TYPES = (21, 22, 0x80)
 
-_AWAITED = {
-    "before SSL initialization": "the client's first message (ClientHello)",
-    "SSLv3/TLS write client hello": "the server's first message (ServerHello)",
-    "SSLv3/TLS read server hello": "the server's certificate",
-    "SSLv3/TLS write server done": "the client's key exchange",
-    "SSLv3/TLS read client certificate": "the client's key exchange",
-    "TLSv1.3 early data": "the client's certificate or Finished message",
-    "TLSv1.3 read encrypted extensions": "the server's certificate",
-    "SSLv3/TLS write finished": "the server's Finished message",
+#: More than any client's first message.
+_LONGEST_HELLO = 1 << 14
+
+#: The states of a TLS 1.2 client that has sent all of its messages.
+_ANSWERED = frozenset({"SSLv3/TLS write finished", "SSLv3/TLS read change cipher spec"})
+
+#: For what an alert says by itself, what else our own chain may show it to mean; None for everything.
+_MEANINGS: dict[str, frozenset[str] | None] = {
+    "expired": frozenset({"expired"}),
+    "refused": None,
+    # OpenSSL sends unknown_ca for whatever is wrong with an authority of the chain.
+    "unknown-issuer": frozenset({"chain-too-long", "not-permitted"}),
 }
 
 
@@ -468,9 +503,14 @@ _METHODS = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b
 
 
 def _asProblems(errors: Sequence[tuple[int, int]]) -> list[Problem]:
-    problems = [Problem(codeForVerifyError(number), depth, opensslError=number) for number, depth in errors]
+    problems = [_asProblem(number, depth) for number, depth in errors]
     causes = [problem for problem in problems if problem.opensslError not in FOLLOWING]
     return causes or problems
+
+
+def _asProblem(number: int, depth: int) -> Problem:
+    code = codeForVerifyError(number)
+    return Problem(code, depth, detail=verifyErrorText(number) if code in UNSPECIFIC else "", opensslError=number)
 
 
 def _refusal(problems: Sequence[Problem], chain: Sequence[x509.Certificate]) -> TLSFailure:

@@ -25,7 +25,7 @@ from tlscomm.access import EVERYBODY, AccessRules
 from tlscomm.failures import Problem, printable
 from tlscomm.peer import Peer
 
-__all__ = ["Role", "Verifier", "isAddress", "nameProblem"]
+__all__ = ["Role", "Verifier", "isAddress", "malformation", "nameProblem"]
 
 Role = Literal["client", "server"]
 
@@ -103,6 +103,9 @@ class Verifier:
 
         Otherwise the intermediate is taken to be missing, which is by far the commonest mistake.
         """
+        if malformed := malformation(certificate):
+            # OpenSSL finds no issuer for what it cannot read.
+            return replace(problem, code="invalid-certificate", detail=malformed)
         issuer = f"issuer {_name(certificate.issuer)}"
         if certificate.issuer == certificate.subject:
             return replace(problem, detail=f"the chain ends at {_name(certificate.subject)}")
@@ -132,6 +135,15 @@ def isAddress(name: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def malformation(certificate: x509.Certificate) -> str:
+    """Return why nobody can read the extensions of a certificate, or nothing where they are well."""
+    try:
+        _ = certificate.extensions
+    except ValueError as problem:
+        return f"its extensions cannot be read: {printable(str(problem))}"
+    return ""
 
 
 def nameProblem(certificate: x509.Certificate, serverName: str) -> Problem | None:

@@ -1,9 +1,4 @@
-"""What tests of programs with TLS need: two sides in memory, without a network and without waiting.
-
-`pump` lets two `TLSConnection` objects talk until both are silent: enough to ask what a handshake comes to. `MemoryLink`
-does the same for whole transports: it stands in for TCP between two protocols, with its buffers, half-closes
-and resets, and moves nothing until a test says so. Time is a ``twisted.internet.task.Clock`` throughout.
-"""
+"""TCP in memory: two ends, their buffers, half-closes and resets, and nothing moves until a test says so."""
 
 from __future__ import annotations
 
@@ -11,38 +6,14 @@ from typing import Any
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IHalfCloseableProtocol, IProtocol, IPushProducer, ITCPTransport
+from twisted.internet.interfaces import IHalfCloseableProtocol, IProtocol, IPullProducer, IPushProducer, ITCPTransport
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from tlscomm.connection import TLSConnection
-
-__all__ = ["MemoryLink", "MemoryTransport", "pump"]
+__all__ = ["MemoryLink", "MemoryTransport"]
 
 #: A buffer that is fuller than this pauses its producer, as Twisted's TCP transport does.
 _FULL = 1 << 16
-
-
-def pump(client: TLSConnection, server: TLSConnection) -> tuple[bytes, bytes]:
-    """Carry what both sides have to say, until neither has any more.
-
-    Args:
-        client: a client's connection; if it has not begun its handshake, call its ``start`` first.
-        server: a server's connection.
-
-    Returns:
-        The application data that the client received, and that the server received.
-    """
-    clientReceived: list[bytes] = []
-    serverReceived: list[bytes] = []
-    while True:
-        toServer, toClient = client.outgoing(), server.outgoing()
-        if not toServer and not toClient:
-            return b"".join(clientReceived), b"".join(serverReceived)
-        if toServer:
-            serverReceived.append(server.receive(toServer))
-        if toClient:
-            clientReceived.append(client.receive(toClient))
 
 
 @implementer(ITCPTransport)
@@ -69,7 +40,8 @@ class MemoryTransport:
         self.wasAborted = False
         self._host = host
         self._peer = peer
-        self._producer: IPushProducer | None = None
+        self._producer: Any = None
+        self._streaming = False
         self._producerPaused = False
         self.writeClosed = False
         self.writeClosing = False
@@ -82,7 +54,8 @@ class MemoryTransport:
         if not self.connected or self.writeClosing or self.disconnecting:
             return
         self.written += data
-        if len(self.written) > _FULL and self._producer is not None and not self._producerPaused:
+        isFull = self._streaming and len(self.written) > _FULL
+        if isFull and self._producer is not None and not self._producerPaused:
             self._producerPaused = True
             self._producer.pauseProducing()
 
@@ -94,7 +67,7 @@ class MemoryTransport:
         count = len(self.written) if most is None else most
         taken = bytes(self.written[:count])
         del self.written[:count]
-        if taken and not self.written and self._producerPaused and self._producer is not None:
+        if taken and not self.written and self._producer is not None and (self._producerPaused or not self._streaming):
             self._producerPaused = False
             self._producer.resumeProducing()
         return taken
@@ -110,12 +83,13 @@ class MemoryTransport:
     def loseWriteConnection(self) -> None:
         self.writeClosing = True
 
-    def registerProducer(self, producer: IPushProducer, streaming: bool) -> None:
+    def registerProducer(self, producer: IPushProducer | IPullProducer, streaming: bool) -> None:
         if self._producer is not None:
             raise RuntimeError("a producer is registered already")
-        if not streaming:
-            raise NotImplementedError("only push producers are needed here")
         self._producer = producer
+        self._streaming = streaming
+        if not streaming:
+            producer.resumeProducing()
 
     def unregisterProducer(self) -> None:
         self._producer = None
@@ -227,4 +201,6 @@ class MemoryLink:
         if halfCloseable is not None:
             halfCloseable.readConnectionLost()
         else:
+            # As with a socket, this side is then closed too, once what it has written is out.
+            target.disconnecting = True
             target.lose(ConnectionDone())
