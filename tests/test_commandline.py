@@ -1,0 +1,149 @@
+"""What a user can rely on in every ``tlscomm`` command."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from click.testing import CliRunner
+from twisted.trial.unittest import SynchronousTestCase
+
+import tlscomm
+from tlscomm import failures
+from tlscomm.commandline import _printing, main, program
+
+#: As a module, because a script's first line may be too long for the system; and no warning passes.
+COMMAND = (sys.executable, "-W", "error", "-m", "tlscomm.commandline")
+
+#: Prints what of a program's weight is there after the import that it is given.
+WEIGHT = """
+import sys
+import {}
+print(sorted({{name.split(".")[0] for name in sys.modules}} & {{"twisted", "OpenSSL", "cryptography", "rich", "idna"}}))
+"""
+
+
+def run(*command: str, **variables: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a program to its end, with these environment variables besides ours."""
+    environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"} | variables
+    return subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=120, env=environment
+    )
+
+
+class ProgramTests(SynchronousTestCase):
+    """The command as a whole."""
+
+    def test_version(self) -> None:
+        """``--version`` says which version this is."""
+        result = CliRunner().invoke(program, ["--version"])
+        self.assertEqual((result.exit_code, result.output), (0, f"tlscomm, version {tlscomm.__version__}\n"))
+
+    def test_help(self) -> None:
+        """``--help`` names every command, and each of them explains itself."""
+        result = CliRunner().invoke(program, ["--help"])
+        self.assertEqual(result.exit_code, 0)
+        for command in ("connect", "explain", "pki"):
+            self.assertIn(f"\n  {command} ", result.output)
+            self.assertEqual(CliRunner().invoke(program, [command, "--help"]).exit_code, 0)
+
+    def test_wrongUsage(self) -> None:
+        """An unknown command or option is wrong usage, which is exit status 2."""
+        for arguments in (["nonsense"], ["explain", "--nonsense"], ["connect"], ["pki", "init"]):
+            self.assertEqual(CliRunner().invoke(program, arguments).exit_code, 2, arguments)
+
+    def test_module(self) -> None:
+        """It runs as a module too, without a warning, and says wrong usage on standard error alone."""
+        done = run(*COMMAND, "nonsense")
+        self.assertEqual((done.returncode, done.stdout), (2, b""))
+        self.assertIn(b"No such command 'nonsense'", done.stderr)
+
+    def test_status(self) -> None:
+        """`main` returns the exit status, for programs that call it."""
+        self.assertEqual(main(["explain", "--json", "nonsense"]), 2)
+
+    def test_light(self) -> None:
+        """Options are explained without Twisted, OpenSSL and all else that takes its time to load."""
+        for module in ("tlscomm.commandline", "tlscomm.commandline.connect"):
+            self.assertEqual(run(sys.executable, "-c", WEIGHT.format(module)).stdout, b"[]\n")
+
+    def test_nobodyReads(self) -> None:
+        """A reader that goes away early, as ``head`` does, ends the program without a word."""
+        done = run("sh", "-c", '"$@" | head -c 1; :', "sh", *COMMAND, "explain")
+        self.assertEqual((done.stdout, done.stderr), (b"C", b""))
+
+    def test_full(self) -> None:
+        """Output that cannot be written is an error that says why, and no traceback."""
+        done = run("sh", "-c", '"$@" > /dev/full', "sh", *COMMAND, "explain")
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stderr, b"Error: standard output cannot be written: No space left on device\n")
+
+    def test_noStandardOutput(self) -> None:
+        """A program that is started without any of the standard streams does its work in silence."""
+        done = run("sh", "-c", '"$@" <&- >&- 2>&-', "sh", *COMMAND, "explain")
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b"", b""))
+
+
+class PrintingTests(SynchronousTestCase):
+    """What people read."""
+
+    def say(self, *parts: object) -> str:
+        """Return what is written to a file."""
+        result = CliRunner()
+        with result.isolation() as (output, *_):
+            _printing.say(*parts)  # type: ignore[arg-type]
+            return output.getvalue().decode()
+
+    def test_plain(self) -> None:
+        """What is not written to a terminal has no colours, no padding and no line breaks inside a fact."""
+        written = self.say(_printing.heading("title"), _printing.table([("a", "word " * 60), ("long name", "x")]))
+        self.assertEqual(written, f"title\na          {('word ' * 60).strip()}\nlong name  x\n")
+
+    def test_noMarkup(self) -> None:
+        """Text is never taken for markup: a peer may have written it."""
+        hostile = "[bold red]CN[/] :smile: [link=https://example]"
+        self.assertEqual(self.say(hostile), f"{hostile}\n")
+        self.assertEqual(self.say(_printing.table([("name", hostile)])), f"name  {hostile}\n")
+
+    def test_colours(self) -> None:
+        """A terminal gets colours, and lines that fit."""
+        spawn = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]))"
+        command = (sys.executable, "-c", spawn, *COMMAND, "explain", "name-mismatch")
+        shown = run(*command, TERM="xterm", COLUMNS="60")
+        self.assertIn(b"\x1b[1mname-mismatch\x1b[0m", shown.stdout)
+        plain = re.sub(rb"\x1b\[[0-9;]*m", b"", shown.stdout).decode()
+        self.assertLessEqual(max(len(line) for line in plain.splitlines()), 60)
+
+    def test_failure(self) -> None:
+        """A failure is its code, what happened, what to do, and where there is more, on standard error."""
+        failure = failures.Expired("it ended yesterday", side="remote")
+        with CliRunner().isolation() as (output, error, *_):
+            _printing.sayFailure(failure)
+            self.assertEqual(output.getvalue(), b"")
+            said = error.getvalue().decode().splitlines()  # type: ignore[union-attr]
+        self.assertEqual(
+            said,
+            [
+                "expired: The peer refused us: our certificate has expired: it ended yesterday.",
+                f"Next  {failure.nextStep}",
+                "More  tlscomm explain expired",
+            ],
+        )
+
+    def test_json(self) -> None:
+        """JSON is one line of UTF-8 in every locale, also with what no UTF-8 can carry."""
+        script = r"from tlscomm.commandline._printing import writeJSON; writeJSON(['\u5ba2', '\udcff'])"
+        done = run(sys.executable, "-c", script, PYTHONIOENCODING="latin-1")
+        self.assertEqual(done.stdout, '["客", "\\udcff"]\n'.encode())
+
+
+class ScriptTests(SynchronousTestCase):
+    """The program that an installation brings."""
+
+    def test_entryPoint(self) -> None:
+        """``tlscomm`` is `tlscomm.commandline.main`."""
+        declared = (Path(__file__).parent.parent / "setup.cfg").read_text()
+        self.assertIn("tlscomm = tlscomm.commandline:main\n", declared)

@@ -1,0 +1,74 @@
+"""The ``tlscomm`` command.
+
+A person at a terminal and a program that reads the output are both served, so every command keeps three rules. What was
+asked for goes to standard output and everything said about it to standard error. A failure has its name out of the
+closed list and exit status 1; wrong usage has 2. No traceback answers bad input.
+
+Options have to be explained in an instant, so nothing here imports Twisted or OpenSSL before a command needs them.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+import click
+
+from tlscomm import __version__
+from tlscomm.commandline import connect, explain, inspect, pki, store
+
+__all__ = ["main", "program"]
+
+#: What a shell reports for a program that Ctrl-C ended.
+_INTERRUPTED = 128 + signal.SIGINT
+
+
+@click.group(name="tlscomm", context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="tlscomm")
+def program() -> None:
+    """Mutual TLS that says what went wrong, and whose turn it is to act."""
+
+
+program.add_command(connect.command)
+program.add_command(explain.command)
+program.add_command(inspect.command)
+program.add_command(pki.group)
+program.add_command(store.group)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        arguments: those after the program's name; the process's own where None.
+
+    Returns:
+        The exit status: 0 where all went well, 1 for a failure, 2 for wrong usage, 128 and the number of the signal
+        where one ended it (130 for Ctrl-C).
+
+    Raises:
+        SystemExit: nobody reads the output any more; the status is 1, and nothing is said about it.
+    """
+    _occupyStandardDescriptors()
+    try:
+        return int(program.main(arguments, prog_name="tlscomm", standalone_mode=False) or 0)
+    except click.Abort:
+        return _INTERRUPTED
+    except click.ClickException as wrong:
+        wrong.show()
+        return wrong.exit_code
+    except OSError as broken:
+        # Commands answer all others themselves, so standard output is full or gone. The interpreter flushes it once
+        # more at its end, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        click.echo(f"Error: standard output cannot be written: {broken.strerror}", err=True)
+        return 1
+
+
+def _occupyStandardDescriptors() -> None:
+    """Keep a connection from getting a number that output is written to, where a caller has closed that."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)

@@ -1,0 +1,230 @@
+"""What people and programs are told of a certificate: the same in `store`, in its picker, and in `inspect`.
+
+Everything that is shown was written by somebody else, so all of it goes through `tlscomm.failures.printable`, and what
+does not parse is said to be unreadable instead of ending the command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
+from typing import Any, TypeVar
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from rich.text import Text
+
+from tlscomm._material import REJECTIONS
+from tlscomm._search import EXTENDED_KEY_USAGES, KEY_USAGES, isKeyUsage
+from tlscomm.credentials import Credential, Role, certificateFacts, checkUsable
+from tlscomm.failures import TLSFailure, printable
+
+__all__ = [
+    "ROLES",
+    "certificateJSON",
+    "certificateRows",
+    "daysLeft",
+    "isAuthority",
+    "issuerTitle",
+    "keyKind",
+    "present",
+    "purposes",
+    "requestJSON",
+    "revocationsJSON",
+    "titleOf",
+    "unusable",
+    "validity",
+    "verdictRows",
+    "verdictsJSON",
+]
+
+ROLES: tuple[Role, ...] = ("server", "client")
+
+#: Days that are left where a colour says that it is time to renew.
+_SOON, _VERY_SOON = 30, 7
+
+_USAGES = {usage: name for name, usage in EXTENDED_KEY_USAGES.items()}
+_UNREADABLE = "unreadable"
+
+#: As people write them. The library has the names of the standards.
+_CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
+
+T = TypeVar("T")
+E = TypeVar("E", bound=x509.ExtensionType)
+
+
+def present() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+def titleOf(certificate: x509.Certificate) -> str:
+    """Return what a list calls a certificate: its common name, the whole name where it has none."""
+    return _title(lambda: certificate.subject, certificateFacts(certificate).subject)
+
+
+def issuerTitle(certificate: x509.Certificate) -> str:
+    """Return the same of its issuer."""
+    return _title(lambda: certificate.issuer, certificateFacts(certificate).issuer)
+
+
+def daysLeft(certificate: x509.Certificate, now: datetime) -> int:
+    """Return how many whole days it is valid from now, negative once it has expired."""
+    return (certificate.not_valid_after_utc - now).days
+
+
+def validity(certificate: x509.Certificate, now: datetime) -> Text:
+    """Say how long it is valid, in the colour of how soon somebody has to act."""
+    if now < certificate.not_valid_before_utc:
+        return Text(f"in {(certificate.not_valid_before_utc - now).days + 1} days", style="red")
+    left = daysLeft(certificate, now)
+    if left < 0:
+        return Text(f"expired {-left} days ago", style="red")
+    style = "red" if left < _VERY_SOON else "yellow" if left < _SOON else "green"
+    return Text(f"{left} days", style=style)
+
+
+def purposes(certificate: x509.Certificate) -> tuple[str, ...]:
+    """Return what it may be used for, as far as it says: ``any`` where it does not."""
+    found = _extension(certificate, x509.ExtendedKeyUsage)
+    if found is None:
+        return ("authority",) if isAuthority(certificate) else ("any",)
+    short = {"serverAuth": "server", "clientAuth": "client"}
+    names = (_USAGES.get(usage, usage.dotted_string) for usage in found)
+    return tuple(printable(short.get(name, name)) for name in names)
+
+
+def isAuthority(certificate: x509.Certificate) -> bool:
+    found = _extension(certificate, x509.BasicConstraints)
+    return found is not None and found.ca
+
+
+def keyUsages(certificate: x509.Certificate) -> tuple[str, ...]:
+    """Return what its key may be used for, nothing where it does not say."""
+    found = _extension(certificate, x509.KeyUsage)
+    if found is None:
+        return ()
+    return tuple(name for name, usage in KEY_USAGES.items() if isKeyUsage(found, usage))
+
+
+def keyKind(key: object) -> str:
+    """Return what kind of key it is, public or private: ``ECDSA P-256``, ``RSA 2048``, ``Ed25519``."""
+    kind = type(key).__name__.lstrip("_").removesuffix("PublicKey").removesuffix("PrivateKey")
+    curve = getattr(key, "curve", None)
+    if isinstance(curve, ec.EllipticCurve):
+        return f"ECDSA {_CURVES.get(curve.name, curve.name)}"
+    size = getattr(key, "key_size", None)
+    return f"{kind} {size}" if size and kind in ("RSA", "DSA", "DH") else kind
+
+
+def unusable(credential: Credential, role: Role, now: datetime) -> TLSFailure | None:
+    """Return what keeps a credential from standing on one side of a connection, None where nothing does."""
+    try:
+        checkUsable(credential, role, now)
+    except TLSFailure as failure:
+        return failure
+    return None
+
+
+def certificateRows(certificate: x509.Certificate, now: datetime) -> Iterator[tuple[str, str | Text]]:
+    """Give what there is to know of a certificate, a line each."""
+    facts = certificateFacts(certificate)
+    yield "Subject", facts.subject or "(no name)"
+    yield "Issuer", facts.issuer or "(no name)"
+    yield "Names", ", ".join(facts.names) or "none"
+    yield "Valid", Text.assemble(f"{facts.notBefore} to {facts.notAfter}, ", validity(certificate, now))
+    yield "Purposes", ", ".join(purposes(certificate))
+    yield "Key usage", ", ".join(keyUsages(certificate)) or "any"
+    yield "Public key", _publicKeyKind(certificate)
+    yield "Serial", facts.serial
+    yield "Thumbprint", certificate.fingerprint(hashes.SHA1()).hex().upper()
+    yield "Fingerprint", facts.fingerprint
+
+
+def verdictRows(credential: Credential, now: datetime) -> Iterator[tuple[str, str | Text]]:
+    """Say for each side of a connection whether a credential can stand there, and what to do where it cannot."""
+    for role in ROLES:
+        failure = unusable(credential, role, now)
+        if failure is None:
+            yield f"As a {role}", Text("nothing is in the way", style="green")
+        else:
+            yield f"As a {role}", Text.assemble((failure.code, "bold red"), f": {failure.message}")
+            yield "", failure.nextStep
+
+
+def certificateJSON(certificate: x509.Certificate, now: datetime) -> dict[str, object]:
+    """Return the same for a program."""
+    return {
+        **certificateFacts(certificate).toJSON(),
+        "thumbprint": certificate.fingerprint(hashes.SHA1()).hex().upper(),
+        "daysLeft": daysLeft(certificate, now),
+        "purposes": list(purposes(certificate)),
+        "keyUsage": list(keyUsages(certificate)),
+        "publicKey": _publicKeyKind(certificate),
+        "isAuthority": isAuthority(certificate),
+    }
+
+
+def verdictsJSON(credential: Credential, now: datetime) -> dict[str, object]:
+    """Return for each side of a connection the code of what keeps a credential from it, None where nothing does."""
+    failures = {role: unusable(credential, role, now) for role in ROLES}
+    return {role: None if failure is None else failure.code for role, failure in failures.items()}
+
+
+def revocationsJSON(revocations: x509.CertificateRevocationList, now: datetime) -> dict[str, object]:
+    """Return what there is to know of a revocation list."""
+    number = _either(lambda: revocations.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number, None)
+    begins, ends = revocations.last_update_utc, revocations.next_update_utc
+    return {
+        "issuer": _either(lambda: printable(revocations.issuer.rfc4514_string()), _UNREADABLE),
+        "number": number,
+        "lastUpdate": begins.isoformat(timespec="seconds"),
+        "nextUpdate": None if ends is None else ends.isoformat(timespec="seconds"),
+        "isExpired": ends is not None and ends < now,
+        "revoked": len(revocations),
+    }
+
+
+def requestJSON(request: x509.CertificateSigningRequest) -> dict[str, Any]:
+    """Return what there is to know of a request for a certificate."""
+    return {
+        "subject": _either(lambda: printable(request.subject.rfc4514_string()), _UNREADABLE),
+        "names": _requestedNames(request),
+        "publicKey": _either(lambda: keyKind(request.public_key()), _UNREADABLE),
+        "isSigned": _either(lambda: request.is_signature_valid, False),
+    }
+
+
+def _requestedNames(request: x509.CertificateSigningRequest) -> tuple[str, ...]:
+    try:
+        names = request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        return tuple(printable(str(name.value)) for name in names)
+    except (x509.ExtensionNotFound, *REJECTIONS):
+        return ()
+
+
+def _publicKeyKind(certificate: x509.Certificate) -> str:
+    return _either(lambda: keyKind(certificate.public_key()), _UNREADABLE)
+
+
+def _title(read: Callable[[], x509.Name], whole: str) -> str:
+    try:
+        names = read().get_attributes_for_oid(NameOID.COMMON_NAME)
+    except REJECTIONS:
+        return _UNREADABLE
+    return printable(str(names[0].value)) if names else whole or "(no name)"
+
+
+def _extension(certificate: x509.Certificate, kind: type[E]) -> E | None:
+    try:
+        return certificate.extensions.get_extension_for_class(kind).value
+    except (x509.ExtensionNotFound, *REJECTIONS):
+        return None
+
+
+def _either(read: Callable[[], T], otherwise: T) -> T:
+    try:
+        return read()
+    except (x509.ExtensionNotFound, *REJECTIONS):
+        return otherwise

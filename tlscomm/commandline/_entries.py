@@ -1,0 +1,91 @@
+"""What people and programs are told of entries in a certificate store."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from rich.table import Table
+from rich.text import Text
+
+from tlscomm.commandline._certificates import (
+    certificateJSON,
+    certificateRows,
+    issuerTitle,
+    present,
+    purposes,
+    titleOf,
+    validity,
+    verdictRows,
+    verdictsJSON,
+)
+from tlscomm.commandline._printing import Row, isTerminal
+from tlscomm.failures import printable
+from tlscomm.store import StoreEntry
+
+__all__ = ["entryJSON", "entryRows", "keyText", "listing"]
+
+
+def listing(entries: Iterable[StoreEntry], *, numbered: bool = False, error: bool = False) -> Table:
+    """Return a table of entries: on a terminal as narrow as it can be, in a pipe with one line for each.
+
+    Args:
+        entries: what to list.
+        numbered: whether each has a number.
+        error: whether it is for standard error.
+    """
+    now = present()
+    isNarrow = isTerminal(sys.stderr if error else sys.stdout)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    names = ("Name", "Issuer", "Valid", "Key", "For", *(() if isNarrow else ("Thumbprint",)))
+    for name in ("", *names) if numbered else names:
+        table.add_column(name)
+    for number, entry in enumerate(entries, 1):
+        cells = _cells(entry, now, isNarrow=isNarrow)
+        table.add_row(*((str(number), *cells) if numbered else cells))
+    return table
+
+
+def keyText(entry: StoreEntry) -> Text:
+    """Say whether an entry has its private key, and what is special about it."""
+    if entry.failure is not None:
+        return Text(entry.failure.code, style="bold red")
+    if not entry.hasPrivateKey:
+        return Text("no", style="dim")
+    return Text("yes" if entry.isExportable else "yes, not exportable")
+
+
+def entryRows(entry: StoreEntry) -> Iterator[Row]:
+    """Give all there is to know of an entry, a line each, its chain excepted."""
+    now = present()
+    yield from certificateRows(entry.certificate, now)
+    yield "Private key", keyText(entry)
+    yield "Friendly name", printable(entry.friendlyName or "none")
+    yield "Source", entry.source
+    yield "File", "the operating system's" if entry.path is None else printable(str(entry.path))
+    if entry.failure is not None:
+        yield "Problem", f"{entry.failure.code}: {entry.failure.message}"
+    yield from verdictRows(entry.credential, now)
+
+
+def entryJSON(entry: StoreEntry) -> dict[str, object]:
+    """Return the same for a program."""
+    now = present()
+    return {
+        **entry.toJSON(),
+        **certificateJSON(entry.certificate, now),
+        "usableAs": verdictsJSON(entry.credential, now),
+    }
+
+
+def _cells(entry: StoreEntry, now: datetime, *, isNarrow: bool) -> tuple[Text | str, ...]:
+    title = Text(titleOf(entry.certificate), style="cyan")
+    return (
+        Text.assemble(title, ("\n" + entry.thumbprint, "dim")) if isNarrow else title,
+        Text(issuerTitle(entry.certificate)),
+        validity(entry.certificate, now),
+        keyText(entry),
+        Text(", ".join(purposes(entry.certificate))),
+        *(() if isNarrow else (entry.thumbprint,)),
+    )

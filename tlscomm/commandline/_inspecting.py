@@ -1,0 +1,250 @@
+"""What a file holds, whatever kind it is, and what that is good for.
+
+A credential that is not accepted is in most cases a file that is not what its owner thinks: no key in it, another one's
+key, the chain missing, or something else altogether. So everything is said that the content shows, and a part that
+cannot be opened does not hide the parts that can.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeVar
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+
+from tlscomm._formats import FORMATS, readContents
+from tlscomm._material import REJECTIONS, Contents, Passphrase, PassphraseSource, Source, readSource
+from tlscomm._ordering import chainOf, fits, leafAndKey
+from tlscomm.commandline._certificates import unusable
+from tlscomm.credentials import Credential, Role, certificateFacts
+from tlscomm.failures import (
+    Expired,
+    IncompleteChain,
+    NotYetValid,
+    PassphraseRequired,
+    PassphraseWrong,
+    TLSFailure,
+    UnknownFormat,
+    UnsafePermissions,
+    printable,
+)
+
+__all__ = ["Chain", "Inspection", "inspected"]
+
+T = TypeVar("T")
+Unlock = Callable[[Callable[[PassphraseSource], Contents]], Contents]
+"""Loads something with the pass phrase, from wherever that comes."""
+
+_MOST_NOTES = 10
+
+_LISTS = frozenset({b"X509 CRL"})
+_REQUESTS = frozenset({b"CERTIFICATE REQUEST", b"NEW CERTIFICATE REQUEST"})
+_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----[^-]*-----END \1-----")
+
+
+@dataclass(frozen=True)
+class Chain:
+    """How far the certificates of a file lead.
+
+    Attributes:
+        certificates: the issuers of the leaf that are in the file, in order, the root among them if it is there.
+        isOrdered: whether the file has them in this order, the leaf first.
+        isComplete: whether they lead to a root, in the file or among the trusted ones; None where that cannot be known,
+            because what issued the last one is neither in the file nor trusted here.
+        others: how many certificates of the file do not belong to it.
+    """
+
+    certificates: tuple[x509.Certificate, ...]
+    isOrdered: bool
+    isComplete: bool | None
+    others: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inspection:
+    """What is known of a file.
+
+    Attributes:
+        name: what it is called, printable.
+        form: its format, None where it is not known.
+        certificates: in the order of the file.
+        keys: its private keys, as far as they could be opened.
+        holdsKey: whether there is a private key, opened or not.
+        lists: its revocation lists.
+        requests: its requests for certificates.
+        credential: the leaf with its chain and key, None where there is no certificate.
+        chain: how far the certificates lead, None where there is none.
+        failure: why it cannot be read, or not all of it.
+        warnings: what is wrong with the file itself.
+        notes: where it deviates from the standards without being refused for that, in the words of `cryptography`.
+    """
+
+    name: str
+    form: str | None = None
+    certificates: tuple[x509.Certificate, ...] = ()
+    keys: tuple[PrivateKeyTypes, ...] = ()
+    holdsKey: bool = False
+    lists: tuple[x509.CertificateRevocationList, ...] = ()
+    requests: tuple[x509.CertificateSigningRequest, ...] = ()
+    credential: Credential | None = None
+    chain: Chain | None = None
+    failure: TLSFailure | None = None
+    warnings: tuple[TLSFailure, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def keyFits(self) -> bool | None:
+        """Whether the private key is that of the certificate, None where one of them is missing."""
+        if self.credential is None or self.credential.privateKey is None:
+            return None
+        return fits(self.credential.certificate, self.credential.privateKey)
+
+    def obstacles(self, role: Role, now: datetime) -> Iterator[TLSFailure]:
+        """Give what keeps the credential from standing on one side of a connection, nothing where nothing does."""
+        if self.credential is None or self.chain is None:
+            return
+        if (failure := unusable(self.credential, role, now)) is not None:
+            yield failure
+        for depth, issuer in enumerate(self.credential.chain, 1):
+            yield from _untimely(issuer, depth, now)
+        if self.chain.isComplete is False:
+            last = certificateFacts((self.credential.certificate, *self.chain.certificates)[-1])
+            yield IncompleteChain(f"{last.issuer} is neither in the file nor trusted", stage="credential")
+
+
+def inspected(file: str, unlock: Unlock, roots: tuple[x509.Certificate, ...] | None) -> Inspection:
+    """Read a file. What is wrong with it is part of what is returned; nothing is raised.
+
+    Args:
+        file: its path.
+        unlock: loads what may be encrypted.
+        roots: the trusted authorities to which a chain has to lead; where None is given it need not.
+    """
+    with warnings.catch_warnings(record=True) as noted:
+        warnings.simplefilter("always")
+        found = _inspected(file, unlock, roots)
+        for certificate in found.certificates:
+            # Parts of a certificate are parsed when they are asked for.
+            certificateFacts(certificate)
+    notes = dict.fromkeys(printable(str(note.message)) for note in noted)
+    return replace(found, notes=tuple(notes)[:_MOST_NOTES])
+
+
+def _inspected(file: str, unlock: Unlock, roots: tuple[x509.Certificate, ...] | None) -> Inspection:
+    try:
+        source = readSource(file)
+    except TLSFailure as failure:
+        return Inspection(name=file, failure=failure)
+    lists = tuple(_parsed(source, _LISTS, x509.load_pem_x509_crl, x509.load_der_x509_crl))
+    requests = tuple(_parsed(source, _REQUESTS, x509.load_pem_x509_csr, x509.load_der_x509_csr))
+    contents, problem = _contents(source, unlock)
+    isKnown = bool(lists or requests) and isinstance(problem, UnknownFormat)
+    credential = _credential(source, contents)
+    return Inspection(
+        name=source.name,
+        form=_form(source, lists, requests),
+        certificates=contents.certificates,
+        keys=contents.keys,
+        holdsKey=contents.holdsKey,
+        lists=lists,
+        requests=requests,
+        credential=credential,
+        chain=None if credential is None else _chain(credential, contents.certificates, roots),
+        failure=None if isKnown else problem,
+        warnings=_warnings(source, contents),
+    )
+
+
+def _contents(source: Source, unlock: Unlock) -> tuple[Contents, TLSFailure | None]:
+    """Return what could be read, and why that is not all."""
+
+    def load(passphrase: PassphraseSource, wantKeys: bool = True) -> Contents:
+        return readContents(source, Passphrase(passphrase), wantKeys=wantKeys)
+
+    try:
+        return unlock(load), None
+    except (PassphraseRequired, PassphraseWrong) as locked:
+        try:
+            return load(None, wantKeys=False), locked
+        except TLSFailure:
+            return Contents(), locked
+    except TLSFailure as failure:
+        return Contents(), failure
+
+
+def _parsed(
+    source: Source, labels: frozenset[bytes], readPEM: Callable[[bytes], T], readDER: Callable[[bytes], T]
+) -> Iterator[T]:
+    blocks = [found[0] for found in _BLOCK.finditer(source.content) if found[1] in labels]
+    for read, content in [(readPEM, block) for block in blocks] or [(readDER, source.content)]:
+        try:
+            yield read(content)
+        except REJECTIONS:
+            continue
+
+
+def _form(source: Source, lists: tuple[object, ...], requests: tuple[object, ...]) -> str | None:
+    known = next((form.name for form in FORMATS if form.recognises(source.content)), None)
+    if known is not None or not (lists or requests):
+        return known
+    return "DER revocation list" if lists else "DER certificate request"
+
+
+def _credential(source: Source, contents: Contents) -> Credential | None:
+    certificates = tuple(dict.fromkeys(contents.certificates))
+    if not certificates:
+        return None
+    leaf, key = leafAndKey(certificates, contents.keys)
+    return Credential(leaf, chainOf(leaf, certificates), key, contents.friendlyName, source.name)
+
+
+def _chain(
+    credential: Credential, certificates: tuple[x509.Certificate, ...], roots: tuple[x509.Certificate, ...] | None
+) -> Chain:
+    belonging = [credential.certificate, *credential.chain]
+    last = belonging[-1]
+    isRoot = _didIssue(last, last)
+    root = None if isRoot else next((found for found in certificates if _didIssue(found, last)), None)
+    belonging += [] if root is None else [root]
+    isTrusted = any(_didIssue(trusted, last) for trusted in roots or ())
+    return Chain(
+        certificates=tuple(belonging[1:]),
+        isOrdered=[found for found in dict.fromkeys(certificates) if found in belonging] == belonging,
+        isComplete=True if isRoot or root is not None or isTrusted else None if roots is None else False,
+        others=len(set(certificates) - set(belonging)),
+    )
+
+
+def _didIssue(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
+    try:
+        # Names first, for there may be many and signatures take time.
+        if issuer.subject != certificate.issuer:
+            return False
+        certificate.verify_directly_issued_by(issuer)
+    except InvalidSignature:
+        return False
+    except REJECTIONS:
+        # Signed with SHA-1, for one, as old roots are. This is bookkeeping and not verification: the names agree.
+        return True
+    return True
+
+
+def _untimely(issuer: x509.Certificate, depth: int, now: datetime) -> Iterator[TLSFailure]:
+    facts = certificateFacts(issuer)
+    if now > issuer.not_valid_after_utc:
+        yield Expired(f"{facts.subject}, {facts.notAfter}", stage="credential", certificate=facts, depth=depth)
+    if now < issuer.not_valid_before_utc:
+        yield NotYetValid(f"{facts.subject}, {facts.notBefore}", stage="credential", certificate=facts, depth=depth)
+
+
+def _warnings(source: Source, contents: Contents) -> tuple[TLSFailure, ...]:
+    if not (contents.holdsKey and source.isReadableByOthers):
+        return ()
+    return (UnsafePermissions(f"{source.name}; to mend it: chmod 600 {shlex.quote(source.name)}"),)

@@ -1,0 +1,150 @@
+"""What the options of `tlscomm connect` come to, settled before anything is sent.
+
+Whatever is wrong with a credential, an address or a number is said while there is no connection yet that could fail for
+another reason. Where the pass phrase is missing and a person is there, the person is asked, and may mistype.
+"""
+
+from __future__ import annotations
+
+import getpass
+import ipaddress
+import os
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from tlscomm.commandline._printing import isTerminal
+from tlscomm.failures import PassphraseWrong
+
+if TYPE_CHECKING:
+    from tlscomm.configuration import ClientConfiguration, Deadlines
+
+__all__ = ["Address", "Plan", "addressIn", "planFor"]
+
+_TRIES = 3
+
+#: Where --timeout is not given: as in `tlscomm.configuration.Deadlines` and `tlscomm.protocol.MessageFactory`.
+_CONNECT_SECONDS, _REPLY_SECONDS, _CLOSE_SECONDS = 10.0, 5.0, 5.0
+
+
+class Address(NamedTuple):
+    """Where a server listens.
+
+    Attributes:
+        host: a name, or an address without brackets.
+        port: 1 to 65535.
+    """
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How to connect, and as whom.
+
+    Attributes:
+        address: where to, as it was given.
+        host: its host, a name in ASCII or an address.
+        configuration: the client's.
+        connectSeconds: how long looking the host up and TCP may take; None for ever.
+        replySeconds: how long each reply may take; None for ever.
+    """
+
+    address: Address
+    host: str
+    configuration: ClientConfiguration
+    connectSeconds: float | None
+    replySeconds: float | None
+
+
+def addressIn(text: str) -> Address:
+    """Return the address in ``HOST:PORT``.
+
+    Raises:
+        ValueError: it is none; the message says how to write one.
+    """
+    found = re.fullmatch(r"(?:\[([^][]+)\]|([^][:]+)):([0-9]{1,5})", text)
+    if found is None:
+        raise ValueError(f"{text!r} is not HOST:PORT; an IPv6 address stands in brackets: [::1]:8443")
+    address, name, port = found.group(1), found.group(2), int(found.group(3))
+    if not 0 < port < 65536:
+        raise ValueError(f"{port} is no port; they go from 1 to 65535")
+    if address is not None and not _isIPv6(address):
+        raise ValueError(f"{address!r} is no IPv6 address")
+    return Address(address or name, port)
+
+
+def planFor(address: Address, timeout: str | None, *, serverName: str | None, **settings: Any) -> Plan:
+    """Return the plan that options come to.
+
+    Args:
+        address: where to.
+        timeout: seconds for each wait, 0 for no limit.
+        serverName: whom the server's certificate must be for; the host where None.
+        settings: the others of `tlscomm._settings.clientConfiguration`, but for the prompt.
+
+    Raises:
+        TLSFailure: a file or the credential cannot be used.
+        ValueError: the options do not fit together.
+    """
+    from tlscomm._settings import clientConfiguration
+    from tlscomm.configuration import asciiServerName
+
+    name = asciiServerName(address.host.partition("%")[0])
+    connectSeconds, replySeconds, limits = _waits(timeout)
+    configure = partial(clientConfiguration, serverName or name, limits=limits, **settings)
+    return Plan(
+        address=address,
+        host=address.host if ":" in address.host else name,
+        configuration=_unlocked(configure, **settings),
+        connectSeconds=connectSeconds,
+        replySeconds=replySeconds,
+    )
+
+
+def _waits(timeout: str | None) -> tuple[float | None, float | None, Deadlines]:
+    from tlscomm._settings import seconds
+    from tlscomm.configuration import Deadlines
+
+    if timeout is None:
+        return _CONNECT_SECONDS, _REPLY_SECONDS, Deadlines()
+    limit = seconds(timeout, "--timeout")
+    close = _CLOSE_SECONDS if limit is None else min(limit, _CLOSE_SECONDS)
+    return limit, limit, Deadlines(handshake=limit, write=limit, close=close)
+
+
+def _unlocked(
+    configure: Callable[..., ClientConfiguration], *, passphraseFile: str | None, passphraseEnv: str | None, **_: Any
+) -> ClientConfiguration:
+    if passphraseFile is not None or passphraseEnv is not None or not isTerminal(sys.stdin):
+        return configure()
+    for _try in range(_TRIES - 1):
+        try:
+            return configure(prompt=_ask)
+        except PassphraseWrong as wrong:
+            click.echo(f"{wrong.message} Try again.", err=True)
+    return configure(prompt=_ask)
+
+
+def _ask(source: str) -> bytes | None:
+    try:
+        return os.fsencode(getpass.getpass(f"Pass phrase for {source}: "))
+    except EOFError:
+        return None
+
+
+def _isIPv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,93 @@
+"""How commands speak to people and to programs.
+
+A terminal gets colour and lines that fit; a pipe gets plain text with one fact a line, because whoever searches it does
+so by lines. Text is never read as markup: much of it comes from a peer.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from typing import IO, TYPE_CHECKING, TypeAlias
+
+import click
+
+from tlscomm.failures import TLSFailure
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.text import Text
+
+__all__ = ["Row", "heading", "isTerminal", "say", "sayFailure", "table", "writeJSON"]
+
+Row: TypeAlias = "tuple[str, str | Text]"
+
+#: Wide enough that nothing is wrapped where nobody looks at it.
+_UNLIMITED = 1_000_000
+
+
+def isTerminal(stream: IO[str] | None) -> bool:
+    """Return whether a person is at the other end; a program may also be started without a stream at all."""
+    return stream is not None and stream.isatty()
+
+
+def say(*parts: RenderableType, error: bool = False) -> None:
+    """Write text, or anything that rich can render.
+
+    Args:
+        parts: each begins on a new line.
+        error: whether it goes to standard error.
+    """
+    from rich.console import Console
+
+    stream = sys.stderr if error else sys.stdout
+    console = Console(
+        file=stream,
+        width=None if isTerminal(stream) else _UNLIMITED,
+        markup=False,
+        emoji=False,
+        highlight=False,
+    )
+    with console.capture() as captured:
+        for part in parts:
+            console.print(part)
+    # Written by click, so that a stream that breaks is the same exception everywhere.
+    lines = "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+    click.echo(lines, nl=False, err=error, color=True)
+
+
+def heading(text: str) -> RenderableType:
+    """Return a line that stands out."""
+    from rich.text import Text
+
+    return Text(text, style="bold")
+
+
+def table(rows: Iterable[Row]) -> RenderableType:
+    """Return rows of a name and what it means."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True, style="cyan")
+    grid.add_column(overflow="fold")
+    for name, meaning in rows:
+        grid.add_row(Text(name), Text(meaning) if isinstance(meaning, str) else meaning)
+    return grid
+
+
+def sayFailure(failure: TLSFailure) -> None:
+    """Name a failure on standard error: what happened, what to do, and where there is more."""
+    from rich.text import Text
+
+    say(
+        Text.assemble((failure.code, "bold red"), f": {failure.message}"),
+        table([("Next", failure.nextStep), ("More", f"tlscomm explain {failure.code}")]),
+        error=True,
+    )
+
+
+def writeJSON(value: object) -> None:
+    """Write one value to standard output, on one line of UTF-8, whatever the locale is."""
+    click.echo(json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace"))

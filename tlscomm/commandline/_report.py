@@ -1,0 +1,111 @@
+"""What `tlscomm connect` says: lines for people, or one object for programs.
+
+Replies are what was asked for, so they alone go to standard output. Facts and failures go to standard error. The object
+holds all three, and there is one whatever happens.
+"""
+
+from __future__ import annotations
+
+import base64
+import sys
+from typing import Protocol
+
+from tlscomm.commandline._messages import Outgoing
+from tlscomm.commandline._printing import isTerminal, say, sayFailure, table, writeJSON
+from tlscomm.connection import TLSFacts
+from tlscomm.failures import TLSFailure
+from tlscomm.framing import Framing, Message
+from tlscomm.peer import Peer
+
+__all__ = ["JSONReport", "Report", "TextReport"]
+
+
+class Report(Protocol):
+    """Is told of everything, in the order in which it happens."""
+
+    def accepted(self, address: str, tls: TLSFacts, peer: Peer | None) -> None:
+        """Both sides have accepted each other."""
+
+    def replied(self, reply: Message, request: Outgoing) -> bytes:
+        """A reply has come; return what standard output shows of it."""
+
+    def ended(self, failure: TLSFailure | None) -> None:
+        """It is over, in order where there is no failure."""
+
+
+class TextReport:
+    """Lines for people."""
+
+    def __init__(self, framing: Framing, *, raw: bool) -> None:
+        """
+        Args:
+            framing: that of the connection.
+            raw: whether replies are written as the messages of a file are read, instead of one a line.
+        """
+        # The only thing that the encoding of an empty text message holds.
+        self._delimiter = framing.encode("", 1) if framing.isText else b""
+        self._raw = raw
+        self._forTerminal = not raw and isTerminal(sys.stdout)
+
+    def accepted(self, address: str, tls: TLSFacts, peer: Peer | None) -> None:
+        seen = {"seen": "seen", "assumed": "assumed: the server gave no sign in time"}[tls.acceptance]
+        spoken = (tls.version, tls.cipher, tls.group, tls.alpn, "resumed" if tls.resumed else None)
+        rows = [("Connected", f"{address}, {', '.join(fact for fact in spoken if fact)}")]
+        if peer is not None:
+            rows += [("Server", f"{peer.facts.subject}, until {peer.facts.notAfter}"), ("", peer.fingerprint)]
+        say(table([*rows, ("Acceptance", seen)]), error=True)
+
+    def replied(self, reply: Message, request: Outgoing) -> bytes:
+        content = reply.encode() if isinstance(reply, str) else reply
+        if self._raw:
+            return content + (self._delimiter if request.isDelimited else b"")
+        return (_harmless(content) if self._forTerminal else content) + b"\n"
+
+    def ended(self, failure: TLSFailure | None) -> None:
+        if failure is not None:
+            sayFailure(failure)
+
+
+class JSONReport:
+    """One object for programs."""
+
+    def __init__(self) -> None:
+        self._tls: dict[str, object] | None = None
+        self._peer: dict[str, object] | None = None
+        self._replies: list[object] = []
+
+    def accepted(self, address: str, tls: TLSFacts, peer: Peer | None) -> None:
+        self._tls = tls.toJSON()
+        self._peer = None if peer is None else peer.toJSON()
+
+    def replied(self, reply: Message, request: Outgoing) -> bytes:
+        self._replies.append(_asJSON(reply))
+        return b""
+
+    def ended(self, failure: TLSFailure | None) -> None:
+        tls = dict(self._tls or {})
+        acceptance = tls.pop("acceptance", None)
+        writeJSON(
+            {
+                "outcome": "accepted" if failure is None else "failed",
+                "failure": None if failure is None else failure.toJSON(),
+                "tls": tls or None,
+                "peer": self._peer,
+                "acceptance": acceptance,
+                "replies": self._replies,
+            }
+        )
+
+
+def _asJSON(reply: Message) -> object:
+    """Return a reply as a string, or as an object where it is not UTF-8."""
+    try:
+        return reply if isinstance(reply, str) else reply.decode()
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(reply).decode()}  # type: ignore[arg-type]
+
+
+def _harmless(content: bytes) -> bytes:
+    """Return what a server sent without anything that a terminal would obey."""
+    text = content.decode(errors="backslashreplace")
+    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text).encode()

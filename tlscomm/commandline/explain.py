@@ -1,0 +1,145 @@
+"""``tlscomm explain``: the catalogue of failures, where it is needed.
+
+Whoever has a code in a log line has a terminal, and perhaps no browser. The text is that of `tlscomm.failures` and
+`tlscomm.alerts`, so it cannot differ from what the exception says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+from inspect import getdoc
+
+import click
+
+from tlscomm.alerts import CLOSE_NOTIFY, Alert, codeForAlert
+from tlscomm.commandline._printing import Row, heading, say, table, writeJSON
+from tlscomm.failures import CODES, TLSFailure
+
+__all__ = ["Entry", "catalogue", "command", "entryFor"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What there is to know about one failure before it happens.
+
+    Attributes:
+        code: its name.
+        group: what kind of failure it is: the class that its exception extends.
+        exception: its exception.
+        happened: what happened, for somebody who reads about it.
+        message: what happened, as its message begins.
+        stage: where in the life of a connection it usually happens.
+        permanent: whether somebody has to change something before another try can succeed.
+        reproduce: how to make it happen.
+        ours: what to do where our side is at fault, or the peer refused us.
+        theirs: what to do where the peer is at fault.
+        alerts: the TLS alerts that say it by themselves when the peer sends them. Some others say it together with what
+            else is known of the connection.
+    """
+
+    code: str
+    group: str
+    exception: str
+    happened: str
+    message: str
+    stage: str
+    permanent: bool
+    reproduce: str
+    ours: str
+    theirs: str
+    alerts: tuple[str, ...]
+
+
+def entryFor(code: str) -> Entry:
+    """Return what there is to know about a code.
+
+    Raises:
+        KeyError: there is no such code.
+    """
+    failure = CODES[code]
+    return Entry(
+        code=code,
+        group=_group(failure).__name__,
+        exception=failure.__name__,
+        happened=getdoc(failure) or "",
+        message=failure.summary.format(whose="the certificate"),
+        stage=failure.usualStage,
+        permanent=failure.permanent,
+        reproduce=failure.reproduce,
+        ours=failure.ours,
+        theirs=failure.theirs,
+        alerts=tuple(alert.name for alert in _alerts(code)),
+    )
+
+
+def catalogue() -> Iterator[tuple[type[TLSFailure], list[Entry]]]:
+    """Give each group of failures with its entries, in the order of `tlscomm.failures.CODES`."""
+    groups: dict[type[TLSFailure], list[Entry]] = {}
+    for code, failure in CODES.items():
+        groups.setdefault(_group(failure), []).append(entryFor(code))
+    yield from groups.items()
+
+
+@click.command("explain")
+@click.argument("code", required=False)
+@click.option("--json", "asJSON", is_flag=True, help="Print one JSON object.")
+def command(code: str | None, asJSON: bool) -> None:
+    """Say what a failure CODE means, how to make it happen and what to do; without CODE, list them all."""
+    if code is None:
+        _showAll(asJSON)
+    elif code in CODES:
+        _show(entryFor(code), asJSON)
+    else:
+        raise click.BadParameter(_unknown(code), param_hint="CODE")
+
+
+def _showAll(asJSON: bool) -> None:
+    if asJSON:
+        writeJSON({"codes": [asdict(entry) for _, entries in catalogue() for entry in entries]})
+        return
+    for group, entries in catalogue():
+        say(heading(f"{group.__name__}: {getdoc(group)}"), table((entry.code, entry.message) for entry in entries), "")
+    say("tlscomm explain CODE says more about one of them.")
+
+
+def _show(entry: Entry, asJSON: bool) -> None:
+    if asJSON:
+        writeJSON(asdict(entry))
+    else:
+        say(heading(entry.code), table(_rows(entry)))
+
+
+def _rows(entry: Entry) -> Iterator[Row]:
+    yield "What happened", entry.happened
+    yield "Message", entry.message
+    if entry.ours == entry.theirs:
+        yield "What to do", entry.ours
+    else:
+        yield "If it is ours", entry.ours
+        yield "If it is the peer's", entry.theirs
+    yield "To reproduce", entry.reproduce
+    yield "Stage", entry.stage
+    yield "Permanent", "yes, somebody has to change something" if entry.permanent else "no, another try may succeed"
+    yield "Alerts", ", ".join(entry.alerts) or "none says this by itself"
+    yield "Exception", f"tlscomm.failures.{entry.exception}, a {entry.group}"
+
+
+def _alerts(code: str) -> Iterator[Alert]:
+    for number in range(256):
+        alert = Alert(number, "received")
+        isNamed = alert.name != f"alert_{number}"
+        if isNamed and number != CLOSE_NOTIFY and codeForAlert(number) == code:
+            yield alert
+
+
+def _group(failure: type[TLSFailure]) -> type[TLSFailure]:
+    return next(base for base in failure.__bases__ if issubclass(base, TLSFailure))
+
+
+def _unknown(code: str) -> str:
+    wanted = code.strip().lower().replace("_", "-")
+    nearest = get_close_matches(wanted, CODES, n=3, cutoff=0.5)
+    advice = f"the nearest are: {', '.join(nearest)}" if nearest else "tlscomm explain lists them all"
+    return f"there is no code {code!r}; {advice}"
