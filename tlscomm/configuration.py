@@ -10,6 +10,7 @@ Who already has a ``CertificateOptions``, or any other creator of OpenSSL connec
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -45,6 +46,7 @@ __all__ = [
     "ServerConfiguration",
     "Version",
     "asciiServerName",
+    "insecurelyPresenting",
 ]
 
 ClientCertificates = Literal["none", "requested", "required"]
@@ -54,6 +56,10 @@ _VERSIONS = {"1.2": TLSVersion.TLSv1_2, "1.3": TLSVersion.TLSv1_3}
 _CLIENT_CERTIFICATES = ("none", "requested", "required")
 
 _C = TypeVar("_C", bound="_Base")
+_P = TypeVar("_P", "ClientConfiguration", "ServerConfiguration")
+
+#: OpenSSL refuses to load what is too weak, and to send it, at any other level (SSL_CTX_set_security_level(3)).
+_NO_SECURITY_LEVEL = b"DEFAULT:@SECLEVEL=0"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -349,6 +355,35 @@ class ForeignConfiguration:
         connection = cast(SSL.Connection, create(transport))
         connection.set_app_data(transport)
         return connection
+
+
+def insecurelyPresenting(configuration: _P, credential: Credential) -> _P:
+    """Return a configuration that presents a credential without asking whether it can be used.
+
+    A configuration refuses an expired certificate, for one, before any network is involved. This is for tests of what
+    the *peer* says of it. The result is insecure in one more respect: OpenSSL's security level is off on this side, so
+    it also accepts weak keys and signatures of its peer.
+
+    Args:
+        configuration: a server's or a client's; it is not changed.
+        credential: what to present. One without a private key is presented as far as OpenSSL goes along: a client then
+            sends no certificate at all.
+
+    Raises:
+        OpenSSL.SSL.Error: OpenSSL cannot even load it, as with a key that belongs to another certificate.
+    """
+    changed = copy.copy(configuration)
+    changed.__dict__.pop("_context", None)
+    changed.__dict__["credential"] = None
+    context = changed._context
+    context.set_cipher_list(_NO_SECURITY_LEVEL)
+    context.use_certificate(credential.certificate)
+    for certificate in credential.chain:
+        context.add_extra_chain_cert(certificate)
+    if credential.privateKey is not None:
+        context.use_privatekey(credential.privateKey)  # type: ignore[arg-type]
+    changed.__dict__["credential"] = credential
+    return changed
 
 
 class _Alone:

@@ -6,7 +6,7 @@ Everything is worked out when it is asked for. A server that only echoes pays fo
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
@@ -15,6 +15,9 @@ from tlscomm.credentials import certificateFacts
 from tlscomm.failures import CertificateFacts
 
 __all__ = ["Peer"]
+
+#: To describe a certificate costs a tenth of a handshake, and the same peers come again.
+_factsOf = lru_cache(maxsize=1024)(certificateFacts)
 
 
 class Peer:
@@ -33,7 +36,7 @@ class Peer:
     @cached_property
     def facts(self) -> CertificateFacts:
         """The certificate in printable form, for a log line."""
-        return certificateFacts(self.certificate)
+        return _factsOf(self.certificate)
 
     @property
     def fingerprint(self) -> str:
@@ -67,7 +70,7 @@ class Peer:
 
     def toJSON(self) -> dict[str, object]:
         """Return who the peer is, for a log line or a program."""
-        return {**self.facts.toJSON(), "chain": [certificateFacts(c).toJSON() for c in self.chain[1:]]}
+        return {**self.facts.toJSON(), "chain": [_factsOf(c).toJSON() for c in self.chain[1:]]}
 
     def __repr__(self) -> str:
         return f"<Peer {self.facts.subject} {self.fingerprint}>"

@@ -6,93 +6,17 @@ larger is a `Pair`: whole transports with protocols above them, deadlines and cl
 
 from __future__ import annotations
 
-import copy
-from typing import TypeVar
-
 from twisted.internet.interfaces import IProtocol, IProtocolFactory
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from tlscomm.configuration import ClientConfiguration, Configuration, ServerConfiguration
-from tlscomm.connection import TLSConnection
-from tlscomm.credentials import Credential
+from tlscomm.configuration import Configuration
 from tlscomm.failures import TLSFailure
 from tlscomm.testing._memory import MemoryLink
 from tlscomm.transport import TLSFactory, TLSTransport
 
-__all__ = ["Pair", "Recorder", "Side", "handshake", "insecurelyPresenting", "pump"]
-
-_C = TypeVar("_C", ClientConfiguration, ServerConfiguration)
-
-#: OpenSSL refuses to load what is too weak, and to send it, at any other level (SSL_CTX_set_security_level(3)).
-_NO_SECURITY_LEVEL = b"DEFAULT:@SECLEVEL=0"
-
-
-def handshake(
-    clientConfiguration: Configuration, serverConfiguration: Configuration
-) -> tuple[TLSConnection, TLSConnection]:
-    """Let a client and a server shake hands.
-
-    Returns:
-        The client's connection and the server's. Their `TLSConnection.state` and `TLSConnection.failure` say what it
-        came to, and `pump` carries what they send to each other after it.
-    """
-    client, server = TLSConnection(clientConfiguration), TLSConnection(serverConfiguration)
-    client.start()
-    pump(client, server)
-    return client, server
-
-
-def pump(client: TLSConnection, server: TLSConnection) -> tuple[bytes, bytes]:
-    """Carry what both sides have to say, until neither has any more.
-
-    Args:
-        client: a client's connection; if it has not begun its handshake, call its ``start`` first.
-        server: a server's connection.
-
-    Returns:
-        The application data that the client received, and that the server received.
-    """
-    clientReceived: list[bytes] = []
-    serverReceived: list[bytes] = []
-    while True:
-        toServer, toClient = client.outgoing(), server.outgoing()
-        if not toServer and not toClient:
-            return b"".join(clientReceived), b"".join(serverReceived)
-        if toServer:
-            serverReceived.append(server.receive(toServer))
-        if toClient:
-            clientReceived.append(client.receive(toClient))
-
-
-def insecurelyPresenting(configuration: _C, credential: Credential) -> _C:
-    """Return a configuration that presents a credential without asking whether it can be used.
-
-    A configuration refuses an expired certificate, for one, before any network is involved. This is for tests of what
-    the *peer* says of it. The result is insecure in one more respect: OpenSSL's security level is off on this side, so
-    it also accepts weak keys and signatures of its peer.
-
-    Args:
-        configuration: a server's or a client's; it is not changed.
-        credential: what to present. One without a private key is presented as far as OpenSSL goes along: a client then
-            sends no certificate at all.
-
-    Raises:
-        OpenSSL.SSL.Error: OpenSSL cannot even load it, as with a key that belongs to another certificate.
-    """
-    changed = copy.copy(configuration)
-    changed.__dict__.pop("_context", None)
-    changed.__dict__["credential"] = None
-    context = changed._context
-    context.set_cipher_list(_NO_SECURITY_LEVEL)
-    context.use_certificate(credential.certificate)
-    for certificate in credential.chain:
-        context.add_extra_chain_cert(certificate)
-    if credential.privateKey is not None:
-        context.use_privatekey(credential.privateKey)  # type: ignore[arg-type]
-    changed.__dict__["credential"] = credential
-    return changed
+__all__ = ["Pair", "Recorder", "Side"]
 
 
 class Recorder(Protocol):

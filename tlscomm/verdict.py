@@ -1,0 +1,132 @@
+"""What the other side would say of a credential, without another side.
+
+A renewed certificate is better judged before it is put to use than by the first client that is refused. The verdict is
+that of the live handshake, because it comes from one: a client and a server in memory, of which one has the credential
+and the other judges it with the very code that judges real peers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cryptography import x509
+
+from tlscomm.access import EVERYBODY, AccessRules
+from tlscomm.authority import Authority
+from tlscomm.configuration import ClientConfiguration, Configuration, ServerConfiguration, insecurelyPresenting
+from tlscomm.connection import TLSConnection
+from tlscomm.credentials import Credential, Role
+from tlscomm.failures import TLSFailure
+from tlscomm.peer import Peer
+
+__all__ = ["handshake", "pump", "verdict"]
+
+#: The name of the other side where its certificate does not matter (RFC 2606).
+_NOBODY = "judge.invalid"
+
+
+def verdict(
+    credential: Credential,
+    role: Role,
+    *,
+    roots: Sequence[x509.Certificate] | None = None,
+    serverName: str | None = None,
+    revocationLists: Sequence[x509.CertificateRevocationList] = (),
+    access: AccessRules = EVERYBODY,
+) -> TLSFailure | None:
+    """Return why a peer would refuse a credential, or None where it would accept it.
+
+    Args:
+        credential: what is to be judged.
+        role: the side that presents it.
+        roots: the authorities that the judge trusts. The system's where None, which only servers can be judged by.
+        serverName: the name that clients ask for; the credential's own first name where None. For servers only.
+        revocationLists: what the judge knows of revoked certificates.
+        access: the rules of the judge, for clients only.
+
+    Raises:
+        ValueError: the arguments do not fit together.
+    """
+    try:
+        credential.requireKey()
+    except TLSFailure as unusable:
+        return unusable
+    lists = tuple(revocationLists)
+    if role == "client":
+        return _verdictOnClient(credential, tuple(roots or ()), lists, access)
+    return _verdictOnServer(credential, None if roots is None else tuple(roots), lists, serverName)
+
+
+def handshake(
+    clientConfiguration: Configuration, serverConfiguration: Configuration
+) -> tuple[TLSConnection, TLSConnection]:
+    """Let a client and a server shake hands.
+
+    Returns:
+        The client's connection and the server's. Their `TLSConnection.state` and `TLSConnection.failure` say what it
+        came to, and `pump` carries what they send to each other after it.
+    """
+    client, server = TLSConnection(clientConfiguration), TLSConnection(serverConfiguration)
+    client.start()
+    pump(client, server)
+    return client, server
+
+
+def pump(client: TLSConnection, server: TLSConnection) -> tuple[bytes, bytes]:
+    """Carry what both sides have to say, until neither has any more.
+
+    Args:
+        client: a client's connection; if it has not begun its handshake, call its ``start`` first.
+        server: a server's connection.
+
+    Returns:
+        The application data that the client received, and that the server received.
+    """
+    clientReceived: list[bytes] = []
+    serverReceived: list[bytes] = []
+    while True:
+        toServer, toClient = client.outgoing(), server.outgoing()
+        if not toServer and not toClient:
+            return b"".join(clientReceived), b"".join(serverReceived)
+        if toServer:
+            serverReceived.append(server.receive(toServer))
+        if toClient:
+            clientReceived.append(client.receive(toClient))
+
+
+def _verdictOnClient(
+    credential: Credential,
+    roots: tuple[x509.Certificate, ...],
+    lists: tuple[x509.CertificateRevocationList, ...],
+    access: AccessRules,
+) -> TLSFailure | None:
+    authority = Authority.create()
+    judge = ServerConfiguration(
+        credential=authority.issue(_NOBODY, role="server", dnsNames=[_NOBODY]),
+        clientRoots=roots,
+        clientCertificates="required",
+        revocationLists=lists,
+        access=access,
+    )
+    client = ClientConfiguration(serverName=_NOBODY, roots=(authority.certificate,))
+    return handshake(insecurelyPresenting(client, credential), judge)[1].failure
+
+
+def _verdictOnServer(
+    credential: Credential,
+    roots: tuple[x509.Certificate, ...] | None,
+    lists: tuple[x509.CertificateRevocationList, ...],
+    serverName: str | None,
+) -> TLSFailure | None:
+    judge = ClientConfiguration(
+        serverName=serverName or _firstName(credential) or _NOBODY, roots=roots, revocationLists=lists
+    )
+    stand = Authority.create().issue(_NOBODY, role="server", dnsNames=[_NOBODY])
+    server = ServerConfiguration(credential=stand)
+    return handshake(judge, insecurelyPresenting(server, credential))[0].failure
+
+
+def _firstName(credential: Credential) -> str | None:
+    """Return a name that the certificate is for, with its wildcard filled in."""
+    peer = Peer((credential.certificate,))
+    return next((name.replace("*", "any", 1) for name in (*peer.dnsNames, *peer.addresses)), None)
