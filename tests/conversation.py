@@ -39,21 +39,23 @@ __all__ = [
     "ConversationCase",
     "Eager",
     "HalfCloseable",
+    "Producing",
     "PythonPeer",
     "Recorder",
     "Side",
-    "Sink",
     "clientConfiguration",
     "serverConfiguration",
 ]
 
 VERSIONS = ("1.2", "1.3")
 
-AUTHORITY = Authority.create()
+_STEPS = 40
+
+AUTHORITY = Authority.create(organization="we")
 ROOTS = (AUTHORITY.certificate,)
 SERVER = AUTHORITY.issue("server", role="server", dnsNames=["localhost"])
 CLIENT = AUTHORITY.issue("client", role="client")
-STRANGER = Authority.create("somebody else")
+STRANGER = Authority.create("stranger", organization="somebody else")
 
 
 def serverConfiguration(**settings: Any) -> ServerConfiguration:
@@ -102,7 +104,7 @@ class Eager(Recorder):
         self.transport.write(b"words")
 
 
-class Sink:
+class Producing:
     """A producer that writes down what it is asked, for consumers that are tested."""
 
     def __init__(self) -> None:
@@ -141,7 +143,7 @@ class Side:
 
     def __init__(self, configuration: Configuration, protocol: Callable[[], Any], clock: Clock) -> None:
         self.events: list[str] = []
-        self.received = b""
+        self.received = bytearray()
         self.lost: list[BaseException] = []
         self.failures: list[TLSFailure | None] = []
         self.connected: Any = None
@@ -210,9 +212,10 @@ class Conversation:
             self.clock.advance(0)
 
     def advance(self, seconds: float) -> None:
-        """Let time pass, then carry everything."""
-        self.clock.advance(seconds)
-        self.flush()
+        """Let time pass in small steps, and carry everything after each."""
+        for _ in range(_STEPS):
+            self.clock.advance(seconds / _STEPS)
+            self.flush()
 
     def untilTickets(self) -> None:
         """Carry what makes the server accept, and nothing that it says after it."""
@@ -239,6 +242,7 @@ class ConversationCase(SynchronousTestCase):
         clientProtocol: Callable[[], Any] = Recorder,
         serverProtocol: Callable[[], Any] = Recorder,
         deadlines: Deadlines | None = None,
+        clock: Clock | None = None,
     ) -> Conversation:
         """Return two sides whose TCP is connected; nothing was carried.
 
@@ -249,8 +253,9 @@ class ConversationCase(SynchronousTestCase):
             clientProtocol: makes the client's protocol.
             serverProtocol: makes the server's protocol.
             deadlines: of both sides.
+            clock: tells the time; a new one where None.
         """
-        clock = Clock()
+        clock = Clock() if clock is None else clock
         limits = Deadlines() if deadlines is None else deadlines
         if client is None or isinstance(client, dict):
             settings = {"minimumVersion": version, "maximumVersion": version, "deadlines": limits, **(client or {})}
@@ -351,7 +356,7 @@ class PythonPeer(Protocol):
         self.tls = context.wrap_bio(self._in, self._out, server_side=serverSide, server_hostname=name)
         self._serverSide = serverSide
         self.isDone = False
-        self.received = b""
+        self.received = bytearray()
         self.words = b""
         self.error: ssl.SSLError | None = None
         self.sawClose = False

@@ -117,6 +117,15 @@ class PrintingTests(SynchronousTestCase):
         plain = re.sub(rb"\x1b\[[0-9;]*m", b"", shown.stdout).decode()
         self.assertLessEqual(max(len(line) for line in plain.splitlines()), 60)
 
+    def test_everyLocale(self) -> None:
+        """What a locale cannot express is escaped, and nobody's help or list fails for it."""
+        script = r"from tlscomm.commandline._printing import say; say('\u5ba2')"
+        self.assertEqual(run(sys.executable, "-c", script, PYTHONIOENCODING="ascii").stdout, b"\\u5ba2\n")
+        for arguments in (("connect", "--help"), ("pki", "init", "--help"), ("explain",)):
+            done = run(*COMMAND, *arguments, PYTHONIOENCODING="ascii")
+            self.assertEqual((done.returncode, done.stderr), (0, b""))
+            self.assertNotIn(b"\\u", done.stdout)
+
     def test_failure(self) -> None:
         """A failure is its code, what happened, what to do, and where there is more, on standard error."""
         failure = failures.Expired("it ended yesterday", side="remote")

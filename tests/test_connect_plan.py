@@ -96,7 +96,7 @@ class UsageTests(SynchronousTestCase):
             (["--minimum-tls", "1.3", "--maximum-tls", "1.2"], "the minimum TLS 1.3 is above the maximum TLS 1.2"),
             (["--minimum-tls", "1.1"], "Invalid value for '--minimum-tls'"),
             (["--key", "client.key"], "a key was named and no identity"),
-            (["--identity", "a", "--passphrase-file", "b", "--passphrase-env", "C"], "not from both"),
+            (["--identity", "a", "--passphrase-file", "b", "--passphrase-env", "C"], "exclude each other"),
             (["--server-name", "a..b"], "'a..b' is neither a host name nor an address"),
             (["--framing", "xml"], "Invalid value for '--framing'"),
             (["--maximum-message", "0"], "Invalid value for '--maximum-message'"),

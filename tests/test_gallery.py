@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import json
 import re
 import stat
@@ -13,6 +14,7 @@ from pathlib import Path
 from click.testing import CliRunner
 from twisted.trial.unittest import SynchronousTestCase
 
+import tlscomm.gallery
 from tlscomm.commandline import program
 from tlscomm.configuration import ClientConfiguration, ServerConfiguration
 from tlscomm.connection import State
@@ -59,6 +61,10 @@ class Table(SynchronousTestCase):
 
 
 class Galleries(SynchronousTestCase):
+    def test_theExampleIsTrue(self) -> None:
+        result = doctest.testmod(tlscomm.gallery)
+        self.assertEqual((result.failed, result.attempted), (0, 3))
+
     def test_iteratingGivesEveryExhibit(self) -> None:
         self.assertEqual(tuple(Gallery(NOW)), EXHIBITS)
         self.assertEqual(len(Gallery(NOW)), len(EXHIBITS))

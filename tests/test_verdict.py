@@ -21,6 +21,7 @@ class Exhibits(SynchronousTestCase):
                     role,
                     roots=GALLERY.roots,
                     serverName=exhibit.serverName if role == "server" else None,
+                    revocationLists=GALLERY.revocationLists if exhibit.needsLists else (),
                 )
                 self.assertEqual(found and found.code, exhibit.code, f"{exhibit.name}, {role}")
 

@@ -1,131 +1,239 @@
-"""As much of DER as is needed to say what a file is and whether it is whole.
+"""As much of ASN.1's encoding as is needed to say what a file is, and to take it apart (ITU-T X.690).
 
-`cryptography` reads these files, but it answers a wrong pass phrase, a damaged file and a file of another kind with one
-text. The lengths in the file tell them apart, and to read lengths needs no more than ITU-T X.690, section 8.1.
+`cryptography` reads certificates and keys. What encloses them in a file it either does not open at all, or opens
+without saying what was wrong. So the layers around are opened here, one at a time and only where something is wanted.
 
-The indefinite lengths of BER are met in PKCS#12 files of NSS and of old Windows. They are let pass unchecked: what they
-enclose is found out by whoever reads the content.
+BER is read, not DER alone: NSS and old Windows write PKCS#12 with indefinite lengths and with octet strings in pieces.
+Whoever wrote the file may mean harm, so depth and number of elements have a limit, and every length is compared with
+the bytes that are there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 __all__ = [
+    "BIT_STRING",
+    "CONTEXT_0",
+    "CONTEXT_1",
+    "ENUMERATED",
     "INTEGER",
     "OBJECT_IDENTIFIER",
     "OCTET_STRING",
     "SEQUENCE",
+    "SET",
     "Element",
-    "children",
-    "element",
-    "isWhole",
-    "objectIdentifiers",
-    "valueOffset",
+    "Malformed",
+    "beginning",
+    "first",
 ]
 
 INTEGER = 0x02
+BIT_STRING = 0x03
 OCTET_STRING = 0x04
 OBJECT_IDENTIFIER = 0x06
+ENUMERATED = 0x0A
 SEQUENCE = 0x30
+SET = 0x31
+CONTEXT_0 = 0xA0
+CONTEXT_1 = 0xA1
 
 _CONSTRUCTED = 0x20
+_LONG_TAG = 0x1F
+_INDEFINITE = 0x80
+
+#: Credentials are nested some fifteen deep.
+_DEEPEST = 32
+#: More than the largest bundle of certificates has on any one level.
+_MOST_PARTS = 2000
+#: Each level of it has to be searched for its end, so there a limit on the bytes bounds the time.
+_LARGEST_INDEFINITE = 1 << 19
+#: What is read of an identifier or a number: none that means something here is longer.
+_LONGEST_SCALAR = 64
 
 
-@dataclass(frozen=True)
+class Malformed(ValueError):
+    """The bytes do not have the structure that they should have."""
+
+
+@dataclass(frozen=True, repr=False)
 class Element:
-    """Where one tag, length and value lie in some bytes.
+    """Where one tag, length and value lie in some bytes. Its `repr` does not show them.
 
     Attributes:
-        tag: the identifier octet; tags of more than one octet do not occur in the formats that are read here.
+        data: the bytes that it is in.
+        tag: the identifier octet.
+        offset: where that is.
         start: where the value begins.
-        end: where the value ends, or must end at the latest where the length is indefinite.
-        isIndefinite: whether the length is BER's indefinite one.
+        end: where the value ends.
+        following: where the next element begins.
+        depth: in how many elements it is.
     """
 
+    data: bytes
     tag: int
+    offset: int
     start: int
     end: int
-    isIndefinite: bool = False
+    following: int
+    depth: int = 0
 
     @property
-    def isConstructed(self) -> bool:
-        return bool(self.tag & _CONSTRUCTED)
+    def value(self) -> bytes:
+        return self.data[self.start : self.end]
 
-    def valueIn(self, data: bytes) -> bytes:
-        return data[self.start : self.end]
+    @property
+    def encoded(self) -> bytes:
+        """Tag, length and value."""
+        return self.data[self.offset : self.following]
+
+    def parts(self, *tags: int) -> tuple[Element, ...]:
+        """Read what is inside.
+
+        Args:
+            tags: those of the first elements that must be there.
+
+        Raises:
+            Malformed: it is not constructed, what is inside does not fill it exactly, or begins with something else.
+        """
+        if not self.tag & _CONSTRUCTED:
+            raise Malformed(f"the element with the tag {self.tag:#04x} has no parts")
+        parts = tuple(_elements(self.data, self.start, self.end, self.depth + 1))
+        if tuple(part.tag for part in parts[: len(tags)]) != tags:
+            raise Malformed(f"the element with the tag {self.tag:#04x} has other parts")
+        return parts
+
+    def wrapped(self) -> Element:
+        """Read the one element that this one encloses.
+
+        Raises:
+            Malformed: there is none.
+        """
+        parts = self.parts()
+        if not parts:
+            raise Malformed(f"the element with the tag {self.tag:#04x} is empty")
+        return parts[0]
+
+    def octets(self) -> bytes:
+        """Return an octet string, whole or in pieces (X.690, section 8.7), whatever its tag.
+
+        Raises:
+            Malformed: a piece is something else.
+        """
+        if not self.tag & _CONSTRUCTED:
+            return self.value
+        parts = self.parts()
+        if any(part.tag & ~_CONSTRUCTED != OCTET_STRING for part in parts):
+            raise Malformed("a piece of an octet string is something else")
+        return b"".join(part.octets() for part in parts)
+
+    def inner(self) -> Element:
+        """Read what this octet string encodes."""
+        return first(self.octets(), depth=self.depth + 1)
+
+    def beginnings(self, most: int = 8) -> list[Element]:
+        """Read what is inside, for recognising content that may be cut off: the last may go beyond the end.
+
+        Args:
+            most: how many are read.
+        """
+        return list(islice(_beginnings(self.data, self.start, self.end), most))
+
+    def integer(self) -> int:
+        """Return a number that is not negative.
+
+        Raises:
+            Malformed: it is no such number, or larger than anything here counts.
+        """
+        value = self.value
+        if self.tag not in (INTEGER, ENUMERATED) or not 0 < len(value) <= 8 or value[0] > 0x7F:
+            raise Malformed("it is no whole number of a sensible size")
+        return int.from_bytes(value, "big")
+
+    def identifier(self) -> str:
+        """Return an object identifier, dotted.
+
+        Raises:
+            Malformed: it is none.
+        """
+        if self.tag != OBJECT_IDENTIFIER or not 0 < self.end - self.start <= _LONGEST_SCALAR:
+            raise Malformed("it is no object identifier")
+        return _dotted(self.value)
 
 
-def valueOffset(data: bytes, offset: int = 0) -> int:
-    """Return where the value of the element at an offset begins, or would begin in data that is not cut off."""
-    first = data[offset + 1] if offset + 1 < len(data) else 0
-    return offset + 2 + (first & 0x7F if first > 0x80 else 0)
-
-
-def element(data: bytes, offset: int = 0, end: int | None = None) -> Element | None:
-    """Read the element at an offset.
+def first(data: bytes, offset: int = 0, depth: int = 0) -> Element:
+    """Read one element of some bytes. What follows it is passed over.
 
     Args:
-        data: the bytes that it is in.
-        offset: where its tag is.
-        end: what it may not go beyond; the end of the data where None is given.
+        data: the bytes.
+        offset: where it is.
+        depth: in how many elements they are themselves.
 
-    Returns:
-        The element, or None where there is none or it would go beyond the end.
+    Raises:
+        Malformed: there is none, or the bytes end before it does.
     """
-    end = len(data) if end is None else end
-    start = valueOffset(data, offset)
-    if start > end:
-        return None
-    first = data[offset + 1]
-    if first == 0x80:
-        return Element(data[offset], start, end, isIndefinite=True)
-    length = first if first < 0x80 else int.from_bytes(data[offset + 2 : start], "big")
-    return Element(data[offset], start, start + length) if start + length <= end else None
+    return _element(data, offset, len(data), depth)
 
 
-def children(data: bytes, parent: Element) -> tuple[Element, ...] | None:
-    """Read the elements directly inside of a constructed one.
-
-    Returns:
-        The elements, or None where they do not fill their parent exactly.
-    """
-    found = []
-    offset = parent.start
-    while offset < parent.end:
-        child = element(data, offset, parent.end)
-        if child is None:
-            return None
-        found.append(child)
-        offset = child.end
-    return tuple(found)
+def beginning(data: bytes, offset: int = 0) -> Element | None:
+    """Read an element that may be cut off, for recognising it; None where there is not a byte of it."""
+    return next(_beginnings(data, offset, len(data)), None)
 
 
-def isWhole(data: bytes) -> bool:
-    """Whether the lengths of the first element, and of all that is constructed inside of it, add up."""
-    outer = element(data)
-    return outer is not None and all(_isFilled(data, inner) for inner in _descendants(data, outer))
+def _beginnings(data: bytes, offset: int, limit: int) -> Iterator[Element]:
+    while offset < limit:
+        start = min(_valueOffset(data, offset), limit)
+        length = data[offset + 1] if offset + 1 < limit else 0
+        if length > _INDEFINITE:
+            length = int.from_bytes(data[offset + 2 : start], "big")
+        elif length == _INDEFINITE:
+            # Nothing that follows it is looked at, so its end need not be found.
+            length = limit
+        end = min(start + length, limit)
+        yield Element(data, data[offset], offset, start, end, end)
+        offset = end
 
 
-def objectIdentifiers(data: bytes, parent: Element) -> tuple[str, ...]:
-    """Return all object identifiers inside of an element, in dotted form, in no particular order."""
-    inside = _descendants(data, parent)
-    return tuple(_dotted(inner.valueIn(data)) for inner in inside if inner.tag == OBJECT_IDENTIFIER)
+def _elements(data: bytes, offset: int, end: int, depth: int) -> Iterator[Element]:
+    for _ in range(_MOST_PARTS):
+        if offset >= end:
+            return
+        element = _element(data, offset, end, depth)
+        yield element
+        offset = element.following
+    raise Malformed(f"more than {_MOST_PARTS} elements in one")
 
 
-def _descendants(data: bytes, parent: Element) -> Iterator[Element]:
-    # A list instead of recursion: a file may be nested deeper than Python's stack.
-    unseen = [parent]
-    while unseen:
-        current = unseen.pop()
-        yield current
-        if current.isConstructed and not current.isIndefinite:
-            unseen += children(data, current) or ()
+def _element(data: bytes, offset: int, limit: int, depth: int) -> Element:
+    start = _valueOffset(data, offset)
+    if start > limit or depth > _DEEPEST:
+        raise Malformed("an element is cut off, or nested too deep")
+    tag, length = data[offset], data[offset + 1]
+    if tag & _LONG_TAG == _LONG_TAG:
+        raise Malformed("an element has a tag that does not occur in credentials")
+    if length == _INDEFINITE:
+        end = _endOfContents(data, start, min(limit, start + _LARGEST_INDEFINITE), depth + 1)
+        return Element(data, tag, offset, start, end, end + 2, depth)
+    if length > _INDEFINITE:
+        length = int.from_bytes(data[offset + 2 : start], "big")
+    if start + length > limit:
+        raise Malformed("an element is cut off")
+    return Element(data, tag, offset, start, start + length, start + length, depth)
 
 
-def _isFilled(data: bytes, parent: Element) -> bool:
-    return not parent.isConstructed or parent.isIndefinite or children(data, parent) is not None
+def _endOfContents(data: bytes, offset: int, limit: int, depth: int) -> int:
+    for _ in range(_MOST_PARTS):
+        if data[offset : offset + 2] == b"\0\0" and offset + 2 <= limit:
+            return offset
+        offset = _element(data, offset, limit, depth).following
+    raise Malformed(f"more than {_MOST_PARTS} elements in one")
+
+
+def _valueOffset(data: bytes, offset: int) -> int:
+    length = data[offset + 1] if offset + 1 < len(data) else 0
+    return offset + 2 + (length & 0x7F if length > _INDEFINITE else 0)
 
 
 def _dotted(value: bytes) -> str:
@@ -135,5 +243,5 @@ def _dotted(value: bytes) -> str:
         numbers[-1] = numbers[-1] << 7 | octet & 0x7F
         if octet < 0x80:
             numbers.append(0)
-    first = min(numbers[0] // 40, 2)
-    return ".".join(str(number) for number in (first, numbers[0] - 40 * first, *numbers[1:-1]))
+    arc = min(numbers[0] // 40, 2)
+    return ".".join(str(number) for number in (arc, numbers[0] - 40 * arc, *numbers[1:-1]))

@@ -67,21 +67,27 @@ class Authorities:
 
     def __init__(self, now: datetime) -> None:
         self.now = now
+        self._below: dict[str, Authority] = {}
+
+    @property
+    def all(self) -> tuple[Authority, ...]:
+        """The root, and those below it that were made so far."""
+        return (self.root, *self._below.values())
 
     @cached_property
     def root(self) -> Authority:
         """The only one that a verifier trusts."""
         return Authority.create("tlscomm gallery root", organization=_ORGANIZATION, now=self.now)
 
-    @cached_property
+    @property
     def intermediate(self) -> Authority:
         return self.below("tlscomm gallery intermediate")
 
-    @cached_property
+    @property
     def intermediateWithRSA(self) -> Authority:
-        return self.below("tlscomm gallery RSA intermediate", privateKey=newRSAKey(2048))
+        return self.below("tlscomm gallery RSA intermediate", rsaKeySize=2048)
 
-    @cached_property
+    @property
     def revokedIntermediate(self) -> Authority:
         return self.below("tlscomm gallery revoked intermediate")
 
@@ -90,10 +96,23 @@ class Authorities:
         """A root that no verifier trusts."""
         return Authority.create("strange root", organization=_STRANGERS, now=self.now)
 
-    def below(self, commonName: str, parent: Authority | None = None, **changes: Any) -> Authority:
-        """Make another authority, below the root where no other is given."""
-        arguments = {"organization": _ORGANIZATION, "now": self.now, **changes}
-        return (parent or self.root).intermediate(commonName, **arguments)
+    def below(
+        self, commonName: str, parent: Authority | None = None, *, rsaKeySize: int | None = None, **changes: Any
+    ) -> Authority:
+        """Return the authority of this name below the root, or below another; the rest is for when it has to be made.
+
+        Args:
+            commonName: its name.
+            parent: who issues its certificate; the root where None.
+            rsaKeySize: the bits of its key; an ECDSA key where None.
+            changes: arguments of `Authority.intermediate`.
+        """
+        if commonName not in self._below:
+            if rsaKeySize is not None:
+                changes["privateKey"] = newRSAKey(rsaKeySize)
+            arguments = {"organization": _ORGANIZATION, "now": self.now, **changes}
+            self._below[commonName] = (parent or self.root).intermediate(commonName, **arguments)
+        return self._below[commonName]
 
 
 @dataclass(frozen=True)
@@ -210,9 +229,8 @@ class Bench:
         return self.leaf(role=_OTHER_ROLE[self.role])
 
     def belowOneForOtherRole(self) -> Credential:
-        return self.leaf(
-            self.authorities.below("limited intermediate", extensions=[_purposeOf(_OTHER_ROLE[self.role])])
-        )
+        purpose = _purposeOf(_OTHER_ROLE[self.role])
+        return self.leaf(self.authorities.below(f"intermediate for no {self.role}", extensions=[purpose]))
 
     # The authorities of the chain.
 
@@ -257,7 +275,7 @@ class Bench:
         return self.leaf(privateKey=newRSAKey(1024))
 
     def belowWeakKey(self) -> Credential:
-        return self.leaf(self.authorities.below("weak intermediate", privateKey=newRSAKey(1024)))
+        return self.leaf(self.authorities.below("weak intermediate", rsaKeySize=1024))
 
     def weaklySigned(self) -> Credential:
         issuer = self.authorities.intermediateWithRSA
@@ -291,7 +309,7 @@ class Bench:
         constraints = x509.NameConstraints(
             permitted_subtrees=subtrees.get("permitted"), excluded_subtrees=subtrees.get("excluded")
         )
-        return self.leaf(self.authorities.below("constrained intermediate", extensions=[(constraints, True)]))
+        return self.leaf(self.authorities.below(f"intermediate of {self.name}", extensions=[(constraints, True)]))
 
 
 def newRSAKey(size: int) -> rsa.RSAPrivateKey:

@@ -5,10 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs7, pkcs12
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    KeySerializationEncryption,
+    NoEncryption,
+    PrivateFormat,
+    pkcs7,
+    pkcs12,
+)
 
 __all__ = ["cer", "keyPEM", "p7b", "pem", "pfx"]
+
+#: As Windows and OpenSSL. With more, old Windows becomes slow to open it.
+_OLD_ROUNDS = 2000
 
 
 def cer(certificate: x509.Certificate) -> bytes:
@@ -26,9 +38,9 @@ def p7b(certificates: Iterable[x509.Certificate]) -> bytes:
     return pkcs7.serialize_certificates(list(certificates), Encoding.DER)
 
 
-def keyPEM(key: CertificateIssuerPrivateKeyTypes) -> bytes:
-    """A private key, PKCS#8 in PEM and in the clear: for a file that only its owner can read."""
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+def keyPEM(key: PrivateKeyTypes, passphrase: bytes = b"") -> bytes:
+    """A private key, PKCS#8 in PEM; in the clear, for a file that only its owner can read, without a pass phrase."""
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, _encryption(passphrase))
 
 
 def pfx(
@@ -36,6 +48,29 @@ def pfx(
     key: pkcs12.PKCS12PrivateKeyTypes,
     certificate: x509.Certificate,
     others: Iterable[x509.Certificate],
+    passphrase: bytes = b"",
+    *,
+    legacy: bool = False,
 ) -> bytes:
-    """A certificate with its key and the certificates above it, PKCS#12 with an empty pass phrase."""
-    return pkcs12.serialize_key_and_certificates(name.encode(), key, certificate, list(others), NoEncryption())
+    """A certificate with its key and the certificates above it, PKCS#12.
+
+    Args:
+        name: the friendly name; none where it is empty.
+        key: the private key.
+        certificate: its certificate.
+        others: more certificates.
+        passphrase: what opens it; in the clear without one.
+        legacy: whether to encrypt as before 2018: triple DES, and SHA-1 in the integrity check. Needs a pass phrase.
+    """
+    encryption = _oldEncryption(passphrase) if legacy else _encryption(passphrase)
+    return pkcs12.serialize_key_and_certificates(name.encode() or None, key, certificate, list(others), encryption)
+
+
+def _encryption(passphrase: bytes) -> KeySerializationEncryption:
+    return BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
+
+
+def _oldEncryption(passphrase: bytes) -> KeySerializationEncryption:
+    builder = PrivateFormat.PKCS12.encryption_builder().kdf_rounds(_OLD_ROUNDS)
+    builder = builder.key_cert_algorithm(pkcs12.PBES.PBESv1SHA1And3KeyTripleDESCBC).hmac_hash(hashes.SHA1())
+    return builder.build(passphrase)

@@ -1,29 +1,38 @@
 """The formats that credentials come in, told apart by content.
 
 A name says little: ``.cer`` is DER or PEM, ``.pem`` holds anything, and users rename files until something accepts
-them. The table below is where a format is added: what its first bytes look like, and what reads it. The first format
-that recognises the content reads it, and from then on failures speak of that format; so a damaged PFX is called that,
-and not something unknown.
+them. The table below is where a format is added: what its content looks like, and what reads it. The first format that
+recognises the content reads it, and from then on failures speak of that format; so a damaged PFX is called that, and
+not something unknown. What is no credential at all is called by its own name.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
+import codecs
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, replace
+from functools import partial
 
-from cryptography import x509
-
-from tlscomm import _der
-from tlscomm._material import REJECTIONS, Contents, Passphrase, Source
+from tlscomm._binary import READERS, isBinary, readBinary
+from tlscomm._foreign import contentCalled, structureCalled
+from tlscomm._material import Contents, Passphrase, Reader, Reading
 from tlscomm._pem import isPEM, readPEM
-from tlscomm._pkcs12 import isPKCS12, readPKCS12
-from tlscomm.failures import Damaged, UnknownFormat, printable
+from tlscomm._sources import Source
+from tlscomm._structure import Structure, structureOf
+from tlscomm.failures import Damaged, UnknownFormat
 
-__all__ = ["FORMATS", "Format", "Reader", "readContents"]
+__all__ = ["FORMATS", "Format", "readContents"]
 
-Reader: TypeAlias = Callable[[Source, Passphrase, bool], Contents]
-"""Reads a source; the last argument says whether private keys are wanted. Raises nothing but `TLSFailure`."""
+#: A thousand certificates have two.
+_LARGEST = 4 * 1024 * 1024
+
+#: A sequence of more than 31 bytes, and nearly a line of it.
+_BASE64 = re.compile(rb"\s*M[C-I](?:\s*[A-Za-z0-9+/]){58}")
+_BEGIN_IN_UTF16 = "-----BEGIN ".encode("utf-16-le")
+_NEARLY_PEM = re.compile(rb"-{2,}\s?BEGIN (CERTIFICATE|([A-Z]+ )?PRIVATE KEY)-{2,}")
 
 
 @dataclass(frozen=True)
@@ -32,7 +41,7 @@ class Format:
 
     Attributes:
         name: what messages call it.
-        recognises: whether content is of this format, damaged or not. Looks at its beginning only.
+        recognises: whether content is of this format, damaged or not.
         read: returns what it holds.
     """
 
@@ -47,52 +56,84 @@ def readContents(source: Source, passphrase: Passphrase, *, wantKeys: bool) -> C
     Args:
         source: the bytes.
         passphrase: what opens it, asked for only when it is needed.
-        wantKeys: whether to read private keys. Without, no key of a PEM file is decrypted or asked a pass phrase for.
+        wantKeys: whether to read private keys. Without, none that lies by itself is decrypted or asked a pass phrase
+            for.
 
     Raises:
-        UnknownFormat: no format recognises the content, or it is empty.
+        UnknownFormat: no format recognises the content, it is empty, or too large for any.
         TLSFailure: the format's reader refuses it.
     """
-    for form in FORMATS:
-        if form.recognises(source.content):
-            return form.read(source, passphrase, wantKeys)
+    # No local variable here or below holds the content: a traceback may show those, and there may be a key in it.
     if not source.content:
         raise UnknownFormat(f"{source.name} is empty")
+    if (size := len(source.content)) > _LARGEST:
+        raise UnknownFormat(f"{source.name} has {size} bytes, more than any credential: at most {_LARGEST}")
+    for form in FORMATS:
+        if form.recognises(source.content):
+            return form.read(source, Reading(passphrase, wantKeys=wantKeys))
+    raise _unknown(replace(source, content=_asText(source.content)))
+
+
+def _unknown(source: Source) -> UnknownFormat | Damaged:
+    structure = structureOf(source.content)
+    called = contentCalled(source.content) if structure is None else structureCalled(structure)
+    if called is not None:
+        return UnknownFormat(f"{source.name} is {called}")
+    if _NEARLY_PEM.search(source.content):
+        return Damaged(f"{source.name}: a PEM block does not begin as it should, with five dashes")
     known = ", ".join(form.name for form in FORMATS)
-    raise UnknownFormat(f"{source.name} begins with {source.content[:8].hex(' ')}, and is none of {known}")
+    return UnknownFormat(f"{source.name} begins with {source.content[:8].hex(' ')}, and is none of {known}")
 
 
-def _isCertificate(content: bytes) -> bool:
-    # Certificate ::= SEQUENCE { SEQUENCE { [0] version, ... (RFC 5280, section 4.1). Version 1 leaves that out and is
-    # told from a revocation list by reading it.
-    inner = _der.valueOffset(content)
-    return (
-        content[:1] == b"\x30"
-        and content[inner : inner + 1] == b"\x30"
-        and (content.startswith(b"\xa0\x03\x02\x01", _der.valueOffset(content, inner)) or _parses(content))
-    )
+def _isStructure(structure: Structure, content: bytes) -> bool:
+    return structureOf(content) is structure
 
 
-def _parses(content: bytes) -> bool:
+def _isPEM(content: bytes) -> bool:
+    return isPEM(_asText(content))
+
+
+def _isBase64(content: bytes) -> bool:
+    return _BASE64.match(_asText(content)) is not None
+
+
+def _readPEM(source: Source, reading: Reading) -> Contents:
+    return readPEM(replace(source, content=_asText(source.content)), reading)
+
+
+def _readBase64(source: Source, reading: Reading) -> Contents:
+    """Read what was armoured without its first and last line, as Windows and mail programs give it away."""
     try:
-        x509.load_der_x509_certificate(content)
-    except REJECTIONS:
-        return False
-    return True
+        inside = replace(source, content=_decoded(_asText(source.content)))
+    except binascii.Error:
+        raise Damaged(f"{source.name} begins as base64 and does not go on so") from None
+    if not isBinary(inside.content):
+        raise UnknownFormat(f"{source.name} is base64 of something that begins with {inside.content[:8].hex(' ')}")
+    return readBinary(inside, reading)
 
 
-def _readCertificate(source: Source, passphrase: Passphrase, wantKeys: bool) -> Contents:
-    outer = _der.element(source.content)
-    content = source.content if outer is None else source.content[: outer.end]
-    try:
-        return Contents(certificates=(x509.load_der_x509_certificate(content),))
-    except REJECTIONS as error:
-        raise Damaged(f"the DER certificate {source.name}", evidence=(printable(str(error)),)) from None
+def _decoded(text: bytes) -> bytes:
+    digits = b"".join(text.split())
+    # What was cut off lacks its padding as well, and is found out by whoever reads it.
+    return base64.b64decode(digits + b"=" * (-len(digits) % 4), validate=True)
 
 
-#: In the order in which they are asked. PEM is last, because text may stand before its first block.
+def _asText(content: bytes) -> bytes:
+    """Return text in UTF-16, as Windows writes it, in UTF-8; anything else as it is."""
+    if content.startswith(codecs.BOM_UTF8):
+        return content[len(codecs.BOM_UTF8) :]
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16", "replace").encode("utf-8", "replace")
+    at = content.find(_BEGIN_IN_UTF16)
+    if at < 0:
+        return content
+    # In the other order of bytes the same is found between two characters.
+    return content.decode("utf-16-be" if at % 2 else "utf-16-le", "replace").encode("utf-8", "replace")
+
+
 FORMATS = (
-    Format("PKCS#12 (PFX)", isPKCS12, readPKCS12),
-    Format("DER certificate", _isCertificate, _readCertificate),
-    Format("PEM", isPEM, readPEM),
+    *(Format(structure.value, partial(_isStructure, structure), readBinary) for structure in READERS),
+    Format("PEM", _isPEM, _readPEM),
+    Format("base64 without armour", _isBase64, _readBase64),
 )
+"""In the order in which they are asked. PEM is late, because text may stand before its first block."""

@@ -1,43 +1,40 @@
-"""What a reader of credentials is given, and what it gives back.
+"""What readers of credentials have in common: what they are asked for, what they give back, and how they refuse.
 
-Readers differ by format alone. What they share is here: the bytes with the name that messages call them by, the pass
-phrase, which is asked for once and only when it is needed, and the certificates and keys that were found.
-
-None of these objects shows a secret in its `repr`, so a traceback that prints local variables does not show one either.
+Readers differ by format alone. They take apart what others have written and may have written to do harm, so each of
+them is given a limit on the work that it may cost, and each turns whatever goes wrong into a failure with a name.
 """
 
 from __future__ import annotations
 
-import os
-import stat
-import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import IO, TypeAlias
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from cryptography import x509
 from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-from tlscomm.failures import FileNotFound, PassphraseRequired, PassphraseWrong, TLSFailure, Unreadable, printable
+from tlscomm._der import Malformed
+from tlscomm._kdf import Unsupported, Work
+from tlscomm._passphrase import Passphrase, PassphraseSource
+from tlscomm._sources import Source, SourceLike, nameOf, readSource
+from tlscomm.failures import Damaged, UnknownFormat, printable
 
 __all__ = [
     "REJECTIONS",
     "Contents",
     "Passphrase",
     "PassphraseSource",
-    "Secret",
+    "Reader",
+    "Reading",
     "Source",
     "SourceLike",
+    "certificateOf",
     "nameOf",
+    "named",
     "readSource",
 ]
-
-SourceLike: TypeAlias = "str | os.PathLike[str] | bytes"
-"""A path, or the content itself as `bytes`."""
-
-PassphraseSource: TypeAlias = "bytes | Callable[[str], bytes | None] | None"
-"""A pass phrase, or what asks for it: called with the name of the source, returns None where nobody can answer."""
 
 #: All that cryptography 50 raises for content that it does not read. `Warning` is among them for programs that run with
 #: warnings as errors: it warns of deviations from the standards that it still puts up with.
@@ -52,24 +49,12 @@ REJECTIONS = (
     x509.UnsupportedGeneralNameType,
 )
 
-_LARGEST = 16 * 1024 * 1024
-_READABLE_BY_OTHERS = 0o077
-_LONGEST_PATH = 4096
-
-
-@dataclass(frozen=True, repr=False)
-class Source:
-    """Bytes to be read, and what to call them.
-
-    Attributes:
-        name: what messages call it, printable.
-        content: the bytes.
-        isReadableByOthers: whether somebody other than its owner may read the file it is from.
-    """
-
-    name: str
-    content: bytes
-    isReadableByOthers: bool = False
+#: A bundle of every authority in the world has a few hundred certificates.
+_MOST_CERTIFICATES = 1000
+_MOST_PARTS = 2 * _MOST_CERTIFICATES
+#: A private key is checked when it is loaded, which takes milliseconds, and four seconds for RSA of 8192 bits.
+_MOST_KEYS = 16
+_MOST_BYTES_OF_KEYS = 20_000
 
 
 @dataclass(frozen=True, repr=False)
@@ -79,115 +64,136 @@ class Contents:
     Attributes:
         certificates: all of them, in the order of the source.
         keys: the private keys, where they were wanted.
-        friendlyName: what a PFX calls the credential.
+        friendlyNames: what a PFX calls a certificate.
         holdsKey: whether there is a private key, wanted or not.
     """
 
     certificates: tuple[x509.Certificate, ...] = ()
     keys: tuple[PrivateKeyTypes, ...] = ()
-    friendlyName: str | None = None
+    friendlyNames: dict[x509.Certificate, str] = field(default_factory=dict)
     holdsKey: bool = False
 
+    @property
+    def friendlyName(self) -> str | None:
+        """What the first certificate is called that has a name."""
+        return next((self.friendlyNames[held] for held in self.certificates if held in self.friendlyNames), None)
 
-@dataclass(frozen=True, repr=False)
-class Secret:
-    """Bytes that are not shown."""
+    def __add__(self, other: Contents) -> Contents:
+        return Contents(
+            self.certificates + other.certificates,
+            self.keys + other.keys,
+            {**other.friendlyNames, **self.friendlyNames},
+            self.holdsKey or other.holdsKey,
+        )
 
-    value: bytes
 
-
-class Passphrase:
-    """A pass phrase that may have to be asked for.
+class Reading:
+    """One source being read: what is wanted of it, and how much work it may still cost.
 
     Args:
-        given: the pass phrase, what asks for it, or None.
+        passphrase: what opens it, asked for only when it is needed.
+        wantKeys: whether private keys are read. Without, none that lies by itself is decrypted.
 
-    Raises:
-        TypeError: it is of another type, `str` for one: which bytes a text becomes is the caller's decision.
+    Attributes:
+        work: what may be spent on deriving keys.
     """
 
-    def __init__(self, given: PassphraseSource) -> None:
-        if given is not None and not isinstance(given, bytes) and not callable(given):
-            raise TypeError(f"a pass phrase is bytes or a callable, not {type(given).__name__}")
-        self._given = given
-        self._answers: dict[str, Secret | None] = {}
+    def __init__(self, passphrase: Passphrase, *, wantKeys: bool) -> None:
+        self.passphrase = passphrase
+        self.wantKeys = wantKeys
+        self.work = Work()
+        self._counts = _Counts()
 
-    def candidates(self, name: str) -> Iterator[Secret]:
-        """Give out what may open something, until it is open.
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Count what is read in the block as if nothing had been read of it before."""
+        before = self._counts
+        self._counts = replace(before)
+        try:
+            yield
+        except BaseException:
+            self._counts = before
+            raise
 
-        The pass phrase that was given comes first, then the empty one, and then the one that has to be asked for: so
-        one that is given and not needed does no harm, and nobody is asked for an empty one.
+    def countPart(self) -> None:
+        """Take note of another part of the source, whatever it is.
 
-        Args:
-            name: what is opened; whoever is asked is shown it, once.
+        Raises:
+            Unsupported: there are too many.
         """
-        if isinstance(self._given, bytes):
-            yield Secret(self._given)
-        yield Secret(b"")
-        answer = self._answer(name)
-        if answer is not None:
-            yield answer
+        self._counts.parts += 1
+        if self._counts.parts > _MOST_PARTS:
+            raise Unsupported(f"it has more than {_MOST_PARTS} parts")
 
-    def refusal(self, name: str) -> TLSFailure:
-        """Return the failure for something that no pass phrase opened."""
-        if isinstance(self._given, bytes) or self._answers.get(name) is not None:
-            return PassphraseWrong(name)
-        return PassphraseRequired(name)
+    def countCertificate(self) -> None:
+        """Take note of another certificate.
 
-    def _answer(self, name: str) -> Secret | None:
-        if self._given is None or isinstance(self._given, bytes):
-            return None
-        if name not in self._answers:
-            self._answers[name] = _secret(self._given(name))
-        return self._answers[name]
+        Raises:
+            Unsupported: there are too many.
+        """
+        self._counts.certificates += 1
+        if self._counts.certificates > _MOST_CERTIFICATES:
+            raise Unsupported(f"it holds more than {_MOST_CERTIFICATES} certificates")
+
+    def countKey(self, size: int) -> None:
+        """Take note of another private key, of so many bytes.
+
+        Raises:
+            Unsupported: there are too many, or they are too large together.
+        """
+        self._counts.keys += 1
+        self._counts.bytesOfKeys += size
+        if self._counts.keys > _MOST_KEYS:
+            raise Unsupported(f"it holds more than {_MOST_KEYS} private keys")
+        if self._counts.bytesOfKeys > _MOST_BYTES_OF_KEYS:
+            raise Unsupported(f"its private keys have more than {_MOST_BYTES_OF_KEYS} bytes")
 
 
-def readSource(source: SourceLike) -> Source:
-    """Read a file, or take bytes as they are.
+@dataclass
+class _Counts:
+    parts: int = 0
+    certificates: int = 0
+    keys: int = 0
+    bytesOfKeys: int = 0
+
+
+Reader: TypeAlias = Callable[[Source, Reading], Contents]
+"""Reads a source. Raises nothing but `TLSFailure`, and what a callable raises that is asked for a pass phrase."""
+
+
+@contextmanager
+def named(what: str) -> Iterator[None]:
+    """Turn what a reader finds wrong into a failure.
 
     Args:
-        source: a path, or the content. At most 16 MiB: nothing that holds a credential is larger, and a device or a
-            disk image named by mistake would fill the memory.
+        what: what is being read, and of which source.
 
     Raises:
-        FileNotFound: there is no such file.
-        Unreadable: it may not be read, is a folder, or is too large.
+        Damaged: its structure is broken.
+        UnknownFormat: it is of a kind that is not supported, or costs too much.
     """
-    name = nameOf(source)
-    if isinstance(source, bytes):
-        return _bounded(name, source)
     try:
-        with open(source, "rb") as file:
-            return _bounded(name, file.read(_LARGEST + 1), isReadableByOthers=_isReadableByOthers(file))
-    except (FileNotFoundError, NotADirectoryError):
-        raise FileNotFound(name) from None
-    except ValueError:
-        # A NUL or a character that the file system cannot express.
-        raise FileNotFound(f"{name} cannot be the name of a file") from None
-    except OSError as error:
-        raise Unreadable(f"{name}: {error.strerror}") from None
+        yield
+    except Unsupported as refusal:
+        raise UnknownFormat(f"{what}: {refusal}") from None
+    except Malformed as problem:
+        raise Damaged(f"{what}: {problem}") from None
 
 
-def nameOf(source: SourceLike) -> str:
-    """Return what messages call a source, printable."""
-    return "the bytes that were given" if isinstance(source, bytes) else printable(os.fsdecode(source), _LONGEST_PATH)
+def certificateOf(der: bytes, what: str, reading: Reading) -> x509.Certificate:
+    """Load one certificate.
 
+    Args:
+        der: the certificate and nothing else.
+        what: what is being read, and of which source.
+        reading: counts it.
 
-def _secret(answer: bytes | None) -> Secret | None:
-    if answer is not None and not isinstance(answer, bytes):
-        raise TypeError(f"a pass phrase is bytes, not {type(answer).__name__}")
-    return None if answer is None else Secret(answer)
-
-
-def _bounded(name: str, content: bytes, *, isReadableByOthers: bool = False) -> Source:
-    if len(content) > _LARGEST:
-        raise Unreadable(f"{name} is larger than {_LARGEST // 1024 // 1024} MiB")
-    return Source(name, content, isReadableByOthers)
-
-
-def _isReadableByOthers(file: IO[bytes]) -> bool:
-    # Windows makes up the mode from the read-only attribute. A pipe or terminal is not kept, so nobody finds it later.
-    if sys.platform == "win32":
-        return False
-    mode = os.fstat(file.fileno()).st_mode
-    return stat.S_ISREG(mode) and bool(mode & _READABLE_BY_OTHERS)
+    Raises:
+        Damaged: it cannot be loaded.
+        Unsupported: there are too many.
+    """
+    reading.countCertificate()
+    try:
+        return x509.load_der_x509_certificate(der)
+    except REJECTIONS as error:
+        raise Damaged(what, evidence=(printable(str(error)),)) from None

@@ -22,36 +22,47 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tlscomm._material import REJECTIONS
 
-__all__ = ["chainOf", "fits", "leafAndKey"]
+__all__ = ["chainOf", "fits", "leafAndKey", "leavesAndKeys"]
 
 #: A hostile file may hold a thousand namesakes that each could have issued the others. OpenSSL's limit is 100.
 _LONGEST_CHAIN = 32
+#: To check a signature may take milliseconds.
+_MOST_NAMESAKES = 16
 
 T = TypeVar("T", bound=x509.ExtensionType)
+
+
+def leavesAndKeys(
+    certificates: Sequence[x509.Certificate], keys: Sequence[PrivateKeyTypes]
+) -> tuple[tuple[x509.Certificate, PrivateKeyTypes | None], ...]:
+    """Find the certificates that all this is about.
+
+    They are those that a key fits, and first those of them that issued none of the others. Where a key fits several,
+    the first of these counts. Where no key fits there is one: the first that issued none of the others.
+
+    Args:
+        certificates: at least one.
+        keys: any number. Where none fits a certificate the first is still returned, for whoever judges the credential
+            to name.
+
+    Returns:
+        Each leaf with its key: at least one, and None in place of the key where there is no key at all.
+    """
+    owned = {identity: key for key in reversed(keys) if (identity := _identity(key.public_key())) is not None}
+    candidates = [*_endEntities(certificates), *certificates]
+    found = []
+    for candidate in candidates:
+        key = owned.pop(_publicIdentity(candidate) or b"", None)
+        if key is not None:
+            found.append((candidate, key))
+    return tuple(found) or ((candidates[0], keys[0] if keys else None),)
 
 
 def leafAndKey(
     certificates: Sequence[x509.Certificate], keys: Sequence[PrivateKeyTypes]
 ) -> tuple[x509.Certificate, PrivateKeyTypes | None]:
-    """Find the certificate that all this is about.
-
-    It is the one that a key fits. Where there is none, it is the first that issued none of the others; so it is too
-    where a key fits several.
-
-    Args:
-        certificates: at least one.
-        keys: any number. One that fits no certificate is still returned, for whoever judges the credential to name.
-
-    Returns:
-        The leaf, and its key: None where there is no key at all.
-    """
-    owned = {identity: key for key in reversed(keys) if (identity := _identity(key.public_key())) is not None}
-    candidates = [*_endEntities(certificates), *certificates]
-    for candidate in candidates:
-        key = owned.get(_publicIdentity(candidate) or b"")
-        if key is not None:
-            return candidate, key
-    return candidates[0], keys[0] if keys else None
+    """Return the first of `leavesAndKeys`."""
+    return leavesAndKeys(certificates, keys)[0]
 
 
 def chainOf(leaf: x509.Certificate, certificates: Iterable[x509.Certificate]) -> tuple[x509.Certificate, ...]:
@@ -96,7 +107,7 @@ def _issuerOf(
         return None
     candidates = [other for other in bySubject.get(name, ()) if _identifiersAgree(certificate, other)]
     if len(candidates) > 1:
-        candidates = [other for other in candidates if _didIssue(other, certificate)] or candidates
+        candidates = [other for other in candidates[:_MOST_NAMESAKES] if _didIssue(other, certificate)] or candidates
     return max(candidates, key=lambda other: other.not_valid_after_utc, default=None)
 
 

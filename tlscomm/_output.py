@@ -9,14 +9,17 @@ made while bytes are being received leave when that is done, others at the start
 application writes without asking.
 
 *The write deadline.* It runs while bytes are queued, here, in the TCP transport or in the kernel, and is over when none
-of them has moved for its whole length. It is looked at only once in each such length, so that a write costs nothing.
+of them has moved for its whole length. It is looked at a few times in each such length, so that a write costs nothing,
+and so it may be over a fraction of its length late.
 """
 
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from socket import AF_INET, AF_INET6
 from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IPullProducer, IPushProducer, IReactorTime, ITransport
@@ -35,32 +38,38 @@ __all__ = ["Output"]
 #: How much is encrypted at once: what the TCP transport takes before it asks for a pause.
 _CHUNK = 1 << 16
 
+#: How often in the length of the write deadline it is looked at whether bytes have moved.
+_LOOKS = 4
+
 
 @implementer(IPushProducer)
 class Output:
-    """Takes plaintext from an application and gives ciphertext to a transport, which it obeys as its producer."""
+    """Takes plaintext from an application and gives ciphertext to a transport, which it obeys as its producer.
+
+    Attributes:
+        deadline: seconds in which some queued byte must move, or None for ever, as before the connection is accepted.
+    """
 
     def __init__(
         self,
-        connection: TLSConnection,
         clock: IReactorTime,
-        deadline: float | None,
         onStuck: Callable[[], None],
         onDrained: Callable[[], None],
+        onBroken: Callable[[], None],
     ) -> None:
         """
         Args:
-            connection: encrypts.
             clock: tells the time and calls later.
-            deadline: seconds in which some queued byte must move, or None for ever.
-            onStuck: called when none has moved for that long.
+            onStuck: called when nothing has moved for the length of the deadline.
             onDrained: called whenever everything was handed to the transport.
+            onBroken: called when the producer has raised, while its exception is handled.
         """
-        self._connection = connection
+        self.deadline: float | None = None
         self._clock = clock
-        self._deadline = deadline
         self._onStuck = onStuck
         self._onDrained = onDrained
+        self._onBroken = onBroken
+        self._connection: Any = None
         self._transport: Any = None
         self._queue: deque[bytes] = deque()
         self._queued = 0
@@ -70,30 +79,34 @@ class Output:
         self._watch: IDelayedCall | None = None
         self._handedOver = 0
         self._moved = 0
+        self._vainLooks = 0
         self._producer: Any = None
         self._streaming = False
         self._producerPaused = False
+        self._isAttached = False
+        self._isOver = False
 
-    def attach(self, transport: ITransport) -> None:
-        """Begin, with the transport that takes the ciphertext."""
+    def attach(self, connection: TLSConnection, transport: ITransport) -> None:
+        """Begin, with what encrypts and with the transport that takes the ciphertext."""
+        self._connection = connection
         self._transport = transport
+        self._isAttached = True
         transport.registerProducer(self, True)  # type: ignore[attr-defined]
 
     def write(self, data: bytes) -> None:
         """Queue plaintext; it is sent in this turn of the reactor or at the start of the next."""
-        self._queue.append(data)
-        self._queued += len(data)
-        if self._held:
-            if self._queued >= _CHUNK:
-                self.flush()
-        elif self._flushing is None and not self._blocked:
+        size = len(data)
+        if size <= _CHUNK:
+            self._queue.append(data)
+        else:
+            self._queue.extend([data[start : start + _CHUNK] for start in range(0, size, _CHUNK)])
+        self._queued += size
+        if self._blocked:
+            return
+        if not self._held and self._flushing is None:
             self._flushing = self._clock.callLater(0, self._flushLater)
         elif self._queued >= _CHUNK:
             self.flush()
-
-    def writeSequence(self, data: Iterable[bytes]) -> None:
-        """Queue several pieces of plaintext."""
-        self.write(b"".join(data))
 
     def hold(self) -> None:
         """Let writes wait for `release`, which comes in the same turn of the reactor."""
@@ -102,25 +115,34 @@ class Output:
     def release(self) -> None:
         """Send what was written since `hold`, and what TLS itself has to say."""
         self._held = False
-        if self._queue:
+        if self._queue and not self._blocked:
             self.flush()
         else:
-            self._handOver(self._connection.outgoing())
+            self.handOver()
 
     def flush(self) -> None:
         """Encrypt and hand over as much as the transport takes."""
-        connection, queue = self._connection, self._queue
+        queue = self._queue
         while queue and not self._blocked:
-            if self._queued <= _CHUNK:
-                data = queue[0] if len(queue) == 1 else b"".join(queue)
-                queue.clear()
-                self._queued = 0
-            else:
-                data = self._takeChunk()
-            connection.send(data)
-            self._handOver(connection.outgoing())
-        if not queue and not self._blocked:
-            self._noteDrained()
+            self._connection.send(self._takeChunk())
+            self.handOver()
+        if not self._blocked:
+            if self._producer is not None:
+                self._feed()
+            if not queue and not self._blocked:
+                self._onDrained()
+
+    def handOver(self) -> None:
+        """Give the transport what TLS has to say, without a look at what is queued."""
+        ciphertext = self._connection.outgoing()
+        if not ciphertext:
+            return
+        if self._watch is None and self.deadline is not None:
+            # A watch ends only when nothing is on its way, so all that was handed over before has moved.
+            self._moved, self._vainLooks = self._handedOver, 0
+            self._watch = self._clock.callLater(self.deadline / _LOOKS, self._lookForMovement)
+        self._handedOver += len(ciphertext)
+        self._transport.write(ciphertext)
 
     def registerProducer(self, producer: IPushProducer | IPullProducer, streaming: bool) -> None:
         """Tell a producer from now on when to pause and when to go on; one at a time (`twisted.internet.interfaces`).
@@ -134,7 +156,7 @@ class Output:
         self._streaming = streaming
         self._producerPaused = False
         if not streaming:
-            producer.resumeProducing()
+            self._resumeProducer()
         elif self._blocked:
             self._pauseProducer()
 
@@ -150,116 +172,142 @@ class Output:
 
         As with Twisted's TCP transport, a close waits for such a producer, and for a push producer it does not.
         """
-        return self._producer is not None and not self._streaming
+        return self._producer is not None and not self._streaming and not self._isOver
 
     @property
     def isMoving(self) -> bool:
         """Whether bytes are still on their way to the peer, as far as this machine knows."""
         return bool(self._queue) or self._unsent() > 0
 
+    def finish(self) -> bool:
+        """Hand over TLS's last words, forget what is queued, and let go; return whether there were any."""
+        before = self._handedOver
+        self.discard()
+        self.handOver()
+        self.detach()
+        return self._handedOver > before
+
     def detach(self) -> None:
         """Let go of the transport, so that it can close once its own buffer is empty."""
-        self._stopTimers()
-        if self._transport is not None:
+        if self._isAttached:
+            # What is written from now on is dropped above, and nobody tells any more when the transport is empty.
+            self._isAttached = self._blocked = False
             self._transport.unregisterProducer()
 
-    def abandon(self) -> None:
-        """Forget everything that is queued: the connection is gone."""
-        self._stopTimers()
+    def discard(self) -> None:
+        """Forget what is queued, and send nothing more."""
+        self._isOver = self._blocked = True
+        self.deadline = None
         self._queue.clear()
         self._queued = 0
-        self._blocked = True
+        for timer in (self._flushing, self._watch):
+            if timer is not None and timer.active():
+                timer.cancel()
+        self._flushing = self._watch = None
+
+    def end(self) -> None:
+        """The connection is gone: forget everything and everybody."""
+        self.discard()
         producer, self._producer = self._producer, None
         if producer is not None:
-            producer.stopProducing()
+            try:
+                producer.stopProducing()
+            except Exception:
+                self._onBroken()
+        # What leads back to the transport goes, so that it is freed with its last user and not by a collection.
+        self._onStuck = self._onDrained = self._onBroken = _nothing
+        if self._connection is not None:
+            self._connection.release()
 
     def pauseProducing(self) -> None:
         """The transport is full."""
         self._blocked = True
-        if self._producer is not None and self._streaming:
+        if self._producer is not None and self._streaming and not self._producerPaused:
             self._pauseProducer()
 
     def resumeProducing(self) -> None:
         """The transport is empty again."""
-        self._blocked = False
-        if self._queue:
+        if not self._isOver:
+            self._blocked = False
             self.flush()
-        else:
-            self._noteDrained()
 
     def stopProducing(self) -> None:
         """The transport is gone; its connectionLost says the rest."""
-        self._blocked = True
 
     def _flushLater(self) -> None:
         self._flushing = None
+        if self.hasPullProducer and not self._queue and not self._blocked:
+            self._resumeProducer()
         self.flush()
 
     def _takeChunk(self) -> bytes:
-        """Take up to a chunk from the queue; a large piece is cut."""
         queue = self._queue
-        taken, size = [], 0
-        while queue and size < _CHUNK:
+        if self._queued <= _CHUNK:
+            data = queue.popleft() if len(queue) == 1 else b"".join(queue)
+            queue.clear()
+            self._queued = 0
+            return data
+        taken = [queue.popleft()]
+        size = len(taken[0])
+        while size + len(queue[0]) <= _CHUNK:
             size += len(queue[0])
             taken.append(queue.popleft())
-        if (surplus := size - _CHUNK) > 0:
-            last = taken.pop()
-            queue.appendleft(last[-surplus:])
-            taken.append(last[:-surplus])
-            size = _CHUNK
         self._queued -= size
         return b"".join(taken)
 
-    def _handOver(self, ciphertext: bytes) -> None:
-        if not ciphertext:
-            return
-        if self._watch is None and self._deadline is not None:
-            self._moved = self._handedOver - self._unsent()
-            self._watch = self._clock.callLater(self._deadline, self._lookForMovement)
-        self._handedOver += len(ciphertext)
-        self._transport.write(ciphertext)
+    def _feed(self) -> None:
+        """Everything is with the transport, so the producer may go on."""
+        if self._producerPaused:
+            self._resumeProducer()
+        elif not self._streaming and self._flushing is None:
+            # In another turn, because what a pull producer writes leads back here.
+            self._flushing = self._clock.callLater(0, self._flushLater)
 
-    def _noteDrained(self) -> None:
-        producer = self._producer
-        if producer is not None and (self._producerPaused or not self._streaming):
-            self._producerPaused = False
-            producer.resumeProducing()
-        if not self._queue:
-            self._onDrained()
+    def _resumeProducer(self) -> None:
+        self._producerPaused = False
+        try:
+            self._producer.resumeProducing()
+        except Exception:
+            self._onBroken()
 
     def _pauseProducer(self) -> None:
-        if not self._producerPaused:
-            self._producerPaused = True
+        self._producerPaused = True
+        try:
             self._producer.pauseProducing()
+        except Exception:
+            self._onBroken()
 
     def _lookForMovement(self) -> None:
         self._watch = None
         if not (unsent := self._unsent()) and not self._queue:
             return
         moved = self._handedOver - unsent
-        if moved <= self._moved:
-            self._onStuck()
-            return
+        self._vainLooks = self._vainLooks + 1 if moved <= self._moved else 0
         self._moved = moved
-        self._watch = self._clock.callLater(self._deadline or 0, self._lookForMovement)
+        if self._vainLooks >= _LOOKS:
+            self._onStuck()
+        elif self.deadline is not None:
+            self._watch = self._clock.callLater(self.deadline / _LOOKS, self._lookForMovement)
 
     def _unsent(self) -> int:
         """Return how many bytes were handed over and have not been acknowledged by the peer's machine, at least."""
         transport = self._transport
-        # FileDescriptor's public attributes; other transports only say when they are full.
+        # Of Twisted's FileDescriptor, the first two public; other transports only say when they are full.
         buffered = len(getattr(transport, "dataBuffer", b"")) - getattr(transport, "offset", 0)
+        buffered += getattr(transport, "_tempDataLen", 0)
         return max(buffered, int(self._blocked)) + _heldByKernel(transport)
 
-    def _stopTimers(self) -> None:
-        for timer in (self._flushing, self._watch):
-            if timer is not None and timer.active():
-                timer.cancel()
-        self._flushing = self._watch = None
+
+def _nothing() -> None:
+    """Stand in for whom there is nothing more to tell."""
 
 
 def _heldByKernel(transport: Any) -> int:
-    """Return how many bytes the kernel holds for a socket, 0 where there is none or it does not tell."""
+    """Return how many bytes the kernel holds for a TCP socket, 0 where there is none or it does not tell."""
     if ioctl is not None:
         with contextlib.suppress(AttributeError, OSError, ValueError):
-            return int.from_bytes(ioctl(transport.getHandle().fileno(), TIOCOUTQ, bytes(4)), "little")
+            handle = transport.getHandle()
+            # For other kinds of sockets the number counts the kernel's own memory as well.
+            if handle.family in (AF_INET, AF_INET6):
+                return int.from_bytes(ioctl(handle.fileno(), TIOCOUTQ, bytes(4)), sys.byteorder)
     return 0

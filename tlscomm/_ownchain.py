@@ -8,6 +8,7 @@ The last certificate of the chain stands in for the authority that the peer trus
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from cryptography import x509
@@ -16,9 +17,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from OpenSSL.crypto import X509, X509Store, X509StoreContext, X509StoreContextError, X509StoreFlags
 
-from tlscomm._reasons import codeForVerifyError
+from tlscomm._reasons import UNSPECIFIC, codeForVerifyError
 from tlscomm.failures import Problem
-from tlscomm.verification import malformation
+from tlscomm.verification import Verifier, malformation
 
 __all__ = ["evidentProblem", "isCorrectlySigned"]
 
@@ -73,8 +74,18 @@ def _verified(chain: Sequence[x509.Certificate]) -> Problem | None:
         X509StoreContext(store, leaf, issuers).verify_certificate()
     except X509StoreContextError as problem:
         number, depth, text = (*problem.errors, "")[:3]
-        return Problem(codeForVerifyError(number), depth, detail=str(text), opensslError=number)
+        code = codeForVerifyError(number)
+        return _described(
+            Problem(code, depth, detail=str(text) if code in UNSPECIFIC else "", opensslError=number), chain
+        )
     return None
+
+
+def _described(problem: Problem, chain: Sequence[x509.Certificate]) -> Problem:
+    """Return a problem with the details that a verifier gives, and with the name of an issuer that has it."""
+    described = Verifier(peerRole="server").judge([problem], chain)[0]
+    whose = described.subject if problem.depth else ""
+    return replace(described, detail=", ".join(part for part in (whose, described.detail) if part))
 
 
 def _weakness(chain: Sequence[x509.Certificate]) -> Problem | None:

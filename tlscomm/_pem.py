@@ -1,25 +1,30 @@
 """Certificates and private keys as PEM, in any order (RFC 7468, and RFC 1421 for the encryption of old OpenSSL).
 
 The text is cut into its blocks here, because `cryptography` reads one key or a list of certificates and says neither
-what else there is nor which block is broken. Whether a key is encrypted, and by what, is read from the block before any
-pass phrase is tried: afterwards it could not be told apart from a wrong one.
+what else there is nor which block is broken. What a block encloses is then told by its content, as everything is:
+authorities put a P7B into the armour of a certificate, and programs a PKCS#8 key into that of an RSA key.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TypeVar
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
-from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from tlscomm import _pkcs8
-from tlscomm._material import REJECTIONS, Contents, Passphrase, Secret, Source
+from tlscomm._binary import READERS, readBinary
+from tlscomm._foreign import blockCalled
+from tlscomm._kdf import Unsupported
+from tlscomm._material import REJECTIONS, Contents, Reading, named
+from tlscomm._openssh import readOpenSSH
+from tlscomm._passphrase import Secret
+from tlscomm._sources import Source
+from tlscomm._structure import structureOf
 from tlscomm.failures import Damaged, UnknownFormat, printable
 
 __all__ = ["isPEM", "readPEM"]
@@ -29,61 +34,69 @@ _END = b"-----END "
 _DASHES = b"-----"
 _LONGEST_LABEL = 64
 
-_CERTIFICATES = frozenset({"CERTIFICATE", "X509 CERTIFICATE"})
-_KEYS = frozenset({"PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "DSA PRIVATE KEY"})
+_OPENSSH = "OPENSSH PRIVATE KEY"
 
-#: A private key takes milliseconds to check, so a file full of them would take minutes.
-_MOST_KEYS = 16
+#: What must be readable. Any other block is passed over when it is something else.
+_CREDENTIALS = frozenset(
+    {
+        *("CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE", "PKCS7", "PKCS #7 SIGNED DATA", "CMS", "PKCS12"),
+        *("PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "DSA PRIVATE KEY"),
+        _OPENSSH,
+    }
+)
 
 #: The ciphers of "DEK-Info" that cryptography 50 decrypts.
 _OLD_CIPHERS = frozenset({"AES-128-CBC", "AES-256-CBC", "DES-EDE3-CBC"})
+_LARGEST_OLD_KEY = 6000
 
-T = TypeVar("T")
+#: OpenSSL writes it before what comes out of a PFX.
+_FRIENDLY_NAME = re.compile(rb"^[ \t]+friendlyName: (.{1,1000}?)\r?$", re.MULTILINE)
+#: How much of the text before a block is looked at.
+_LONGEST_PREAMBLE = 4096
 
 
 def isPEM(content: bytes) -> bool:
     return _BEGIN in content
 
 
-def readPEM(source: Source, passphrase: Passphrase, wantKeys: bool) -> Contents:
+def readPEM(source: Source, reading: Reading) -> Contents:
     """Read every certificate and, where they are wanted, every private key of a PEM file.
 
     Blocks of other kinds (parameters, public keys, comments between blocks) are passed over.
 
     Raises:
-        Damaged: a block is cut off or broken, or there are more than 16 private keys.
-        UnknownFormat: no block is a certificate or a key, or a key is of a kind or encrypted in a way that is not
+        Damaged: a block is cut off or broken.
+        UnknownFormat: no block is a certificate or a key, or one is of a kind or encrypted in a way that is not
             supported.
         PassphraseRequired, PassphraseWrong: a key is encrypted.
     """
-    blocks = tuple(_blocks(source))
-    keyBlocks = [block for block in blocks if block.label in _KEYS]
-    certificateBlocks = [block for block in blocks if block.label in _CERTIFICATES]
-    if not keyBlocks and not certificateBlocks:
-        labels = printable(", ".join(dict.fromkeys(block.label for block in blocks)))
-        raise UnknownFormat(f"{source.name} holds neither a certificate nor a private key but {labels}")
-    if len(keyBlocks) > _MOST_KEYS:
-        raise Damaged(f"{source.name} holds {len(keyBlocks)} private keys; at most {_MOST_KEYS} are looked at")
-    return Contents(
-        certificates=tuple(_certificate(source, block) for block in certificateBlocks),
-        keys=tuple(_key(source, block, passphrase) for block in keyBlocks) if wantKeys else (),
-        holdsKey=bool(keyBlocks),
-    )
+    contents = Contents()
+    others: dict[str, None] = {}
+    for block in _blocks(source):
+        held = _read(block, source, reading)
+        if held is None:
+            others[block.called] = None
+        else:
+            contents += held
+    if others and not contents.certificates and not contents.holdsKey:
+        raise UnknownFormat(f"{source.name} is {printable(', '.join(others), 1000)}")
+    return contents
 
 
 @dataclass(frozen=True, repr=False)
 class _Block:
     label: str
     text: bytes
+    preamble: bytes
+
+    @property
+    def called(self) -> str:
+        return blockCalled(self.label) or f"a PEM file with {self.label or 'nothing'}"
 
     @property
     def body(self) -> bytes:
         start = self.text.find(_DASHES, len(_BEGIN)) + len(_DASHES)
         return self.text[start : self.text.rfind(_END)]
-
-    @property
-    def isEncrypted(self) -> bool:
-        return self.label == "ENCRYPTED PRIVATE KEY" or self.oldCipher is not None
 
     @property
     def oldCipher(self) -> str | None:
@@ -97,90 +110,88 @@ class _Block:
         return ""
 
     @property
-    def der(self) -> bytes:
-        """What it encodes. Raises `binascii.Error` where it is not base64."""
+    def friendlyName(self) -> str | None:
+        names = _FRIENDLY_NAME.findall(self.preamble[-_LONGEST_PREAMBLE:])
+        return names[-1].decode("utf-8", "replace").strip() if names else None
+
+    def inside(self, source: Source) -> Source | None:
+        """Return what it encloses, or None where it is not base64."""
         # Only RFC 1421's header has colons.
         lines = (line for line in self.body.splitlines() if b":" not in line)
-        return base64.b64decode(b"".join(b"".join(lines).split()), validate=True)
+        try:
+            return replace(source, content=base64.b64decode(b"".join(b"".join(lines).split()), validate=True))
+        except binascii.Error:
+            return None
 
 
 def _blocks(source: Source) -> Iterator[_Block]:
-    start = source.content.find(_BEGIN)
+    find, after = source.content.find, 0
+    start = find(_BEGIN)
     while start >= 0:
         # Each search ends where the next one begins, or ends it all: the time is linear in the content.
-        end = source.content.find(_END, start)
-        labelEnd = source.content.find(_DASHES, start + len(_BEGIN), end)
+        end = find(_END, start)
+        labelEnd = find(_DASHES, start + len(_BEGIN), end)
         label = source.content[start + len(_BEGIN) : labelEnd][:_LONGEST_LABEL]
         last = _END + label + _DASHES
         if end < 0 or labelEnd < 0 or not source.content.startswith(last, end):
             raise Damaged(f"{source.name}: the PEM block at byte {start} has no end")
-        yield _Block(label.decode("latin-1"), source.content[start : end + len(last)])
-        start = source.content.find(_BEGIN, end + len(last))
+        yield _Block(label.decode("latin-1"), source.content[start : end + len(last)], source.content[after:start])
+        after = end + len(last)
+        start = find(_BEGIN, after)
 
 
-def _certificate(source: Source, block: _Block) -> x509.Certificate:
-    return _loaded(source, block, lambda: x509.load_pem_x509_certificate(block.text))
+def _read(block: _Block, source: Source, reading: Reading) -> Contents | None:
+    """Read a block, or return None where it is no part of a credential."""
+    if block.oldCipher is not None:
+        return _readOldKey(block, source, reading)
+    if blockCalled(block.label) is not None:
+        return None
+    inside = block.inside(source)
+    if inside is not None and block.label == _OPENSSH:
+        return readOpenSSH(inside, reading)
+    structure = None if inside is None else structureOf(inside.content)
+    if inside is None or structure is None:
+        if block.label in _CREDENTIALS:
+            raise Damaged(f"the {block.label} in {source.name}")
+        return None
+    return _called(readBinary(inside, reading), block.friendlyName) if structure in READERS else None
 
 
-def _key(source: Source, block: _Block, passphrase: Passphrase) -> PrivateKeyTypes:
-    if block.isEncrypted:
-        return _encryptedKey(source, block, passphrase)
-    return _loaded(source, block, lambda: load_pem_private_key(block.text, None))
+def _called(contents: Contents, name: str | None) -> Contents:
+    names = {certificate: name for certificate in contents.certificates if name}
+    return replace(contents, friendlyNames={**names, **contents.friendlyNames})
 
 
-def _loaded(source: Source, block: _Block, load: Callable[[], T]) -> T:
+def _readOldKey(block: _Block, source: Source, reading: Reading) -> Contents:
+    what = f"the encrypted {printable(block.label)} in {source.name}"
+    inside = block.inside(source)
+    # The ciphers all work on blocks of 8 or 16 bytes.
+    if not block.oldCipher or inside is None or not (size := len(inside.content)) or size % 8:
+        raise Damaged(what)
+    if not reading.wantKeys:
+        return Contents(holdsKey=True)
+    with named(what):
+        if size > _LARGEST_OLD_KEY:
+            raise Unsupported(f"it has {size} bytes; keys are read up to {_LARGEST_OLD_KEY}")
+        reading.countKey(size)
+        for secret in reading.passphrase.candidates(source.name):
+            key = _decrypted(block, secret)
+            if key is not None:
+                return Contents(keys=(key,), holdsKey=True)
+        # Looked at only now, so that a cipher which a later cryptography decrypts is not refused.
+        if block.oldCipher not in _OLD_CIPHERS:
+            raise Unsupported(f"it is encrypted with {printable(block.oldCipher)}, which is not supported")
+    raise reading.passphrase.refusal(source.name)
+
+
+def _decrypted(block: _Block, secret: Secret) -> PrivateKeyTypes | None:
+    # OpenSSL takes no pass phrase of less than four characters here, and cryptography takes none for no encryption.
+    if not secret.value:
+        return None
     try:
-        return load()
-    except UnsupportedAlgorithm as error:
-        raise UnknownFormat(
-            f"the {block.label} in {source.name} is of a kind that is not supported", evidence=(printable(str(error)),)
-        ) from None
-    except REJECTIONS as error:
-        raise Damaged(f"the {block.label} in {source.name}", evidence=(printable(str(error)),)) from None
-
-
-def _encryptedKey(source: Source, block: _Block, passphrase: Passphrase) -> PrivateKeyTypes:
-    if _isBroken(block):
-        raise Damaged(f"the encrypted {block.label} in {source.name}")
-    for secret in passphrase.candidates(source.name):
-        key = _decrypted(source, block, secret)
-        if key is not None:
-            return key
-    # Looked at only now, so that a cipher which a later cryptography decrypts is not refused.
-    unsupported = _unsupportedCipher(block)
-    if unsupported is not None:
-        raise UnknownFormat(
-            f"the {block.label} in {source.name} is encrypted with {unsupported}, which is not supported"
-        )
-    raise passphrase.refusal(source.name)
-
-
-def _decrypted(source: Source, block: _Block, secret: Secret) -> PrivateKeyTypes | None:
-    # To cryptography an empty pass phrase means none at all. HMAC, which PBKDF2 and scrypt are made of, pads its key
-    # with zeros (RFC 2104, section 2), and so does PKCS#12's derivation: one zero byte is the same key.
-    try:
-        return load_pem_private_key(block.text, secret.value or b"\0")
+        return load_pem_private_key(block.text, secret.value)
     except UnsupportedAlgorithm as error:
         # Only a key that was decrypted can be of the wrong kind.
-        raise UnknownFormat(
-            f"the private key in {source.name} is of a kind that is not supported", evidence=(printable(str(error)),)
-        ) from None
+        raise Unsupported(f"it is of a kind that is not supported ({printable(str(error))})") from None
     except REJECTIONS:
         return None
-
-
-def _isBroken(block: _Block) -> bool:
-    try:
-        der = block.der
-    except binascii.Error:
-        return True
-    if block.oldCipher is None:
-        return not _pkcs8.isEncryptedKey(der)
-    # The ciphers all work on blocks of 8 or 16 bytes.
-    return not block.oldCipher or not der or len(der) % 8 != 0
-
-
-def _unsupportedCipher(block: _Block) -> str | None:
-    if block.oldCipher is None:
-        return _pkcs8.unsupportedAlgorithm(block.der)
-    return None if block.oldCipher in _OLD_CIPHERS else printable(block.oldCipher)

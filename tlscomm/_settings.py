@@ -6,18 +6,19 @@ come here, and a wrong word is refused in the same sentence everywhere.
 
 from __future__ import annotations
 
-import os
-import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
+from tlscomm._passphrasesource import Prompt, passphraseSource
 from tlscomm.access import AccessRules
 from tlscomm.configuration import ClientConfiguration, Deadlines, ServerConfiguration
 from tlscomm.credentials import Credential, loadCertificates, loadCredential
-from tlscomm.failures import FileNotFound, PassphraseRequired, Unreadable, printable
 from tlscomm.revocation import loadRevocationLists
+from tlscomm.store import isStoreSource, loadFromStore, rootsFromStore, systemRoots
 
 __all__ = [
     "clientConfiguration",
@@ -29,11 +30,6 @@ __all__ = [
     "seconds",
     "serverConfiguration",
 ]
-
-#: A pass phrase is a line; whoever names a larger file has named the wrong one.
-_LONGEST_PASSPHRASE = 4096
-
-Prompt = Callable[[str], "bytes | None"]
 
 
 def serverConfiguration(
@@ -122,37 +118,21 @@ def clientConfiguration(
 
 
 def loadIdentity(source: str, key: str | None, passphrase: Prompt | None) -> Credential:
-    """Load a credential from where a person said it is."""
-    _refuseStore(source)
-    return loadCredential(source, key=key, passphrase=passphrase)
+    """Load a credential from where a person said it is: a file, or ``store:…``."""
+    if not isStoreSource(source):
+        return loadCredential(source, key=key, passphrase=passphrase)
+    credential = loadFromStore(source)
+    if key is None:
+        return credential
+    certificate = credential.certificate.public_bytes(Encoding.DER)
+    return replace(credential, privateKey=loadCredential(certificate, key=key, passphrase=passphrase).privateKey)
 
 
 def loadRoots(source: str) -> tuple[x509.Certificate, ...]:
-    """Load authorities from where a person said they are: a file, a folder, or ``system``."""
+    """Load authorities from where a person said they are: a file, a folder, ``store:…``, or ``system``."""
     if source == "system":
-        paths = ssl.get_default_verify_paths()
-        if (bundle := paths.cafile or paths.capath) is None:
-            raise FileNotFound("this system has no trusted authorities where OpenSSL looks for them")
-        return loadCertificates(bundle)
-    _refuseStore(source)
-    return loadCertificates(source)
-
-
-def passphraseSource(file: str | None, variable: str | None, prompt: Prompt | None = None) -> Prompt | None:
-    """Return what answers with the pass phrase when it is needed.
-
-    Args:
-        file: a file whose first line is the pass phrase.
-        variable: the environment variable that holds it.
-        prompt: asks a person; used where neither is given.
-    """
-    if file is not None and variable is not None:
-        raise ValueError("a pass phrase comes from a file or from the environment, not from both")
-    if file is not None:
-        return lambda _: _firstLine(file)
-    if variable is not None:
-        return lambda _: _fromEnvironment(variable)
-    return prompt
+        return systemRoots()
+    return rootsFromStore(source) if isStoreSource(source) else loadCertificates(source)
 
 
 def seconds(text: str | float, name: str) -> float | None:
@@ -187,23 +167,3 @@ def notYet(option: str) -> ValueError:
 
 def _revocationLists(sources: Iterable[str]) -> tuple[x509.CertificateRevocationList, ...]:
     return tuple(each for source in sources for each in loadRevocationLists(source))
-
-
-def _refuseStore(source: str) -> None:
-    if source.startswith("store:"):
-        raise notYet("the certificate store (store:…)")
-
-
-def _firstLine(file: str) -> bytes:
-    try:
-        with open(file, "rb") as stream:
-            return stream.readline(_LONGEST_PASSPHRASE).rstrip(b"\r\n")
-    except OSError as problem:
-        failure = FileNotFound if isinstance(problem, FileNotFoundError) else Unreadable
-        raise failure(f"{printable(file)}, for the pass phrase: {problem.strerror}") from None
-
-
-def _fromEnvironment(variable: str) -> bytes:
-    if (value := os.environ.get(variable)) is None:
-        raise PassphraseRequired(f"the environment variable {printable(variable)} is not set")
-    return os.fsencode(value)

@@ -78,7 +78,7 @@ EVERYBODY = AccessRules()
 def parseRule(text: str) -> AccessRule:
     """Return the rule that a text means.
 
-    ===============  =====================================================================================
+    ================ =====================================================================================
     ``cn=``          a common name of the subject; a label that the authority may not have checked
     ``ou=``, ``o=``  an organizational unit, an organization of the subject
     ``dns=``         a DNS name among the subject alternative names; ``*`` within a label
@@ -87,7 +87,7 @@ def parseRule(text: str) -> AccessRule:
     ``email=``       a mail address among them; ``*`` within the local part or a label
     ``spki=``        ``sha256:`` and the digest of the public key (SubjectPublicKeyInfo) in hexadecimal
     ``fingerprint=`` ``sha256:`` and the digest of the certificate in hexadecimal
-    ===============  =====================================================================================
+    ================ =====================================================================================
 
     Raises:
         ValueError: it is no rule; the message says which kinds there are.

@@ -12,34 +12,24 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes, PrivateKeyTypes
-from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from tlscomm._facts import certificateFacts
 from tlscomm._formats import readContents
-from tlscomm._material import (
-    REJECTIONS,
-    Contents,
-    Passphrase,
-    PassphraseSource,
-    Source,
-    SourceLike,
-    nameOf,
-    readSource,
-)
-from tlscomm._ordering import chainOf, fits, leafAndKey
+from tlscomm._material import REJECTIONS, Contents
+from tlscomm._ordering import chainOf, fits, leavesAndKeys
+from tlscomm._passphrase import Passphrase, PassphraseSource, retrying
+from tlscomm._sources import STANDARD_INPUT, Source, SourceLike, nameOf, readSource
 from tlscomm.failures import (
-    CertificateFacts,
-    Damaged,
     Expired,
     InvalidCertificate,
     KeyMismatch,
@@ -48,12 +38,17 @@ from tlscomm.failures import (
     NoPrivateKey,
     NotYetValid,
     PassphraseRequired,
+    TLSFailure,
     UnknownFormat,
     Unreadable,
     UnsafePermissions,
     WrongPurpose,
     printable,
 )
+
+if TYPE_CHECKING:
+    # Which imports OpenSSL, and costs a program that only looks into files a tenth of a second.
+    from twisted.internet.ssl import CertificateOptions, PrivateCertificate
 
 __all__ = [
     "Credential",
@@ -64,12 +59,12 @@ __all__ = [
     "checkUsable",
     "loadCertificates",
     "loadCredential",
+    "loadCredentials",
+    "retrying",
+    "usabilityProblems",
 ]
 
 Role = Literal["client", "server"]
-
-#: A bundle of every authority in the world has a few hundred.
-_MOST_CERTIFICATES = 1000
 
 _SMALLEST_RSA = 2048
 
@@ -82,20 +77,6 @@ _PURPOSES = {
 #: The curves of RFC 8446, section 4.2.3, and of RFC 8734. With P-224, secp256k1 and all smaller ones OpenSSL 4 finds no
 #: signature algorithm and fails with "no shared cipher" or "unsupported protocol".
 _CURVES = frozenset({"secp256r1", "secp384r1", "secp521r1", "brainpoolP256r1", "brainpoolP384r1", "brainpoolP512r1"})
-
-#: What the names of a certificate are called, as the access rules call them.
-_KINDS: dict[type[x509.GeneralName], str] = {
-    x509.DNSName: "dns",
-    x509.IPAddress: "ip",
-    x509.UniformResourceIdentifier: "uri",
-    x509.RFC822Name: "email",
-    x509.DirectoryName: "directory",
-    x509.RegisteredID: "oid",
-}
-
-_UNREADABLE = "unreadable"
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, repr=False)
@@ -132,6 +113,58 @@ class Credential:
             raise KeyMismatch(f"{self.source} has the certificate of {facts.subject}", certificate=facts)
         return self
 
+    def asPrivateCertificate(self) -> PrivateCertificate:
+        """Return certificate and key as Twisted's own type, without the chain, for which that has no place.
+
+        What Twisted does with it announces some types of pyOpenSSL's as deprecated; `contextArguments` does not.
+
+        Raises:
+            NoPrivateKey, KeyMismatch: as `requireKey`.
+            KeyTooWeak: the key is of a kind that OpenSSL cannot sign with.
+        """
+        from OpenSSL.crypto import X509, PKey
+        from twisted.internet.ssl import Certificate, KeyPair, PrivateCertificate
+
+        key: Any = self.requireKey().privateKey
+        if weakness := _weakness(self.certificate.public_key()):
+            facts = certificateFacts(self.certificate)
+            raise KeyTooWeak(f"{facts.subject} has {weakness}", stage="credential", certificate=facts, depth=0)
+        certificate = Certificate(X509.from_cryptography(self.certificate))
+        private: PrivateCertificate = PrivateCertificate.fromCertificateAndKeyPair(
+            certificate, KeyPair(PKey.from_cryptography_key(key))
+        )
+        return private
+
+    def certificateOptions(self, **options: Any) -> CertificateOptions:
+        """Return Twisted's options for a server that presents this certificate with its chain.
+
+        Args:
+            options: other arguments of ``twisted.internet.ssl.CertificateOptions``, ``trustRoot`` for one, without
+                which no client is asked for a certificate.
+
+        Raises:
+            NoPrivateKey, KeyMismatch: as `requireKey`.
+        """
+        from twisted.internet.ssl import CertificateOptions
+
+        return CertificateOptions(**self.contextArguments(), **options)
+
+    def contextArguments(self) -> dict[str, Any]:
+        """Return those arguments of Twisted's ``CertificateOptions`` that present certificate, chain and key.
+
+        A client of Twisted's own takes them as well::
+
+            optionsForClientTLS("example.org", extraCertificateOptions=credential.contextArguments())
+
+        Raises:
+            NoPrivateKey, KeyMismatch: as `requireKey`.
+        """
+        return {
+            "privateKey": self.requireKey().privateKey,
+            "certificate": self.certificate,
+            "extraCertChain": list(self.chain),
+        }
+
     def __repr__(self) -> str:
         facts = certificateFacts(self.certificate)
         key = "with" if self.privateKey is not None else "without"
@@ -148,14 +181,16 @@ def loadCredential(
 ) -> Credential:
     """Load a certificate with what belongs to it, in whatever form it is.
 
-    The form is found out by content: PEM with certificates and keys in any order, PKCS#12 (PFX), or one DER
-    certificate. The leaf is the certificate that the key fits; without a key, the first that issued none of the others.
+    The form is found out by content: PEM with certificates and keys in any order, PKCS#12 (PFX), PKCS#7 (P7B),
+    certificates and keys in DER, or any of these in base64 without armour. The leaf is the certificate that the key
+    fits; without a key, the first that issued none of the others.
 
     Args:
-        source: a path, or the content as bytes.
+        source: a path, ``-`` for standard input, the content as bytes, or a file object that gives bytes.
         key: where the private key is, if it is to be taken from elsewhere. A key in ``source`` is then not looked at.
         passphrase: what opens encrypted content: bytes, or a callable that is asked with the source's name only when
             content is encrypted, and returns None where nobody can answer. One that is not needed does no harm.
+            `retrying` makes a callable be asked again after a wrong answer.
         checkPermissions: whether a private key that others can read is refused. Off for programs that only show what a
             file holds. Without effect on Windows and on bytes.
         insecureAllowReadableKey: accept such a key all the same. Every user of the machine who can read the file can
@@ -166,35 +201,50 @@ def loadCredential(
 
     Raises:
         FileNotFound, Unreadable: a file cannot be read.
-        UnknownFormat, Damaged: its content cannot.
+        UnknownFormat, Damaged: its content cannot. Content that is of a known format and not supported, or costs more
+            work than any credential, is `UnknownFormat` too.
         PassphraseRequired, PassphraseWrong: it is encrypted.
         NoCertificate: there is no certificate in ``source``.
         NoPrivateKey: there is no private key in ``key``.
         UnsafePermissions: a file with a private key can be read by others.
-        TypeError: the pass phrase is neither bytes nor callable.
+        TypeError: the pass phrase is neither bytes nor callable, or a file object gives text.
     """
     unlocking = Passphrase(passphrase)
     # A traceback that shows local variables must not show it.
     del passphrase
-    guards = checkPermissions and not insecureAllowReadableKey
-    identity, held = _read(source, unlocking, guards=guards, wantKeys=key is None)
-    if not held.certificates:
-        raise NoCertificate(f"{identity.name} holds no certificate", stage="credential")
-    keys = held.keys if key is None else _readKeys(key, unlocking, guards=guards)
-    certificates = tuple(dict.fromkeys(held.certificates))
-    if len(certificates) > _MOST_CERTIFICATES:
-        raise Damaged(f"{identity.name} holds {len(certificates)} certificates, more than {_MOST_CERTIFICATES}")
-    leaf, leafKey = leafAndKey(certificates, keys)
-    return Credential(leaf, chainOf(leaf, certificates), leafKey, held.friendlyName, identity.name)
+    return _load(source, key, unlocking, guards=checkPermissions and not insecureAllowReadableKey)[0]
 
 
-def loadCertificates(source: SourceLike) -> tuple[x509.Certificate, ...]:
+def loadCredentials(
+    source: SourceLike,
+    *,
+    key: SourceLike | None = None,
+    passphrase: PassphraseSource = None,
+    checkPermissions: bool = True,
+    insecureAllowReadableKey: bool = False,
+) -> tuple[Credential, ...]:
+    """Load every credential that a source holds: one for each private key that fits a certificate.
+
+    Keystores of Java's hold several, and so may any PFX or PEM file. Where no key fits a certificate there is one
+    credential, as `loadCredential` returns it. The arguments and what is raised are those of `loadCredential`.
+
+    Returns:
+        At least one. Those whose certificate issued none of the others come first.
+    """
+    unlocking = Passphrase(passphrase)
+    del passphrase
+    return _load(source, key, unlocking, guards=checkPermissions and not insecureAllowReadableKey)
+
+
+def loadCertificates(source: SourceLike, *, passphrase: PassphraseSource = None) -> tuple[x509.Certificate, ...]:
     """Load certificates alone, as roots to be trusted for one.
 
     Args:
-        source: a file with any number of PEM certificates or one DER certificate, a folder of such files, or content as
-            bytes. In a folder, hidden files, folders, and files that are something else are passed over; broken
-            certificates are not, because a root that is missing shows much later and elsewhere.
+        source: a file with any number of certificates in any form, a folder of such files, ``-`` for standard input,
+            the content as bytes, or a file object. In a folder, hidden files, folders, and files that are something
+            else are passed over; broken certificates are not, because a root that is missing shows much later and
+            elsewhere.
+        passphrase: what opens a PFX, as for `loadCredential`. Files of a folder are not asked for.
 
     Returns:
         The certificates in the order of the file, or of the files' names, each once.
@@ -202,10 +252,12 @@ def loadCertificates(source: SourceLike) -> tuple[x509.Certificate, ...]:
     Raises:
         FileNotFound, Unreadable: a file or the folder cannot be read.
         UnknownFormat, Damaged: its content cannot.
-        PassphraseRequired: it is an encrypted PFX.
+        PassphraseRequired, PassphraseWrong: it is an encrypted PFX.
         NoCertificate: there is none in it.
     """
-    certificates = dict.fromkeys(_certificatesOf(source))
+    unlocking = Passphrase(passphrase)
+    del passphrase
+    certificates = dict.fromkeys(_certificatesOf(source, unlocking))
     if not certificates:
         raise NoCertificate(f"{nameOf(source)} holds no certificate", stage="credential")
     return tuple(certificates)
@@ -231,39 +283,51 @@ def checkUsable(credential: Credential, role: Role, now: datetime) -> None:
         KeyTooWeak: TLS peers do not accept its kind or size of key: RSA of less than 2048 bits, DSA, elliptic curves
             that are not in TLS, and keys that cannot sign.
     """
-    credential.requireKey()
+    for problem in usabilityProblems(credential, role, now):
+        raise problem
+
+
+def usabilityProblems(credential: Credential, role: Role, now: datetime) -> Iterator[TLSFailure]:
+    """Give all that `checkUsable` refuses, for programs that show it."""
     certificate = credential.certificate
     facts = certificateFacts(certificate)
-    if purpose := _missingPurpose(certificate, role):
-        raise WrongPurpose(f"{facts.subject}: {purpose}", stage="credential", certificate=facts, depth=0)
+    try:
+        credential.requireKey()
+    except (NoPrivateKey, KeyMismatch) as problem:
+        yield problem
+    try:
+        purpose = _missingPurpose(certificate, role)
+    except InvalidCertificate as problem:
+        yield problem
+    else:
+        if purpose:
+            yield WrongPurpose(f"{facts.subject}: {purpose}", stage="credential", certificate=facts, depth=0)
     if now > certificate.not_valid_after_utc:
-        raise Expired(
+        yield Expired(
             f"{facts.subject} was valid until {facts.notAfter}", stage="credential", certificate=facts, depth=0
         )
     if now < certificate.not_valid_before_utc:
-        raise NotYetValid(
+        yield NotYetValid(
             f"{facts.subject} is valid from {facts.notBefore}", stage="credential", certificate=facts, depth=0
         )
-    if weakness := _weakness(certificate.public_key()):
-        raise KeyTooWeak(f"{facts.subject} has {weakness}", stage="credential", certificate=facts, depth=0)
+    if weakness := _weaknessOf(certificate):
+        yield KeyTooWeak(f"{facts.subject} has {weakness}", stage="credential", certificate=facts, depth=0)
 
 
-def certificateFacts(certificate: x509.Certificate) -> CertificateFacts:
-    """Describe a certificate for messages and logs. Never raises.
-
-    A peer chooses what stands in its certificate, and parts of it are parsed only when they are asked for. A part that
-    does not parse is described as ``unreadable``.
-    """
-    der = _either(lambda: certificate.public_bytes(Encoding.DER), b"")
-    return CertificateFacts(
-        subject=_either(lambda: printable(certificate.subject.rfc4514_string()), _UNREADABLE),
-        issuer=_either(lambda: printable(certificate.issuer.rfc4514_string()), _UNREADABLE),
-        serial=_either(lambda: f"{certificate.serial_number:x}", _UNREADABLE),
-        notBefore=_either(lambda: certificate.not_valid_before_utc.isoformat(timespec="seconds"), _UNREADABLE),
-        notAfter=_either(lambda: certificate.not_valid_after_utc.isoformat(timespec="seconds"), _UNREADABLE),
-        fingerprint=f"sha256:{sha256(der).hexdigest()}",
-        names=_either(lambda: tuple(_alternativeNames(certificate)), (_UNREADABLE,)),
-        der=der,
+def _load(
+    source: SourceLike, key: SourceLike | None, passphrase: Passphrase, *, guards: bool
+) -> tuple[Credential, ...]:
+    if _isStandardInput(source) and _isStandardInput(key):
+        # It can be read once.
+        key = None
+    identity, held = _read(source, passphrase, guards=guards, wantKeys=key is None)
+    if not held.certificates:
+        raise NoCertificate(f"{identity.name} holds no certificate", stage="credential")
+    keys = held.keys if key is None else _readKeys(key, passphrase, guards=guards)
+    certificates = tuple(dict.fromkeys(held.certificates))
+    return tuple(
+        Credential(leaf, chainOf(leaf, certificates), leafKey, held.friendlyNames.get(leaf), identity.name)
+        for leaf, leafKey in leavesAndKeys(certificates, keys)
     )
 
 
@@ -271,7 +335,8 @@ def _read(source: SourceLike, passphrase: Passphrase, *, guards: bool, wantKeys:
     opened = readSource(source)
     contents = readContents(opened, passphrase, wantKeys=wantKeys)
     if guards and contents.holdsKey and opened.isReadableByOthers:
-        raise UnsafePermissions(f"{opened.name}; to mend it: chmod 600 {shlex.quote(opened.name)}")
+        target = "that file" if opened.path is None else shlex.quote(nameOf(opened.path))
+        raise UnsafePermissions(f"{opened.name}; to mend it: chmod 600 {target}")
     return opened, contents
 
 
@@ -282,14 +347,18 @@ def _readKeys(source: SourceLike, passphrase: Passphrase, *, guards: bool) -> tu
     return contents.keys
 
 
-def _certificatesOf(source: SourceLike) -> Iterator[x509.Certificate]:
-    if isinstance(source, bytes) or not _isFolder(source):
-        yield from readContents(readSource(source), Passphrase(None), wantKeys=False).certificates
+def _certificatesOf(source: SourceLike, passphrase: Passphrase) -> Iterator[x509.Certificate]:
+    if not isinstance(source, str | os.PathLike) or not _isFolder(source):
+        yield from readContents(readSource(source), passphrase, wantKeys=False).certificates
         return
     for path in _filesIn(source):
         # A text about the roots, or the credential of somebody.
         with suppress(UnknownFormat, PassphraseRequired):
             yield from readContents(readSource(path), Passphrase(None), wantKeys=False).certificates
+
+
+def _isStandardInput(source: SourceLike | None) -> bool:
+    return isinstance(source, str | os.PathLike) and os.fspath(source) == STANDARD_INPUT
 
 
 def _isFolder(path: str | os.PathLike[str]) -> bool:
@@ -323,6 +392,13 @@ def _missingPurpose(certificate: x509.Certificate, role: Role) -> str:
     return f"its extended key usage lacks {name} ({usage.dotted_string}) and has {purposes}"
 
 
+def _weaknessOf(certificate: x509.Certificate) -> str:
+    try:
+        return _weakness(certificate.public_key())
+    except REJECTIONS:
+        return "a key of a kind that TLS peers do not accept"
+
+
 def _weakness(key: CertificatePublicKeyTypes) -> str:
     if isinstance(key, rsa.RSAPublicKey):
         isWeak = key.key_size < _SMALLEST_RSA
@@ -345,25 +421,3 @@ def _unreadableExtensions(certificate: x509.Certificate, error: Exception) -> In
         depth=0,
         evidence=(printable(str(error)),),
     )
-
-
-def _alternativeNames(certificate: x509.Certificate) -> Iterator[str]:
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return
-    for name in names:
-        yield printable(f"{_KINDS.get(type(name), 'other')}:{_text(name)}")
-
-
-def _text(name: x509.GeneralName) -> str:
-    value = name.value
-    return value.rfc4514_string() if isinstance(value, x509.Name) else str(value)
-
-
-def _either(read: Callable[[], T], otherwise: T) -> T:
-    # Whatever a parser raises for what a stranger wrote: a description of a failure must not become another one.
-    try:
-        return read()
-    except Exception:
-        return otherwise

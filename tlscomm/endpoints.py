@@ -147,7 +147,21 @@ class TLSClientEndpoint:
         """
         factory = TLSFactory(_negotiating(self._configuration, protocolFactory), protocolFactory, self._clock)
         connecting = self._endpoint.connect(cast(IProtocolFactory, factory))
-        return connecting.addCallbacks(_whenAccepted, _connectFailed)
+        return _cancellable(connecting.addCallbacks(_whenAccepted, _connectFailed))
+
+
+def _cancellable(connecting: Deferred[IProtocol]) -> Deferred[IProtocol]:
+    """Return the same result, but for what was cancelled: of that, Twisted's lookup says that there is no such host."""
+    cancelled = False
+
+    def cancel(_: object) -> None:
+        nonlocal cancelled
+        cancelled = True
+        connecting.cancel()
+
+    connected: Deferred[IProtocol] = Deferred(cancel)
+    connecting.addBoth(lambda result: None if cancelled else connected.callback(result))
+    return connected
 
 
 def _whenAccepted(transport: IProtocol) -> Deferred[IProtocol]:
@@ -155,7 +169,8 @@ def _whenAccepted(transport: IProtocol) -> Deferred[IProtocol]:
 
 
 def _connectFailed(reason: Failure) -> Failure:
-    reason.trap(ConnectError, DNSLookupError, OSError)
+    # Twisted raises ValueError for a name that no lookup can take.
+    reason.trap(ConnectError, DNSLookupError, OSError, ValueError)
     error = cast(Exception, reason.value)
     raise ConnectFailed(_describe(error), side="remote", evidence=(printable(repr(error)),)) from None
 
@@ -167,7 +182,7 @@ def _describe(error: Exception) -> str:
         return "nothing listens there"
     if isinstance(error, TimeoutError):
         return "the host did not answer in time"
-    return printable(str(error))
+    return printable(str(error).rstrip("."))
 
 
 def _negotiating(configuration: _C, factory: IProtocolFactory) -> _C:

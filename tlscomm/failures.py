@@ -171,7 +171,8 @@ class TLSFailure(Exception):
     """
 
     code: ClassVar[str]
-    #: What happened. ``{whose}`` becomes "our certificate" or "the peer's certificate".
+    #: What happened. ``{whose}`` becomes "our certificate" or "the peer's certificate", or the issuing certificate that
+    #: is at fault; ``{owner}`` becomes "our" or "the peer's".
     summary: ClassVar[str]
     #: What to do where the mistake is on our side: our own credential, or a refusal by the peer.
     ours: ClassVar[str]
@@ -214,7 +215,7 @@ class TLSFailure(Exception):
     @property
     def message(self) -> str:
         """What happened, as one sentence."""
-        sentence = self.summary.format(whose=self._whose())
+        sentence = self.summary.format(whose=self._whose(), owner=self._owner())
         if self.side == "remote" and self._judgesUs:
             sentence = f"the peer refused us: {sentence}"
         if self.detail:
@@ -267,11 +268,11 @@ class TLSFailure(Exception):
     def _isOurs(self) -> bool:
         return self.stage == "credential" or self.side == "remote"
 
+    def _owner(self) -> str:
+        return "our" if self._isOurs() else "the peer's"
+
     def _whose(self) -> str:
-        owner = "our" if self._isOurs() else "the peer's"
-        if not self.depth:
-            return f"{owner} certificate"
-        return f"an issuing certificate in {owner} chain"
+        return f"an issuing certificate in {self._owner()} chain" if self.depth else f"{self._owner()} certificate"
 
 
 class CredentialFailure(TLSFailure):
@@ -672,7 +673,7 @@ class UnknownIssuer(CertificateFailure):
     """The chain ends at an authority that is not trusted."""
 
     code = "unknown-issuer"
-    summary = "the issuer of {whose} is not trusted"
+    summary = "{owner} certificate comes from an authority that is not trusted"
     ours = (
         "Use a certificate from an authority that the peer trusts, or have the peer trust ours (--client-roots on "
         "the server, --roots on the client). If the chain needs intermediates, send them too."

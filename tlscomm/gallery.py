@@ -296,14 +296,16 @@ class Gallery:
 
     @cached_property
     def revocationLists(self) -> tuple[x509.CertificateRevocationList, ...]:
-        """The current lists of the authorities that issued the exhibits about revocation, and the good ones."""
-        authorities = self._authorities
-        revoked = [Bench(authorities, "revoked", role).serialNumber for role in _BOTH]
-        revoked.append(authorities.revokedIntermediate.certificate.serial_number)
+        """The current list of every authority, from the root down. It takes all exhibits to make them."""
+        for exhibit in self:
+            for role in exhibit.roles:
+                self.credential(exhibit.name, role=role)
+        revoked = [Bench(self._authorities, "revoked", role).serialNumber for role in _BOTH]
+        revoked.append(self._authorities.revokedIntermediate.certificate.serial_number)
+        root, *others = self._authorities.all
         return (
-            authorities.root.revocationList(revoked, now=self.now, days=_LIST_DAYS),
-            authorities.intermediate.revocationList(now=self.now, days=_LIST_DAYS),
-            authorities.revokedIntermediate.revocationList(now=self.now, days=_LIST_DAYS),
+            root.revocationList(revoked, now=self.now, days=_LIST_DAYS),
+            *(other.revocationList(now=self.now, days=_LIST_DAYS) for other in others),
         )
 
     def credential(self, name: str, *, role: Role) -> Credential:

@@ -5,8 +5,9 @@ any transport of Twisted's and knows nothing of TLS; over a tlscomm endpoint `co
 accepted each other.
 
 Messages are handed over one at a time and in order. While the application is busy with one (its ``messageReceived`` is
-a coroutine, or returned a Deferred), and while the peer does not take what was sent to it, nothing more is handed over
-and nothing more is read: a fast sender is slowed down by TCP, and no memory grows.
+a coroutine, or returned a Deferred), and while the peer does not take the replies to those before, nothing more is
+handed over and nothing more is read: a fast sender is slowed down by TCP, and no memory grows. What was sent without a
+message to reply to does not keep us from reading. The peer may be replying to it, and each would wait for the other.
 
 The read deadline runs while a message is awaited or half received, and not while the application is busy or our own
 bytes are on their way. A peer that drips bytes does not extend it: it begins again with a message or with a kilobyte of
@@ -128,7 +129,7 @@ class MessageProtocol(Protocol):
         """
 
     def sendMessage(self, message: Message) -> None:
-        """Send a message.
+        """Send a message. Once an end was asked for it is dropped, as all that is written then.
 
         Args:
             message: `str`; with ``netstring`` and ``int32`` also `bytes`.
@@ -137,8 +138,13 @@ class MessageProtocol(Protocol):
             MessageTooLong: it is longer than the limit. Nothing was sent.
             Undecodable: it contains the delimiter of the framing. Nothing was sent.
         """
-        self._transport.write(self._framing.encode(message, self._maximum))
+        framed = self._framing.encode(message, self._maximum)
+        if self._transport.disconnecting:
+            return
+        self._transport.write(framed)
         self.messagesSent += 1
+        if self._peerIsSlow and self._isReplying():
+            self._repliesWait = True
 
     def loseConnection(self) -> None:
         """End the conversation in order, after all that was sent."""
@@ -148,13 +154,17 @@ class MessageProtocol(Protocol):
         self._transport: Any = transport
         self._decoder = self._framing.decoder(self._maximum)
         self._waiting: deque[Message] = deque()
+        self._handing = False
         self._paused = False
         self._busy = False
+        self._peerIsSlow = False
+        self._repliesWait = False
+        self._stopped = False
         self._ended = False
         self._awaitedSince = self._clock.seconds()
         self._pendingThen = 0
         self._timer: IDelayedCall | None = None
-        transport.registerProducer(self, True)  # type: ignore[attr-defined]
+        transport.registerProducer(_Outlet(self), True)  # type: ignore[attr-defined]
         if self._readTimeout is not None:
             self._timer = self._clock.callLater(self._readTimeout, self._lookAtClock)
         super().makeConnection(transport)  # type: ignore[no-untyped-call]
@@ -165,16 +175,8 @@ class MessageProtocol(Protocol):
         if messages or decoder.pending >= self._pendingThen + _PROGRESS:
             self._pendingThen = decoder.pending
             self._awaitedSince = self._clock.seconds()
-        if self._waiting or self._mustWait():
-            self._waiting.extend(messages)
-            return
-        for index, message in enumerate(messages, 1):
-            self._handOver(message)
-            if self._mustWait():
-                self._waiting.extend(messages[index:])
-                return
-        if decoder.failure is not None:
-            self.giveUp(decoder.failure)
+        self._waiting.extend(messages)
+        self._handOverWaiting()
 
     def readConnectionLost(self) -> None:
         """The peer has ended its side in order; it is answered, then our side ends too."""
@@ -209,7 +211,7 @@ class MessageProtocol(Protocol):
     def pauseProducing(self) -> None:
         """Hand over no more messages, and read no more, until `resumeProducing`."""
         self._paused = True
-        self._transport.pauseProducing()
+        self._stopReading()
 
     def resumeProducing(self) -> None:
         """Go on."""
@@ -218,7 +220,7 @@ class MessageProtocol(Protocol):
         self._handOverWaiting()
 
     def stopProducing(self) -> None:
-        """Part of `IPushProducer`: the transport is gone."""
+        """Part of `IPushProducer`: who took the messages is gone."""
         self._paused = True
 
     @property
@@ -233,33 +235,56 @@ class MessageProtocol(Protocol):
         self._readTimeout = readTimeout
         self._clock = clock
 
-    def _handOver(self, message: Message) -> None:
-        self.messagesReceived += 1
-        if (result := self.messageReceived(message)) is not None:
-            self._busy = True
-            self._transport.pauseProducing()
-            done = result if isinstance(result, Deferred) else ensureDeferred(cast(Any, result))
-            done.addCallbacks(self._noLongerBusy, self._messageFailed)
-
     def _handOverWaiting(self) -> None:
-        while self._waiting and not self._mustWait():
-            self._handOver(self._waiting.popleft())
-        if self._mustWait():
+        """Hand over what may be, then do what comes after it."""
+        if self._handing:
+            return
+        waiting, transport = self._waiting, self._transport
+        self._handing = True
+        while waiting and not (self._busy or self._paused or self._repliesWait or transport.disconnecting):
+            self._handOver(waiting.popleft())
+        self._handing = False
+        if self._busy or self._paused or self._repliesWait or transport.disconnecting:
+            self._stopReading()
             return
         if self._decoder.failure is not None:
             self.giveUp(self._decoder.failure)
         elif self._ended:
-            self._transport.loseConnection()
-        else:
-            self._transport.resumeProducing()
+            transport.loseConnection()
+        elif self._stopped:
+            self._stopped = False
+            transport.resumeProducing()
 
-    def _mustWait(self) -> bool:
-        return self._paused or self._busy or self._transport.disconnecting
+    def _handOver(self, message: Message) -> None:
+        self.messagesReceived += 1
+        try:
+            if (result := self.messageReceived(message)) is None:
+                return
+            done = result if isinstance(result, Deferred) else ensureDeferred(cast(Any, result))
+        except Exception:
+            self._messageFailed(Failure())
+            return
+        self._busy = True
+        done.addCallbacks(self._noLongerBusy, self._messageFailed)
 
     def _noLongerBusy(self, _: object) -> None:
         self._busy = False
         self._awaitedSince = self._clock.seconds()
         self._handOverWaiting()
+
+    def _isReplying(self) -> bool:
+        """Whether what is sent now is sent because of a message that has come."""
+        return self._handing or self._busy
+
+    def _noteRoom(self) -> None:
+        self._peerIsSlow = self._repliesWait = False
+        self._awaitedSince = self._clock.seconds()
+        self._handOverWaiting()
+
+    def _stopReading(self) -> None:
+        if not (self._stopped or self._transport.disconnecting):
+            self._stopped = True
+            self._transport.pauseProducing()
 
     def _messageFailed(self, failure: Failure) -> None:
         _log.failure("messageReceived failed, so the connection ends", failure)
@@ -269,22 +294,49 @@ class MessageProtocol(Protocol):
 
     def _lookAtClock(self) -> None:
         """Give up if the read deadline has passed; else look again when it would."""
-        timeout = cast(float, self._readTimeout)
-        if self._busy or self._paused or not self._isAwaited() or getattr(self._transport, "isWriting", False):
-            self._awaitedSince = self._clock.seconds()
-        left = self._awaitedSince + timeout - self._clock.seconds()
+        timeout, now = cast(float, self._readTimeout), self._clock.seconds()
+        if self._transport.disconnecting:
+            return
+        if self._busy or self._paused or self._peerIsSlow or not (self.isAwaiting or self._decoder.pending):
+            self._awaitedSince = now
+        elif getattr(self._transport, "isWriting", False):
+            # The peer has its time from when it has everything. When that is nobody says; not later than the next look.
+            self._awaitedSince = now + timeout / 4
+            self._timer = self._clock.callLater(timeout / 4, self._lookAtClock)
+            return
+        left = self._awaitedSince + timeout - now
         if left > 0:
             self._timer = self._clock.callLater(left, self._lookAtClock)
         else:
             detail = f"it had {timeout} s, and sent half of one" if self._decoder.pending else f"it had {timeout} s"
             self.giveUp(ReadTimeout(detail))
 
-    def _isAwaited(self) -> bool:
-        return self.isAwaiting or self._decoder.pending > 0
+
+@implementer(IPushProducer)
+class _Outlet:
+    """Is told by the transport of a protocol whether the peer takes what is sent to it.
+
+    Not the protocol itself: that may have another consumer, of what it receives, which pauses it for other reasons.
+    """
+
+    def __init__(self, protocol: MessageProtocol) -> None:
+        self._protocol = protocol
+
+    def pauseProducing(self) -> None:
+        self._protocol._peerIsSlow = True
+
+    def resumeProducing(self) -> None:
+        self._protocol._noteRoom()
+
+    def stopProducing(self) -> None:
+        """The transport is gone; the protocol's connectionLost says so."""
 
 
 class RequestProtocol(MessageProtocol):
-    """A client that asks and awaits the replies, which come in the order of the requests."""
+    """A client that asks and awaits the replies, which come in the order of the requests.
+
+    A class that extends it and has its own ``__init__`` calls this one's.
+    """
 
     def __init__(self) -> None:
         self._requests: deque[Deferred[Message]] = deque()
@@ -303,8 +355,11 @@ class RequestProtocol(MessageProtocol):
             The reply. It fails with a `TLSFailure` where none comes: `ReadTimeout` after the factory's deadline, after
             which the connection ends, because a late reply would be taken for the next one's. Cancelling gives up the
             reply and not the connection.
+
+        Raises:
+            Truncated: the connection has ended, or is about to.
         """
-        if self._ended:
+        if self._ended or self._transport.disconnecting:
             raise Truncated("the connection has ended")
         self.sendMessage(message)
         if not self._requests:
@@ -325,12 +380,21 @@ class RequestProtocol(MessageProtocol):
     def unexpectedMessageReceived(self, message: Message) -> None:
         """A message has come that no request awaits. Does nothing; override it for servers that speak unasked."""
 
+    def giveUp(self, failure: TLSFailure) -> None:
+        super().giveUp(failure)
+        self._failRequests(Failure(failure))
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)
-        if self.failure is not None:
-            reason = Failure(self.failure)
-        elif reason.check(ConnectionDone):
+        if reason.check(ConnectionDone):
             reason = Failure(Truncated("the peer closed before it replied", side="remote"))
+        self._failRequests(reason)
+
+    def _isReplying(self) -> bool:
+        # Requests that do not leave must not keep the replies to others from being read.
+        return False
+
+    def _failRequests(self, reason: Failure) -> None:
         while self._requests:
             reply = self._requests.popleft()
             if not reply.called:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import click
 
 from tlscomm import __version__
-from tlscomm.commandline import connect, explain, inspect, pki, store
+from tlscomm.commandline import connect, explain, inspect, pki, store, verify
 
 __all__ = ["main", "program"]
 
@@ -36,6 +36,7 @@ program.add_command(explain.command)
 program.add_command(inspect.command)
 program.add_command(pki.group)
 program.add_command(store.group)
+program.add_command(verify.command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

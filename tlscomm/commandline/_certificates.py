@@ -6,7 +6,7 @@ does not parse is said to be unreadable instead of ending the command.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timezone
 from typing import Any, TypeVar
 
@@ -18,7 +18,8 @@ from rich.text import Text
 
 from tlscomm._material import REJECTIONS
 from tlscomm._search import EXTENDED_KEY_USAGES, KEY_USAGES, isKeyUsage
-from tlscomm.credentials import Credential, Role, certificateFacts, checkUsable
+from tlscomm.commandline._printing import Row
+from tlscomm.credentials import Credential, Role, certificateFacts, usabilityProblems
 from tlscomm.failures import TLSFailure, printable
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "isAuthority",
     "issuerTitle",
     "keyKind",
+    "obstacleRows",
     "present",
     "purposes",
     "requestJSON",
@@ -80,7 +82,7 @@ def validity(certificate: x509.Certificate, now: datetime) -> Text:
         return Text(f"in {(certificate.not_valid_before_utc - now).days + 1} days", style="red")
     left = daysLeft(certificate, now)
     if left < 0:
-        return Text(f"expired {-left} days ago", style="red")
+        return Text(f"expired {(now - certificate.not_valid_after_utc).days} days ago", style="red")
     style = "red" if left < _VERY_SOON else "yellow" if left < _SOON else "green"
     return Text(f"{left} days", style=style)
 
@@ -118,16 +120,12 @@ def keyKind(key: object) -> str:
     return f"{kind} {size}" if size and kind in ("RSA", "DSA", "DH") else kind
 
 
-def unusable(credential: Credential, role: Role, now: datetime) -> TLSFailure | None:
-    """Return what keeps a credential from standing on one side of a connection, None where nothing does."""
-    try:
-        checkUsable(credential, role, now)
-    except TLSFailure as failure:
-        return failure
-    return None
+def unusable(credential: Credential, role: Role, now: datetime) -> list[TLSFailure]:
+    """Return all that keeps a credential from standing on one side of a connection, nothing where nothing does."""
+    return list(usabilityProblems(credential, role, now))
 
 
-def certificateRows(certificate: x509.Certificate, now: datetime) -> Iterator[tuple[str, str | Text]]:
+def certificateRows(certificate: x509.Certificate, now: datetime) -> Iterator[Row]:
     """Give what there is to know of a certificate, a line each."""
     facts = certificateFacts(certificate)
     yield "Subject", facts.subject or "(no name)"
@@ -142,15 +140,19 @@ def certificateRows(certificate: x509.Certificate, now: datetime) -> Iterator[tu
     yield "Fingerprint", facts.fingerprint
 
 
-def verdictRows(credential: Credential, now: datetime) -> Iterator[tuple[str, str | Text]]:
+def verdictRows(credential: Credential, now: datetime) -> Iterator[Row]:
     """Say for each side of a connection whether a credential can stand there, and what to do where it cannot."""
     for role in ROLES:
-        failure = unusable(credential, role, now)
-        if failure is None:
-            yield f"As a {role}", Text("nothing is in the way", style="green")
-        else:
-            yield f"As a {role}", Text.assemble((failure.code, "bold red"), f": {failure.message}")
-            yield "", failure.nextStep
+        yield from obstacleRows(role, unusable(credential, role, now))
+
+
+def obstacleRows(role: Role, failures: Sequence[TLSFailure]) -> Iterator[Row]:
+    """Say what is in the way of a role, and what to do about it."""
+    if not failures:
+        yield f"As a {role}", Text("nothing is in the way", style="green")
+    for number, failure in enumerate(failures):
+        yield "" if number else f"As a {role}", Text.assemble((failure.code, "bold red"), f": {failure.message}")
+        yield "", failure.nextStep
 
 
 def certificateJSON(certificate: x509.Certificate, now: datetime) -> dict[str, object]:
@@ -167,9 +169,8 @@ def certificateJSON(certificate: x509.Certificate, now: datetime) -> dict[str, o
 
 
 def verdictsJSON(credential: Credential, now: datetime) -> dict[str, object]:
-    """Return for each side of a connection the code of what keeps a credential from it, None where nothing does."""
-    failures = {role: unusable(credential, role, now) for role in ROLES}
-    return {role: None if failure is None else failure.code for role, failure in failures.items()}
+    """Return for each side of a connection the codes of what keeps a credential from it."""
+    return {role: [failure.code for failure in unusable(credential, role, now)] for role in ROLES}
 
 
 def revocationsJSON(revocations: x509.CertificateRevocationList, now: datetime) -> dict[str, object]:

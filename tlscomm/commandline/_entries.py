@@ -26,6 +26,9 @@ from tlscomm.store import StoreEntry
 
 __all__ = ["entryJSON", "entryRows", "keyText", "listing"]
 
+#: How long a thumbprint is.
+_THUMBPRINT = 40
+
 
 def listing(entries: Iterable[StoreEntry], *, numbered: bool = False, error: bool = False) -> Table:
     """Return a table of entries: on a terminal as narrow as it can be, in a pipe with one line for each.
@@ -38,9 +41,10 @@ def listing(entries: Iterable[StoreEntry], *, numbered: bool = False, error: boo
     now = present()
     isNarrow = isTerminal(sys.stderr if error else sys.stdout)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    names = ("Name", "Issuer", "Valid", "Key", "For", *(() if isNarrow else ("Thumbprint",)))
+    names = ("Name", "Valid", "Key", "For", *(() if isNarrow else ("Issuer", "Thumbprint")))
     for name in ("", *names) if numbered else names:
-        table.add_column(name)
+        # A thumbprint that is cut off cannot be copied.
+        table.add_column(name, overflow="fold", no_wrap=isNarrow and name == "Name")
     for number, entry in enumerate(entries, 1):
         cells = _cells(entry, now, isNarrow=isNarrow)
         table.add_row(*((str(number), *cells) if numbered else cells))
@@ -80,12 +84,19 @@ def entryJSON(entry: StoreEntry) -> dict[str, object]:
 
 
 def _cells(entry: StoreEntry, now: datetime, *, isNarrow: bool) -> tuple[Text | str, ...]:
-    title = Text(titleOf(entry.certificate), style="cyan")
+    title, issuer = titleOf(entry.certificate), issuerTitle(entry.certificate)
     return (
-        Text.assemble(title, ("\n" + entry.thumbprint, "dim")) if isNarrow else title,
-        Text(issuerTitle(entry.certificate)),
+        _stacked(title, f"by {issuer}", entry.thumbprint) if isNarrow else Text(title, style="cyan"),
         validity(entry.certificate, now),
         keyText(entry),
         Text(", ".join(purposes(entry.certificate))),
-        *(() if isNarrow else (entry.thumbprint,)),
+        *(() if isNarrow else (Text(issuer), entry.thumbprint)),
     )
+
+
+def _stacked(title: str, *more: str) -> Text:
+    """Put lines on top of each other, none of them wider than a thumbprint."""
+    lines = [Text(title, style="cyan"), *(Text(line, style="dim") for line in more)]
+    for line in lines:
+        line.truncate(_THUMBPRINT, overflow="ellipsis")
+    return Text("\n").join(lines)

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from tlscomm._formats import FORMATS, readContents
 from tlscomm._material import REJECTIONS, Contents, Passphrase, PassphraseSource, Source, readSource
-from tlscomm._ordering import chainOf, fits, leafAndKey
+from tlscomm._ordering import chainOf, fits, leavesAndKeys
 from tlscomm.commandline._certificates import unusable
 from tlscomm.credentials import Credential, Role, certificateFacts
 from tlscomm.failures import (
@@ -36,11 +36,9 @@ from tlscomm.failures import (
     printable,
 )
 
-__all__ = ["Chain", "Inspection", "inspected"]
+__all__ = ["Chain", "Found", "Inspection", "credentialsOf", "inspected"]
 
 T = TypeVar("T")
-Unlock = Callable[[Callable[[PassphraseSource], Contents]], Contents]
-"""Loads something with the pass phrase, from wherever that comes."""
 
 _MOST_NOTES = 10
 
@@ -67,6 +65,34 @@ class Chain:
     others: int
 
 
+@dataclass(frozen=True)
+class Found:
+    """A credential in a file, or a certificate alone.
+
+    Attributes:
+        credential: the leaf with its issuers, and its key if it is there.
+        chain: how far the certificates of the file lead from it.
+    """
+
+    credential: Credential
+    chain: Chain
+
+    @property
+    def keyFits(self) -> bool | None:
+        """Whether the private key is that of the certificate, None where there is no key."""
+        key = self.credential.privateKey
+        return None if key is None else fits(self.credential.certificate, key)
+
+    def obstacles(self, role: Role, now: datetime) -> Iterator[TLSFailure]:
+        """Give what keeps the credential from standing on one side of a connection, nothing where nothing does."""
+        yield from unusable(self.credential, role, now)
+        for depth, issuer in enumerate(self.credential.chain, 1):
+            yield from _untimely(issuer, depth, now)
+        if self.chain.isComplete is False:
+            last = certificateFacts((self.credential.certificate, *self.chain.certificates)[-1])
+            yield IncompleteChain(f"{last.issuer} is neither in the file nor trusted", stage="credential")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Inspection:
     """What is known of a file.
@@ -79,8 +105,8 @@ class Inspection:
         holdsKey: whether there is a private key, opened or not.
         lists: its revocation lists.
         requests: its requests for certificates.
-        credential: the leaf with its chain and key, None where there is no certificate.
-        chain: how far the certificates lead, None where there is none.
+        credentials: one for each key that fits a certificate; where none does, one for the leaf; none where there is no
+            certificate.
         failure: why it cannot be read, or not all of it.
         warnings: what is wrong with the file itself.
         notes: where it deviates from the standards without being refused for that, in the words of `cryptography`.
@@ -93,43 +119,23 @@ class Inspection:
     holdsKey: bool = False
     lists: tuple[x509.CertificateRevocationList, ...] = ()
     requests: tuple[x509.CertificateSigningRequest, ...] = ()
-    credential: Credential | None = None
-    chain: Chain | None = None
+    credentials: tuple[Found, ...] = ()
     failure: TLSFailure | None = None
     warnings: tuple[TLSFailure, ...] = ()
     notes: tuple[str, ...] = ()
 
-    @property
-    def keyFits(self) -> bool | None:
-        """Whether the private key is that of the certificate, None where one of them is missing."""
-        if self.credential is None or self.credential.privateKey is None:
-            return None
-        return fits(self.credential.certificate, self.credential.privateKey)
 
-    def obstacles(self, role: Role, now: datetime) -> Iterator[TLSFailure]:
-        """Give what keeps the credential from standing on one side of a connection, nothing where nothing does."""
-        if self.credential is None or self.chain is None:
-            return
-        if (failure := unusable(self.credential, role, now)) is not None:
-            yield failure
-        for depth, issuer in enumerate(self.credential.chain, 1):
-            yield from _untimely(issuer, depth, now)
-        if self.chain.isComplete is False:
-            last = certificateFacts((self.credential.certificate, *self.chain.certificates)[-1])
-            yield IncompleteChain(f"{last.issuer} is neither in the file nor trusted", stage="credential")
-
-
-def inspected(file: str, unlock: Unlock, roots: tuple[x509.Certificate, ...] | None) -> Inspection:
+def inspected(file: str, passphrase: PassphraseSource, roots: tuple[x509.Certificate, ...] | None) -> Inspection:
     """Read a file. What is wrong with it is part of what is returned; nothing is raised.
 
     Args:
         file: its path.
-        unlock: loads what may be encrypted.
+        passphrase: what opens encrypted content, as for `tlscomm.credentials.loadCredential`.
         roots: the trusted authorities to which a chain has to lead; where None is given it need not.
     """
     with warnings.catch_warnings(record=True) as noted:
         warnings.simplefilter("always")
-        found = _inspected(file, unlock, roots)
+        found = _inspected(file, passphrase, roots)
         for certificate in found.certificates:
             # Parts of a certificate are parsed when they are asked for.
             certificateFacts(certificate)
@@ -137,16 +143,15 @@ def inspected(file: str, unlock: Unlock, roots: tuple[x509.Certificate, ...] | N
     return replace(found, notes=tuple(notes)[:_MOST_NOTES])
 
 
-def _inspected(file: str, unlock: Unlock, roots: tuple[x509.Certificate, ...] | None) -> Inspection:
+def _inspected(file: str, passphrase: PassphraseSource, roots: tuple[x509.Certificate, ...] | None) -> Inspection:
     try:
         source = readSource(file)
     except TLSFailure as failure:
         return Inspection(name=file, failure=failure)
     lists = tuple(_parsed(source, _LISTS, x509.load_pem_x509_crl, x509.load_der_x509_crl))
     requests = tuple(_parsed(source, _REQUESTS, x509.load_pem_x509_csr, x509.load_der_x509_csr))
-    contents, problem = _contents(source, unlock)
+    contents, problem = _contents(source, passphrase)
     isKnown = bool(lists or requests) and isinstance(problem, UnknownFormat)
-    credential = _credential(source, contents)
     return Inspection(
         name=source.name,
         form=_form(source, lists, requests),
@@ -155,24 +160,37 @@ def _inspected(file: str, unlock: Unlock, roots: tuple[x509.Certificate, ...] | 
         holdsKey=contents.holdsKey,
         lists=lists,
         requests=requests,
-        credential=credential,
-        chain=None if credential is None else _chain(credential, contents.certificates, roots),
+        credentials=tuple(
+            Found(credential, _chain(credential, contents.certificates, roots))
+            for credential in credentialsOf(contents, source.name)
+        ),
         failure=None if isKnown else problem,
         warnings=_warnings(source, contents),
     )
 
 
-def _contents(source: Source, unlock: Unlock) -> tuple[Contents, TLSFailure | None]:
+def credentialsOf(contents: Contents, source: str) -> tuple[Credential, ...]:
+    """Return the credentials in what a file holds, as `tlscomm.credentials.loadCredentials` does.
+
+    Args:
+        contents: what the file holds.
+        source: what it is called.
+    """
+    certificates = tuple(dict.fromkeys(contents.certificates))
+    return tuple(
+        Credential(leaf, chainOf(leaf, certificates), key, contents.friendlyNames.get(leaf), source)
+        for leaf, key in (leavesAndKeys(certificates, contents.keys) if certificates else ())
+    )
+
+
+def _contents(source: Source, passphrase: PassphraseSource) -> tuple[Contents, TLSFailure | None]:
     """Return what could be read, and why that is not all."""
 
-    def load(passphrase: PassphraseSource, wantKeys: bool = True) -> Contents:
-        return readContents(source, Passphrase(passphrase), wantKeys=wantKeys)
-
     try:
-        return unlock(load), None
+        return readContents(source, Passphrase(passphrase), wantKeys=True), None
     except (PassphraseRequired, PassphraseWrong) as locked:
         try:
-            return load(None, wantKeys=False), locked
+            return readContents(source, Passphrase(None), wantKeys=False), locked
         except TLSFailure:
             return Contents(), locked
     except TLSFailure as failure:
@@ -195,14 +213,6 @@ def _form(source: Source, lists: tuple[object, ...], requests: tuple[object, ...
     if known is not None or not (lists or requests):
         return known
     return "DER revocation list" if lists else "DER certificate request"
-
-
-def _credential(source: Source, contents: Contents) -> Credential | None:
-    certificates = tuple(dict.fromkeys(contents.certificates))
-    if not certificates:
-        return None
-    leaf, key = leafAndKey(certificates, contents.keys)
-    return Credential(leaf, chainOf(leaf, certificates), key, contents.friendlyName, source.name)
 
 
 def _chain(

@@ -11,14 +11,11 @@ from typing import TypeVar
 import click
 
 from tlscomm.commandline._printing import isTerminal
-from tlscomm.failures import PassphraseWrong
 
-__all__ = ["newPassphrase", "passphraseOptions", "unlocked"]
+__all__ = ["newPassphrase", "passphraseOptions", "passphraseTo", "unlocked"]
 
 F = TypeVar("F", bound=Callable[..., object])
 T = TypeVar("T")
-
-_TRIES = 3
 
 Prompt = Callable[[str], "bytes | None"]
 
@@ -47,14 +44,12 @@ def unlocked(load: Callable[[Prompt | None], T], file: str | None, variable: str
         file: that of ``--passphrase-file``.
         variable: that of ``--passphrase-env``.
     """
-    if file is not None or variable is not None or not isTerminal(sys.stdin):
-        return load(_named(file, variable))
-    for _try in range(_TRIES - 1):
-        try:
-            return load(_ask)
-        except PassphraseWrong as wrong:
-            click.echo(f"{wrong.message} Try again.", err=True)
-    return load(_ask)
+    return load(passphraseTo(file, variable))
+
+
+def passphraseTo(file: str | None, variable: str | None) -> Prompt | None:
+    """Return what answers with the pass phrase that the options name, or asks a person; None where there is neither."""
+    return _named(file, variable, _ask if isTerminal(sys.stdin) else None)
 
 
 def newPassphrase(file: str | None, variable: str | None, name: str) -> bytes:
@@ -69,12 +64,12 @@ def newPassphrase(file: str | None, variable: str | None, name: str) -> bytes:
     return os.fsencode(first)
 
 
-def _named(file: str | None, variable: str | None) -> Prompt | None:
-    from tlscomm._settings import passphraseSource
+def _named(file: str | None, variable: str | None, prompt: Prompt | None = None) -> Prompt | None:
+    from tlscomm._passphrasesource import passphraseSource
 
     if file is not None and variable is not None:
         raise click.UsageError("--passphrase-file and --passphrase-env exclude each other")
-    return passphraseSource(file, variable)
+    return passphraseSource(file, variable, prompt)
 
 
 def _ask(source: str) -> bytes | None:

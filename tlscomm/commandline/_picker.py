@@ -133,28 +133,28 @@ class Choice:
 
     def type(self, text: str) -> None:
         """Narrow what is visible."""
-        self._keepingMarked(self.filter + "".join(filter(str.isprintable, text)))
+        self._show(self.filter + "".join(filter(str.isprintable, text)), self.showsAll)
 
     def erase(self) -> None:
         """Take back the last character that was typed."""
-        self._keepingMarked(self.filter[:-1])
+        self._show(self.filter[:-1], self.showsAll)
 
     def clear(self) -> None:
-        self._keepingMarked("")
+        self._show("", self.showsAll)
 
     def toggle(self) -> None:
         """Show what does not fit the purpose, or hide it again."""
-        self.showsAll = not self.showsAll
-        self._keepingMarked(self.filter)
+        self._show(self.filter, not self.showsAll)
 
-    def _keepingMarked(self, text: str) -> None:
+    def _show(self, text: str, showsAll: bool) -> None:
+        # The mark stays where it was, as long as that is visible.
         marked = self.marked
-        self.filter = text
+        self.filter, self.showsAll = text, showsAll
         visible = self.visible
         self._index = visible.index(marked) if marked in visible else 0
 
     def _fits(self, entry: StoreEntry) -> bool:
-        usable = any(unusable(entry.credential, role, self.now) is None for role in self._roles)
+        usable = any(not unusable(entry.credential, role, self.now) for role in self._roles)
         return usable and entry.failure is None
 
 
@@ -216,7 +216,7 @@ def _fromList(choice: Choice) -> StoreEntry | None:
             break
         if typed.isascii() and typed.isdigit() and 0 < int(typed) <= len(visible):
             return visible[int(typed) - 1]
-        click.echo(f"There is no number {printable(typed)}.", err=True)
+        say(f"There is no number {printable(typed)}.", error=True)
     return None
 
 
@@ -233,11 +233,11 @@ def _layout(choice: Choice) -> Layout:
             [
                 _line(lambda: [("class:title", f" Select Certificate: {choice.title}")], "class:title"),
                 _line(lambda: _head(choice)),
-                Window(entries, height=Dimension(min=3), always_hide_cursor=True),
+                Window(entries, height=Dimension(min=1), always_hide_cursor=True),
                 Window(char="─", height=1, style="class:faint"),
                 Window(
                     FormattedTextControl(lambda: _details(choice)),
-                    height=Dimension(min=2, max=14),
+                    height=Dimension(min=0, max=14),
                     wrap_lines=True,
                     dont_extend_height=True,
                 ),

@@ -6,27 +6,18 @@ another reason. Where the pass phrase is missing and a person is there, the pers
 
 from __future__ import annotations
 
-import getpass
 import ipaddress
-import os
 import re
-import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import click
-
-from tlscomm.commandline._printing import isTerminal
-from tlscomm.failures import PassphraseWrong
+from tlscomm.commandline._passphrases import unlocked
 
 if TYPE_CHECKING:
     from tlscomm.configuration import ClientConfiguration, Deadlines
 
 __all__ = ["Address", "Plan", "addressIn", "planFor"]
-
-_TRIES = 3
 
 #: Where --timeout is not given: as in `tlscomm.configuration.Deadlines` and `tlscomm.protocol.MessageFactory`.
 _CONNECT_SECONDS, _REPLY_SECONDS, _CLOSE_SECONDS = 10.0, 5.0, 5.0
@@ -83,13 +74,23 @@ def addressIn(text: str) -> Address:
     return Address(address or name, port)
 
 
-def planFor(address: Address, timeout: str | None, *, serverName: str | None, **settings: Any) -> Plan:
+def planFor(
+    address: Address,
+    timeout: str | None,
+    *,
+    serverName: str | None,
+    passphraseFile: str | None,
+    passphraseEnv: str | None,
+    **settings: Any,
+) -> Plan:
     """Return the plan that options come to.
 
     Args:
         address: where to.
         timeout: seconds for each wait, 0 for no limit.
         serverName: whom the server's certificate must be for; the host where None.
+        passphraseFile: a file whose first line is the pass phrase.
+        passphraseEnv: the environment variable that holds it.
         settings: the others of `tlscomm._settings.clientConfiguration`, but for the prompt.
 
     Raises:
@@ -105,7 +106,7 @@ def planFor(address: Address, timeout: str | None, *, serverName: str | None, **
     return Plan(
         address=address,
         host=address.host if ":" in address.host else name,
-        configuration=_unlocked(configure, **settings),
+        configuration=unlocked(lambda prompt: configure(prompt=prompt), passphraseFile, passphraseEnv),
         connectSeconds=connectSeconds,
         replySeconds=replySeconds,
     )
@@ -120,26 +121,6 @@ def _waits(timeout: str | None) -> tuple[float | None, float | None, Deadlines]:
     limit = seconds(timeout, "--timeout")
     close = _CLOSE_SECONDS if limit is None else min(limit, _CLOSE_SECONDS)
     return limit, limit, Deadlines(handshake=limit, write=limit, close=close)
-
-
-def _unlocked(
-    configure: Callable[..., ClientConfiguration], *, passphraseFile: str | None, passphraseEnv: str | None, **_: Any
-) -> ClientConfiguration:
-    if passphraseFile is not None or passphraseEnv is not None or not isTerminal(sys.stdin):
-        return configure()
-    for _try in range(_TRIES - 1):
-        try:
-            return configure(prompt=_ask)
-        except PassphraseWrong as wrong:
-            click.echo(f"{wrong.message} Try again.", err=True)
-    return configure(prompt=_ask)
-
-
-def _ask(source: str) -> bytes | None:
-    try:
-        return os.fsencode(getpass.getpass(f"Pass phrase for {source}: "))
-    except EOFError:
-        return None
 
 
 def _isIPv6(text: str) -> bool:

@@ -54,7 +54,8 @@ def say(*parts: RenderableType, error: bool = False) -> None:
             console.print(part)
     # Written by click, so that a stream that breaks is the same exception everywhere.
     lines = "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
-    click.echo(lines, nl=False, err=error, color=True)
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    click.echo(lines.encode(encoding, "backslashreplace").decode(encoding), nl=False, err=error, color=True)
 
 
 def heading(text: str) -> RenderableType:

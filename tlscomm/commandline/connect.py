@@ -35,7 +35,7 @@ def _address(_context: click.Context, _argument: click.Parameter, text: str) -> 
 @click.command("connect")
 @click.argument("address", metavar="HOST:PORT", callback=_address)
 @click.option(
-    "--identity", metavar="SOURCE", help="Our certificate, with its private key or without: a file, or store:…"
+    "--identity", metavar="SOURCE", help="Our certificate, with its private key or without: a file, or store:..."
 )
 @click.option("--key", metavar="FILE", help="The private key, where --identity has none.")
 @click.option("--passphrase-file", "passphraseFile", metavar="FILE", help="Its first line opens what is encrypted.")
@@ -44,7 +44,7 @@ def _address(_context: click.Context, _argument: click.Parameter, text: str) -> 
     "--roots",
     multiple=True,
     metavar="SOURCE",
-    help="Who may issue the server's certificate: a file or a folder with authorities, store:… or 'system', which "
+    help="Who may issue the server's certificate: a file or a folder with authorities, store:... or 'system', which "
     "is the default; repeatable.",
 )
 @click.option("--crl", multiple=True, metavar="FILE", help="A revocation list of an authority, PEM or DER; repeatable.")

@@ -64,7 +64,7 @@ def entryFor(code: str) -> Entry:
         group=_group(failure).__name__,
         exception=failure.__name__,
         happened=getdoc(failure) or "",
-        message=failure.summary.format(whose="the certificate"),
+        message=failure.summary.format(whose="the certificate", owner="the"),
         stage=failure.usualStage,
         permanent=failure.permanent,
         reproduce=failure.reproduce,

@@ -1,0 +1,145 @@
+"""Pages that are made from the data that the code and the tests use: they cannot say anything else.
+
+``failure-catalogue`` shows every failure as ``tlscomm explain`` does, ``failure-table`` the table that the tests play,
+and ``failure-gallery`` the exhibits of the gallery.
+"""
+
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from inspect import getdoc
+from pathlib import Path
+
+from docutils.nodes import Node
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from tlscomm.alerts import Alert
+from tlscomm.commandline.explain import Entry, catalogue
+from tlscomm.gallery import EXHIBITS
+
+sys.path.append(str(Path(__file__).parents[2] / "tests"))
+
+from failuretable import CONNECT_ROWS, ROWS, VERSIONS, Row, Verdict
+
+_GROUP_NAMES = {
+    "CredentialFailure": "Our own credential",
+    "CertificateFailure": "A certificate",
+    "NegotiationFailure": "The negotiation",
+    "ConnectionFailure": "The connection",
+    "MessageFailure": "Messages",
+}
+
+_COLUMNS = [(version, side) for version in VERSIONS for side in ("client", "server")]
+
+
+class _Generated(SphinxDirective):
+    """A directive that writes reStructuredText."""
+
+    def run(self) -> list[Node]:
+        text = "\n".join(self.lines())
+        return self.parse_text_to_nodes(text, allow_section_headings=True)
+
+    def lines(self) -> Iterable[str]:
+        raise NotImplementedError
+
+
+class Catalogue(_Generated):
+    def lines(self) -> Iterator[str]:
+        for group, entries in catalogue():
+            yield from _section(_GROUP_NAMES[group.__name__], "~")
+            yield from (getdoc(group) or "", "")
+            for entry in entries:
+                yield from _entry(entry)
+
+
+class Table(_Generated):
+    def lines(self) -> Iterator[str]:
+        for group in dict.fromkeys(row.group for row in ROWS):
+            rows = [row for row in ROWS if row.group == group]
+            yield from _section(group, "~")
+            isOfOneSide = all(len(row.verdicts) == 1 for row in rows)
+            yield from _oneSided(rows) if isOfOneSide else _bothSided(rows)
+        yield from _section("No connection", "~")
+        cells = [[_plain(row.case), ":ref:`connect-failed <failure-connect-failed>`"] for row in CONNECT_ROWS]
+        yield from _table(["what goes wrong", "the client says"], cells)
+
+
+class GalleryTable(_Generated):
+    def lines(self) -> Iterator[str]:
+        cells = [
+            [
+                f"``{exhibit.name}``",
+                _plain(exhibit.fault),
+                " and ".join(exhibit.roles),
+                f":ref:`{exhibit.code} <failure-{exhibit.code}>`" if exhibit.code else "accepted",
+            ]
+            for exhibit in EXHIBITS
+        ]
+        return _table(["name", "what is wrong", "for", "failure"], cells, "28 44 12 16")
+
+
+def _entry(entry: Entry) -> Iterator[str]:
+    yield from (f".. _failure-{entry.code}:", "")
+    yield from _section(entry.code, "^")
+    yield from (entry.happened, "")
+    yield f":Message: {_plain(entry.message)}"
+    if entry.ours == entry.theirs:
+        yield f":What to do: {_plain(entry.ours)}"
+    else:
+        yield f":If it is ours: {_plain(entry.ours)}"
+        yield f":If it is the peer's: {_plain(entry.theirs)}"
+    yield f":To reproduce: {_plain(entry.reproduce)}"
+    yield f":Permanent: {'yes, somebody has to change something' if entry.permanent else 'no, another try may succeed'}"
+    if entry.alerts:
+        yield f":Alerts: {_plain(', '.join(entry.alerts))}"
+    yield from (f":Exception: :class:`tlscomm.failures.{entry.exception}`", "")
+
+
+def _bothSided(rows: list[Row]) -> Iterator[str]:
+    heads = [f"TLS {version}, the {side} says" for version, side in _COLUMNS]
+    cells = [[_plain(row.case), *(_said(row.verdicts.get(column)) for column in _COLUMNS)] for row in rows]
+    return _table(["what goes wrong", *heads], cells, "32 17 17 17 17")
+
+
+def _oneSided(rows: list[Row]) -> Iterator[str]:
+    cells = []
+    for row in rows:
+        ((_, side), verdict) = next(iter(row.verdicts.items()))
+        awaited = f", waiting for {verdict.says}" if verdict.says else ""
+        cells.append([_plain(row.case), side, _said(verdict) + awaited])
+    return _table(["what goes wrong", "who says", "what"], cells, "48 12 40")
+
+
+def _said(verdict: Verdict | None) -> str:
+    if verdict is None:
+        return ""
+    text = f":ref:`{verdict.code} <failure-{verdict.code}>`"
+    if verdict.alert is None:
+        return text
+    verb = "sends" if verdict.side == "local" else "hears"
+    return f"{text}; {verb} {_plain(Alert(verdict.alert, 'sent').name)} ({verdict.alert})"
+
+
+def _table(heads: list[str], rows: Iterable[list[str]], widths: str = "auto") -> Iterator[str]:
+    yield from (".. list-table::", "   :header-rows: 1", f"   :widths: {widths}", "")
+    for row in [heads, *rows]:
+        for index, cell in enumerate(row):
+            yield f"   {'*' if index == 0 else ' '} - {cell}"
+    yield ""
+
+
+def _section(title: str, underline: str) -> Iterator[str]:
+    yield from (title, underline * len(title), "")
+
+
+def _plain(text: str) -> str:
+    """Return text without any meaning as markup."""
+    return re.sub(r"([*`|_\\])", r"\\\1", text)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.add_directive("failure-catalogue", Catalogue)
+    app.add_directive("failure-table", Table)
+    app.add_directive("failure-gallery", GalleryTable)
+    return {"parallel_read_safe": True}

@@ -1,0 +1,12 @@
+"""A service of one's own, with its own options and companions: ``twistd -ny greeter.tac``"""
+
+from twisted.application.service import Application
+from twisted.application.strports import service
+
+from tlscomm.applications import Greet
+from tlscomm.protocol import MessageFactory
+
+place = "tlscomm:8443:interface=127.0.0.1:identity=certs/server.pfx:clientRoots=certs/ca.pem"
+
+application = Application("greeter")
+service(place, MessageFactory(Greet, framing="line")).setServiceParent(application)

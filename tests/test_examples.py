@@ -1,0 +1,260 @@
+"""The documentation's promises, kept: every example runs, and no option, argument, event or module is left out."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from threading import Timer
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+import tlscomm
+from tlscomm import _parsers
+from tlscomm.authority import ensureDevelopmentAuthority
+from tlscomm.commandline import program
+from tlscomm.failures import CODES
+from tlscomm.tap import Options
+
+DOCS = Path(__file__).parent.parent / "docs"
+EXAMPLES = DOCS / "examples"
+
+TWISTD = ("-c", "from twisted.scripts.twistd import run; run()")
+TLSCOMM = ("-m", "tlscomm.commandline")
+
+#: Seconds for anything that happens at once on an idle machine.
+PATIENCE = 120
+
+#: Those that are read and not run: a unit for systemd.
+NOT_RUN = {"tlscomm.service"}
+
+
+def page(name: str) -> str:
+    return (DOCS / f"{name}.rst").read_text(encoding="utf-8")
+
+
+class Program:
+    """A program that runs in the test's folder, and ends with it at the latest."""
+
+    def __init__(self, *words: str | Path, **settings: Any) -> None:
+        settings = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, **settings}
+        self.process = subprocess.Popen((sys.executable, "-u", *words), **settings)
+        self.said = ""
+        self._tooLate = Timer(PATIENCE, self.process.kill)
+        self._tooLate.start()
+
+    def says(self, pattern: str) -> re.Match[str]:
+        """Await a line that matches."""
+        for line in self.process.stdout or ():
+            self.said += line
+            if found := re.search(pattern, line):
+                return found
+        raise AssertionError(f"it ended without saying {pattern!r}:\n{self.said}")
+
+    def ends(self) -> tuple[int, str]:
+        """Await its end; return its exit status and what it has said since the last line that was awaited."""
+        rest, _ = self.process.communicate()
+        self._tooLate.cancel()
+        return self.process.returncode, rest
+
+    def stop(self) -> None:
+        if self.process.returncode is None:
+            self.process.kill()
+            self.ends()
+
+
+class ExampleCase(SynchronousTestCase):
+    """A folder with a development authority in ``certs``, where the examples look for it."""
+
+    def setUp(self) -> None:
+        ensureDevelopmentAuthority("certs")
+
+    def program(self, *words: str | Path, **settings: Any) -> Program:
+        program = Program(*words, **settings)
+        self.addCleanup(program.stop)
+        return program
+
+    def example(self, name: str, *words: str, **settings: Any) -> Program:
+        return self.program(EXAMPLES / name, *words, **settings)
+
+    def serving(self, name: str) -> tuple[Program, str]:
+        """Start an example as a server; return it and its port."""
+        server = self.example(name, "serve", "0")
+        return server, server.says(r"listening on (\d+)")[1]
+
+    def twistd(self, *words: str, **settings: Any) -> Program:
+        return self.program(*TWISTD, "-n", "--pidfile=", *words, **settings)
+
+    def service(self, *words: str, roots: str = "certs", **settings: Any) -> tuple[Program, str]:
+        """Start ``twistd tlscomm`` with the development server's identity; return it and its port."""
+        where = ("--listen", "tcp:0:interface=127.0.0.1")
+        identity = ("--identity", "certs/server.pfx", "--client-roots", f"{roots}/ca.pem")
+        server = self.twistd("tlscomm", *where, *identity, *words, **settings)
+        return server, server.says(r"127.0.0.1:(\d+)")[1]
+
+    def connect(self, port: str, *words: str) -> tuple[int, str]:
+        """Run ``tlscomm connect`` with the development client; return its exit status and what it said."""
+        known = ("--identity", "certs/client.pfx", "--roots", "certs/ca.pem")
+        return self.program(*TLSCOMM, "connect", f"localhost:{port}", *known, *words).ends()
+
+    def conversation(self, name: str, role: str, *words: str) -> tuple[Program, str]:
+        """Run both roles of an example; return the server, and what its client said."""
+        server, port = self.serving(name)
+        status, said = self.example(name, role, port, *words).ends()
+        self.assertEqual(status, 0, said)
+        return server, said
+
+
+class ExampleTests(ExampleCase):
+    """Each example does what its page says."""
+
+    def test_translating(self) -> None:
+        """Requests are answered in order, and both sides see an orderly end."""
+        server, said = self.conversation("translating.py", "ask", "one", "two", "four")
+        self.assertEqual(said.split("\n"), ["one eins", "two zwei", "four ?", ""])
+        server.says(r"^accepted \('client.localhost',\) TLSv1.3$")
+        server.says(r"^ended Connection was closed cleanly\.$")
+
+    def test_lines(self) -> None:
+        """A LineReceiver runs over ``tlscomm:`` strings."""
+        _, said = self.conversation("lines.py", "say", "hello", "world")
+        self.assertEqual(said, "you said: hello\nyou said: world\n")
+
+    def test_sums(self) -> None:
+        """An AMP responder knows its caller by the certificate."""
+        _, said = self.conversation("sums.py", "call", "13", "81")
+        self.assertEqual(said, "{'total': 94, 'caller': 'client.localhost'}\n")
+
+    def test_website(self) -> None:
+        """A site knows its visitor by the certificate, and an Agent shows one."""
+        _, said = self.conversation("website.py", "get", "hello")
+        self.assertEqual(said, "200\n/hello for client.localhost\n")
+
+    def test_existing(self) -> None:
+        """Twisted's own options work under both endpoints, and the client waits for its acceptance."""
+        _, said = self.conversation("existing.py", "ask", "hello")
+        self.assertEqual(said, "hello seen\n")
+
+    def test_who(self) -> None:
+        """The application knows its peer and what was agreed, and the observer counts."""
+        server, port = self.serving("who.py")
+        status, said = self.connect(port, "--framing", "line", "--message", "hello")
+        self.assertEqual(status, 0, said)
+        self.assertIn("hello client.localhost\n", said)
+        server.says(r"^CN=tlscomm development client \('client.localhost',\) \(\) \(\) \(\)$")
+        server.says(r"^TLSv1.3 TLS_\w+ \w+ None False localhost seen$")
+        server.says(r"^\{'accepted': 1, 'closed in order': 1\}$")
+
+    def test_staying(self) -> None:
+        """A client whose authority the server does not trust gives up, by name."""
+        ensureDevelopmentAuthority("others")
+        _server, port = self.service(roots="others")
+        status, said = self.example("staying.py", port).ends()
+        self.assertEqual((status, said.split(":")[:2]), (1, ["given up", " unknown-issuer"]), said)
+
+    def test_application(self) -> None:
+        """``--application`` finds a class in a file of the current folder."""
+        Path("shouting.py").write_bytes((EXAMPLES / "shouting.py").read_bytes())
+        _server, port = self.service("--application", "shouting:Shout")
+        status, said = self.connect(port, "--message", "hello")
+        self.assertEqual(status, 0, said)
+        self.assertIn("HELLO\n", said)
+
+    def test_greeter(self) -> None:
+        """A .tac file makes a service of an endpoint string."""
+        source = (EXAMPLES / "greeter.tac").read_text()
+        Path("greeter.tac").write_text(source.replace("tlscomm:8443:", "tlscomm:0:"))
+        port = self.twistd("-y", "greeter.tac").says(r"TLSFactory starting on (\d+)")[1]
+        status, said = self.connect(port, "--framing", "line", "--message", "hello")
+        self.assertEqual(status, 0, said)
+        self.assertIn("Hello from the server.\n", said)
+
+    def test_loading(self) -> None:
+        """Credentials load from PFX, from PEM with the key apart, and without a key."""
+        status, said = self.example("loading.py").ends()
+        self.assertEqual(status, 0, said)
+        self.assertRegex(said, r"^<Credential CN=localhost.*, with private key>\n.*, without private key>\nCN=tlscomm")
+
+    def test_insisting(self) -> None:
+        """A loop around ``connect()`` ends with what is permanent."""
+        _server, port = self.serving("translating.py")
+        status, said = self.example("insisting.py", port).ends()
+        self.assertEqual(status, 1, said)
+        self.assertIn("no-certificate True\n", said)
+
+    def test_issuing(self) -> None:
+        """An authority of one's own issues credentials, which are stored and read again."""
+        status, said = self.example("issuing.py").ends()
+        self.assertEqual(status, 0, said)
+        self.assertIn("CN=billing, issued by CN=example services", said)
+
+    def test_refusals(self) -> None:
+        """The server's JSON log is read by a program of a few lines, and the page names every event and field of it."""
+        server, port = self.service("--log-format", "json", stderr=subprocess.DEVNULL)
+        self.assertEqual(self.connect(port, "--message", "hello")[0], 0)
+        stranger = self.program(*TLSCOMM, "connect", f"localhost:{port}", "--roots", "certs/ca.pem")
+        self.assertEqual(stranger.ends()[0], 1)
+        server.says('"event": "refused"')
+
+        Path("log").write_text(server.said)
+        with open("log") as log:
+            status, said = self.example("refusals.py", stdin=log).ends()
+        self.assertEqual(status, 0, said)
+        self.assertEqual(said.split("\t")[2:4], ["no-certificate", "no certificate"])
+
+        events = [json.loads(line) for line in server.said.splitlines()]
+        self.assertEqual({e["event"] for e in events}, {"listening", "authenticated", "closed", "refused"})
+        names = {f"``{name}``" for event in events for name in event}
+        self.assertEqual(names - set(re.findall("``[^`]+``", page("server"))), set())
+
+
+class PageTests(SynchronousTestCase):
+    """What is an interface is on a page."""
+
+    def test_serverOptions(self) -> None:
+        """Every option of ``twistd tlscomm`` is on the server's page."""
+        options = {f"--{name.rstrip('=')}" for name in Options().longOpt} - {"--help", "--version"}
+        self.assertEqual(options - set(re.findall(r"--[a-z-]+", page("server"))), set())
+
+    def test_clientOptions(self) -> None:
+        """Every option of ``tlscomm connect`` is on the client's page, and no other command's."""
+        parameters = program.commands["connect"].params
+        options = {option for each in parameters for option in each.opts if option.startswith("--")}
+        self.assertEqual(options - set(re.findall(r"--[a-z-]+", page("client"))), set())
+
+    def test_endpointArguments(self) -> None:
+        """Every argument of a ``tlscomm:`` string is on the endpoints' page."""
+        ours = (_parsers.TLSCommServerParser.parseStreamServer, _parsers.TLSCommClientParser.parseStreamClient)
+        named = {name for parse in ours for name in inspect.signature(parse).parameters}
+        arguments = (named | _parsers._SERVER | _parsers._CLIENT) - {"self", "reactor", "settings", "host", "port"}
+        self.assertEqual(arguments - set(re.findall(r"\b([a-zA-Z]+)=", page("endpoints"))), set())
+
+    def test_sentences(self) -> None:
+        """What the pages show of failures is what the failures say."""
+        lines = [line for path in DOCS.glob("*.rst") for line in path.read_text(encoding="utf-8").splitlines()]
+        said = [found for line in lines if (found := re.search(r"^ {4}.*?\b([a-z-]+): ([A-Z].*)", line))]
+        told = [found for found in said if found[1] in CODES]
+        self.assertGreater(len(told), 3)
+        for line in told:
+            summary = re.sub(r"\\{\w+\\}", ".+", re.escape(CODES[line[1]].summary))
+            self.assertRegex(line[2], f"(?i){summary}")
+        steps = {step for failure in CODES.values() for step in (failure.ours, failure.theirs)}
+        shown = {found[1] for line in lines if (found := re.match(r" {4}Next(?: step:| ) (.+)", line))}
+        self.assertEqual({step.strip() for step in shown} - steps, set())
+
+    def test_modules(self) -> None:
+        """Every public module is in the reference."""
+        folder = Path(tlscomm.__file__).parent
+        public = {f"tlscomm.{path.stem}" for path in folder.glob("[!_]*.py")} | {"tlscomm.testing"}
+        self.assertEqual(public - set(re.findall(r"automodule:: (\S+)", page("reference"))), set())
+
+    def test_examples(self) -> None:
+        """Every example is shown on a page, and every one that can run is run by a test of this file."""
+        names = {path.name for path in EXAMPLES.iterdir() if path.is_file()}
+        shown = {name for path in DOCS.glob("*.rst") for name in re.findall(r":: examples/(\S+)", path.read_text())}
+        run = {name for name in names if f'"{name}"' in Path(__file__).read_text()}
+        self.assertEqual((names - shown, names - run), (set(), set()))

@@ -1,0 +1,231 @@
+"""Any mixture of what two sides, the network and time can do: what holds whatever happens."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from conversation import (
+    ROOTS,
+    STRANGER,
+    Conversation,
+    HalfCloseable,
+    Recorder,
+    Side,
+    clientConfiguration,
+    serverConfiguration,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.internet.error import ConnectionLost
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from tlscomm.configuration import ClientConfiguration, Configuration
+from tlscomm.failures import Undecodable
+
+#: Without a deadline, which would make the clock part of the test.
+unhurried = settings(deadline=None, max_examples=150)
+
+
+class Echo(Recorder):
+    """Sends back what it receives, as fast as that is taken."""
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        self.transport.registerProducer(self.transport, True)
+
+    def dataReceived(self, data: bytes) -> None:
+        super().dataReceived(data)
+        self.side.written += data if not self.transport.disconnecting else b""  # type: ignore[attr-defined]
+        self.transport.write(data)
+
+
+class Abrupt(Recorder):
+    """Ends the connection as soon as it hears anything."""
+
+    def dataReceived(self, data: bytes) -> None:
+        super().dataReceived(data)
+        self.side.hasEnded = True  # type: ignore[attr-defined]
+        self.transport.loseConnection()
+
+
+PROTOCOLS = (Recorder, HalfCloseable, Echo, Abrupt)
+
+SERVERS = [serverConfiguration(), serverConfiguration(clientCertificates="requested")]
+CLIENTS = [
+    clientConfiguration(minimumVersion=version, maximumVersion=version, **details)
+    for version in ("1.2", "1.3")
+    for details in (
+        {},
+        {"credential": None},
+        {"credential": STRANGER.issue("client", role="client")},
+        {"roots": (STRANGER.certificate,)},
+    )
+]
+
+
+def mayBeAccepted(client: Configuration, server: Any) -> bool:
+    assert isinstance(client, ClientConfiguration)
+    if client.roots != ROOTS:
+        return False
+    if client.credential is None:
+        return bool(server.clientCertificates == "requested")
+    return client.credential.certificate.issuer == ROOTS[0].subject
+
+
+SIDES = st.sampled_from(["client", "server"])
+SIZES = st.sampled_from([1, 5, 100, 1500, 65536, 200_000])
+
+ACTIONS = st.one_of(
+    st.tuples(st.just("write"), SIDES, SIZES),
+    st.tuples(st.just("carry"), SIDES, SIZES),
+    st.tuples(st.just("carry"), SIDES, SIZES),
+    st.tuples(st.just("flush")),
+    st.tuples(st.just("advance"), st.sampled_from([0.0, 0.5, 1.0, 3.0, 6.0])),
+    st.tuples(st.sampled_from(["pause", "resume", "lose", "abort", "giveUp", "endTCP", "breakTCP"]), SIDES),
+)
+
+
+@dataclass
+class Play:
+    """A conversation, and what the sides did in it.
+
+    Attributes:
+        wereCalm: whether nobody did anything but write and end in order, and no time passed.
+    """
+
+    conversation: Conversation
+    wereCalm: bool = True
+    number: int = 0
+    sides: dict[str, Any] = field(default_factory=dict)
+
+    def act(self, name: str, *details: Any) -> None:
+        getattr(self, name)(*details)
+
+    def write(self, side: str, size: int) -> None:
+        side_ = self.sides[side]
+        self.number += 1
+        data = bytes([self.number % 251]) * size
+        if side_.transport.connected and not side_.transport.disconnecting:
+            side_.written += data
+        side_.transport.write(data)
+
+    def carry(self, side: str, size: int) -> None:
+        link = self.conversation.link
+        (link.toClient if side == "client" else link.toServer)(size)
+
+    def flush(self) -> None:
+        self.conversation.flush()
+
+    def advance(self, seconds: float) -> None:
+        self.wereCalm = False
+        self.conversation.clock.advance(seconds)
+
+    def pause(self, side: str) -> None:
+        self.sides[side].transport.pauseProducing()
+
+    def resume(self, side: str) -> None:
+        self.sides[side].transport.resumeProducing()
+
+    def lose(self, side: str) -> None:
+        self.sides[side].hasEnded = True
+        self.sides[side].transport.loseConnection()
+
+    def abort(self, side: str) -> None:
+        self.wereCalm = False
+        self.sides[side].transport.abortConnection()
+
+    def giveUp(self, side: str) -> None:
+        self.wereCalm = False
+        self.sides[side].transport.closeBecause(Undecodable("of nothing"))
+
+    def endTCP(self, side: str) -> None:
+        self.wereCalm = False
+        getattr(self.conversation.link, side).loseWriteConnection()
+
+    def breakTCP(self, side: str) -> None:
+        self.wereCalm = False
+        getattr(self.conversation.link, side).lose(ConnectionLost())
+
+
+class RandomTests(SynchronousTestCase):
+    """What holds whatever happens."""
+
+    @unhurried
+    @given(
+        st.sampled_from(CLIENTS),
+        st.sampled_from(SERVERS),
+        st.sampled_from(PROTOCOLS),
+        st.sampled_from(PROTOCOLS),
+        st.booleans(),
+        st.lists(ACTIONS, max_size=40),
+    )
+    def test_whatever(
+        self, client: Any, server: Any, above: type, below: type, opened: bool, actions: list[tuple[Any, ...]]
+    ) -> None:
+        """Only what was sent arrives, in order, and not before both have accepted; both sides end; nothing is left."""
+        play = self.played(client, server, above, below)
+        if opened:
+            play.flush()
+        for action in actions:
+            play.act(*action)
+            self.assertTrue(self.isOrderly(play, mayBeAccepted(client, server)))
+        self.ended(play)
+        self.assertTrue(self.isOrderly(play, mayBeAccepted(client, server)))
+        self.assertOver(play)
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def played(self, client: Any, server: Any, above: type, below: type) -> Play:
+        clock = Clock()
+        sides = {"client": Side(client, above, clock), "server": Side(server, below, clock)}
+        for side in sides.values():
+            side.written, side.hasEnded = bytearray(), False  # type: ignore[attr-defined]
+        return Play(Conversation(*sides.values(), clock), sides=sides)
+
+    def isOrderly(self, play: Play, mayBeAccepted: bool) -> bool:
+        client, server = play.sides.values()
+        for side, other in ((client, server), (server, client)):
+            self.assertEqual(side.received, other.written[: len(side.received)])
+            self.assertLessEqual(side.events.count("made"), 1)
+            if "data" in side.events:
+                self.assertLess(side.events.index("made"), side.events.index("data"))
+        if not mayBeAccepted:
+            self.assertNotIn("built", server.events)
+            self.assertEqual(client.received, b"")
+        if "made" in client.events and client.transport.tls.acceptance == "seen":
+            self.assertIn("made", server.events)
+        return True
+
+    def ended(self, play: Play) -> None:
+        """Let both sides go on and end."""
+        for side in play.sides.values():
+            side.transport.resumeProducing()
+        for _ in range(3):
+            play.flush()
+        for side in play.sides.values():
+            side.transport.loseConnection()
+        for _ in range(3):
+            play.flush()
+        if play.wereCalm:
+            self.assertNothingMissing(play)
+        for _ in range(80):
+            play.conversation.clock.advance(0.5)
+            play.flush()
+
+    def assertNothingMissing(self, play: Play) -> None:
+        """Where nothing went wrong, all that was written arrived, but for what came to a side that had ended itself."""
+        client, server = play.sides.values()
+        for side, other in ((client, server), (server, client)):
+            if "made" in side.events and "made" in other.events:
+                self.assertEqual((side.failures, other.failures), ([None], [None]))
+                if not side.hasEnded:
+                    self.assertEqual(side.received, other.written)
+
+    def assertOver(self, play: Play) -> None:
+        link = play.conversation.link
+        self.assertEqual((link.client.connected, link.server.connected), (False, False))
+        self.assertEqual(play.conversation.clock.getDelayedCalls(), [])
+        for side in play.sides.values():
+            self.assertEqual(side.events.count("lost"), side.events.count("made"))
+            self.assertEqual(side.events.count("closed"), side.events.count("accepted"))
+            self.assertLessEqual(len(side.failures), 1)
+            self.assertEqual(side.factory.connections, set())

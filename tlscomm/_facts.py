@@ -1,0 +1,73 @@
+"""Certificates described for messages and logs.
+
+A peer chooses what stands in its certificate, and whoever describes a failure must not cause another one. So nothing
+here raises, and everything is printable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from typing import TypeVar
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from tlscomm.failures import CertificateFacts, printable
+
+__all__ = ["certificateFacts"]
+
+#: What the names of a certificate are called, as the access rules call them.
+_KINDS: dict[type[x509.GeneralName], str] = {
+    x509.DNSName: "dns",
+    x509.IPAddress: "ip",
+    x509.UniformResourceIdentifier: "uri",
+    x509.RFC822Name: "email",
+    x509.DirectoryName: "directory",
+    x509.RegisteredID: "oid",
+}
+
+_UNREADABLE = "unreadable"
+
+T = TypeVar("T")
+
+
+def certificateFacts(certificate: x509.Certificate) -> CertificateFacts:
+    """Describe a certificate for messages and logs. Never raises.
+
+    A peer chooses what stands in its certificate, and parts of it are parsed only when they are asked for. A part that
+    does not parse is described as ``unreadable``.
+    """
+    der = _either(lambda: certificate.public_bytes(Encoding.DER), b"")
+    return CertificateFacts(
+        subject=_either(lambda: printable(certificate.subject.rfc4514_string()), _UNREADABLE),
+        issuer=_either(lambda: printable(certificate.issuer.rfc4514_string()), _UNREADABLE),
+        serial=_either(lambda: f"{certificate.serial_number:x}", _UNREADABLE),
+        notBefore=_either(lambda: certificate.not_valid_before_utc.isoformat(timespec="seconds"), _UNREADABLE),
+        notAfter=_either(lambda: certificate.not_valid_after_utc.isoformat(timespec="seconds"), _UNREADABLE),
+        fingerprint=f"sha256:{sha256(der).hexdigest()}",
+        names=_either(lambda: tuple(_alternativeNames(certificate)), (_UNREADABLE,)),
+        der=der,
+    )
+
+
+def _alternativeNames(certificate: x509.Certificate) -> Iterator[str]:
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return
+    for name in names:
+        yield printable(f"{_KINDS.get(type(name), 'other')}:{_text(name)}")
+
+
+def _text(name: x509.GeneralName) -> str:
+    value = name.value
+    return value.rfc4514_string() if isinstance(value, x509.Name) else str(value)
+
+
+def _either(read: Callable[[], T], otherwise: T) -> T:
+    # Whatever a parser raises for what a stranger wrote: a description of a failure must not become another one.
+    try:
+        return read()
+    except Exception:
+        return otherwise

@@ -1,0 +1,215 @@
+"""``tlscomm inspect``: what is in a file, and what keeps it from working."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from tlscomm.commandline._passphrases import passphraseOptions, passphraseTo
+from tlscomm.commandline._printing import heading, say, sayFailure, table, writeJSON
+from tlscomm.failures import TLSFailure, printable
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from cryptography import x509
+    from rich.console import RenderableType
+
+    from tlscomm.commandline._inspecting import Found, Inspection
+    from tlscomm.commandline._printing import Row
+
+__all__ = ["command"]
+
+#: A bundle of every authority in the world has a few hundred certificates.
+_MOST_SHOWN = 12
+
+
+@click.command("inspect")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@passphraseOptions("opens what is encrypted")
+@click.option(
+    "--roots",
+    metavar="SOURCE",
+    help="Who is trusted: a file, a folder, store:..., or system. A chain then has to lead there.",
+)
+@click.option("--json", "asJSON", is_flag=True, help="Print one JSON object.")
+def command(
+    *, files: Sequence[str], passphraseFile: str | None, passphraseEnv: str | None, roots: str | None, asJSON: bool
+) -> None:
+    """Say what each FILE holds: certificates, their chain, private keys, PFX, P7B, revocation lists, requests.
+
+    And whether key and certificate fit, whether the chain is complete and in order, and what would keep it from being
+    used by a server or a client. The exit status is 1 where a file cannot be read; the others are shown all the same.
+    """
+    from tlscomm.commandline._certificates import present
+    from tlscomm.commandline._inspecting import inspected
+
+    trusted = _rootsIn(roots)
+    passphrase = passphraseTo(passphraseFile, passphraseEnv)
+    found = [inspected(file, passphrase, trusted) for file in files]
+    now = present()
+    with warnings.catch_warnings():
+        # They are among the notes.
+        warnings.simplefilter("ignore", UserWarning)
+        if asJSON:
+            writeJSON({"files": [_json(each, now) for each in found]})
+        for each in () if asJSON else found:
+            _show(each, now)
+    if any(each.failure is not None for each in found):
+        click.get_current_context().exit(1)
+
+
+def _rootsIn(source: str | None) -> tuple[x509.Certificate, ...] | None:
+    from tlscomm._settings import loadRoots
+
+    try:
+        return None if source is None else loadRoots(source)
+    except ValueError as wrong:
+        raise click.BadParameter(str(wrong), param_hint="--roots") from None
+    except TLSFailure as failure:
+        sayFailure(failure)
+        return click.get_current_context().exit(1)
+
+
+def _show(found: Inspection, now: datetime) -> None:
+    say(*_said(found, now), "")
+    for failure in (found.failure, *found.warnings):
+        if failure is not None:
+            sayFailure(failure)
+
+
+def _said(found: Inspection, now: datetime) -> Iterator[RenderableType]:
+    from tlscomm.commandline._certificates import certificateRows, titleOf
+
+    known = found.form or ("not read" if found.failure else "not known")
+    yield heading(f"{printable(found.name)}: {known}")
+    if held := ", ".join(_held(found)):
+        yield table([("Holds", held), *_summary(found, now)])
+    for number, certificate in enumerate(found.certificates[:_MOST_SHOWN], 1):
+        yield ""
+        yield heading(f"Certificate {number}: {titleOf(certificate)}")
+        yield table(certificateRows(certificate, now))
+    if (more := len(found.certificates) - _MOST_SHOWN) > 0:
+        yield f"\n… and {more} more certificates; --json shows all of them."
+    for revocations in found.lists:
+        yield from ("", heading("Revocation list"), table(_listRows(revocations, now)))
+    for request in found.requests:
+        yield from ("", heading("Request"), table(_requestRows(request)))
+
+
+def _summary(found: Inspection, now: datetime) -> Iterator[Row]:
+    from tlscomm.commandline._certificates import keyKind
+
+    for key in found.keys:
+        yield "Private key", keyKind(key)
+    for note in found.notes:
+        yield "Note", note
+    for each in found.credentials:
+        yield from _credentialRows(found, each, now)
+
+
+def _credentialRows(found: Inspection, each: Found, now: datetime) -> Iterator[Row]:
+    from tlscomm.commandline._certificates import ROLES, isAuthority, obstacleRows, titleOf
+
+    if len(found.credentials) > 1:
+        yield "Credential", titleOf(each.credential.certificate)
+    if each.credential.friendlyName:
+        yield "Friendly name", printable(each.credential.friendlyName)
+    if each.keyFits is not None:
+        yield "Fits", "the key is the certificate's" if each.keyFits else "the key is another certificate's"
+    yield from _chainRows(each)
+    if not found.holdsKey and isAuthority(each.credential.certificate):
+        yield "Use", "to be trusted (--roots, --client-roots), not to be presented"
+        return
+    for role in ROLES:
+        yield from obstacleRows(role, list(each.obstacles(role, now)))
+
+
+def _held(found: Inspection) -> Iterator[str]:
+    kinds = (
+        (len(found.certificates), "certificate"),
+        (len(found.keys), "private key"),
+        (len(found.lists), "revocation list"),
+        (len(found.requests), "request"),
+    )
+    for count, kind in kinds:
+        if count:
+            yield f"{count} {kind}{'' if count == 1 else 's'}"
+    if found.holdsKey and not found.keys:
+        yield "a private key that is not opened"
+
+
+def _chainRows(each: Found) -> Iterator[Row]:
+    from tlscomm.commandline._certificates import issuerTitle, titleOf
+
+    chain = each.chain
+    links = (each.credential.certificate, *chain.certificates)
+    yield "Chain", " ← ".join(map(titleOf, links))
+    missing = issuerTitle(links[-1])
+    if chain.isComplete:
+        yield "Complete", "yes, it leads to a root"
+    elif chain.isComplete is None:
+        yield "Complete", f"yes if peers trust {missing}, which is not in the file; no if that is an intermediate"
+    else:
+        yield "Complete", f"no, {missing} is missing"
+    yield "In order", "yes" if chain.isOrdered else "no; tlscomm sends it in order, other programs may not"
+    if chain.others:
+        yield "Besides", f"{chain.others} certificates that do not belong to it"
+
+
+def _listRows(revocations: x509.CertificateRevocationList, now: datetime) -> Iterator[Row]:
+    from tlscomm.commandline._certificates import revocationsJSON
+
+    facts = revocationsJSON(revocations, now)
+    yield "Issuer", str(facts["issuer"])
+    yield "From", str(facts["lastUpdate"])
+    yield "Until", f"{facts['nextUpdate']}{', which is over' if facts['isExpired'] else ''}"
+    yield "Number", str(facts["number"])
+    yield "Revoked", f"{facts['revoked']} certificates"
+
+
+def _requestRows(request: x509.CertificateSigningRequest) -> Iterator[Row]:
+    from tlscomm.commandline._certificates import requestJSON
+
+    facts = requestJSON(request)
+    yield "Subject", str(facts["subject"]) or "(no name)"
+    yield "Names", ", ".join(facts["names"]) or "none"
+    yield "Public key", str(facts["publicKey"])
+    yield "Signature", "is that of its key" if facts["isSigned"] else "is not that of its key"
+
+
+def _json(found: Inspection, now: datetime) -> dict[str, object]:
+    from tlscomm.commandline._certificates import certificateJSON, keyKind, requestJSON, revocationsJSON
+
+    return {
+        "file": printable(found.name),
+        "form": found.form,
+        "holds": list(_held(found)),
+        "certificates": [certificateJSON(certificate, now) for certificate in found.certificates],
+        "keys": [keyKind(key) for key in found.keys],
+        "holdsPrivateKey": found.holdsKey,
+        "credentials": [_credentialJSON(each, now) for each in found.credentials],
+        "revocationLists": [revocationsJSON(each, now) for each in found.lists],
+        "requests": [requestJSON(each) for each in found.requests],
+        "notes": list(found.notes),
+        "warnings": [failure.toJSON() for failure in found.warnings],
+        "failure": None if found.failure is None else found.failure.toJSON(),
+    }
+
+
+def _credentialJSON(each: Found, now: datetime) -> dict[str, object]:
+    from tlscomm.commandline._certificates import ROLES, certificateJSON
+
+    return {
+        "leaf": certificateJSON(each.credential.certificate, now),
+        "friendlyName": None if each.credential.friendlyName is None else printable(each.credential.friendlyName),
+        "keyFits": each.keyFits,
+        "chain": [certificateJSON(certificate, now) for certificate in each.chain.certificates],
+        "isComplete": each.chain.isComplete,
+        "isOrdered": each.chain.isOrdered,
+        "others": each.chain.others,
+        "obstacles": {role: [failure.toJSON() for failure in each.obstacles(role, now)] for role in ROLES},
+    }

@@ -1,0 +1,124 @@
+"""``tlscomm verify``: would the other side accept this credential?
+
+The answer is that of a live handshake, because it is one, in memory. So a renewed certificate, a new access rule or a
+longer revocation list can be tried before anybody depends on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from tlscomm.commandline._passphrases import passphraseOptions, unlocked
+from tlscomm.commandline._printing import heading, say, sayFailure, table, writeJSON
+from tlscomm.failures import TLSFailure
+
+if TYPE_CHECKING:
+    from tlscomm.credentials import Credential
+
+__all__ = ["command"]
+
+Role = Literal["client", "server"]
+
+
+@click.command("verify")
+@click.argument("source", metavar="CREDENTIAL")
+@click.option("--as", "role", type=click.Choice(["client", "server"]), required=True, help="The side that presents it.")
+@click.option("--key", metavar="FILE", help="The private key, where CREDENTIAL has none.")
+@passphraseOptions("opens the credential")
+@click.option(
+    "--roots",
+    multiple=True,
+    metavar="SOURCE",
+    help="Whom the other side trusts: a file, a folder, store:... or 'system', which is the default for servers; "
+    "repeatable.",
+)
+@click.option("--crl", multiple=True, metavar="FILE", help="A revocation list that the other side has; repeatable.")
+@click.option("--allow", multiple=True, metavar="RULE", help="An access rule of the server, for clients; repeatable.")
+@click.option(
+    "--server-name", "serverName", metavar="NAME", help="The name that clients ask for, if not the certificate's own."
+)
+@click.option("--json", "asJSON", is_flag=True, help="Print one JSON object.")
+def command(
+    source: str,
+    *,
+    role: Role,
+    key: str | None,
+    passphraseFile: str | None,
+    passphraseEnv: str | None,
+    asJSON: bool,
+    roots: Sequence[str],
+    crl: Sequence[str],
+    allow: Sequence[str],
+    serverName: str | None,
+) -> None:
+    """Say whether the other side would accept CREDENTIAL, a PEM or PFX file or store:...
+
+    The exit status is 0 where it would, and 1 where it would not; the failure is the one of the live handshake.
+    """
+    if role == "client" and serverName is not None:
+        raise click.UsageError("--server-name is for servers: clients are not looked for by a name")
+    if role == "server" and allow:
+        raise click.UsageError("--allow is for clients: servers have no access rules for each other")
+    if role == "client" and not roots:
+        raise click.UsageError("--roots is missing: no authority is trusted to issue client certificates by default")
+    from tlscomm._settings import loadIdentity
+
+    credential: Credential | None = None
+    try:
+        credential = unlocked(partial(loadIdentity, source, key), passphraseFile, passphraseEnv)
+        failure = _verdict(credential, role, roots=roots, crl=crl, allow=allow, serverName=serverName)
+    except TLSFailure as named:
+        failure = named
+    _report(credential, role, failure, asJSON)
+    if failure is not None:
+        click.get_current_context().exit(1)
+
+
+def _verdict(
+    credential: Credential,
+    role: Role,
+    *,
+    roots: Sequence[str],
+    crl: Sequence[str],
+    allow: Sequence[str],
+    serverName: str | None,
+) -> TLSFailure | None:
+    from tlscomm._settings import loadRoots
+    from tlscomm.access import AccessRules
+    from tlscomm.revocation import loadRevocationLists
+    from tlscomm.verdict import verdict
+
+    try:
+        return verdict(
+            credential,
+            role,
+            roots=[root for each in roots for root in loadRoots(each)] if roots else None,
+            serverName=serverName,
+            revocationLists=[found for each in crl for found in loadRevocationLists(each)],
+            access=AccessRules.parse(allow),
+        )
+    except ValueError as wrong:
+        raise click.UsageError(str(wrong)) from None
+
+
+def _report(credential: Credential | None, role: Role, failure: TLSFailure | None, asJSON: bool) -> None:
+    from tlscomm.credentials import certificateFacts
+
+    facts = None if credential is None else certificateFacts(credential.certificate)
+    if asJSON:
+        writeJSON(
+            {
+                "outcome": "accepted" if failure is None else "failed",
+                "failure": None if failure is None else failure.toJSON(),
+                "role": role,
+                "certificate": None if facts is None else facts.toJSON(),
+            }
+        )
+    elif failure is not None:
+        sayFailure(failure)
+    elif facts is not None:
+        say(heading(f"Accepted as a {role}"), table([("Subject", facts.subject), ("Until", facts.notAfter)]))
