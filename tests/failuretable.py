@@ -338,7 +338,7 @@ _CORRUPTED: dict[tuple[Version, Role], dict[str, tuple[Side, int]]] = {
     },
     ("1.2", "server"): {
         "ServerHello": ("local", 51),
-        "Certificate": ("remote", 51),
+        "Certificate": ("local", 51),
         "ServerKeyExchange": ("local", 51),
         "CertificateRequest": ("remote", 51),
         "ServerHelloDone": ("local", 47),
@@ -404,11 +404,13 @@ def _endings(version: Version, role: Role, message: str) -> Iterator[Row]:
 def _corrupted(version: Version, role: Role, message: str) -> Row:
     at = _IN_THE_RANDOM if message.endswith("Hello") else message
     side, alert = _CORRUPTED[version, role][message]
+    # TLS 1.2 sends certificates in the clear, so the change gets as far as the certificate's signature.
+    code = "bad-signature" if (version, message) == ("1.2", "Certificate") else "protocol-violation"
     return Row(
         "Broken messages",
         f"a bit is changed in {role}'s {message} (TLS {version})",
         partial(_misbehaving, CorruptingPeer, role, at),
-        {(version, _OTHER[role]): Verdict("protocol-violation", side, alert)},
+        {(version, _OTHER[role]): Verdict(code, side, alert)},
     )
 
 

@@ -220,9 +220,9 @@ class ClientTests:
         await self.isRefused(None, "no-certificate", alert, credential=None)
 
     async def test_ourIssuerUnknown(self) -> None:
-        """A server that answers every certificate that it does not accept with "access denied" is taken at its word."""
+        """A server that answers every bad certificate with "access denied" means what its list of authorities shows."""
         own = credential("client", "unknown-issuer")
-        await self.isRefused(None, "not-allowed", "49 access_denied", credential=own)
+        await self.isRefused(None, "unknown-issuer", "49 access_denied", credential=own)
 
     async def test_unknownIssuer(self) -> None:
         """A server of an authority that is not trusted is refused by that name."""

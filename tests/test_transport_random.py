@@ -48,7 +48,44 @@ class Abrupt(Recorder):
         self.transport.loseConnection()
 
 
-PROTOCOLS = (Recorder, HalfCloseable, Echo, Abrupt)
+class Shy(HalfCloseable):
+    """Wants to hear nothing at first."""
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        self.transport.pauseProducing()
+
+
+class Sender(Recorder):
+    """Sends something long when it is asked to, and ends."""
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        self.left = 5
+        self.side.hasEnded = True  # type: ignore[attr-defined]
+        self.transport.registerProducer(self, False)
+        self.transport.loseConnection()
+
+    def resumeProducing(self) -> None:
+        self.left -= 1
+        self.side.written += b"x" * 50_000  # type: ignore[attr-defined]
+        self.transport.write(b"x" * 50_000)
+        if not self.left:
+            self.transport.unregisterProducer()
+
+    def stopProducing(self) -> None: ...
+
+
+class Raising(HalfCloseable):
+    """Fails in the middle."""
+
+    def dataReceived(self, data: bytes) -> None:
+        super().dataReceived(data)
+        if len(self.side.received) > 1000:
+            raise ZeroDivisionError
+
+
+PROTOCOLS = (Recorder, HalfCloseable, Echo, Abrupt, Shy, Sender, Raising)
 
 SERVERS = [serverConfiguration(), serverConfiguration(clientCertificates="requested")]
 CLIENTS = [
@@ -81,7 +118,7 @@ ACTIONS = st.one_of(
     st.tuples(st.just("carry"), SIDES, SIZES),
     st.tuples(st.just("flush")),
     st.tuples(st.just("advance"), st.sampled_from([0.0, 0.5, 1.0, 3.0, 6.0])),
-    st.tuples(st.sampled_from(["pause", "resume", "lose", "abort", "giveUp", "endTCP", "breakTCP"]), SIDES),
+    st.tuples(st.sampled_from(["pause", "resume", "lose", "abort", "giveUp", "deafen", "endTCP", "breakTCP"]), SIDES),
 )
 
 
@@ -101,13 +138,14 @@ class Play:
     def act(self, name: str, *details: Any) -> None:
         getattr(self, name)(*details)
 
-    def write(self, side: str, size: int) -> None:
-        side_ = self.sides[side]
+    def write(self, name: str, size: int) -> None:
+        side = self.sides[name]
         self.number += 1
         data = bytes([self.number % 251]) * size
-        if side_.transport.connected and not side_.transport.disconnecting:
-            side_.written += data
-        side_.transport.write(data)
+        if side.transport.connected and not side.transport.disconnecting:
+            side.written += data
+        if not side.hasEnded:
+            side.transport.write(data)
 
     def carry(self, side: str, size: int) -> None:
         link = self.conversation.link
@@ -138,6 +176,12 @@ class Play:
         self.wereCalm = False
         self.sides[side].transport.closeBecause(Undecodable("of nothing"))
 
+    def deafen(self, side: str) -> None:
+        """From now on TCP brings this side nothing."""
+        self.wereCalm = False
+        end = getattr(self.conversation.link, side)
+        end.isReading, end.resumeProducing = False, lambda: None
+
     def endTCP(self, side: str) -> None:
         self.wereCalm = False
         getattr(self.conversation.link, side).loseWriteConnection()
@@ -154,34 +198,34 @@ class RandomTests(SynchronousTestCase):
     @given(
         st.sampled_from(CLIENTS),
         st.sampled_from(SERVERS),
-        st.sampled_from(PROTOCOLS),
-        st.sampled_from(PROTOCOLS),
+        st.tuples(st.sampled_from(PROTOCOLS), st.sampled_from(PROTOCOLS)),
         st.booleans(),
         st.lists(ACTIONS, max_size=40),
     )
     def test_whatever(
-        self, client: Any, server: Any, above: type, below: type, opened: bool, actions: list[tuple[Any, ...]]
+        self, client: Any, server: Any, protocols: tuple[Any, Any], opened: bool, actions: list[tuple[Any, ...]]
     ) -> None:
         """Only what was sent arrives, in order, and not before both have accepted; both sides end; nothing is left."""
-        play = self.played(client, server, above, below)
+        play = self.played(client, server, protocols)
         if opened:
             play.flush()
         for action in actions:
             play.act(*action)
-            self.assertTrue(self.isOrderly(play, mayBeAccepted(client, server)))
-        self.ended(play)
-        self.assertTrue(self.isOrderly(play, mayBeAccepted(client, server)))
+            self.assertInOrder(play, mayBeAccepted(client, server))
+        self.ended(play, isCalm=play.wereCalm and Raising not in protocols)
+        self.assertInOrder(play, mayBeAccepted(client, server))
         self.assertOver(play)
+        self.flushLoggedErrors(ZeroDivisionError)
         self.assertEqual(self.flushLoggedErrors(), [])
 
-    def played(self, client: Any, server: Any, above: type, below: type) -> Play:
+    def played(self, client: Any, server: Any, protocols: tuple[Any, Any]) -> Play:
         clock = Clock()
-        sides = {"client": Side(client, above, clock), "server": Side(server, below, clock)}
+        sides = {"client": Side(client, protocols[0], clock), "server": Side(server, protocols[1], clock)}
         for side in sides.values():
             side.written, side.hasEnded = bytearray(), False  # type: ignore[attr-defined]
         return Play(Conversation(*sides.values(), clock), sides=sides)
 
-    def isOrderly(self, play: Play, mayBeAccepted: bool) -> bool:
+    def assertInOrder(self, play: Play, mayBeAccepted: bool) -> None:
         client, server = play.sides.values()
         for side, other in ((client, server), (server, client)):
             self.assertEqual(side.received, other.written[: len(side.received)])
@@ -193,19 +237,20 @@ class RandomTests(SynchronousTestCase):
             self.assertEqual(client.received, b"")
         if "made" in client.events and client.transport.tls.acceptance == "seen":
             self.assertIn("made", server.events)
-        return True
 
-    def ended(self, play: Play) -> None:
+    def ended(self, play: Play, isCalm: bool) -> None:
         """Let both sides go on and end."""
-        for side in play.sides.values():
-            side.transport.resumeProducing()
         for _ in range(3):
             play.flush()
+            for side in play.sides.values():
+                if not side.hasEnded:
+                    side.transport.resumeProducing()
         for side in play.sides.values():
+            play.flush()
             side.transport.loseConnection()
         for _ in range(3):
             play.flush()
-        if play.wereCalm:
+        if isCalm:
             self.assertNothingMissing(play)
         for _ in range(80):
             play.conversation.clock.advance(0.5)
@@ -215,6 +260,7 @@ class RandomTests(SynchronousTestCase):
         """Where nothing went wrong, all that was written arrived, but for what came to a side that had ended itself."""
         client, server = play.sides.values()
         for side, other in ((client, server), (server, client)):
+            self.assertIn(side.events[-1], ("lost", "refused"))
             if "made" in side.events and "made" in other.events:
                 self.assertEqual((side.failures, other.failures), ([None], [None]))
                 if not side.hasEnded:

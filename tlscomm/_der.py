@@ -26,6 +26,7 @@ __all__ = [
     "SET",
     "Element",
     "Malformed",
+    "TooMuch",
     "beginning",
     "first",
 ]
@@ -56,6 +57,10 @@ _LONGEST_SCALAR = 64
 
 class Malformed(ValueError):
     """The bytes do not have the structure that they should have."""
+
+
+class TooMuch(Malformed):
+    """There is more of something than any credential has."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -203,13 +208,15 @@ def _elements(data: bytes, offset: int, end: int, depth: int) -> Iterator[Elemen
         element = _element(data, offset, end, depth)
         yield element
         offset = element.following
-    raise Malformed(f"more than {_MOST_PARTS} elements in one")
+    raise TooMuch(f"it has more than {_MOST_PARTS} parts")
 
 
 def _element(data: bytes, offset: int, limit: int, depth: int) -> Element:
     start = _valueOffset(data, offset)
-    if start > limit or depth > _DEEPEST:
-        raise Malformed("an element is cut off, or nested too deep")
+    if depth > _DEEPEST:
+        raise TooMuch(f"it is nested more than {_DEEPEST} deep")
+    if start > limit:
+        raise Malformed("an element is cut off")
     tag, length = data[offset], data[offset + 1]
     if tag & _LONG_TAG == _LONG_TAG:
         raise Malformed("an element has a tag that does not occur in credentials")
@@ -228,7 +235,7 @@ def _endOfContents(data: bytes, offset: int, limit: int, depth: int) -> int:
         if data[offset : offset + 2] == b"\0\0" and offset + 2 <= limit:
             return offset
         offset = _element(data, offset, limit, depth).following
-    raise Malformed(f"more than {_MOST_PARTS} elements in one")
+    raise TooMuch(f"it has more than {_MOST_PARTS} parts")
 
 
 def _valueOffset(data: bytes, offset: int) -> int:

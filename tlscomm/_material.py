@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-from tlscomm._der import Malformed
+from tlscomm._der import Malformed, TooMuch
 from tlscomm._kdf import Unsupported, Work
 from tlscomm._passphrase import Passphrase, PassphraseSource
 from tlscomm._sources import Source, SourceLike, nameOf, readSource
@@ -174,7 +174,7 @@ def named(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except Unsupported as refusal:
+    except (Unsupported, TooMuch) as refusal:
         raise UnknownFormat(f"{what}: {refusal}") from None
     except Malformed as problem:
         raise Damaged(f"{what}: {problem}") from None

@@ -191,7 +191,7 @@ class TLSTransport(Face):
     def loseConnection(self) -> None:
         """End in order: what was written goes out, then close_notify, and the peer's is awaited.
 
-        As with Twisted's TCP transport, a pull producer is let finish. What anybody else writes from now on is dropped.
+        What is written from now on is dropped; but, as with Twisted's TCP transport, a pull producer may finish first.
         """
         if self.disconnecting:
             return

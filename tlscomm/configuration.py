@@ -52,6 +52,9 @@ __all__ = [
 ClientCertificates = Literal["none", "requested", "required"]
 Version = Literal["1.2", "1.3"]
 
+#: SSL_MODE_NO_AUTO_CHAIN of ssl.h.
+_NO_AUTO_CHAIN = 0x8
+
 _VERSIONS = {"1.2": TLSVersion.TLSv1_2, "1.3": TLSVersion.TLSv1_3}
 _CLIENT_CERTIFICATES = ("none", "requested", "required")
 
@@ -176,6 +179,8 @@ class _Base:
 
     def _tune(self, context: SSL.Context) -> SSL.Context:
         context.set_options(SSL.OP_NO_RENEGOTIATION)
+        # Else OpenSSL completes our own chain from the authorities that we trust, and sends the root.
+        context.set_mode(_NO_AUTO_CHAIN)
         _openssl.ignoreCommonNames(context)
         if self.groups is not None:
             _openssl.preferGroups(context, self.groups)

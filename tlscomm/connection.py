@@ -349,7 +349,8 @@ class TLSConnection:
     def _brokenOff(self, broken: OpenSSLError) -> TLSFailure:
         """Name what made OpenSSL, or a callback of somebody else's context, break the handshake off on our side."""
         if self._channel.alertSent == _UNRECOGNIZED_NAME:
-            return UnknownServerName(f"asked for {_text(self._raw.get_servername())}", evidence=broken.reasons)
+            name = _text(self._raw.get_servername())
+            return UnknownServerName(f"asked for {name}" if name else "it asked for none", evidence=broken.reasons)
         if broken.exceptions:
             return HookFailed(printable(repr(broken.exceptions[0])), evidence=broken.reasons)
         if "certificate verify failed" in broken.reasons:
@@ -398,17 +399,31 @@ class TLSConnection:
         if chain[0].issuer == chain[0].subject:
             return Problem("self-signed", depth=0) if code != "expired" else None
         problem = evidentProblem(chain)
-        if problem is None and code == "refused" and not self._isClient:
-            askedFor = _text(self._raw.get_servername())
-            problem = None if askedFor is None else nameProblem(chain[0], askedFor)
+        if problem is None and _MEANINGS[code] is None:
+            problem = self._misplacedIssuer(chain) if self._isClient else self._misnamed(chain[0])
         return problem if problem is not None and problem.code in (_MEANINGS[code] or CODES) else None
+
+    def _misplacedIssuer(self, chain: Sequence[x509.Certificate]) -> Problem | None:
+        """Return whether the server's list of acceptable authorities has none of those in our chain."""
+        accepted = self._raw.get_client_ca_list(as_cryptography=True)
+        if not accepted or any(certificate.issuer in accepted for certificate in chain):
+            return None
+        return Problem("unknown-issuer", depth=0, detail="none of our authorities is on the server's list")
+
+    def _misnamed(self, certificate: x509.Certificate) -> Problem | None:
+        """Return whether our certificate is for other names than the one that the client asked for."""
+        askedFor = _text(self._raw.get_servername())
+        return None if askedFor is None else nameProblem(certificate, askedFor)
 
     def _isCorrectlySigned(self) -> bool:
         return bool(isCorrectlySigned(self._ownChain(), self._configuration.verifier.anchors))
 
     def _ownChain(self) -> tuple[x509.Certificate, ...]:
-        credential = self._configuration.credential
-        return () if credential is None else (credential.certificate, *credential.chain)
+        if (credential := self._configuration.credential) is not None:
+            return credential.certificate, *credential.chain
+        # Of somebody else's context only the certificate in use is known.
+        certificate = self._raw.get_certificate(as_cryptography=True)
+        return () if certificate is None else (certificate,)
 
     def _refusedInSilence(self, how: str, *evidence: str) -> TLSFailure:
         if self._isClient and not self._channel.certificateSent:
@@ -475,9 +490,13 @@ _LONGEST_HELLO = 1 << 14
 #: The states of a TLS 1.2 client that has sent all of its messages.
 _ANSWERED = frozenset({"SSLv3/TLS write finished", "SSLv3/TLS read change cipher spec"})
 
+_REVOCATION = frozenset({"revoked", "revocation-unknown"})
+
 #: For what an alert says by itself, what else our own chain may show it to mean; None for everything.
 _MEANINGS: dict[str, frozenset[str] | None] = {
     "expired": frozenset({"expired"}),
+    # GnuTLS sends access_denied for whatever is wrong with a certificate.
+    "not-allowed": None,
     "refused": None,
     # OpenSSL sends unknown_ca for whatever is wrong with an authority of the chain.
     "unknown-issuer": frozenset({"chain-too-long", "not-permitted"}),
@@ -505,6 +524,8 @@ _METHODS = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b
 def _asProblems(errors: Sequence[tuple[int, int]]) -> list[Problem]:
     problems = [_asProblem(number, depth) for number, depth in errors]
     causes = [problem for problem in problems if problem.opensslError not in FOLLOWING]
+    # OpenSSL looks at revocation before dates and signatures; who mends a chain has to mend those first.
+    causes.sort(key=lambda problem: problem.code in _REVOCATION)
     return causes or problems
 
 

@@ -68,17 +68,34 @@ class TLSServerEndpoint:
         self._maximumConnections = maximumConnections
 
     @classmethod
-    def onPort(cls, reactor: Any, port: int, *, interface: str = "", **settings: Any) -> TLSServerEndpoint:
+    def onPort(
+        cls,
+        reactor: Any,
+        port: int,
+        *,
+        interface: str = "",
+        observer: Observer | None = None,
+        maximumConnections: int | None = None,
+        **settings: Any,
+    ) -> TLSServerEndpoint:
         """Return an endpoint that listens on a TCP port.
 
         Args:
             reactor: listens.
             port: the port, 0 for any that is free.
             interface: the address to listen on, all IPv4 ones where empty.
+            observer: is told of every connection, accepted or refused.
+            maximumConnections: connections beyond this number are closed at once; None for no limit.
             settings: those of `ServerConfiguration`.
         """
         tcp = TCP6ServerEndpoint if ":" in interface else TCP4ServerEndpoint
-        return cls(reactor, tcp(reactor, port, interface=interface), ServerConfiguration(**settings))
+        return cls(
+            reactor,
+            tcp(reactor, port, interface=interface),
+            ServerConfiguration(**settings),
+            observer=observer,
+            maximumConnections=maximumConnections,
+        )
 
     def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
         """Begin to listen; the factory's protocols get accepted connections only."""

@@ -437,7 +437,7 @@ class UnsafePermissions(CredentialFailure):
     """Others can read a private key."""
 
     code = "unsafe-permissions"
-    summary = "the private key can be read by others"
+    summary = "others have access that they should not have"
     ours = "Make the file readable by its owner only: chmod 600 FILE. If it was readable for long, replace the key."
     theirs = ours
     reproduce = "Give a server a key file of mode 0644."

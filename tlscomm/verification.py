@@ -11,6 +11,7 @@ an authority does not check it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from ipaddress import ip_address
@@ -18,8 +19,8 @@ from typing import Literal
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
-from service_identity import VerificationError
-from service_identity.cryptography import verify_certificate_hostname, verify_certificate_ip_address
+from service_identity import CertificateError, VerificationError
+from service_identity.hazmat import DNS_ID, DNSPattern, IPAddress_ID, IPAddressPattern, verify_service_identity
 
 from tlscomm.access import EVERYBODY, AccessRules
 from tlscomm.failures import Problem, printable
@@ -149,43 +150,59 @@ def malformation(certificate: x509.Certificate) -> str:
 def nameProblem(certificate: x509.Certificate, serverName: str) -> Problem | None:
     """Return why a certificate is not for a server name, or None where it is (RFC 9525, section 6).
 
-    Whatever goes wrong in the check is a problem: a certificate that cannot be read is for no name.
+    Each name counts by itself: one that cannot be used, as an address that is written as a DNS name, does not spoil the
+    others. Whatever else goes wrong in the check is a problem: a certificate that cannot be read is for no name.
     """
     try:
-        if isAddress(serverName):
-            verify_certificate_ip_address(certificate, serverName)
-        else:
-            verify_certificate_hostname(certificate, serverName)
-    except VerificationError:
-        names = ", ".join(_alternativeNames(certificate))
-        return _nameProblem(certificate, "name-mismatch", f"asked for {serverName}, it is for {printable(names)}")
+        names = list(_alternativeNames(certificate))
+        wanted = IPAddress_ID(serverName) if isAddress(serverName) else DNS_ID(serverName)
+        patterns = [pattern for name in names if (pattern := _pattern(name)) is not None]
+        if patterns and _matches(patterns, wanted):
+            return None
     except Exception as broken:
-        return _unusableNames(certificate, serverName, broken)
+        detail = f"its subject alternative names cannot be used: {printable(str(broken))}"
+        return _nameProblem(certificate, "invalid-certificate", detail)
+    if not names:
+        detail = f"asked for {serverName}, it has no subject alternative name, and a common name does not count"
+        return _nameProblem(certificate, "name-mismatch", detail)
+    texts = printable(", ".join(str(getattr(name, "value", name)) for name in names))
+    if not patterns and any(isinstance(name, x509.DNSName) and not _isPlainAddress(name) for name in names):
+        detail = f"its subject alternative names cannot be used: {texts}"
+        return _nameProblem(certificate, "invalid-certificate", detail)
+    return _nameProblem(certificate, "name-mismatch", f"asked for {serverName}, it is for {texts}")
+
+
+def _pattern(name: x509.GeneralName) -> DNSPattern | IPAddressPattern | None:
+    """Return what a name stands for in the comparison, or None where it stands for no server."""
+    if isinstance(name, x509.IPAddress):
+        return IPAddressPattern(ip_address(str(name.value)))
+    if isinstance(name, x509.DNSName):
+        with suppress(CertificateError):
+            return DNSPattern.from_bytes(name.value.encode("utf-8"))
     return None
 
 
-def _unusableNames(certificate: x509.Certificate, serverName: str, broken: Exception) -> Problem:
+def _matches(patterns: Sequence[DNSPattern | IPAddressPattern], wanted: DNS_ID | IPAddress_ID) -> bool:
     try:
-        hasNames = any(True for _ in _alternativeNames(certificate))
-    except Exception as malformed:
-        broken, hasNames = malformed, True
-    if hasNames:
-        detail = f"its subject alternative names cannot be used: {printable(str(broken))}"
-        return _nameProblem(certificate, "invalid-certificate", detail)
-    detail = f"asked for {serverName}, it has no subject alternative name, and a common name does not count"
-    return _nameProblem(certificate, "name-mismatch", detail)
+        verify_service_identity(patterns, obligatory_ids=[wanted], optional_ids=[])
+    except VerificationError:
+        return False
+    return True
+
+
+def _isPlainAddress(name: x509.DNSName) -> bool:
+    return isAddress(name.value)
 
 
 def _nameProblem(certificate: x509.Certificate, code: str, detail: str) -> Problem:
     return Problem(code, depth=0, subject=_subject(certificate), detail=detail)
 
 
-def _alternativeNames(certificate: x509.Certificate) -> Iterator[str]:
+def _alternativeNames(certificate: x509.Certificate) -> Iterator[x509.GeneralName]:
     try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        yield from certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return
-    yield from (str(getattr(name, "value", name)) for name in names)
 
 
 def _validityProblems(certificate: x509.Certificate) -> Iterator[Problem]:
