@@ -30,11 +30,14 @@ class Observer(Protocol):
 
 
 class Nobody:
-    """The observer where there is none."""
+    """The observer where there is none: of whom a server refused, somebody has to hear, and it is Twisted's log."""
 
     def accepted(self, transport: TLSTransport) -> None: ...
 
-    def refused(self, transport: TLSTransport, failure: TLSFailure) -> None: ...
+    def refused(self, transport: TLSTransport, failure: TLSFailure) -> None:
+        # A client's failure is told to whoever called connect().
+        if not transport.factory.configuration.isClient:
+            _log.warn("refused {peer}: {problem}", peer=failure.peer, problem=str(failure))
 
     def closed(self, transport: TLSTransport, failure: TLSFailure | None) -> None: ...
 

@@ -32,7 +32,7 @@ class TLSCommServerParser:
         reactor: IReactorCore,
         port: str | None = None,
         *,
-        identity: str,
+        identity: str | None = None,
         interface: str = "",
         endpoint: str | None = None,
         crl: str | None = None,
@@ -57,6 +57,8 @@ class TLSCommServerParser:
         from tlscomm.endpoints import TLSServerEndpoint
 
         _refuseUnknown(settings, _SERVER)
+        if identity is None:
+            raise ValueError("a server's string needs its credential: identity=")
         limits = deadlines(handshake=handshakeTimeout, write=writeTimeout, close=closeTimeout)
         configuration = serverConfiguration(
             identity=identity,
@@ -66,12 +68,17 @@ class TLSCommServerParser:
             limits=limits,
             **settings,
         )
-        below = _either(port, endpoint, f"tcp:{port}:interface={quoteStringArgument(interface)}")
+        place = (
+            None if port is None else f"tcp:{_number(port, 'the port', 0)}:interface={quoteStringArgument(interface)}"
+        )
+        below = _either(place, endpoint)
         return TLSServerEndpoint(
             reactor,
             serverFromString(reactor, below),
             configuration,
-            maximumConnections=None if maximumConnections is None else int(maximumConnections),
+            maximumConnections=None
+            if maximumConnections is None
+            else _number(maximumConnections, "maximumConnections="),
         )
 
 
@@ -114,11 +121,10 @@ class TLSCommClientParser:
         )
         below: IStreamClientEndpoint
         if host is not None and port is not None and endpoint is None:
-            below = HostnameEndpoint(
-                reactor, host.strip("[]"), int(port), timeout=seconds(timeout, "the timeout") or 1e9
-            )
+            connectSeconds = seconds(timeout, "timeout=") or 1e9
+            below = HostnameEndpoint(reactor, host.strip("[]"), _number(port, "the port"), timeout=connectSeconds)
         else:
-            below = clientFromString(reactor, _either(host, endpoint, ""))
+            below = clientFromString(reactor, _either(host, endpoint))
         return TLSClientEndpoint(reactor, below, configuration)
 
 
@@ -137,8 +143,14 @@ def _several(value: str | None) -> list[str]:
     return [] if value is None else value.split(",")
 
 
-def _either(place: str | None, endpoint: str | None, tcp: str) -> str:
+def _either(place: str | None, endpoint: str | None) -> str:
     """Return the endpoint string below: the one that was given, or TCP."""
     if (place is None) == (endpoint is None):
-        raise ValueError("say where either with a port or with endpoint=, not both")
-    return tcp if endpoint is None else endpoint
+        raise ValueError("say where either with a port or with endpoint=, and not with both")
+    return place or endpoint or ""
+
+
+def _number(text: str, name: str, least: int = 1) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < least:
+        raise ValueError(f"{name} is a number of {least} or more, not {text!r}")
+    return int(text)

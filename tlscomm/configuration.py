@@ -55,6 +55,8 @@ Version = Literal["1.2", "1.3"]
 #: SSL_MODE_NO_AUTO_CHAIN of ssl.h.
 _NO_AUTO_CHAIN = 0x8
 
+_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+
 _VERSIONS = {"1.2": TLSVersion.TLSv1_2, "1.3": TLSVersion.TLSv1_3}
 _CLIENT_CERTIFICATES = ("none", "requested", "required")
 
@@ -124,7 +126,8 @@ class _Base:
         maximumVersion: the newest (``1.3``).
         applicationProtocols: the protocols for ALPN (RFC 7301), the preferred one first; none by default. A peer that
             offers protocols, and none of these, is refused.
-        ciphers: the TLS 1.2 cipher suites in OpenSSL's syntax; Twisted's choice where None.
+        ciphers: the TLS 1.2 cipher suites in OpenSSL's syntax; where None, those with forward secrecy and authenticated
+            encryption (RFC 9325, section 4.2).
         groups: the key exchange groups, the preferred one first; OpenSSL's choice where None.
         revocationLists: lists of revoked certificates. Where there are any, every certificate of a peer's chain must be
             on a list's watch: one that no valid list covers is refused too.
@@ -169,8 +172,7 @@ class _Base:
             more["privateKey"] = credential.privateKey
             more["certificate"] = credential.certificate
             more["extraCertChain"] = list(credential.chain)
-        if self.ciphers is not None:
-            more["acceptableCiphers"] = AcceptableCiphers.fromOpenSSLCipherString(self.ciphers)
+        more["acceptableCiphers"] = AcceptableCiphers.fromOpenSSLCipherString(self.ciphers or _CIPHERS)
         return CertificateOptions(
             raiseMinimumTo=_VERSIONS[self.minimumVersion],
             lowerMaximumSecurityTo=_VERSIONS[self.maximumVersion],

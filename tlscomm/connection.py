@@ -286,7 +286,7 @@ class TLSConnection:
         if (broken := self._channel.error) is None:
             self.state = State.CLOSED
         elif self._channel.alertReceived is not None:
-            self._fail(self._refusedByPeer(broken))
+            self._fail(self._refusedLate(broken))
         else:
             self._fail(ProtocolViolation(alert=self._alertSent(), evidence=broken.reasons))
 
@@ -365,6 +365,13 @@ class TLSConnection:
         offered = supportedGroups(self._opening)
         known = supportedGroups(firstMessage(self._raw.get_context()))
         return offered is not None and known is not None and not offered & known
+
+    def _refusedLate(self, broken: OpenSSLError) -> TLSFailure:
+        """Name an alert that came after the handshake: of a peer that has shown its acceptance it is no refusal."""
+        failure = self._refusedByPeer(broken)
+        if self.isAccepted and self._acceptance == "seen" and failure.code not in ("revoked", "expired"):
+            return ProtocolViolation(side="remote", alert=failure.alert, evidence=failure.evidence)
+        return failure
 
     def _refusedByPeer(self, broken: OpenSSLError) -> TLSFailure:
         """Name a refusal by the peer, as exactly as its alert and what we know of ourselves allow."""

@@ -488,6 +488,7 @@ class Expired(CertificateFailure):
 class HookFailed(CertificateFailure):
     """The verification hook of the application raised an exception, which refuses."""
 
+    usualStage = "authorization"
     code = "hook-failed"
     summary = "the verification hook failed"
     ours = "Ask who runs the peer: its own check broke, its log says how."
@@ -499,6 +500,7 @@ class HookFailed(CertificateFailure):
 class HookTimeout(CertificateFailure):
     """The verification hook of the application did not answer in time, which refuses."""
 
+    usualStage = "authorization"
     code = "hook-timeout"
     summary = "the verification hook did not answer in time"
     ours = "Ask who runs the peer: its own check is too slow."
@@ -516,7 +518,10 @@ class IncompleteChain(CertificateFailure):
         "Send the intermediate certificates too: append them to the certificate's PEM file, or export the PFX with "
         "its chain."
     )
-    theirs = "The peer must send the intermediate certificates with its own, or the issuer must be trusted here."
+    theirs = (
+        "The peer must send the intermediate certificates with its own, or the issuer must be trusted here "
+        "(--client-roots on the server, --roots on the client)."
+    )
     reproduce = (
         "Use a certificate of an intermediate authority without sending the intermediate; tlscomm pki gallery FOLDER"
         " writes one."
@@ -578,6 +583,7 @@ class NoCertificate(CertificateFailure):
 class NotAllowed(CertificateFailure):
     """The certificate is valid, and no access rule lets its holder in."""
 
+    usualStage = "authorization"
     code = "not-allowed"
     summary = "{whose} is valid, but no access rule lets its holder in"
     ours = "Ask who runs the peer to add a rule for this certificate's names (--allow)."
@@ -625,6 +631,7 @@ class Refused(CertificateFailure):
 class RefusedByHook(CertificateFailure):
     """The verification hook of the application refused."""
 
+    usualStage = "authorization"
     code = "refused-by-hook"
     summary = "the verification hook refused {whose}"
     ours = "Ask who runs the peer: its own check refused this certificate."

@@ -150,8 +150,23 @@ class MessageProtocol(Protocol):
         """End the conversation in order, after all that was sent."""
         self._transport.loseConnection()
 
+    def whenEnded(self) -> Deferred[TLSFailure | None]:
+        """Wait until the connection is gone: after `loseConnection`, a program that stops earlier cuts the end off.
+
+        Returns:
+            The failure that ended it, or None where it ended in order.
+        """
+        ended: Deferred[TLSFailure | None] = Deferred()
+        if self._gone is not None:
+            ended.callback(_failureIn(self._gone))
+        else:
+            self._awaitingEnd.append(ended)
+        return ended
+
     def makeConnection(self, transport: ITransport) -> None:
         self._transport: Any = transport
+        self._gone: Failure | None = None
+        self._awaitingEnd: list[Deferred[TLSFailure | None]] = []
         self._decoder = self._framing.decoder(self._maximum)
         self._waiting: deque[Message] = deque()
         self._handing = False
@@ -197,6 +212,10 @@ class MessageProtocol(Protocol):
         self._waiting.clear()
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
+        self._gone = reason
+        waiting, self._awaitingEnd = self._awaitingEnd, []
+        for each in waiting:
+            each.callback(_failureIn(reason))
 
     def giveUp(self, failure: TLSFailure) -> None:
         """End the conversation because of a failure, which `connectionLost` is then told."""
@@ -399,3 +418,7 @@ class RequestProtocol(MessageProtocol):
             reply = self._requests.popleft()
             if not reply.called:
                 reply.errback(reason)
+
+
+def _failureIn(reason: Failure) -> TLSFailure | None:
+    return reason.value if isinstance(reason.value, TLSFailure) else None

@@ -109,7 +109,7 @@ class Verifier:
             return replace(problem, code="invalid-certificate", detail=malformed)
         issuer = f"issuer {_name(certificate.issuer)}"
         if certificate.issuer == certificate.subject:
-            return replace(problem, detail=f"the chain ends at {_name(certificate.subject)}")
+            return replace(problem, detail="the chain ends there")
         if problem.depth > 0:
             return replace(problem, detail=f"the chain ends below {issuer}")
         if any(anchor.subject == certificate.issuer for anchor in self.anchors):
