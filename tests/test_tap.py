@@ -315,7 +315,7 @@ class MakeServiceTests(ServiceCase):
             ("--application nonsense", "no application is named 'nonsense'"),
             ("--identity server.pem --client-certificates required", "name the authorities"),
             ("--identity server.pem --minimum-tls 1.3 --maximum-tls 1.2", "the minimum TLS 1.3 is above"),
-            ("--identity server.pem --passphrase-file a --passphrase-env b", "exclude each other"),
+            ("--identity server.pem --passphrase-file a --passphrase-env b", "from one place"),
             ("--identity server.pem --allow cn=a", "access rules let nobody in who has no certificate"),
         ):
             options = parsed(*words.split(), parent=twistd())
