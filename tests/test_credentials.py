@@ -262,7 +262,10 @@ class FailureTests(SynchronousTestCase):
     def test_unsupportedCipher(self) -> None:
         """An encryption that cannot be undone is named, whatever the pass phrase: it is not a wrong one."""
         for passphrase in (None, PASSPHRASE, b"wrong"):
-            for name, cipher in (("sec1-des.pem", "DES-CBC"), ("pkcs8-aria.pem", "ARIA-256-CBC (1.2.410.200046.1.1.12)")):
+            for name, cipher in (
+                ("sec1-des.pem", "DES-CBC"),
+                ("pkcs8-aria.pem", "ARIA-256-CBC (1.2.410.200046.1.1.12)"),
+            ):
                 content = made()["c.pem"] + made()[name]
                 self.refused(failures.UnknownFormat, content, cipher, passphrase=passphrase)
 

@@ -32,7 +32,7 @@ _LARGEST = 4 * 1024 * 1024
 #: A sequence of more than 31 bytes, and nearly a line of it.
 _BASE64 = re.compile(rb"\s*M[C-I](?:\s*[A-Za-z0-9+/]){58}")
 _BEGIN_IN_UTF16 = "-----BEGIN ".encode("utf-16-le")
-_NEARLY_PEM = re.compile(rb"-{2,}\s?BEGIN (CERTIFICATE|([A-Z]+ )?PRIVATE KEY)-{2,}")
+_NEARLY_PEM = re.compile(rb"-\s?BEGIN (?:CERTIFICATE|(?:[A-Z]{1,20} )?PRIVATE KEY)-")
 
 
 @dataclass(frozen=True)

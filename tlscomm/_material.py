@@ -178,6 +178,11 @@ def named(what: str) -> Iterator[None]:
         raise UnknownFormat(f"{what}: {refusal}") from None
     except Malformed as problem:
         raise Damaged(f"{what}: {problem}") from None
+    except BaseException as broken:
+        # What cryptography's Rust code raises where it did not expect something. It has no public name.
+        if type(broken).__name__ != "PanicException":
+            raise
+        raise Damaged(what) from None
 
 
 def certificateOf(der: bytes, what: str, reading: Reading) -> x509.Certificate:

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from tlscomm._binary import READERS, readBinary
+from tlscomm._der import Malformed
 from tlscomm._foreign import blockCalled
 from tlscomm._kdf import Unsupported
 from tlscomm._material import REJECTIONS, Contents, Reading, named
@@ -45,9 +46,14 @@ _CREDENTIALS = frozenset(
     }
 )
 
-#: The ciphers of "DEK-Info" that cryptography 50 decrypts.
-_OLD_CIPHERS = frozenset({"AES-128-CBC", "AES-256-CBC", "DES-EDE3-CBC"})
+#: The ciphers of "DEK-Info" that cryptography 50 decrypts, with the size of their initial value, which it does not
+#: compare: where there is less it panics.
+_OLD_CIPHERS = {"AES-128-CBC": 16, "AES-256-CBC": 16, "DES-EDE3-CBC": 8}
+_OLD_KEY = b"-----BEGIN %s-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: %s,%s\n\n%s\n-----END %s-----\n"
+_OLD_LABELS = frozenset({"RSA PRIVATE KEY", "EC PRIVATE KEY", "DSA PRIVATE KEY"})
 _LARGEST_OLD_KEY = 6000
+
+_HEXADECIMAL = re.compile("[0-9A-Fa-f]*")
 
 #: OpenSSL writes it before what comes out of a PFX.
 _FRIENDLY_NAME = re.compile(rb"^[ \t]+friendlyName: (.{1,1000}?)\r?$", re.MULTILINE)
@@ -99,15 +105,16 @@ class _Block:
         return self.text[start : self.text.rfind(_END)]
 
     @property
-    def oldCipher(self) -> str | None:
-        """The cipher of RFC 1421's header, empty where the header is there and does not name one."""
+    def encryption(self) -> tuple[str, str] | None:
+        """Cipher and initial value of RFC 1421's header, both empty where the header is there and does not say."""
         lines = [line.strip() for line in self.body.splitlines()[:10]]
         if not any(line.startswith(b"Proc-Type:") and b"ENCRYPTED" in line for line in lines):
             return None
         for line in lines:
             if line.startswith(b"DEK-Info:"):
-                return line[len(b"DEK-Info:") :].split(b",")[0].strip().decode("latin-1")
-        return ""
+                cipher, _, iv = line[len(b"DEK-Info:") :].decode("latin-1").partition(",")
+                return cipher.strip(), iv.strip()
+        return "", ""
 
     @property
     def friendlyName(self) -> str | None:
@@ -142,8 +149,8 @@ def _blocks(source: Source) -> Iterator[_Block]:
 
 def _read(block: _Block, source: Source, reading: Reading) -> Contents | None:
     """Read a block, or return None where it is no part of a credential."""
-    if block.oldCipher is not None:
-        return _readOldKey(block, source, reading)
+    if (encryption := block.encryption) is not None:
+        return _readOldKey(block, encryption, source, reading)
     if blockCalled(block.label) is not None:
         return None
     inside = block.inside(source)
@@ -162,34 +169,36 @@ def _called(contents: Contents, name: str | None) -> Contents:
     return replace(contents, friendlyNames={**names, **contents.friendlyNames})
 
 
-def _readOldKey(block: _Block, source: Source, reading: Reading) -> Contents:
+def _readOldKey(block: _Block, encryption: tuple[str, str], source: Source, reading: Reading) -> Contents:
     what = f"the encrypted {printable(block.label)} in {source.name}"
-    inside = block.inside(source)
+    inside, (cipher, iv) = block.inside(source), encryption
     # The ciphers all work on blocks of 8 or 16 bytes.
-    if not block.oldCipher or inside is None or not (size := len(inside.content)) or size % 8:
+    if not cipher or inside is None or not (size := len(inside.content)) or size % 8 or block.label not in _OLD_LABELS:
         raise Damaged(what)
     if not reading.wantKeys:
         return Contents(holdsKey=True)
     with named(what):
+        if cipher not in _OLD_CIPHERS:
+            raise Unsupported(f"it is encrypted with {printable(cipher)}, which is not supported")
         if size > _LARGEST_OLD_KEY:
             raise Unsupported(f"it has {size} bytes; keys are read up to {_LARGEST_OLD_KEY}")
+        if len(iv) != 2 * _OLD_CIPHERS[cipher] or not _HEXADECIMAL.fullmatch(iv):
+            raise Malformed("the initial value of the cipher is of the wrong size")
         reading.countKey(size)
         for secret in reading.passphrase.candidates(source.name):
-            key = _decrypted(block, secret)
+            key = _decrypted(block.label, cipher, iv, inside, secret)
             if key is not None:
                 return Contents(keys=(key,), holdsKey=True)
-        # Looked at only now, so that a cipher which a later cryptography decrypts is not refused.
-        if block.oldCipher not in _OLD_CIPHERS:
-            raise Unsupported(f"it is encrypted with {printable(block.oldCipher)}, which is not supported")
     raise reading.passphrase.refusal(source.name)
 
 
-def _decrypted(block: _Block, secret: Secret) -> PrivateKeyTypes | None:
+def _decrypted(label: str, cipher: str, iv: str, inside: Source, secret: Secret) -> PrivateKeyTypes | None:
     # OpenSSL takes no pass phrase of less than four characters here, and cryptography takes none for no encryption.
     if not secret.value:
         return None
+    words = [word.encode() for word in (label, cipher, iv)]
     try:
-        return load_pem_private_key(block.text, secret.value)
+        return load_pem_private_key(_OLD_KEY % (*words, base64.b64encode(inside.content), words[0]), secret.value)
     except UnsupportedAlgorithm as error:
         # Only a key that was decrypted can be of the wrong kind.
         raise Unsupported(f"it is of a kind that is not supported ({printable(str(error))})") from None

@@ -33,6 +33,7 @@ from tlscomm import _der
 from tlscomm._material import REJECTIONS
 from tlscomm.credentials import Credential, Role, certificateFacts
 from tlscomm.failures import printable
+from tlscomm.wire.requests import readCertificateRequest, readClientHello
 
 __all__ = ["Choice", "Choose", "Keyring", "Wishes"]
 
@@ -58,6 +59,16 @@ _CURVES = {
 
 KeyKind = Literal["RSA", "ECDSA"]
 
+#: The TLS 1.2 suites whose key exchange is signed with each kind of key: with AES-GCM, ChaCha20 and AES-CBC (RFC 5289,
+#: RFC 7905, RFC 8422, RFC 5288 and RFC 5246).
+_ECDSA_SUITES = frozenset({0xC02B, 0xC02C, 0xCCA9, 0xC023, 0xC024, 0xC009, 0xC00A})
+_RSA_SUITES = frozenset(
+    {0xC02F, 0xC030, 0xCCA8, 0xC027, 0xC028, 0xC013, 0xC014, 0x009E, 0x009F, 0xCCAA, 0x0067, 0x006B, 0x0033, 0x0039}
+)
+
+#: rsa_sign and ecdsa_sign (RFC 5246, section 7.4.4, and RFC 8422, section 5.5).
+_CERTIFICATE_TYPES: dict[int, KeyKind] = {1: "RSA", 64: "ECDSA"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Wishes:
@@ -79,6 +90,43 @@ class Wishes:
     keyKinds: frozenset[KeyKind] | None = None
     groups: frozenset[int] | None = None
     issuers: frozenset[bytes] = frozenset()
+
+    @classmethod
+    def ofClient(cls, message: bytes, *, isTLS13: bool) -> Wishes:
+        """Return what a client says.
+
+        Args:
+            message: its ClientHello, a handshake message from its type on.
+            isTLS13: whether TLS 1.3 is being negotiated, and not 1.2.
+        """
+        hello = readClientHello(message)
+        kinds: dict[KeyKind, frozenset[int]] = {"RSA": _RSA_SUITES, "ECDSA": _ECDSA_SUITES}
+        offered = frozenset(hello.cipherSuites)
+        return cls(
+            serverName=hello.serverName,
+            version="1.3" if isTLS13 else "1.2",
+            signatureAlgorithms=hello.signatureAlgorithms,
+            keyKinds=frozenset(kind for kind, suites in kinds.items() if suites & offered),
+            groups=hello.groups,
+        )
+
+    @classmethod
+    def ofServer(cls, message: bytes, *, isTLS13: bool) -> Wishes:
+        """Return what a server says.
+
+        Args:
+            message: its CertificateRequest, a handshake message from its type on.
+            isTLS13: whether TLS 1.3 is being negotiated, and not 1.2.
+        """
+        request = readCertificateRequest(message, isTLS13=isTLS13)
+        types = request.certificateTypes
+        kinds = None if types is None else frozenset(_CERTIFICATE_TYPES[t] for t in types if t in _CERTIFICATE_TYPES)
+        return cls(
+            version="1.3" if isTLS13 else "1.2",
+            signatureAlgorithms=request.signatureAlgorithms,
+            keyKinds=kinds,
+            issuers=request.authorities,
+        )
 
     def canVerify(self, certificate: x509.Certificate) -> bool:
         """Return whether the peer can verify a signature that is made with the key of a certificate."""

@@ -1,0 +1,172 @@
+"""What a peer says of the certificates that it can use: in a ClientHello, and in a server's CertificateRequest.
+
+OpenSSL has read these messages too, and gives away the server's name and the authorities alone. Which signatures the
+peer can verify decides between an RSA and an ECDSA certificate, so it is read here. OpenSSL has checked that the
+messages are whole; what is not as it should be here all the same says nothing and breaks nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["CertificateRequest", "ClientHello", "readCertificateRequest", "readClientHello"]
+
+CLIENT_HELLO = 1
+CERTIFICATE_REQUEST = 13
+
+#: RFC 8446, section 4.2.
+_SERVER_NAME = 0
+_SUPPORTED_GROUPS = 10
+_SIGNATURE_ALGORITHMS = 13
+_CERTIFICATE_AUTHORITIES = 47
+
+_HOST_NAME = 0
+
+
+@dataclass(frozen=True)
+class ClientHello:
+    """What a ClientHello says (RFC 8446, section 4.1.2).
+
+    Attributes:
+        serverName: the name that is asked for (RFC 6066, section 3), or None.
+        cipherSuites: the numbers of the cipher suites.
+        groups: the numbers of the key exchange groups, None where it does not say.
+        signatureAlgorithms: the numbers of the signatures that the client can verify, None where it does not say.
+    """
+
+    serverName: str | None = None
+    cipherSuites: tuple[int, ...] = ()
+    groups: frozenset[int] | None = None
+    signatureAlgorithms: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class CertificateRequest:
+    """What a CertificateRequest says (RFC 8446, section 4.3.2, and RFC 5246, section 7.4.4).
+
+    Attributes:
+        certificateTypes: the numbers of the types of certificate, None under TLS 1.3.
+        signatureAlgorithms: the numbers of the signatures that the server can verify, None where it does not say.
+        authorities: the distinguished names, in DER, of the authorities that it accepts; any where there are none.
+    """
+
+    certificateTypes: tuple[int, ...] | None = None
+    signatureAlgorithms: tuple[int, ...] | None = None
+    authorities: frozenset[bytes] = frozenset()
+
+
+def readClientHello(message: bytes) -> ClientHello:
+    """Read a ClientHello.
+
+    Args:
+        message: the handshake message, from its type on.
+
+    Returns:
+        What it says; nothing where it is none, or cut off.
+    """
+    try:
+        hello = _Reader(_body(message, CLIENT_HELLO))
+        hello.take(2 + 32)
+        hello.vector(1)
+        suites = _numbers(hello.vector(2))
+        hello.vector(1)
+        extensions = _extensions(hello)
+        return ClientHello(
+            _hostName(extensions.get(_SERVER_NAME)),
+            suites,
+            None if (groups := _list(extensions.get(_SUPPORTED_GROUPS))) is None else frozenset(groups),
+            _list(extensions.get(_SIGNATURE_ALGORITHMS)),
+        )
+    except _Cut:
+        return ClientHello()
+
+
+def readCertificateRequest(message: bytes, *, isTLS13: bool) -> CertificateRequest:
+    """Read a CertificateRequest.
+
+    Args:
+        message: the handshake message, from its type on.
+        isTLS13: whether TLS 1.3 was negotiated; it has another form there.
+
+    Returns:
+        What it says; nothing where it is none, or cut off.
+    """
+    try:
+        request = _Reader(_body(message, CERTIFICATE_REQUEST))
+        if isTLS13:
+            request.vector(1)
+            extensions = _extensions(request)
+            authorities = _Reader(extensions.get(_CERTIFICATE_AUTHORITIES, bytes(2))).vector(2)
+            return CertificateRequest(None, _list(extensions.get(_SIGNATURE_ALGORITHMS)), _names(authorities))
+        types = tuple(request.vector(1))
+        algorithms = _numbers(request.vector(2))
+        return CertificateRequest(types, algorithms, _names(request.vector(2)))
+    except _Cut:
+        return CertificateRequest()
+
+
+class _Cut(Exception):
+    """The message ends where there should be more of it."""
+
+
+class _Reader:
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._offset = 0
+
+    @property
+    def isEmpty(self) -> bool:
+        return self._offset >= len(self._data)
+
+    def take(self, count: int) -> bytes:
+        self._offset += count
+        if self._offset > len(self._data):
+            raise _Cut
+        return self._data[self._offset - count : self._offset]
+
+    def number(self, size: int) -> int:
+        return int.from_bytes(self.take(size), "big")
+
+    def vector(self, size: int) -> bytes:
+        """Read bytes that are preceded by their length, a number of so many bytes."""
+        return self.take(self.number(size))
+
+
+def _body(message: bytes, kind: int) -> bytes:
+    if message[:1] != bytes([kind]):
+        raise _Cut
+    return _Reader(message[1:]).vector(3)
+
+
+def _extensions(reader: _Reader) -> dict[int, bytes]:
+    # A ClientHello of old may end before them.
+    extensions = _Reader(b"" if reader.isEmpty else reader.vector(2))
+    found = {}
+    while not extensions.isEmpty:
+        kind = extensions.number(2)
+        found[kind] = extensions.vector(2)
+    return found
+
+
+def _hostName(extension: bytes | None) -> str | None:
+    names = _Reader(b"" if extension is None else _Reader(extension).vector(2))
+    while not names.isEmpty:
+        kind, name = names.number(1), names.vector(2)
+        if kind == _HOST_NAME:
+            return name.decode("ascii", "replace")
+    return None
+
+
+def _list(extension: bytes | None) -> tuple[int, ...] | None:
+    return None if extension is None else _numbers(_Reader(extension).vector(2))
+
+
+def _numbers(data: bytes) -> tuple[int, ...]:
+    return tuple(int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data) - 1, 2))
+
+
+def _names(data: bytes) -> frozenset[bytes]:
+    reader, names = _Reader(data), set()
+    while not reader.isEmpty:
+        names.add(reader.vector(2))
+    return frozenset(names)
