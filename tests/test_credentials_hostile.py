@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import re
 import warnings
 from collections.abc import Callable
 
@@ -33,6 +34,7 @@ from pfxfiles import (
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm import _export, failures
+from tlscomm._material import named
 from tlscomm.credentials import certificateFacts, checkUsable, loadCertificates, loadCredential
 
 #: Without a deadline, which would make the clock part of the test.
@@ -197,6 +199,21 @@ class HostileContentTests(SynchronousTestCase):
             large = content * (5_000_000 // len(content))
             failure = self.assertRaises(failures.UnknownFormat, loadCredential, large)
             self.assertIn("bytes", failure.detail)
+
+    def test_panics(self) -> None:
+        """What makes cryptography's Rust code give up: an initial value that is too short, a NUL in a pass phrase."""
+        for iv in (b"", b",", b",00", b",0011223344556677", b"," + b"0" * 33, b"," + b"x" * 32):
+            key = re.sub(rb"DEK-Info: AES-256-CBC.*", b"DEK-Info: AES-256-CBC" + iv, made()["sec1-aes256.pem"])
+            self.assertRaises(failures.Damaged, loadCredential, made()["c.pem"] + key, passphrase=PASSPHRASE)
+        self.tried(made()["modern.pfx"], b"\0")
+
+        class PanicException(BaseException):
+            pass
+
+        with self.assertRaises(failures.Damaged), named("the file"):
+            raise PanicException
+        with self.assertRaises(KeyboardInterrupt), named("the file"):
+            raise KeyboardInterrupt
 
     def test_namesakes(self) -> None:
         """Hundreds of authorities of one name that all could have issued one another."""

@@ -38,7 +38,7 @@ class PrivateNames(SynchronousTestCase):
 
     def test_context(self) -> None:
         context = SSL.Context(SSL.TLS_METHOD)
-        for name in ("_context", "_verify_helper", "_alpn_select_helper"):
+        for name in ("_context", "_verify_helper", "_alpn_select_helper", "_info_callback"):
             self.assertTrue(hasattr(context, name), name)
 
     def test_exceptionsKeptByCallbacks(self) -> None:

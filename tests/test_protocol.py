@@ -328,7 +328,7 @@ class BusyTests(ProtocolCase):
         self.finish(protocol)
 
     def test_coroutineFails(self) -> None:
-        """So it is with a coroutine, over TLS."""
+        """So it is with a coroutine, over TLS; the peer is not told that all was well."""
 
         class Failing(Keeper):
             async def messageReceived(self, message: Any) -> None:  # type: ignore[override]
@@ -341,7 +341,7 @@ class BusyTests(ProtocolCase):
         conversation.flush()
         self.assertEqual(conversation.server.protocol.messages, ["one"])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
-        self.assertCodes(conversation, None, None)
+        self.assertCodes(conversation, "reset", None)
 
     def test_lostMeanwhile(self) -> None:
         """When the connection is lost in the meantime, what waits is not handed over."""

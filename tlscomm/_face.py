@@ -44,6 +44,9 @@ class Face:
         """The peer's certificate in pyOpenSSL's form, as Twisted's programs expect; `peer` says more."""
         return self._connection.handle.get_peer_certificate()
 
+    def failVerification(self, reason: object) -> None:
+        """Twisted's client options call it when they refuse a name; our own check names what is wrong."""
+
     def getHandle(self) -> SSLConnection:
         """The pyOpenSSL connection, for Twisted's ``Certificate.peerFromTransport``."""
         return self._connection.handle

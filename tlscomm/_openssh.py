@@ -55,6 +55,9 @@ def readOpenSSH(source: Source, reading: Reading) -> Contents:
                 raise Damaged(what)
             return Contents(keys=(key,), holdsKey=True)
         for secret in reading.passphrase.candidates(source.name):
+            # An empty pass phrase means none at all, and nobody can encrypt with it.
+            if not secret.value:
+                continue
             reading.work.spend(rounds)
             key = _loaded(source, secret)
             if key is not None:
@@ -92,10 +95,9 @@ def _fields(content: bytes, offset: int) -> Iterator[bytes]:
 
 
 def _loaded(source: Source, secret: Secret | None) -> PrivateKeyTypes | None:
-    # An empty pass phrase means none at all to cryptography, and nobody encrypts with it.
-    password = None if secret is None else secret.value or b"\0"
+    text = Secret(_ENVELOPE % base64.b64encode(source.content))
     try:
-        return load_ssh_private_key(_ENVELOPE % base64.b64encode(source.content), password)
+        return load_ssh_private_key(text.value, None if secret is None else secret.value)
     except UnsupportedAlgorithm as error:
         raise Unsupported(f"it is not supported ({printable(str(error))})") from None
     except REJECTIONS:

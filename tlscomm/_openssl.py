@@ -46,6 +46,9 @@ _LARGEST_RECORD = 1 << 14
 
 _UNRECOGNIZED_NAME = 112
 
+#: X509_V_ERR_CERT_REJECTED of x509_vfy.h: the application does not want it.
+_CERT_REJECTED = 28
+
 #: Level fatal; TLS 1.3 has no other but for these: close_notify, user_canceled, and TLS 1.2's no_renegotiation
 #: (RFC 8446, section 6).
 _FATAL = 2
@@ -132,6 +135,8 @@ class Channel:
         self._out = connection._from_ssl
         self._judge = judge
         self._foreignVerify: Any = connection._verify_callback
+        self._foreignInfo: Any = connection.get_context()._info_callback
+        self._vetoed = False
         self._problems: list[tuple[int, int]] = []
         self._leafSeen = False
         self._isClient = isClient
@@ -145,7 +150,8 @@ class Channel:
         self.error: OpenSSLError | None = None
         _channels[self._ssl] = self
         _lib.SSL_set_verify(self._ssl, self._verifyMode(), _verifyCallback)
-        _lib.SSL_set_info_callback(self._ssl, _infoCallback)
+        needsStates = isClient or self._foreignInfo is not None
+        _lib.SSL_set_info_callback(self._ssl, _infoCallback if needsStates else _alertCallback)
         if isClient:
             connection.set_connect_state()
         else:
@@ -262,9 +268,9 @@ class Channel:
     def _verify(self, ok: int, context: Any) -> int:
         if self._foreignVerify is not None:
             foreignOK = self._foreignVerify(ok, context)
-            if ok and not foreignOK:
-                return 0
-            ok = foreignOK
+            # What they refuse stays refused, but the name for it is ours to find first.
+            self._vetoed = self._vetoed or bool(ok and not foreignOK)
+            ok = ok or foreignOK
         depth = _lib.X509_STORE_CTX_get_error_depth(context)
         if not ok:
             # Going on after an error makes OpenSSL report the next one, and in the end the leaf with ok = 1.
@@ -274,6 +280,8 @@ class Channel:
             return 1
         self._leafSeen = True
         verdict = self._judge(self._problems, lambda: _builtChain(context))
+        if not verdict and self._vetoed:
+            verdict = _CERT_REJECTED
         _lib.X509_STORE_CTX_set_error(context, verdict)
         return int(verdict == 0)
 
@@ -422,4 +430,13 @@ def _keylogCallback(ssl: Any, line: Any) -> None:
 @_ffi.callback("void (*)(const SSL *, int, int)")  # type: ignore[untyped-decorator]
 def _infoCallback(ssl: Any, where: int, value: int) -> None:
     if (channel := _channels.get(ssl)) is not None:
+        if channel._foreignInfo is not None:
+            channel._foreignInfo(ssl, where, value)
+        channel._noteEvent(where, value)
+
+
+# A server has some twenty states in a handshake, and nothing is to be learnt from them but alerts.
+@_ffi.callback("void (*)(const SSL *, int, int)")  # type: ignore[untyped-decorator]
+def _alertCallback(ssl: Any, where: int, value: int) -> None:
+    if where & SSL.SSL_CB_ALERT and (channel := _channels.get(ssl)) is not None:
         channel._noteEvent(where, value)

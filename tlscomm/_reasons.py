@@ -107,6 +107,9 @@ _WITHOUT_AN_ALERT = frozenset({"revocation-unknown"})
 
 _REASONS = {
     "application protocol": "no-common-protocol",
+    "ca key too small": "key-too-weak",
+    "ca md too weak": "key-too-weak",
+    "ee key too small": "key-too-weak",
     "http request": "not-tls",
     "https proxy request": "not-tls",
     "inappropriate fallback": "no-common-version",

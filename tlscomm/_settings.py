@@ -25,7 +25,6 @@ __all__ = [
     "deadlines",
     "loadIdentity",
     "loadRoots",
-    "notYet",
     "passphraseSource",
     "seconds",
     "serverConfiguration",
@@ -158,11 +157,6 @@ def deadlines(**texts: Any) -> Deadlines:
     """
     typed = {name: text for name, text in texts.items() if text is not None}
     return Deadlines(**{name: seconds(text, f"the {name} deadline") for name, text in typed.items()})  # type: ignore[arg-type]
-
-
-def notYet(option: str) -> ValueError:
-    """Return the refusal of a setting that this version knows by name alone. Ignoring it would let somebody in."""
-    return ValueError(f"{option} is not available in this version of tlscomm, so it cannot be relied on")
 
 
 def _revocationLists(sources: Iterable[str]) -> tuple[x509.CertificateRevocationList, ...]:

@@ -163,11 +163,14 @@ class TLSTransport(Face):
         wasConnected, self.connected, self.disconnecting, self._isLost = self.connected, False, True, True
         self._early = b""
         self._output.end()
-        if wasConnected:
-            self._tellClosed()
-        elif self._failure is not None:
-            tell(self.factory.observer, "refused", self, self._failure)
-        self._failAccepted()
+        try:
+            if wasConnected:
+                self._tellClosed()
+            elif self._failure is not None:
+                tell(self.factory.observer, "refused", self, self._failure)
+        finally:
+            # What the protocol above raises must not keep anybody waiting.
+            self._failAccepted()
 
     # The transport's side: what the protocol above asks for.
 
@@ -243,8 +246,9 @@ class TLSTransport(Face):
         if not self._paused:
             return
         self._paused = False
-        if self._early:
-            # TCP brings nothing before this is delivered, so that the order is kept.
+        if self._early and not self.disconnecting:
+            # TCP brings nothing before this is delivered, so that the order is kept. A connection that is ending has a
+            # timer for that, and what is left here is not delivered any more.
             self._startTimer(0, self._deliverEarly)
         else:
             self._resumeTCP()
@@ -334,7 +338,11 @@ class TLSTransport(Face):
             return
         self._signAwaited = True
         elapsed = self._clock.seconds() - self._began
-        self._startTimer(max(self._deadlines.acceptance, 2 * elapsed), self._signMissing)
+        wait = max(self._deadlines.acceptance, 2 * elapsed)
+        if self._deadlines.handshake is not None:
+            # The deadline of the whole handshake includes this wait.
+            wait = max(0.0, min(wait, self._deadlines.handshake - elapsed))
+        self._startTimer(wait, self._signMissing)
 
     def _signMissing(self) -> None:
         self._connection.assumeAccepted()

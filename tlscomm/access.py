@@ -45,7 +45,9 @@ class AccessRule:
         kind = _KINDS[self.kind]
         # Adjacent wildcards mean one, and would make the search slow.
         parts = re.sub(r"\*+", "*", self.pattern).split("*")
-        return re.compile(f"[^{kind.separators}]*".join(map(re.escape, parts)), re.IGNORECASE if kind.anyCase else 0)
+        return re.compile(
+            f"[^{kind.separators}]*".join(map(re.escape, parts)), re.IGNORECASE | re.ASCII if kind.anyCase else 0
+        )
 
 
 @dataclass(frozen=True)

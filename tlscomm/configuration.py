@@ -21,6 +21,7 @@ import idna
 from cryptography import x509
 from OpenSSL import SSL
 from OpenSSL.crypto import X509, X509StoreFlags
+from service_identity.hazmat import DNS_ID
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator
 from twisted.internet.ssl import (
     AcceptableCiphers,
@@ -398,6 +399,9 @@ class _Alone:
 
     wrappedFactory = None
 
+    def failVerification(self, reason: object) -> None:
+        """Twisted's options call it; our own check names what is wrong."""
+
     @property
     def factory(self) -> _Alone:
         return self
@@ -422,6 +426,10 @@ def _checkedName(name: str) -> str:
     labels = name.split(".")
     if len(name) > 253 or any(not 0 < len(label) < 64 for label in labels) or not name.isprintable() or " " in name:
         raise ValueError(f"{name!r} is neither a host name nor an address")
+    try:
+        DNS_ID(name)
+    except ValueError:
+        raise ValueError(f"{name!r} cannot be the name of a server") from None
     return name.lower()
 
 

@@ -25,6 +25,7 @@ This is the only module that turns what OpenSSL says into a failure of tlscomm.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any, Literal
@@ -154,6 +155,8 @@ class TLSConnection:
 
     def send(self, plaintext: bytes) -> None:
         """Encrypt application data, which `outgoing` then returns. The connection must be OPEN or CLOSED."""
+        if self.state is State.FAILED:
+            return
         try:
             self._channel.write(plaintext)
         except OpenSSLError as broken:
@@ -244,12 +247,15 @@ class TLSConnection:
             return state is State.UNCONFIRMED
         self._channel.feed(ciphertext)
         if not self._isClient and len(self._opening) < _LONGEST_HELLO:
-            self._opening += ciphertext
-        self._advance()
-        if not self._heard and ciphertext:
-            self._heard = True
-            if not _opensTLS(ciphertext):
-                self._fail(self._notTLS(ciphertext))
+            self._opening = (self._opening + ciphertext)[:_LONGEST_HELLO]
+        if self._heard or not ciphertext or _opensTLS(ciphertext):
+            self._heard = self._heard or bool(ciphertext)
+            self._advance()
+        else:
+            with suppress(OpenSSLError):
+                # OpenSSL may have an alert for it.
+                self._channel.handshake()
+            self._fail(self._notTLS(ciphertext))
         return self.state in (State.OPEN, State.UNCONFIRMED)
 
     def _advance(self) -> None:
@@ -260,6 +266,9 @@ class TLSConnection:
             self._fail(self._handshakeFailure(broken))
 
     def _noteHandshakeDone(self) -> None:
+        # Neither is needed any more, one is a secret, and a peer chooses how large the other is.
+        self._opening = b""
+        self._channel.serverSecret = None
         if self._refusal is None and not self._judged and not self._mayGoUnjudged:
             self._refusal = self._judgeUnjudged()
         if self._refusal is not None:
@@ -340,6 +349,7 @@ class TLSConnection:
         self._fittingAlert = None
         suite = self._raw.get_cipher_name() or ""
         replaced = replaceAlert(flight, number, suite, self._channel.serverSecret)
+        self._channel.serverSecret = None
         if replaced is None:
             return flight
         if self.failure is not None:
@@ -358,6 +368,9 @@ class TLSConnection:
         code = codeForReasons(broken.reasons)
         if code == "no-common-cipher" and self._lacksGroup():
             code = "no-common-group"
+        if code == "key-too-weak":
+            # OpenSSL looks at our own chain when it is about to send it.
+            return failureForCode(code)(", ".join(broken.reasons), stage="credential", evidence=broken.reasons)
         return failureForCode(code)(evidence=broken.reasons)
 
     def _lacksGroup(self) -> bool:
@@ -397,6 +410,8 @@ class TLSConnection:
             code = "protocol-violation" if self._isCorrectlySigned() else "bad-signature"
         elif problem := self._ownProblem(code):
             return problem
+        elif number == _INTERNAL_ERROR:
+            detail = "it reports an error of its own (internal_error), which need not have to do with us"
         return Problem(code, depth=0, detail=detail)
 
     def _ownProblem(self, code: str) -> Problem | None:
@@ -472,13 +487,16 @@ class TLSConnection:
         self.isAccepted = True
 
     def _fail(self, failure: TLSFailure) -> None:
-        self.state = State.FAILED
-        self.failure = failure
+        # Later failures follow from the first.
+        if self.state is not State.FAILED:
+            self.state = State.FAILED
+            self.failure = failure
 
 
 _HANDSHAKE_FAILURE = 40
 _DECRYPT_ERROR = 51
 _ACCESS_DENIED = 49
+_INTERNAL_ERROR = 80
 _UNRECOGNIZED_NAME = 112
 #: Alerts that servers send to a client without a certificate: 116 is the right one (RFC 8446), 40 is TLS 1.2's, and Go
 #: sends 42, GnuTLS (in TLS 1.2) 50.
@@ -517,7 +535,7 @@ def _opensTLS(opening: bytes) -> bool:
 def _guessProtocol(opening: bytes) -> str:
     if opening.startswith(b"SSH-"):
         return "it seems to speak SSH"
-    if opening.startswith(b"HTTP/") or opening.split(b" ")[0] in _METHODS:
+    if opening.startswith((b"HTTP/", b"<!DOCTYPE", b"<html")) or opening.split(b" ")[0] in _METHODS:
         return "it seems to speak plain HTTP"
     if opening[:4] in (b"220 ", b"220-"):
         return "it seems to speak SMTP or FTP"

@@ -596,8 +596,13 @@ class NotPermitted(CertificateFailure):
 
     code = "not-permitted"
     summary = "an authority of the chain does not permit {whose}"
-    ours = "Have the certificate issued by an authority whose name constraints permit its names."
-    theirs = "The peer needs a certificate from an authority whose constraints permit its names."
+    ours = (
+        "Have the certificate issued so that it keeps the rules of its authorities: name constraints, the right to "
+        "issue, and critical extensions; the detail says which rule it breaks."
+    )
+    theirs = (
+        "The peer needs a certificate that keeps the rules of its authorities; the detail says which rule it breaks."
+    )
     reproduce = "tlscomm pki gallery FOLDER writes one that violates name constraints."
 
 
@@ -756,7 +761,7 @@ class NotTLS(NegotiationFailure):
 
     code = "not-tls"
     summary = "the peer does not speak TLS"
-    ours = "Check host and port: the detail says what the peer seems to speak."
+    ours = "Check host and port: something else listens there, or a client for something else has come."
     theirs = ours
     reproduce = "Connect to a web server's plain HTTP port, or send plain HTTP to a TLS port."
 
@@ -829,7 +834,9 @@ class ReadTimeout(ConnectionFailure):
 
     code = "read-timeout"
     summary = "the peer sent no message in time"
-    ours = "Give the peer more time (--read-timeout), or find out why it is silent."
+    ours = (
+        "Give the peer more time (--timeout on the client, --read-timeout on the server), or find out why it is silent."
+    )
     theirs = ours
     reproduce = "Connect and send half a message."
     usualStage = "message"

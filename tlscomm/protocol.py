@@ -154,7 +154,7 @@ class MessageProtocol(Protocol):
         """Wait until the connection is gone: after `loseConnection`, a program that stops earlier cuts the end off.
 
         Returns:
-            The failure that ended it, or None where it ended in order.
+            The failure that ended it, or None where it ended in order or we cut it off ourselves.
         """
         ended: Deferred[TLSFailure | None] = Deferred()
         if self._gone is not None:
@@ -309,7 +309,8 @@ class MessageProtocol(Protocol):
         _log.failure("messageReceived failed, so the connection ends", failure)
         self._busy = False
         self._waiting.clear()
-        self._transport.loseConnection()
+        # An end in order would tell the peer that all is well.
+        getattr(self._transport, "abortConnection", self._transport.loseConnection)()
 
     def _lookAtClock(self) -> None:
         """Give up if the read deadline has passed; else look again when it would."""

@@ -109,7 +109,8 @@ def _verdictOnClient(
         access=access,
     )
     client = ClientConfiguration(serverName=_NOBODY, roots=(authority.certificate,))
-    return handshake(insecurelyPresenting(client, credential), judge)[1].failure
+    presenting, judging = handshake(insecurelyPresenting(client, credential), judge)
+    return _settled(judging, presenting)
 
 
 def _verdictOnServer(
@@ -123,7 +124,17 @@ def _verdictOnServer(
     )
     stand = Authority.create().issue(_NOBODY, role="server", dnsNames=[_NOBODY])
     server = ServerConfiguration(credential=stand)
-    return handshake(judge, insecurelyPresenting(server, credential))[0].failure
+    judging, presenting = handshake(judge, insecurelyPresenting(server, credential))
+    return _settled(judging, presenting)
+
+
+def _settled(judging: TLSConnection, presenting: TLSConnection) -> TLSFailure | None:
+    """Return what came of it; a handshake that did not come to its end is no acceptance."""
+    if not judging.isAccepted:
+        judging.receiveEnd()
+    for side in (judging, presenting):
+        side.release()
+    return judging.failure
 
 
 def _firstName(credential: Credential) -> str | None:

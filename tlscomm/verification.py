@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Literal
 
@@ -129,6 +130,7 @@ class Verifier:
         return bool(issuer) and all(trusted) and not any(issuer & names for names in trusted)
 
 
+@lru_cache(maxsize=256)
 def isAddress(name: str) -> bool:
     """Return whether a server name is an IP address, which is matched and sent differently (RFC 6066, section 3)."""
     try:
