@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from conversation import (
-    ROOTS,
     STRANGER,
     Conversation,
     HalfCloseable,
@@ -19,7 +18,6 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm.configuration import ClientConfiguration, Configuration
 from tlscomm.failures import Undecodable
 
 #: Without a deadline, which would make the clock part of the test, and the same plays every time.
@@ -87,27 +85,18 @@ class Raising(HalfCloseable):
 
 PROTOCOLS = (Recorder, HalfCloseable, Echo, Abrupt, Shy, Sender, Raising)
 
-SERVERS = [serverConfiguration(), serverConfiguration(clientCertificates="requested")]
-CLIENTS = [
-    clientConfiguration(minimumVersion=version, maximumVersion=version, **details)
-    for version in ("1.2", "1.3")
+SERVER = serverConfiguration()
+VERSIONS = [{"minimumVersion": version, "maximumVersion": version} for version in ("1.2", "1.3")]
+GOOD = [clientConfiguration(**version) for version in VERSIONS]
+BAD = [
+    clientConfiguration(**version, **details)
+    for version in VERSIONS
     for details in (
-        {},
         {"credential": None},
         {"credential": STRANGER.issue("client", role="client")},
         {"roots": (STRANGER.certificate,)},
     )
 ]
-
-
-def mayBeAccepted(client: Configuration, server: Any) -> bool:
-    assert isinstance(client, ClientConfiguration)
-    if client.roots != ROOTS:
-        return False
-    if client.credential is None:
-        return bool(server.clientCertificates == "requested")
-    return client.credential.certificate.issuer == ROOTS[0].subject
-
 
 SIDES = st.sampled_from(["client", "server"])
 SIZES = st.sampled_from([1, 5, 100, 1500, 65536, 200_000])
@@ -119,6 +108,12 @@ ACTIONS = st.one_of(
     st.tuples(st.just("flush")),
     st.tuples(st.just("advance"), st.sampled_from([0.0, 0.5, 1.0, 3.0, 6.0])),
     st.tuples(st.sampled_from(["pause", "resume", "lose", "abort", "giveUp", "deafen", "endTCP", "breakTCP"]), SIDES),
+)
+
+
+# Two echoes would never come to an end.
+PAIRS = st.sampled_from(
+    [(above, below) for above in PROTOCOLS for below in PROTOCOLS if (above, below) != (Echo, Echo)]
 )
 
 
@@ -197,49 +192,47 @@ class RandomTests(SynchronousTestCase):
     """What holds whatever happens."""
 
     @unhurried
-    @given(
-        st.sampled_from(CLIENTS),
-        st.sampled_from(SERVERS),
-        # Two echoes would never come to an end.
-        st.sampled_from(
-            [(above, below) for above in PROTOCOLS for below in PROTOCOLS if (above, below) != (Echo, Echo)]
-        ),
-        st.booleans(),
-        st.lists(ACTIONS, max_size=40),
-    )
-    def test_whatever(
-        self, client: Any, server: Any, protocols: tuple[Any, Any], opened: bool, actions: list[tuple[Any, ...]]
-    ) -> None:
+    @given(st.sampled_from(GOOD), PAIRS, st.lists(ACTIONS, max_size=9), st.lists(ACTIONS, min_size=9, max_size=60))
+    def test_accepted(self, client: Any, protocols: tuple[Any, Any], before: list[Any], actions: list[Any]) -> None:
         """Only what was sent arrives, in order, and not before both have accepted; both sides end; nothing is left."""
-        play = self.played(client, server, protocols)
-        if opened:
-            play.flush()
-        for action in actions:
+        play = self.played(client, protocols)
+        for action in (*before, ("flush",), *actions):
             play.act(*action)
-            self.assertInOrder(play, mayBeAccepted(client, server))
+            self.assertInOrder(play)
         self.ended(play, isCalm=play.wereCalm and Raising not in protocols)
-        self.assertInOrder(play, mayBeAccepted(client, server))
+        self.assertInOrder(play)
         self.assertOver(play)
         self.flushLoggedErrors(ZeroDivisionError)
         self.assertEqual(self.flushLoggedErrors(), [])
 
-    def played(self, client: Any, server: Any, protocols: tuple[Any, Any]) -> Play:
+    @unhurried
+    @given(st.sampled_from(BAD), PAIRS, st.lists(ACTIONS, max_size=30))
+    def test_refused(self, client: Any, protocols: tuple[Any, Any], actions: list[Any]) -> None:
+        """Of a connection that one side refuses the server's protocol never hears; both sides end; nothing is left."""
+        play = self.played(client, protocols)
+        for action in actions:
+            play.act(*action)
+        self.ended(play, isCalm=False)
+        self.assertOver(play)
+        sides = play.sides
+        self.assertNotIn("built", sides["server"].events)
+        self.assertEqual((sides["client"].received, sides["server"].received), (b"", b""))
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def played(self, client: Any, protocols: tuple[Any, Any]) -> Play:
         clock = Clock()
-        sides = {"client": Side(client, protocols[0], clock), "server": Side(server, protocols[1], clock)}
+        sides = {"client": Side(client, protocols[0], clock), "server": Side(SERVER, protocols[1], clock)}
         for side in sides.values():
             side.written, side.hasEnded = bytearray(), False  # type: ignore[attr-defined]
         return Play(Conversation(*sides.values(), clock), sides=sides)
 
-    def assertInOrder(self, play: Play, mayBeAccepted: bool) -> None:
+    def assertInOrder(self, play: Play) -> None:
         client, server = play.sides.values()
         for side, other in ((client, server), (server, client)):
             self.assertEqual(side.received, other.written[: len(side.received)])
             self.assertLessEqual(side.events.count("made"), 1)
             if "data" in side.events:
                 self.assertLess(side.events.index("made"), side.events.index("data"))
-        if not mayBeAccepted:
-            self.assertNotIn("built", server.events)
-            self.assertEqual(client.received, b"")
         if "made" in client.events and client.transport.tls.acceptance == "seen":
             self.assertIn("made", server.events)
 

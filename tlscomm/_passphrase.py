@@ -53,7 +53,7 @@ def retrying(prompt: Callable[[str], bytes | None], tries: int = 3) -> Retrying:
     Returns:
         What `loadCredential` and the others take as ``passphrase``.
     """
-    return Retrying(prompt, tries)
+    return prompt if isinstance(prompt, Retrying) else Retrying(prompt, tries)
 
 
 class Passphrase:
