@@ -120,7 +120,7 @@ class HostileContentTests(SynchronousTestCase):
         """Good files with a few bits or bytes changed, put in or left out."""
         content = bytearray(data.draw(st.sampled_from(sorted(self.good().items())))[1])
         for _ in range(data.draw(st.integers(1, 3))):
-            start = data.draw(st.integers(0, len(content) - 1))
+            start = data.draw(st.integers(0, len(content)))
             removed = data.draw(st.sampled_from((0, 1, 1, 1, 40)))
             content[start : start + removed] = data.draw(st.binary(max_size=3))
         self.tried(bytes(content))

@@ -11,6 +11,7 @@ Who already has a ``CertificateOptions``, or any other creator of OpenSSL connec
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -119,7 +120,7 @@ class Configuration(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Base:
+class _Base(ABC):
     """What servers and clients have in common.
 
     Attributes:
@@ -165,8 +166,8 @@ class _Base:
             raise ValueError(f"OpenSSL does not accept this configuration: {reasons}") from None
 
     @property
-    def _context(self) -> SSL.Context:
-        raise NotImplementedError
+    @abstractmethod
+    def _context(self) -> SSL.Context: ...
 
     def _options(self, credential: Credential | None, **more: Any) -> CertificateOptions:
         if credential is not None:
