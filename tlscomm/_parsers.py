@@ -68,9 +68,9 @@ class TLSCommServerParser:
             limits=limits,
             **settings,
         )
-        place = (
-            None if port is None else f"tcp:{_number(port, 'the port', 0)}:interface={quoteStringArgument(interface)}"
-        )
+        place = None
+        if port is not None:
+            place = f"tcp:{_number(port, 'the port', 0, _PORTS)}:interface={quoteStringArgument(interface)}"
         below = _either(place, endpoint)
         return TLSServerEndpoint(
             reactor,
@@ -122,11 +122,15 @@ class TLSCommClientParser:
         below: IStreamClientEndpoint
         if host is not None and port is not None and endpoint is None:
             connectSeconds = seconds(timeout, "timeout=") or 1e9
-            below = HostnameEndpoint(reactor, host.strip("[]"), _number(port, "the port"), timeout=connectSeconds)
+            below = HostnameEndpoint(
+                reactor, host.strip("[]"), _number(port, "the port", 1, _PORTS), timeout=connectSeconds
+            )
         else:
             below = clientFromString(reactor, _either(host, endpoint))
         return TLSClientEndpoint(reactor, below, configuration)
 
+
+_PORTS = 65535
 
 _BOTH = frozenset({"key", "passphraseFile", "passphraseEnv", "minimumTLS", "maximumTLS"})
 _SERVER = _BOTH | {"clientCertificates"}
@@ -150,7 +154,10 @@ def _either(place: str | None, endpoint: str | None) -> str:
     return place or endpoint or ""
 
 
-def _number(text: str, name: str, least: int = 1) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < least:
-        raise ValueError(f"{name} is a number of {least} or more, not {text!r}")
-    return int(text)
+def _number(text: str, name: str, least: int = 1, most: int | None = None) -> int:
+    # Python converts no more than a few thousand digits.
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
+    if number < least or (most is not None and number > most):
+        limits = f"of {least} or more" if most is None else f"from {least} to {most}"
+        raise ValueError(f"{name} is a number {limits}, not {text!r}")
+    return number
