@@ -156,6 +156,28 @@ class OrderlyTests(ConversationCase):
             conversation.flush()
             self.assertServerEnds(conversation, None)
 
+    def test_pausedBoth(self) -> None:
+        """A paused protocol that ends does not wait for a peer that waits until it is heard."""
+
+        class Echo(Recorder):
+            def connectionMade(self) -> None:
+                super().connectionMade()
+                self.transport.registerProducer(self.transport, True)
+
+            def dataReceived(self, data: bytes) -> None:
+                super().dataReceived(data)
+                self.transport.write(data)
+
+        conversation = self.opened(serverProtocol=Echo)
+        conversation.client.transport.pauseProducing()
+        conversation.client.transport.write(LARGE)
+        conversation.flush()
+        self.assertFalse(conversation.link.server.isReading)
+        conversation.client.transport.loseConnection()
+        conversation.flush()
+        self.assertEqual((conversation.server.received, conversation.client.received), (LARGE, b""))
+        self.assertCodes(conversation, None, None)
+
     def test_closeBecause(self) -> None:
         """An end for a reason is like any other, but that the reason is told."""
         conversation = self.opened()

@@ -200,6 +200,9 @@ class TLSTransport(Face):
             return
         if self.connected:
             self.disconnecting = True
+            # A paused protocol must not keep the peer's close_notify from being read, nor what the peer sends before it
+            # from leaving: it may be waiting for that, and take nothing from us.
+            self._resumeTCP()
             self._output.flush()
         else:
             self.abortConnection()
@@ -375,9 +378,6 @@ class TLSTransport(Face):
         self._startTimer(self._deadlines.close, self._closeTimedOut)
         if self._readEnded or self._connection.state is _CLOSED:
             self._closeTCP()
-        else:
-            # A paused protocol must not keep the peer's close_notify from being read.
-            self._resumeTCP()
 
     def _closeTimedOut(self) -> None:
         isMoving = self._output.isMoving
