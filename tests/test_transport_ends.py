@@ -156,6 +156,18 @@ class OrderlyTests(ConversationCase):
             conversation.flush()
             self.assertServerEnds(conversation, None)
 
+    def test_pausedAndClosed(self) -> None:
+        """A protocol that has paused and ends still sees a close_notify that comes together with data."""
+        conversation = self.opened(client=self.pythonPeer(False))
+        conversation.server.transport.pauseProducing()
+        conversation.server.transport.loseConnection()
+        conversation.clock.advance(0)
+        conversation.client.say(b"data")
+        conversation.client.close()
+        conversation.flush()
+        self.assertEqual(conversation.server.received, b"")
+        self.assertServerEnds(conversation, None)
+
     def test_pausedBoth(self) -> None:
         """A paused protocol that ends does not wait for a peer that waits until it is heard."""
 

@@ -200,6 +200,7 @@ class TLSTransport(Face):
             return
         if self.connected:
             self.disconnecting = True
+            self._paused, self._early = False, b""
             # A paused protocol must not keep the peer's close_notify from being read, nor what the peer sends before it
             # from leaving: it may be waiting for that, and take nothing from us.
             self._resumeTCP()
