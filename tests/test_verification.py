@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.authority import Authority
 from tlscomm.failures import Problem
-from tlscomm.verification import Verifier, nameProblem
+from tlscomm.verification import Findings, Verifier, nameProblem
 
 AUTHORITY = Authority.create(organization="ours")
 
@@ -67,7 +67,8 @@ class Issuers(SynchronousTestCase):
     def code(self, issuer: Authority, anchors: Sequence[Authority]) -> str:
         verifier = Verifier(peerRole="client", anchors=tuple(anchor.certificate for anchor in anchors))
         leaf = issuer.issue("client", role="client").certificate
-        return verifier.judge([Problem("unknown-issuer", 0, opensslError=20)], [leaf])[0].code
+        findings = Findings((Problem("unknown-issuer", 0, opensslError=20),), (leaf,))
+        return verifier.verify([leaf], findings=findings).problems[0].code
 
     def test_anIntermediateOfTheirs(self) -> None:
         self.assertEqual(self.code(AUTHORITY.intermediate(organization="ours"), [AUTHORITY]), "incomplete-chain")

@@ -59,7 +59,7 @@ from tlscomm.failures import (
     printable,
 )
 from tlscomm.peer import Peer
-from tlscomm.verification import nameProblem
+from tlscomm.verification import Findings, Judgement, nameProblem
 from tlscomm.wire.alerts import replaceAlert
 from tlscomm.wire.clienthello import supportedGroups
 
@@ -132,6 +132,7 @@ class TLSConnection:
         self._judged = False
         self._refusal: TLSFailure | None = None
         self._fittingAlert: int | None = None
+        self._judgement: Judgement | None = None
         self._peer: Peer | None = None
         self._acceptance: Acceptance = "seen"
 
@@ -236,8 +237,7 @@ class TLSConnection:
     def peer(self) -> Peer | None:
         """The peer that was accepted, or None where it presented no certificate."""
         if self._peer is None and self.isAccepted:
-            chain = self._raw.get_verified_chain(as_cryptography=True) or self._presented()
-            self._peer = Peer(tuple(chain)) if chain else None
+            self._peer = None if self._judgement is None else Peer(self._judgement.chain)
         return self._peer
 
     def _receiveEarly(self, state: State, ciphertext: bytes) -> bool:
@@ -302,12 +302,11 @@ class TLSConnection:
     def _judge(self, errors: Sequence[tuple[int, int]], builtChain: Callable[[], list[x509.Certificate]]) -> int:
         """Decide on the peer, in the middle of the handshake; the answer makes OpenSSL choose the alert."""
         self._judged = True
-        if not errors and not self._configuration.verifier.looksAtCertificates:
-            return 0
-        chain: list[x509.Certificate] = []
+        chain: tuple[x509.Certificate, ...] = ()
+        problems: Sequence[Problem] = ()
         try:
-            chain = builtChain()
-            problems = self._configuration.verifier.judge(_asProblems(errors), chain)
+            chain = tuple(builtChain())
+            problems = self._verify(chain, Findings(tuple(_asProblems(errors)), chain))
         except Exception as broken:
             # A check that breaks has not accepted anybody.
             problems = [
@@ -325,8 +324,12 @@ class TLSConnection:
             return InvalidCertificate("the server presented no certificate") if self._isClient else None
         if not self._channel.resumed:
             return InvalidCertificate("it was not checked")
-        problems = self._configuration.verifier.judgeResumed(presented[0])
+        problems = self._verify(presented, Findings((), (*presented,)))
         return _refusal(problems, presented) if problems else None
+
+    def _verify(self, presented: Sequence[x509.Certificate], findings: Findings) -> tuple[Problem, ...]:
+        self._judgement = self._configuration.verifier.verify(presented, findings=findings)
+        return self._judgement.problems
 
     def _presented(self) -> list[x509.Certificate]:
         """Return the peer's own certificate; of a resumed session no more is known."""

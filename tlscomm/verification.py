@@ -23,13 +23,44 @@ from cryptography.x509.oid import NameOID
 from service_identity import CertificateError, VerificationError
 from service_identity.hazmat import DNS_ID, DNSPattern, IPAddress_ID, IPAddressPattern, verify_service_identity
 
-from tlscomm.access import EVERYBODY, AccessRules
+from tlscomm.access import EVERYBODY, AccessRule, AccessRules
 from tlscomm.failures import Problem, printable
 from tlscomm.peer import Peer
 
-__all__ = ["Role", "Verifier", "isAddress", "malformation", "nameProblem"]
+__all__ = ["Findings", "Judgement", "Role", "Verifier", "isAddress", "malformation", "nameProblem"]
 
 Role = Literal["client", "server"]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What OpenSSL's own verification came to in a handshake.
+
+    Attributes:
+        problems: what OpenSSL says is wrong; nothing where it accepts the chain.
+        chain: the chain that it built, the peer's own certificate first.
+    """
+
+    problems: tuple[Problem, ...] = ()
+    chain: tuple[x509.Certificate, ...] = ()
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What came of looking at a peer's certificates.
+
+    Attributes:
+        chain: of an accepted peer the verified chain, its own certificate first and the trusted authority last; of a
+            refused one the chain that says most about why.
+        problems: why the peer is refused, the one to act on first; nothing means that it is accepted.
+        warnings: rules that the chain breaks and that it was accepted in spite of.
+        rule: the access rule that let the peer in, or None where there are none.
+    """
+
+    chain: tuple[x509.Certificate, ...]
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    rule: AccessRule | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,31 +81,33 @@ class Verifier:
     anchors: tuple[x509.Certificate, ...] = ()
     access: AccessRules = EVERYBODY
 
-    @property
-    def looksAtCertificates(self) -> bool:
-        """Whether `judge` may find something wrong with a chain in which OpenSSL found nothing."""
-        return self.serverName is not None or bool(self.access)
-
-    def judge(self, problems: Sequence[Problem], chain: Sequence[x509.Certificate]) -> list[Problem]:
-        """Return everything that is wrong with a peer; nothing means that it is accepted.
+    def verify(
+        self,
+        presented: Sequence[x509.Certificate],
+        *,
+        findings: Findings | None = None,
+        staple: bytes | None = None,
+        at: datetime | None = None,
+    ) -> Judgement:
+        """Decide on a peer.
 
         Args:
-            problems: what OpenSSL found.
-            chain: the chain that OpenSSL built, the peer's own certificate first.
-
-        Returns:
-            The problems under their final names, the one to act on first.
+            presented: the certificates that the peer sent, its own first.
+            findings: what OpenSSL found in the handshake.
+            staple: the OCSP response (DER) that came with a server's certificate.
+            at: the time to judge for, with a time zone; now where None.
         """
-        judged = [self._refined(problem, chain) for problem in problems]
+        known = findings or Findings()
+        chain = known.chain or tuple(presented)
+        judged = [self._refined(problem, chain) for problem in known.problems]
+        if not judged:
+            judged.extend(_validityProblems(chain[0], at or datetime.now(timezone.utc)))
         if self.serverName is not None and (mismatch := nameProblem(chain[0], self.serverName)):
             judged.append(mismatch)
-        if self.access and not judged and self.access.ruleFor(Peer(tuple(chain))) is None:
+        rule = self.access.ruleFor(Peer(chain)) if self.access and not judged else None
+        if self.access and not judged and rule is None:
             judged.append(Problem("not-allowed", depth=0, subject=_subject(chain[0])))
-        return judged
-
-    def judgeResumed(self, certificate: x509.Certificate) -> list[Problem]:
-        """Return what is wrong with a peer whose session was resumed, for which OpenSSL checks nothing."""
-        return self.judge(list(_validityProblems(certificate)), [certificate])
+        return Judgement(chain, tuple(judged), rule=rule)
 
     def _refined(self, problem: Problem, chain: Sequence[x509.Certificate]) -> Problem:
         certificate = chain[min(problem.depth, len(chain) - 1)]
@@ -207,8 +240,7 @@ def _alternativeNames(certificate: x509.Certificate) -> Iterator[x509.GeneralNam
         return
 
 
-def _validityProblems(certificate: x509.Certificate) -> Iterator[Problem]:
-    now = datetime.now(timezone.utc)
+def _validityProblems(certificate: x509.Certificate, now: datetime) -> Iterator[Problem]:
     if now > certificate.not_valid_after_utc:
         yield Problem("expired", depth=0)
     if now < certificate.not_valid_before_utc:
