@@ -19,7 +19,7 @@ certificate (RFC 8446, section 4.4.2), so a handshake that is done says nothing.
 session ticket once they have accepted and none when they refuse; the first thing that comes after the handshake tells.
 Application data leaves `receive` only in the states OPEN and CLOSED.
 
-This is the only module that turns what OpenSSL says into a failure of tlscomm.
+With `tlscomm._naming`, this is the only module that turns what OpenSSL says into a failure of tlscomm.
 """
 
 from __future__ import annotations
@@ -33,35 +33,27 @@ from typing import Any, Literal
 from cryptography import x509
 from OpenSSL import SSL
 
-from tlscomm._awaited import awaitedMessage
-from tlscomm._openssl import Channel, OpenSSLError, firstMessage, verifyErrorText
-from tlscomm._ownchain import evidentProblem, isCorrectlySigned
-from tlscomm._reasons import FOLLOWING, UNSPECIFIC, codeForReasons, codeForVerifyError, errorToReport
-from tlscomm.alerts import Alert, codeForAlert
+from tlscomm._naming import Naming, text
+from tlscomm._openssl import Channel, OpenSSLError, verifyErrorText
+from tlscomm._reasons import FOLLOWING, UNSPECIFIC, codeForVerifyError, errorToReport
+from tlscomm.alerts import Alert
 from tlscomm.configuration import Configuration
 from tlscomm.credentials import certificateFacts
 from tlscomm.failures import (
-    CODES,
     ClosedInHandshake,
     HandshakeTimeout,
-    HookFailed,
     InvalidCertificate,
-    NotTLS,
     Problem,
     ProtocolViolation,
-    Refused,
-    RefusedByHook,
     Reset,
     TLSFailure,
     Truncated,
-    UnknownServerName,
     failureForCode,
     printable,
 )
 from tlscomm.peer import Peer
-from tlscomm.verification import Findings, Judgement, nameProblem
+from tlscomm.verification import Findings, Judgement
 from tlscomm.wire.alerts import replaceAlert
-from tlscomm.wire.clienthello import supportedGroups
 
 __all__ = ["State", "TLSConnection", "TLSFacts"]
 
@@ -127,6 +119,7 @@ class TLSConnection:
         self._raw = configuration.newConnection(transport)
         self._mayGoUnjudged = not self._isClient and self._raw.get_verify_mode() == SSL.VERIFY_NONE
         self._channel = Channel(self._raw, self._isClient, self._judge)
+        self._naming = Naming(configuration, self._raw, self._channel)
         self._heard = False
         self._opening = b""
         self._judged = False
@@ -179,9 +172,9 @@ class TLSConnection:
         if self.state is State.OPEN:
             self._fail(Truncated("it ended without close_notify", side="remote"))
         elif self._awaitsVerdict():
-            self._fail(self._refusedInSilence("the connection was closed"))
+            self._fail(self._naming.refusedInSilence("the connection was closed"))
         elif self.state is State.HANDSHAKE:
-            self._fail(ClosedInHandshake(self._awaited(), side="remote"))
+            self._fail(ClosedInHandshake(self._naming.awaited(), side="remote"))
 
     def receiveReset(self, evidence: str) -> None:
         """The connection was reset, or broke in another way.
@@ -190,15 +183,15 @@ class TLSConnection:
             evidence: what the layer below said.
         """
         if self._awaitsVerdict():
-            self._fail(self._refusedInSilence("the connection was reset", evidence))
+            self._fail(self._naming.refusedInSilence("the connection was reset", evidence))
         elif self.state is State.HANDSHAKE:
-            self._fail(Reset(self._awaited(), side="remote", stage="handshake", evidence=(evidence,)))
+            self._fail(Reset(self._naming.awaited(), side="remote", stage="handshake", evidence=(evidence,)))
         elif self.state is State.OPEN:
             self._fail(Reset(side="remote", evidence=(evidence,)))
 
     def timeOut(self) -> None:
         """The handshake's deadline has passed."""
-        self._fail(HandshakeTimeout(self._awaited(), evidence=(self._stateString(),)))
+        self._fail(HandshakeTimeout(self._naming.awaited(), evidence=(self._naming.stateString(),)))
 
     def assumeAccepted(self) -> None:
         """The peer gave no sign in time; go on as if it had accepted us, and say so in the facts."""
@@ -227,9 +220,9 @@ class TLSConnection:
             version=raw.get_protocol_version_name(),
             cipher=raw.get_cipher_name() or "",
             group=raw.get_group_name(),
-            alpn=_text(raw.get_alpn_proto_negotiated() or None),
+            alpn=text(raw.get_alpn_proto_negotiated() or None),
             resumed=self._channel.resumed,
-            serverName=_text(raw.get_servername()),
+            serverName=text(raw.get_servername()),
             acceptance=self._acceptance,
         )
 
@@ -255,7 +248,7 @@ class TLSConnection:
             with suppress(OpenSSLError):
                 # OpenSSL may have an alert for it.
                 self._channel.handshake()
-            self._fail(self._notTLS(ciphertext))
+            self._fail(self._naming.notTLS(ciphertext))
         return self.state in (State.OPEN, State.UNCONFIRMED)
 
     def _advance(self) -> None:
@@ -286,7 +279,7 @@ class TLSConnection:
         if self._channel.ticketSeen or plaintext:
             self._open()
         elif self._channel.closed:
-            self._fail(self._refusedInSilence("the server closed the connection"))
+            self._fail(self._naming.refusedInSilence("the server closed the connection"))
 
     def _noteEnd(self) -> None:
         """The stream of records has ended, by close_notify or by an error."""
@@ -297,7 +290,7 @@ class TLSConnection:
         elif self._channel.alertReceived is not None:
             self._fail(self._refusedLate(broken))
         else:
-            self._fail(ProtocolViolation(alert=self._alertSent(), evidence=broken.reasons))
+            self._fail(ProtocolViolation(alert=self._naming.alertSent(), evidence=broken.reasons))
 
     def _judge(self, errors: Sequence[tuple[int, int]], builtChain: Callable[[], list[x509.Certificate]]) -> int:
         """Decide on the peer, in the middle of the handshake; the answer makes OpenSSL choose the alert."""
@@ -338,13 +331,13 @@ class TLSConnection:
 
     def _handshakeFailure(self, broken: OpenSSLError) -> TLSFailure:
         if self._channel.alertReceived is not None and self._refusal is None:
-            return self._refusedByPeer(broken)
+            return self._naming.refusedByPeer(broken)
         if not broken.reasons and not broken.exceptions:
-            return ClosedInHandshake(f"{self._awaited()}, and close_notify came", side="remote")
-        failure = self._refusal or self._brokenOff(broken)
+            return ClosedInHandshake(f"{self._naming.awaited()}, and close_notify came", side="remote")
+        failure = self._refusal or self._naming.brokenOff(broken, self._opening)
         if failure.code == "not-allowed":
             self._fittingAlert = _ACCESS_DENIED
-        failure.alert = self._alertSent()
+        failure.alert = self._naming.alertSent()
         return failure
 
     def _withFittingAlert(self, flight: bytes, number: int) -> bytes:
@@ -359,131 +352,18 @@ class TLSConnection:
             self.failure.alert = Alert(number, "sent")
         return replaced
 
-    def _brokenOff(self, broken: OpenSSLError) -> TLSFailure:
-        """Name what made OpenSSL, or a callback of somebody else's context, break the handshake off on our side."""
-        if self._channel.alertSent == _UNRECOGNIZED_NAME:
-            name = _text(self._raw.get_servername())
-            return UnknownServerName(f"asked for {name}" if name else "it asked for none", evidence=broken.reasons)
-        if broken.exceptions:
-            return HookFailed(printable(repr(broken.exceptions[0])), evidence=broken.reasons)
-        if "certificate verify failed" in broken.reasons:
-            return RefusedByHook("the context's own verification callback", evidence=broken.reasons)
-        code = codeForReasons(broken.reasons)
-        if code == "no-common-cipher" and self._lacksGroup():
-            code = "no-common-group"
-        if code == "key-too-weak":
-            # OpenSSL looks at our own chain when it is about to send it.
-            return failureForCode(code)(", ".join(broken.reasons), stage="credential", evidence=broken.reasons)
-        return failureForCode(code)(evidence=broken.reasons)
-
-    def _lacksGroup(self) -> bool:
-        """Return whether the client offers none of our groups, which OpenSSL does not tell from a lack of ciphers."""
-        offered = supportedGroups(self._opening)
-        known = supportedGroups(firstMessage(self._raw.get_context()))
-        return offered is not None and known is not None and not offered & known
-
     def _refusedLate(self, broken: OpenSSLError) -> TLSFailure:
         """Name an alert that came after the handshake: of a peer that has shown its acceptance it is no refusal."""
-        failure = self._refusedByPeer(broken)
+        failure = self._naming.refusedByPeer(broken)
         if self.isAccepted and self._acceptance == "seen" and failure.code not in ("revoked", "expired"):
             return ProtocolViolation(side="remote", alert=failure.alert, evidence=failure.evidence)
         return failure
 
-    def _refusedByPeer(self, broken: OpenSSLError) -> TLSFailure:
-        """Name a refusal by the peer, as exactly as its alert and what we know of ourselves allow."""
-        number = self._channel.alertReceived or 0
-        problem = self._problemForAlert(number)
-        return failureForCode(problem.code)(
-            problem.detail,
-            side="remote",
-            alert=Alert(number, "received"),
-            evidence=broken.reasons,
-            **self._ourCertificate(problem.depth),
-        )
-
-    def _problemForAlert(self, number: int) -> Problem:
-        code, detail = codeForAlert(number), ""
-        requested, sent = self._channel.certificateRequested, self._channel.certificateSent
-        if requested and not sent and number in _VAGUE_OR_ABOUT_CERTIFICATES:
-            code, detail = "no-certificate", "the server asked for one and we sent none"
-        elif number == _HANDSHAKE_FAILURE and self._isClient and not requested:
-            # OpenSSL sends the same alert for all that can be negotiated; only what we restricted can be the reason.
-            code = "no-common-group" if self._configuration.groups is not None else "no-common-cipher"
-        elif number == _DECRYPT_ERROR and (sent or not self._isClient):
-            code = "protocol-violation" if self._isCorrectlySigned() else "bad-signature"
-        elif problem := self._ownProblem(code):
-            return problem
-        elif number == _INTERNAL_ERROR:
-            detail = "it reports an error of its own (internal_error), which need not have to do with us"
-        return Problem(code, depth=0, detail=detail)
-
-    def _ownProblem(self, code: str) -> Problem | None:
-        """Return what is evidently wrong with our own chain, where it is what an alert of the peer's may mean."""
-        if not (chain := self._ownChain()) or code not in _MEANINGS:
-            return None
-        if chain[0].issuer == chain[0].subject:
-            return Problem("self-signed", depth=0) if code != "expired" else None
-        problem = evidentProblem(chain)
-        if problem is None and _MEANINGS[code] is None:
-            problem = self._misplacedIssuer(chain) if self._isClient else self._misnamed(chain[0])
-        return problem if problem is not None and problem.code in (_MEANINGS[code] or CODES) else None
-
-    def _misplacedIssuer(self, chain: Sequence[x509.Certificate]) -> Problem | None:
-        """Return whether the server's list of acceptable authorities has none of those in our chain."""
-        accepted = self._raw.get_client_ca_list(as_cryptography=True)
-        if not accepted or any(certificate.issuer in accepted for certificate in chain):
-            return None
-        return Problem("unknown-issuer", depth=0, detail="none of our authorities is on the server's list")
-
-    def _misnamed(self, certificate: x509.Certificate) -> Problem | None:
-        """Return whether our certificate is for other names than the one that the client asked for."""
-        askedFor = _text(self._raw.get_servername())
-        return None if askedFor is None else nameProblem(certificate, askedFor)
-
-    def _isCorrectlySigned(self) -> bool:
-        return bool(isCorrectlySigned(self._ownChain(), self._configuration.verifier.anchors))
-
-    def _ownChain(self) -> tuple[x509.Certificate, ...]:
-        if (credential := self._configuration.credential) is not None:
-            return credential.certificate, *credential.chain
-        # Of somebody else's context only the certificate in use is known.
-        certificate = self._raw.get_certificate(as_cryptography=True)
-        return () if certificate is None else (certificate,)
-
-    def _refusedInSilence(self, how: str, *evidence: str) -> TLSFailure:
-        if self._isClient and not self._channel.certificateSent:
-            how += " after we sent no certificate, though it asked for one"
-        else:
-            how += " after we sent our certificate"
-        return Refused(how, side="remote", evidence=evidence, **self._ourCertificate())
-
-    def _ourCertificate(self, depth: int = 0) -> dict[str, Any]:
-        chain = self._ownChain()
-        if not chain or (self._isClient and not self._channel.certificateSent):
-            return {}
-        return {"certificate": certificateFacts(chain[depth]), "depth": depth}
-
-    def _notTLS(self, opening: bytes) -> TLSFailure:
-        return NotTLS(_guessProtocol(opening), alert=self._alertSent(), evidence=(repr(opening[:_OPENING]),))
-
     def _awaitsVerdict(self) -> bool:
         """Whether this client has answered a request for its certificate and now waits for the server's verdict."""
         if self.state is State.HANDSHAKE:
-            return self._isClient and self._channel.certificateRequested and self._stateString() in _ANSWERED
+            return self._isClient and self._channel.certificateRequested and self._naming.stateString() in _ANSWERED
         return self.state is State.UNCONFIRMED
-
-    def _awaited(self) -> str:
-        isTLS13 = self._raw.get_protocol_version() == SSL.TLS1_3_VERSION
-        return f"it was waiting for {awaitedMessage(self._stateString(), isClient=self._isClient, isTLS13=isTLS13)}"
-
-    def _stateString(self) -> str:
-        return self._rawState().decode("ascii", "replace")
-
-    def _rawState(self) -> bytes:
-        return self._raw.get_state_string()
-
-    def _alertSent(self) -> Alert | None:
-        return None if self._channel.alertSent is None else Alert(self._channel.alertSent, "sent")
 
     def _open(self) -> None:
         self.state = State.OPEN
@@ -496,17 +376,7 @@ class TLSConnection:
             self.failure = failure
 
 
-_HANDSHAKE_FAILURE = 40
-_DECRYPT_ERROR = 51
 _ACCESS_DENIED = 49
-_INTERNAL_ERROR = 80
-_UNRECOGNIZED_NAME = 112
-#: Alerts that servers send to a client without a certificate: 116 is the right one (RFC 8446), 40 is TLS 1.2's, and Go
-#: sends 42, GnuTLS (in TLS 1.2) 50.
-_VAGUE_OR_ABOUT_CERTIFICATES = frozenset({40, 41, 42, 43, 46, 48, 49, 50, 80, 116})
-
-#: How much of a stream that is not TLS is looked at.
-_OPENING = 16
 
 #: The records that can open a stream: handshake and alert (RFC 8446, section 5.1), and SSL 2's ClientHello, whose
 #: refusal belongs to OpenSSL.
@@ -520,33 +390,9 @@ _ANSWERED = frozenset({"SSLv3/TLS write finished", "SSLv3/TLS read change cipher
 
 _REVOCATION = frozenset({"revoked", "revocation-unknown"})
 
-#: For what an alert says by itself, what else our own chain may show it to mean; None for everything.
-_MEANINGS: dict[str, frozenset[str] | None] = {
-    "expired": frozenset({"expired"}),
-    # GnuTLS sends access_denied for whatever is wrong with a certificate.
-    "not-allowed": None,
-    "refused": None,
-    # OpenSSL sends unknown_ca for whatever is wrong with an authority of the chain.
-    "unknown-issuer": frozenset({"chain-too-long", "not-permitted"}),
-}
-
 
 def _opensTLS(opening: bytes) -> bool:
     return opening[0] in _OPENING_TYPES and (len(opening) == 1 or opening[0] == 0x80 or opening[1] == 3)
-
-
-def _guessProtocol(opening: bytes) -> str:
-    if opening.startswith(b"SSH-"):
-        return "it seems to speak SSH"
-    if opening.startswith((b"HTTP/", b"<!DOCTYPE", b"<html")) or opening.split(b" ")[0] in _METHODS:
-        return "it seems to speak plain HTTP"
-    if opening[:4] in (b"220 ", b"220-"):
-        return "it seems to speak SMTP or FTP"
-    return f"its first bytes are {opening[:_OPENING]!r}"
-
-
-#: RFC 9110, section 9.
-_METHODS = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH"})
 
 
 def _asProblems(errors: Sequence[tuple[int, int]]) -> list[Problem]:
@@ -574,7 +420,3 @@ def _refusal(problems: Sequence[Problem], chain: Sequence[x509.Certificate]) -> 
         problems=tuple(problems),
         chain=facts,
     )
-
-
-def _text(name: bytes | None) -> str | None:
-    return None if name is None else printable(name.decode("utf-8", "replace"))
