@@ -205,7 +205,9 @@ class AcceptedTests(ConnectCase):
             self.assertEqual((said["outcome"], said["failure"], said["acceptance"]), ("accepted", None, "seen"))
             self.assertEqual(said["replies"], [CHINESE, ""])
             self.assertEqual(
-                set(said["tls"]), {"version", "cipher", "group", "alpn", "resumed", "serverName"}, "as documented"
+                set(said["tls"]),
+                {"version", "cipher", "group", "alpn", "resumed", "serverName", "choice"},
+                "as documented",
             )
             self.assertEqual((said["tls"]["version"], said["tls"]["resumed"]), (f"TLSv{version}", False))
             self.assertEqual(said["tls"]["serverName"], "localhost")

@@ -179,6 +179,12 @@ class ExampleTests(ExampleCase):
         self.assertEqual(status, 0, said)
         self.assertRegex(said, r"^<Credential CN=localhost.*, with private key>\n.*, without private key>\nCN=tlscomm")
 
+    def test_several(self) -> None:
+        """A server shows the certificate for the name that is asked for."""
+        status, said = self.example("several.py").ends()
+        self.assertEqual(status, 0, said)
+        self.assertIn(said, page("credentials").replace("\n    ", "\n"))
+
     def test_insisting(self) -> None:
         """A loop around ``connect()`` ends with what is permanent."""
         _server, port = self.serving("translating.py")

@@ -19,6 +19,7 @@ from tlscomm._openssl import Channel, OpenSSLError, firstMessage
 from tlscomm._ownchain import evidentProblem, isCorrectlySigned
 from tlscomm._reasons import codeForReasons
 from tlscomm.alerts import Alert, codeForAlert
+from tlscomm.choosing import Choice
 from tlscomm.configuration import Configuration
 from tlscomm.credentials import certificateFacts
 from tlscomm.failures import (
@@ -40,13 +41,18 @@ __all__ = ["Naming", "text"]
 
 
 class Naming:
-    """Names the failures of one connection."""
+    """Names the failures of one connection.
+
+    Attributes:
+        choice: which of several credentials we showed, or None where there was nothing to choose.
+    """
 
     def __init__(self, configuration: Configuration, raw: SSL.Connection, channel: Channel) -> None:
         self._configuration = configuration
         self._isClient = configuration.isClient
         self._raw = raw
         self._channel = channel
+        self.choice: Choice | None = None
 
     def brokenOff(self, broken: OpenSSLError, opening: bytes) -> TLSFailure:
         """Name what made OpenSSL, or a callback of somebody else's context, break the handshake off on our side.
@@ -60,6 +66,8 @@ class Naming:
             return UnknownServerName(f"asked for {name}" if name else "it asked for none", evidence=broken.reasons)
         if broken.exceptions:
             return HookFailed(printable(repr(broken.exceptions[0])), evidence=broken.reasons)
+        if not self._isClient and self.choice is not None and self.choice.credential is None:
+            return RefusedByHook(self.choice.reason, evidence=broken.reasons)
         if "certificate verify failed" in broken.reasons:
             return RefusedByHook("the context's own verification callback", evidence=broken.reasons)
         code = codeForReasons(broken.reasons)
@@ -150,7 +158,8 @@ class Naming:
         return bool(isCorrectlySigned(self._ownChain(), self._configuration.verifier.anchors))
 
     def _ownChain(self) -> tuple[x509.Certificate, ...]:
-        if (credential := self._configuration.credential) is not None:
+        credential = self._configuration.credential if self.choice is None else self.choice.credential
+        if credential is not None:
             return credential.certificate, *credential.chain
         # Of somebody else's context only the certificate in use is known.
         certificate = self._raw.get_certificate(as_cryptography=True)

@@ -32,6 +32,7 @@ __all__ = [
     "ignoreCommonNames",
     "insistOnProtocol",
     "insistOnServerName",
+    "keepRequests",
     "keepServerSecret",
     "preferGroups",
     "verifyErrorText",
@@ -48,6 +49,10 @@ _UNRECOGNIZED_NAME = 112
 
 #: X509_V_ERR_CERT_REJECTED of x509_vfy.h: the application does not want it.
 _CERT_REJECTED = 28
+
+#: A handshake record and CertificateRequest (RFC 8446, sections 5.1 and 4).
+_HANDSHAKE = 22
+_CERTIFICATE_REQUEST = b"\x0d"
 
 #: Level fatal; TLS 1.3 has no other but for these: close_notify, user_canceled, and TLS 1.2's no_renegotiation
 #: (RFC 8446, section 6).
@@ -107,6 +112,8 @@ class Channel:
         serverSecret: the TLS 1.3 server's first traffic secret, where `keepServerSecret` was called for the context.
         certificateRequested: whether the server asked this client for a certificate.
         certificateSent: whether this client sent one and proved that it has the key.
+        certificateRequest: the server's CertificateRequest, from its type on, where `keepRequests` was called for the
+            context.
         ticketSeen: whether a session ticket came after the handshake, a TLS 1.3 server's sign of acceptance.
         closed: whether the peer's close_notify has come.
         error: what broke the connection after the handshake, or None.
@@ -117,6 +124,7 @@ class Channel:
         connection: SSL.Connection,
         isClient: bool,
         judge: Callable[[Sequence[tuple[int, int]], Callable[[], list[x509.Certificate]]], int],
+        select: Callable[[], SSL.Context | None] | None = None,
     ) -> None:
         """
         Args:
@@ -127,6 +135,8 @@ class Channel:
                 error number and depth, and with a function that returns the chain. It returns 0 to accept, or the error
                 number that makes OpenSSL send the alert that fits. It is called again where OpenSSL finds another
                 problem afterwards.
+            select: called in a full handshake when a certificate of ours is to be shown; returns the context whose
+                certificate that is. With None a client shows none, and a server breaks the handshake off.
         """
         # The callbacks of the connection, of its context and ours all have to live as long as the SSL object.
         self.connection = connection
@@ -134,6 +144,8 @@ class Channel:
         self._in = connection._into_ssl
         self._out = connection._from_ssl
         self._judge = judge
+        self._select = select
+        self._selectionFailures: list[Exception] = []
         self._foreignVerify: Any = connection._verify_callback
         self._foreignInfo: Any = connection.get_context()._info_callback
         self._vetoed = False
@@ -145,6 +157,7 @@ class Channel:
         self.serverSecret: bytes | None = None
         self.certificateRequested = False
         self.certificateSent = False
+        self.certificateRequest: bytes | None = None
         self.ticketSeen = False
         self.closed = False
         self.error: OpenSSLError | None = None
@@ -152,6 +165,8 @@ class Channel:
         _lib.SSL_set_verify(self._ssl, self._verifyMode(), _verifyCallback)
         needsStates = isClient or self._foreignInfo is not None
         _lib.SSL_set_info_callback(self._ssl, _infoCallback if needsStates else _alertCallback)
+        if select is not None:
+            _lib.SSL_set_cert_cb(self._ssl, _certificateCallback, _ffi.NULL)
         if isClient:
             connection.set_connect_state()
         else:
@@ -235,8 +250,16 @@ class Channel:
         _clearErrors()
 
     def release(self) -> None:
-        """Forget who judges: the handshake is done, or will never be."""
+        """Forget who judges and selects: the handshake is done, or will never be."""
         self._judge = _refuseAll
+        self._select = None
+
+    @property
+    def acceptedAuthorities(self) -> frozenset[bytes]:
+        """The names, in DER, of the authorities that the server accepts, as it sent them; any where there are none."""
+        names = _lib.SSL_get_client_CA_list(self._ssl)
+        count = 0 if names == _ffi.NULL else _lib.sk_X509_NAME_num(names)
+        return frozenset(_nameBytes(_lib.sk_X509_NAME_value(names, index)) for index in range(count))
 
     @property
     def resumed(self) -> bool:
@@ -258,7 +281,7 @@ class Channel:
         for keeper in keepers:
             if keeper is not None:
                 keeper._problems.clear()
-        return raised
+        return (*raised, *self._selectionFailures)
 
     def _verifyMode(self) -> int:
         # A client always verifies: there is no secure meaning of VERIFY_NONE on its side.
@@ -284,6 +307,18 @@ class Channel:
             verdict = _CERT_REJECTED
         _lib.X509_STORE_CTX_set_error(context, verdict)
         return int(verdict == 0)
+
+    def _showCertificate(self) -> int:
+        if self._select is None:
+            return 1
+        try:
+            context = self._select()
+        except Exception as problem:
+            self._selectionFailures.append(problem)
+            return 0
+        if context is not None and context is not self.connection.get_context():
+            self.connection.set_context(context)
+        return int(self._isClient or context is not None)
 
     def _noteEvent(self, where: int, value: int) -> None:
         if where & SSL.SSL_CB_ALERT:
@@ -371,6 +406,14 @@ def insistOnProtocol(context: SSL.Context, protocols: Sequence[bytes]) -> None:
     _lib.SSL_CTX_set_alpn_select_cb(context._context, select, _ffi.NULL)
 
 
+def keepRequests(context: SSL.Context) -> None:
+    """Have the channels of a client's context know how the server asks for a certificate.
+
+    OpenSSL gives the authorities away and nothing else, and reports each record of the connection to get at the rest.
+    """
+    _lib.SSL_CTX_set_msg_callback(context._context, _messageCallback)
+
+
 def keepServerSecret(context: SSL.Context) -> None:
     """Have the channels of a server's context know their traffic secret, for an alert that OpenSSL cannot send."""
     context._keylog_callback = _keylogCallback
@@ -403,6 +446,15 @@ def _builtChain(context: Any) -> list[x509.Certificate]:
         # get1 has counted one more reference for each certificate, which the X509 object takes over.
         chain.append(X509._from_raw_x509_ptr(_lib.sk_X509_value(stack, index)).to_cryptography())
     return chain
+
+
+def _nameBytes(name: Any) -> bytes:
+    out = _ffi.new("unsigned char **")
+    size = _lib.i2d_X509_NAME(name, out)
+    try:
+        return bytes(_ffi.buffer(out[0], max(size, 0)))
+    finally:
+        _lib.OPENSSL_free(out[0])
 
 
 def _errorQueue() -> tuple[str, ...]:
@@ -440,3 +492,16 @@ def _infoCallback(ssl: Any, where: int, value: int) -> None:
 def _alertCallback(ssl: Any, where: int, value: int) -> None:
     if where & SSL.SSL_CB_ALERT and (channel := _channels.get(ssl)) is not None:
         channel._noteEvent(where, value)
+
+
+@_ffi.callback("int (*)(SSL *, void *)", error=0)  # type: ignore[untyped-decorator]
+def _certificateCallback(ssl: Any, _argument: Any) -> int:
+    return _channels[ssl]._showCertificate()
+
+
+@_ffi.callback("void (*)(int, int, int, const void *, size_t, SSL *, void *)")  # type: ignore[untyped-decorator]
+def _messageCallback(sent: int, _v: int, kind: int, data: Any, size: int, ssl: Any, _a: Any) -> None:
+    if not sent and kind == _HANDSHAKE and size:
+        message = _ffi.buffer(data, size)
+        if message[0] == _CERTIFICATE_REQUEST and (channel := _channels.get(ssl)) is not None:
+            channel.certificateRequest = message[:]

@@ -22,10 +22,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import PublicKeyAlgorithmOID
 
@@ -56,6 +58,9 @@ _CURVES = {
     "brainpoolP384r1": (0x081B, 27),
     "brainpoolP512r1": (0x081C, 28),
 }
+
+#: Of so many certificates is remembered what they say, which takes longer to read than a choice may take.
+_REMEMBERED = 1024
 
 KeyKind = Literal["RSA", "ECDSA"]
 
@@ -130,15 +135,11 @@ class Wishes:
 
     def canVerify(self, certificate: x509.Certificate) -> bool:
         """Return whether the peer can verify a signature that is made with the key of a certificate."""
-        try:
-            key = certificate.public_key()
-            isPSS = certificate.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS
-        except REJECTIONS:
-            return False
+        key = _publicKey(certificate)
         if isinstance(key, ec.EllipticCurvePublicKey):
             return self._allows("ECDSA", self._curveSchemes(key.curve.name)) and self._hasGroup(key.curve.name)
         if isinstance(key, rsa.RSAPublicKey):
-            return self._allows("RSA", _RSA_PSS_KEYS if isPSS else self._rsaSchemes())
+            return self._allows("RSA", _RSA_PSS_KEYS if _isPSS(certificate) else self._rsaSchemes())
         if isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
             return self._allows("ECDSA", _ED25519 if isinstance(key, ed25519.Ed25519PublicKey) else _ED448)
         return False
@@ -229,6 +230,11 @@ class Keyring:
             raise ValueError("the function that chooses returned a credential that is not on the ring")
         return Choice(decided, "the application chose it" if decided else "the application chose to show none")
 
+    @property
+    def looksAtKeys(self) -> bool:
+        """Whether the signatures that a peer can verify make a difference: the keys differ, or a function looks."""
+        return self.choose is not None or len({_keyKind(each.certificate) for each in self.credentials}) > 1
+
     def names(self) -> frozenset[str]:
         """Return the DNS names, wildcards among them, that the credentials are for."""
         return frozenset(name for credential in self.credentials for name in _dnsNames(credential))
@@ -291,14 +297,38 @@ def _narrowed(credentials: tuple[Credential, ...], steps: Iterable[_Step]) -> tu
     return left[0], ", ".join(reasons)
 
 
+@lru_cache(maxsize=_REMEMBERED)
+def _publicKey(certificate: x509.Certificate) -> CertificatePublicKeyTypes | None:
+    try:
+        return certificate.public_key()
+    except REJECTIONS:
+        return None
+
+
+def _isPSS(certificate: x509.Certificate) -> bool:
+    return certificate.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS
+
+
+def _keyKind(certificate: x509.Certificate) -> tuple[object, ...]:
+    """Return what decides which signatures a key makes."""
+    key = _publicKey(certificate)
+    curve = key.curve.name if isinstance(key, ec.EllipticCurvePublicKey) else None
+    return certificate.public_key_algorithm_oid, curve
+
+
 def _isValid(credential: Credential, now: datetime) -> bool:
     certificate = credential.certificate
     return certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc
 
 
 def _dnsNames(credential: Credential) -> frozenset[str]:
+    return _namesIn(credential.certificate)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _namesIn(certificate: x509.Certificate) -> frozenset[str]:
     try:
-        names = credential.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (x509.ExtensionNotFound, *REJECTIONS):
         return frozenset()
     return frozenset(name.lower().rstrip(".") for name in names.get_values_for_type(x509.DNSName))
@@ -310,6 +340,7 @@ def _wildcard(name: str) -> str:
     return f"*.{rest}" if dot and rest else ""
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def _issuer(certificate: x509.Certificate) -> bytes | None:
     """Return the issuer's name as it stands in the certificate, also where it cannot be read."""
     try:

@@ -35,6 +35,7 @@ from twisted.internet.ssl import (
 
 from tlscomm import _openssl
 from tlscomm.access import EVERYBODY, AccessRules
+from tlscomm.choosing import Choice, Choose, Keyring
 from tlscomm.credentials import Credential, checkUsable
 from tlscomm.failures import KeyTooWeak
 from tlscomm.verification import Verifier, isAddress
@@ -110,6 +111,11 @@ class Configuration(Protocol):
     @property
     def groups(self) -> tuple[str, ...] | None: ...
 
+    @property
+    def keyring(self) -> Keyring | None: ...
+
+    def contextFor(self, choice: Choice) -> SSL.Context | None: ...
+
     def newConnection(self, transport: Any) -> SSL.Connection:
         """Return an OpenSSL connection without a socket, for one TLS connection.
 
@@ -158,7 +164,7 @@ class _Base(ABC):
     def _prepare(self) -> None:
         """Build the context now, so that what OpenSSL does not accept is said when the configuration is made."""
         try:
-            _ = self._context
+            _ = self._context, self._contexts
         except SSL.Error as refused:
             reasons = " ".join(str(entry[-1]) for entry in refused.args[0])
             if "too small" in reasons or "too weak" in reasons:
@@ -168,6 +174,23 @@ class _Base(ABC):
     @property
     @abstractmethod
     def _context(self) -> SSL.Context: ...
+
+    @property
+    @abstractmethod
+    def keyring(self) -> Keyring | None: ...
+
+    @abstractmethod
+    def _contextWith(self, credential: Credential | None) -> SSL.Context: ...
+
+    @cached_property
+    def _contexts(self) -> list[tuple[Credential | None, SSL.Context]]:
+        """A context for each credential that there is to choose from. They are the same but for that."""
+        credentials = () if self.keyring is None else self.keyring.credentials
+        return [(each, self._contextWith(each)) for each in credentials]
+
+    def contextFor(self, choice: Choice) -> SSL.Context | None:
+        """Return the context that shows what was chosen, or None where nothing is shown."""
+        return next((context for credential, context in self._contexts if credential is choice.credential), None)
 
     def _options(self, credential: Credential | None, **more: Any) -> CertificateOptions:
         if credential is not None:
@@ -199,6 +222,9 @@ class ServerConfiguration(_Base):
 
     Attributes:
         credential: the server's certificate, its chain and its private key.
+        others: more credentials, for other names or with other kinds of key. `Keyring` says which is shown to whom.
+        choose: has the last word on that, called in the middle of each handshake; what it raises is `hook-failed`, and
+            None is `refused-by-hook`.
         clientRoots: the authorities that may issue client certificates. Their names are sent to clients, which choose
             their certificate by them. None are trusted by default, never the system's.
         clientCertificates: ``none``, ``requested`` or ``required``; ``required`` where `clientRoots` are given, else
@@ -212,6 +238,8 @@ class ServerConfiguration(_Base):
     """
 
     credential: Credential
+    others: tuple[Credential, ...] = ()
+    choose: Choose | None = None
     clientRoots: tuple[x509.Certificate, ...] = ()
     clientCertificates: ClientCertificates | None = None
     access: AccessRules = EVERYBODY
@@ -221,7 +249,8 @@ class ServerConfiguration(_Base):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        checkUsable(self.credential, "server", datetime.now(timezone.utc))
+        for credential in (self.credential, *self.others):
+            checkUsable(credential, "server", datetime.now(timezone.utc))
         if self.clientCertificates is None:
             object.__setattr__(self, "clientCertificates", "required" if self.clientRoots else "none")
         if self.clientCertificates not in _CLIENT_CERTIFICATES:
@@ -243,8 +272,16 @@ class ServerConfiguration(_Base):
 
         They ask for a client certificate also where it is only requested; Twisted knows no other.
         """
+        return self._certificateOptions(self.credential)
+
+    def _certificateOptions(self, credential: Credential | None) -> CertificateOptions:
         trust = {} if self.clientCertificates == "none" else {"trustRoot": _trustRoot(self.clientRoots)}
-        return self._options(self.credential, **trust)
+        return self._options(credential, **trust)
+
+    @cached_property
+    def keyring(self) -> Keyring | None:
+        """The credentials where there is something to choose, else None."""
+        return Keyring((self.credential, *self.others), self.choose) if self.others or self.choose else None
 
     def newConnection(self, transport: Any) -> SSL.Connection:
         connection = SSL.Connection(self._context)
@@ -253,7 +290,10 @@ class ServerConfiguration(_Base):
 
     @cached_property
     def _context(self) -> SSL.Context:
-        context = self._tune(self.certificateOptions().getContext())
+        return self._contextWith(self.credential)
+
+    def _contextWith(self, credential: Credential | None) -> SSL.Context:
+        context = self._tune(self._certificateOptions(credential).getContext())
         if self.clientCertificates == "requested":
             context.set_verify(SSL.VERIFY_PEER)
         if self.clientCertificates != "none":
@@ -278,6 +318,10 @@ class ClientConfiguration(_Base):
             (RFC 6066, section 3).
         roots: the authorities that may issue the server's certificate; the system's where None.
         credential: the client's certificate, its chain and its private key, where the server may ask for them.
+        others: more credentials, of other authorities or with other kinds of key. `Keyring` says which is
+            shown.
+        choose: has the last word on that, called when a server asks for a certificate; what it raises is `hook-failed`,
+            and with None no certificate is shown.
 
     Raises:
         TLSFailure: the credential cannot be used by a client, with the failure that says why.
@@ -287,6 +331,8 @@ class ClientConfiguration(_Base):
     serverName: str
     roots: tuple[x509.Certificate, ...] | None = None
     credential: Credential | None = None
+    others: tuple[Credential, ...] = ()
+    choose: Choose | None = None
 
     isClient = True
 
@@ -295,8 +341,10 @@ class ClientConfiguration(_Base):
         object.__setattr__(self, "serverName", asciiServerName(self.serverName))
         if self.roots is not None and not self.roots:
             raise ValueError("no authority is named, so no server could be accepted")
-        if self.credential is not None:
-            checkUsable(self.credential, "client", datetime.now(timezone.utc))
+        if self.credential is None and self.others:
+            raise ValueError("there are other credentials and no first one")
+        for credential in self._credentials:
+            checkUsable(credential, "client", datetime.now(timezone.utc))
         self._prepare()
 
     @cached_property
@@ -305,8 +353,20 @@ class ClientConfiguration(_Base):
 
     def certificateOptions(self) -> CertificateOptions:
         """Return Twisted's options for this client, for use outside tlscomm. They do not check the server's name."""
+        return self._certificateOptions(self.credential)
+
+    def _certificateOptions(self, credential: Credential | None) -> CertificateOptions:
         trust = platformTrust() if self.roots is None else _trustRoot(self.roots)
-        return self._options(self.credential, trustRoot=trust)
+        return self._options(credential, trustRoot=trust)
+
+    @property
+    def _credentials(self) -> tuple[Credential, ...]:
+        return () if self.credential is None else (self.credential, *self.others)
+
+    @cached_property
+    def keyring(self) -> Keyring | None:
+        """The credentials where there is something to choose, else None."""
+        return Keyring(self._credentials, self.choose) if self.others or (self.choose and self.credential) else None
 
     def newConnection(self, transport: Any) -> SSL.Connection:
         connection = SSL.Connection(self._context)
@@ -317,7 +377,14 @@ class ClientConfiguration(_Base):
 
     @cached_property
     def _context(self) -> SSL.Context:
-        context = self._tune(self.certificateOptions().getContext())
+        # Where there is something to choose none is shown until it is chosen.
+        context = self._contextWith(self.credential if self.keyring is None else None)
+        if self.keyring is not None and self.keyring.looksAtKeys:
+            _openssl.keepRequests(context)
+        return context
+
+    def _contextWith(self, credential: Credential | None) -> SSL.Context:
+        context = self._tune(self._certificateOptions(credential).getContext())
         if self.applicationProtocols:
             context.set_alpn_protos(list(self.applicationProtocols))
         return context
@@ -342,6 +409,10 @@ class ForeignConfiguration:
 
     credential = None
     groups = None
+    keyring = None
+
+    def contextFor(self, choice: Choice) -> SSL.Context | None:
+        return None
 
     def __post_init__(self) -> None:
         if self.serverName is not None:
@@ -382,8 +453,9 @@ def insecurelyPresenting(configuration: _P, credential: Credential) -> _P:
         OpenSSL.SSL.Error: OpenSSL cannot even load it, as with a key that belongs to another certificate.
     """
     changed = copy.copy(configuration)
-    changed.__dict__.pop("_context", None)
-    changed.__dict__["credential"] = None
+    for made in ("_context", "_contexts", "keyring"):
+        changed.__dict__.pop(made, None)
+    changed.__dict__.update(credential=None, others=(), choose=None)
     context = changed._context
     context.set_cipher_list(_NO_SECURITY_LEVEL)
     context.use_certificate(credential.certificate)

@@ -26,7 +26,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timezone
 from enum import Enum
 from typing import Any, Literal
 
@@ -37,8 +38,9 @@ from tlscomm._naming import Naming, text
 from tlscomm._openssl import Channel, OpenSSLError, verifyErrorText
 from tlscomm._reasons import FOLLOWING, UNSPECIFIC, codeForVerifyError, errorToReport
 from tlscomm.alerts import Alert
+from tlscomm.choosing import Choice, Wishes
 from tlscomm.configuration import Configuration
-from tlscomm.credentials import certificateFacts
+from tlscomm.credentials import Role, certificateFacts
 from tlscomm.failures import (
     ClosedInHandshake,
     HandshakeTimeout,
@@ -54,6 +56,7 @@ from tlscomm.failures import (
 from tlscomm.peer import Peer
 from tlscomm.verification import Findings, Judgement
 from tlscomm.wire.alerts import replaceAlert
+from tlscomm.wire.clienthello import clientHello
 
 __all__ = ["State", "TLSConnection", "TLSFacts"]
 
@@ -82,6 +85,7 @@ class TLSFacts:
         resumed: whether an earlier session was resumed.
         serverName: the name that the client asked for (RFC 6066), or None.
         acceptance: ``seen`` where the peer has shown that it accepted us, ``assumed`` where it gave no sign in time.
+        choice: which of several credentials of ours was shown, and why; None where there was nothing to choose.
     """
 
     version: str
@@ -91,9 +95,12 @@ class TLSFacts:
     resumed: bool
     serverName: str | None
     acceptance: Acceptance
+    choice: Choice | None = None
 
     def toJSON(self) -> dict[str, object]:
-        return asdict(self)
+        # Not by asdict alone, which would go on into the credential and its private key.
+        choice = None if self.choice is None else self.choice.toJSON()
+        return {**asdict(replace(self, choice=None)), "choice": choice}
 
 
 class TLSConnection:
@@ -118,7 +125,8 @@ class TLSConnection:
         self._isClient = configuration.isClient
         self._raw = configuration.newConnection(transport)
         self._mayGoUnjudged = not self._isClient and self._raw.get_verify_mode() == SSL.VERIFY_NONE
-        self._channel = Channel(self._raw, self._isClient, self._judge)
+        select = None if configuration.keyring is None else self._chosenContext
+        self._channel = Channel(self._raw, self._isClient, self._judge, select)
         self._naming = Naming(configuration, self._raw, self._channel)
         self._heard = False
         self._opening = b""
@@ -224,6 +232,7 @@ class TLSConnection:
             resumed=self._channel.resumed,
             serverName=text(raw.get_servername()),
             acceptance=self._acceptance,
+            choice=self._naming.choice,
         )
 
     @property
@@ -291,6 +300,23 @@ class TLSConnection:
             self._fail(self._refusedLate(broken))
         else:
             self._fail(ProtocolViolation(alert=self._naming.alertSent(), evidence=broken.reasons))
+
+    def _chosenContext(self) -> SSL.Context | None:
+        """Choose what we show, when the peer has said what it can use; the context with it, or None for nothing."""
+        keyring = self._configuration.keyring
+        assert keyring is not None
+        role: Role = "client" if self._isClient else "server"
+        choice = keyring.chosen(role, self._peersWishes(), datetime.now(timezone.utc))
+        self._naming.choice = choice
+        return self._configuration.contextFor(choice)
+
+    def _peersWishes(self) -> Wishes:
+        isTLS13 = self._raw.get_protocol_version() == SSL.TLS1_3_VERSION
+        if not self._isClient:
+            return Wishes.ofClient(clientHello(self._opening), isTLS13=isTLS13)
+        if (request := self._channel.certificateRequest) is not None:
+            return Wishes.ofServer(request, isTLS13=isTLS13)
+        return Wishes(version="1.3" if isTLS13 else "1.2", issuers=self._channel.acceptedAuthorities)
 
     def _judge(self, errors: Sequence[tuple[int, int]], builtChain: Callable[[], list[x509.Certificate]]) -> int:
         """Decide on the peer, in the middle of the handshake; the answer makes OpenSSL choose the alert."""
