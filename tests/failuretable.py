@@ -19,6 +19,7 @@ from tlscomm.access import AccessRules
 from tlscomm.configuration import ClientConfiguration, Configuration, ServerConfiguration, Version
 from tlscomm.failures import Side
 from tlscomm.gallery import EXHIBITS, Exhibit, Gallery
+from tlscomm.revocation import Revocation
 from tlscomm.testing import (
     GARBAGE,
     HTTP_REQUEST,
@@ -215,7 +216,7 @@ def _certificateRow(exhibit: Exhibit, code: str, role: Role) -> Row:
 
 
 def _presented(stage: Stage, exhibit: Exhibit, role: Role) -> Pair:
-    lists = {"revocationLists": gallery().revocationLists} if exhibit.needsLists else {}
+    lists = {"revocation": Revocation(gallery().revocationLists)} if exhibit.needsLists else {}
     credential = gallery().credential(exhibit.name, role=role)
     if role == "client":
         return Pair(insecurelyPresenting(stage.client(), credential), stage.server(**lists))

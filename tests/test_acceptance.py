@@ -18,6 +18,7 @@ from tlscomm.access import AccessRules
 from tlscomm.configuration import ClientConfiguration, Version
 from tlscomm.connection import State
 from tlscomm.gallery import EXHIBITS
+from tlscomm.revocation import Revocation
 from tlscomm.testing import HonestPeer, Pair, Recorder, Side, insecurelyPresenting
 from tlscomm.testing._peers import _Records
 
@@ -123,7 +124,7 @@ class RefusedClients(Promises):
     def test_noneIsHeardHoweverEarlyItSpeaks(self) -> None:
         for version in VERSIONS:
             stage = Stage(version)
-            server = stage.server(revocationLists=gallery().revocationLists)
+            server = stage.server(revocation=Revocation(gallery().revocationLists))
             for configuration in refusedClients(stage):
                 pair = Pair(Eager(configuration), server)
                 pair.flush()

@@ -21,6 +21,7 @@ from tlscomm.connection import State
 from tlscomm.credentials import Credential, Role, checkUsable, loadCertificates, loadCredential
 from tlscomm.failures import CODES, CertificateFailure, CredentialFailure, KeyMismatch, NoPrivateKey, TLSFailure
 from tlscomm.gallery import EXHIBITS, Exhibit, Gallery, writeGallery
+from tlscomm.revocation import Revocation
 from tlscomm.testing import handshake
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
@@ -119,7 +120,7 @@ class Galleries(SynchronousTestCase):
                         ServerConfiguration(
                             credential=mine if role == "server" else server,
                             clientRoots=fresh.roots,
-                            revocationLists=fresh.revocationLists,
+                            revocation=Revocation(fresh.revocationLists),
                         ),
                     )
                     self.assertEqual([side.state for side in pair], [State.OPEN, State.OPEN], exhibit.name)

@@ -163,7 +163,7 @@ class ServerStringTests(ParserCase):
             write(f"{name}.crl", each.revocationList([5]).public_bytes(Encoding.PEM))
         write("both.pem", pem((authority.certificate, other.certificate)))
         configuration = self.serverConfiguration("clientRoots=both.pem:crl=one.crl,other.crl")
-        self.assertEqual(len(configuration.revocationLists), 2)
+        self.assertEqual(len(configuration.revocation.lists), 2)
         self.assertRaises(FileNotFound, self.serverConfiguration, "clientRoots=both.pem:crl=none.crl")
 
     def test_allow(self) -> None:
@@ -287,7 +287,7 @@ class ClientStringTests(ParserCase):
         write("one.pem", pem((authority.certificate,)))
         write("one.crl", authority.revocationList([5]).public_bytes(Encoding.PEM))
         configuration = self.client("localhost:1:roots=one.pem:crl=one.crl")._configuration
-        self.assertEqual(len(configuration.revocationLists), 1)
+        self.assertEqual(len(configuration.revocation.lists), 1)
 
     def test_endpoint(self) -> None:
         """Instead of host and port it may have another endpoint string, and then needs the server's name."""

@@ -11,7 +11,7 @@ from tlscomm import failures
 from tlscomm.authority import Authority
 from tlscomm.configuration import ClientConfiguration, ServerConfiguration
 from tlscomm.connection import State, TLSConnection
-from tlscomm.revocation import loadRevocationLists
+from tlscomm.revocation import Revocation, loadRevocationLists
 from tlscomm.testing import pump
 
 AUTHORITY = Authority.create()
@@ -63,32 +63,32 @@ class Handshakes(SynchronousTestCase):
         return [tuple(side.failure and side.failure.code for side in pair) for pair in pairs]  # type: ignore[misc]
 
     def test_whoIsNotOnTheListIsAccepted(self) -> None:
-        lists = {"revocationLists": (AUTHORITY.revocationList([1]),)}
+        lists = {"revocation": Revocation((AUTHORITY.revocationList([1]),))}
         self.assertEqual(self.codes(lists, lists), [(None, None)] * 2)
 
     def test_aRevokedClient(self) -> None:
-        lists = {"revocationLists": (AUTHORITY.revocationList([CLIENT.certificate.serial_number]),)}
+        lists = {"revocation": Revocation((AUTHORITY.revocationList([CLIENT.certificate.serial_number]),))}
         self.assertEqual(self.codes({}, lists), [("revoked", "revoked")] * 2)
 
     def test_aRevokedServer(self) -> None:
-        lists = {"revocationLists": (AUTHORITY.revocationList([SERVER.certificate.serial_number]),)}
+        lists = {"revocation": Revocation((AUTHORITY.revocationList([SERVER.certificate.serial_number]),))}
         self.assertEqual(self.codes(lists, {}), [("revoked", "revoked")] * 2)
 
     def test_aRevokedIntermediate(self) -> None:
         revoked = AUTHORITY.revocationList([INTERMEDIATE.certificate.serial_number])
-        lists = {"revocationLists": (revoked, INTERMEDIATE.revocationList())}
+        lists = {"revocation": Revocation((revoked, INTERMEDIATE.revocationList()))}
         client = {"credential": INTERMEDIATE.issue("client", role="client")}
         self.assertEqual(self.codes(client, lists), [("revoked", "revoked")] * 2)
         _, other = self.between(client, lists, "1.3")
         self.assertEqual(other.failure and other.failure.depth, 1)
 
     def test_aListOfAnotherAuthorityCoversNothing(self) -> None:
-        lists = {"revocationLists": (Authority.create("other").revocationList(),)}
+        lists = {"revocation": Revocation((Authority.create("other").revocationList(),))}
         self.assertEqual(self.codes({}, lists), [("refused", "revocation-unknown")] * 2)
 
     def test_anExpiredListCoversNothing(self) -> None:
         past = datetime.now(timezone.utc) - timedelta(days=400)
-        lists = {"revocationLists": (AUTHORITY.revocationList(now=past),)}
+        lists = {"revocation": Revocation((AUTHORITY.revocationList(now=past),))}
         self.assertEqual(self.codes({}, lists), [("refused", "revocation-unknown")] * 2)
 
     def test_withoutAListNobodyAsks(self) -> None:

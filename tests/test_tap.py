@@ -280,7 +280,7 @@ class MakeServiceTests(ServiceCase):
         Path("ca.crl").write_bytes(revoked.public_bytes(Encoding.DER))
         words = "--identity server.pem --client-roots ca.pem --crl ca.crl --allow dns=a.example --allow cn=b"
         configuration = self.configuration(*words.split())
-        self.assertEqual(configuration.revocationLists, (revoked,))
+        self.assertEqual(configuration.revocation.lists, (revoked,))
         self.assertEqual([str(rule) for rule in configuration.access.rules], ["dns=a.example", "cn=b"])
 
     def test_limit(self) -> None:

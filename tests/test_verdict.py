@@ -5,6 +5,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tlscomm.access import AccessRules
 from tlscomm.authority import Authority
 from tlscomm.gallery import EXHIBITS, Gallery
+from tlscomm.revocation import Revocation
 from tlscomm.verdict import verdict
 
 GALLERY = Gallery()
@@ -21,7 +22,7 @@ class Exhibits(SynchronousTestCase):
                     role,
                     roots=GALLERY.roots,
                     serverName=exhibit.serverName if role == "server" else None,
-                    revocationLists=GALLERY.revocationLists if exhibit.needsLists else (),
+                    revocation=Revocation(GALLERY.revocationLists if exhibit.needsLists else ()),
                 )
                 self.assertEqual(found and found.code, exhibit.code, f"{exhibit.name}, {role}")
 
@@ -46,7 +47,7 @@ class Circumstances(SynchronousTestCase):
 
     def test_aRevokedClient(self) -> None:
         lists = [self.authority.revocationList([self.client.certificate.serial_number])]
-        found = verdict(self.client, "client", roots=self.roots, revocationLists=lists)
+        found = verdict(self.client, "client", roots=self.roots, revocation=Revocation(lists))
         self.assertEqual(found and found.code, "revoked")
 
     def test_accessRules(self) -> None:

@@ -17,7 +17,7 @@ from tlscomm._passphrasesource import Prompt, passphraseSource
 from tlscomm.access import AccessRules
 from tlscomm.configuration import ClientConfiguration, Deadlines, ServerConfiguration
 from tlscomm.credentials import Credential, loadCertificates, loadCredential
-from tlscomm.revocation import loadRevocationLists
+from tlscomm.revocation import Revocation
 from tlscomm.store import isStoreSource, loadFromStore, rootsFromStore, systemRoots
 
 __all__ = [
@@ -70,7 +70,7 @@ def serverConfiguration(
         credential=loadIdentity(identity, key, passphraseSource(passphraseFile, passphraseEnv, prompt)),
         clientRoots=tuple(root for source in clientRoots for root in loadRoots(source)),
         clientCertificates=clientCertificates,  # type: ignore[arg-type]
-        revocationLists=_revocationLists(crl),
+        revocation=Revocation(files=[*crl]),
         access=AccessRules.parse(allow),
         minimumVersion=minimumTLS,  # type: ignore[arg-type]
         maximumVersion=maximumTLS,  # type: ignore[arg-type]
@@ -109,7 +109,7 @@ def clientConfiguration(
         serverName=serverName,
         credential=credential,
         roots=None if sources in ([], ["system"]) else tuple(root for source in sources for root in loadRoots(source)),
-        revocationLists=_revocationLists(crl),
+        revocation=Revocation(files=[*crl]),
         minimumVersion=minimumTLS,  # type: ignore[arg-type]
         maximumVersion=maximumTLS,  # type: ignore[arg-type]
         deadlines=limits or Deadlines(),
@@ -157,7 +157,3 @@ def deadlines(**texts: Any) -> Deadlines:
     """
     typed = {name: text for name, text in texts.items() if text is not None}
     return Deadlines(**{name: seconds(text, f"the {name} deadline") for name, text in typed.items()})  # type: ignore[arg-type]
-
-
-def _revocationLists(sources: Iterable[str]) -> tuple[x509.CertificateRevocationList, ...]:
-    return tuple(each for source in sources for each in loadRevocationLists(source))

@@ -21,7 +21,7 @@ from typing import Any, Literal, Protocol, TypeVar, cast
 import idna
 from cryptography import x509
 from OpenSSL import SSL
-from OpenSSL.crypto import X509, X509StoreFlags
+from OpenSSL.crypto import X509
 from service_identity.hazmat import DNS_ID
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator
 from twisted.internet.ssl import (
@@ -38,6 +38,7 @@ from tlscomm.access import EVERYBODY, AccessRules
 from tlscomm.choosing import Choice, Choose, Keyring
 from tlscomm.credentials import Credential, checkUsable
 from tlscomm.failures import KeyTooWeak
+from tlscomm.revocation import Revocation
 from tlscomm.verification import Verifier, isAddress
 
 __all__ = [
@@ -137,8 +138,8 @@ class _Base(ABC):
         ciphers: the TLS 1.2 cipher suites in OpenSSL's syntax; where None, those with forward secrecy and authenticated
             encryption (RFC 9325, section 4.2).
         groups: the key exchange groups, the preferred one first; OpenSSL's choice where None.
-        revocationLists: lists of revoked certificates. Where there are any, every certificate of a peer's chain must be
-            on a list's watch: one that no valid list covers is refused too.
+        revocation: what is known of revoked certificates. Where lists are given, every certificate of a peer's chain
+            must be covered by a valid one, unless the mode is another.
         deadlines: how long each wait may last.
     """
 
@@ -147,7 +148,7 @@ class _Base(ABC):
     applicationProtocols: tuple[bytes, ...] = ()
     ciphers: str | None = None
     groups: tuple[str, ...] | None = None
-    revocationLists: tuple[x509.CertificateRevocationList, ...] = ()
+    revocation: Revocation = field(default_factory=Revocation)
     deadlines: Deadlines = field(default_factory=Deadlines)
 
     def __post_init__(self) -> None:
@@ -211,8 +212,6 @@ class _Base(ABC):
         _openssl.ignoreCommonNames(context)
         if self.groups is not None:
             _openssl.preferGroups(context, self.groups)
-        if self.revocationLists:
-            _checkRevocation(context, self.revocationLists)
         return context
 
 
@@ -265,7 +264,7 @@ class ServerConfiguration(_Base):
 
     @cached_property
     def verifier(self) -> Verifier:
-        return Verifier(peerRole="client", anchors=self.clientRoots, access=self.access)
+        return Verifier(peerRole="client", anchors=self.clientRoots, access=self.access, revocation=self.revocation)
 
     def certificateOptions(self) -> CertificateOptions:
         """Return Twisted's options for this server, for use outside tlscomm.
@@ -349,7 +348,9 @@ class ClientConfiguration(_Base):
 
     @cached_property
     def verifier(self) -> Verifier:
-        return Verifier(peerRole="server", serverName=self.serverName, anchors=self.roots or ())
+        return Verifier(
+            peerRole="server", serverName=self.serverName, anchors=self.roots or (), revocation=self.revocation
+        )
 
     def certificateOptions(self) -> CertificateOptions:
         """Return Twisted's options for this client, for use outside tlscomm. They do not check the server's name."""
@@ -504,16 +505,6 @@ def _checkedName(name: str) -> str:
     except ValueError:
         raise ValueError(f"{name!r} cannot be the name of a server") from None
     return name.lower()
-
-
-def _checkRevocation(context: SSL.Context, lists: Sequence[x509.CertificateRevocationList]) -> None:
-    store = context.get_cert_store()
-    if store is None:
-        raise ValueError("OpenSSL gave the context no certificate store")
-    for revocationList in lists:
-        store.add_crl(revocationList)
-    # The second flag does nothing without the first, and the first alone overlooks revoked intermediates.
-    store.set_flags(X509StoreFlags.CRL_CHECK | X509StoreFlags.CRL_CHECK_ALL)
 
 
 def _trustRoot(roots: Sequence[x509.Certificate]) -> Any:

@@ -1,43 +1,170 @@
-"""Lists of revoked certificates, from the files that authorities publish.
+"""Which certificates have been revoked: lists that authorities publish, and responses that servers staple.
 
-A list is loaded here and applied by OpenSSL in the handshake: to every certificate of a chain, its dates and its
-signature included. Whoever names a list wants to know of every certificate whether it was revoked, so one that no valid
-list covers is refused too (``revocation-unknown``).
+Whoever names a list wants to know of every certificate whether it was revoked. So where lists are given, a certificate
+that no valid list covers is refused as well (``revocation-unknown``), unless the mode is ``soft``, in which that is a
+warning. What was revoked is refused in both.
+
+`Revocation` may change while connections are open: files are read again when they change (`Revocation.reread`), and
+whoever keeps a verdict looks at `Revocation.generation`, or asks to be told (`Revocation.whenChanged`).
 """
 
 from __future__ import annotations
 
-import re
+import os
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Literal, TypeAlias
 
 from cryptography import x509
 
-from tlscomm._material import REJECTIONS, SourceLike, readSource
-from tlscomm.failures import Damaged, UnknownFormat
+from tlscomm._crl import GOOD, NameKey, RevocationList, Status, nameKey, statusByLists
+from tlscomm._listfiles import ListFiles, readLists
+from tlscomm._sources import SourceLike
+from tlscomm.failures import Problem, TLSFailure, printable
 
-__all__ = ["loadRevocationLists"]
+__all__ = ["MODES", "Mode", "Revocation", "loadRevocationLists"]
 
-_PEM = re.compile(rb"-----BEGIN X509 CRL-----.+?-----END X509 CRL-----", re.DOTALL)
+Mode: TypeAlias = Literal["off", "soft", "required"]
+
+MODES: tuple[Mode, ...] = ("off", "soft", "required")
+"""What is done where nothing tells whether a certificate was revoked: nothing is looked at, a warning, a refusal."""
+
+
+class Revocation:
+    """What is known of revoked certificates, and what follows where nothing is known.
+
+    Without lists and without a mode it is ``soft`` and silent: what a server staples is checked, and nobody is warned
+    that there are no lists, because whoever has given none knows that.
+
+    Args:
+        lists: revocation lists.
+        mode: ``required`` where lists or files are given and none is named, else ``soft``.
+        files: files and folders (every ``*.crl``, ``*.pem`` and ``*.der`` in them) with more lists, PEM or DER.
+
+    Attributes:
+        mode: ``off``: nothing is looked at. ``soft``: what was revoked is refused, and what nothing is known of is
+            warned of. ``required``: both are refused.
+        generation: counts the changes, for whoever keeps a verdict.
+
+    Raises:
+        TLSFailure: a file cannot be used.
+        ValueError: there is no such mode, or a list cannot be read.
+    """
+
+    def __init__(
+        self,
+        lists: Iterable[x509.CertificateRevocationList] = (),
+        *,
+        mode: Mode | None = None,
+        files: Sequence[str | os.PathLike[str]] = (),
+    ) -> None:
+        if mode is not None and mode not in MODES:
+            raise ValueError(f"revocation is {', '.join(MODES)}, not {mode}")
+        self._given = [RevocationList(each) for each in lists]
+        self._files = ListFiles(files)
+        self._isSilent = mode is None and not self._given and not self._files
+        self.mode: Mode = mode or ("soft" if self._isSilent else "required")
+        self.generation = 0
+        self._listeners: list[Callable[[], object]] = []
+        self._byIssuer: dict[NameKey, list[RevocationList]] = {}
+        self._index()
+
+    @property
+    def lists(self) -> tuple[x509.CertificateRevocationList, ...]:
+        """All lists that count now."""
+        return tuple(each.crl for group in self._byIssuer.values() for each in group)
+
+    def check(
+        self,
+        path: Sequence[x509.Certificate],
+        *,
+        at: datetime,
+        staple: bytes | None = None,
+        others: Sequence[x509.Certificate] = (),
+    ) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
+        """Say what is known of the certificates of a path.
+
+        Args:
+            path: the peer's certificate first, the trust anchor, which nobody can revoke, last.
+            at: the time to judge for, with a time zone.
+            staple: the OCSP response (DER) that came with a server's certificate.
+            others: more certificates, any of which may have signed a list.
+
+        Returns:
+            What the peer is refused for, and what is only to be warned of.
+        """
+        if self.mode == "off":
+            return (), ()
+        problems: list[Problem] = []
+        warnings: list[Problem] = []
+        known = self._listsFor(path)
+        for depth, certificate in enumerate(path[:-1]):
+            status = statusByLists(path[depth + 1 :], certificate, known, (*path, *others), at)
+            if status == GOOD:
+                continue
+            if status.code == "revoked" or self.mode == "required":
+                problems.append(_problem(status, depth, certificate))
+            elif not self._isSilent:
+                warnings.append(_problem(status, depth, certificate))
+        return tuple(problems), tuple(warnings)
+
+    def reread(self) -> list[TLSFailure]:
+        """Read the files that have changed.
+
+        Returns:
+            Why some could not be read. What they held before goes on counting.
+        """
+        changed, problems = self._files.reread()
+        if changed:
+            self._index()
+            self._noteChange()
+        return problems
+
+    def whenChanged(self, listener: Callable[[], object]) -> Callable[[], None]:
+        """Have a callable called after each change.
+
+        Returns:
+            Call it to end that.
+        """
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def __repr__(self) -> str:
+        return f"<Revocation {self.mode}, {len(self.lists)} lists>"
+
+    def _listsFor(self, path: Sequence[x509.Certificate]) -> list[RevocationList]:
+        if not self._byIssuer:
+            return []
+        names = dict.fromkeys(nameKey(certificate.issuer) for certificate in path)
+        return [each for name in names for each in self._byIssuer.get(name, ())]
+
+    def _index(self) -> None:
+        byIssuer: dict[NameKey, list[RevocationList]] = {}
+        for each in (*self._given, *self._files.lists):
+            byIssuer.setdefault(each.issuer, []).append(each)
+        self._byIssuer = byIssuer
+
+    def _noteChange(self) -> None:
+        self.generation += 1
+        for listener in tuple(self._listeners):
+            listener()
 
 
 def loadRevocationLists(source: SourceLike) -> tuple[x509.CertificateRevocationList, ...]:
-    """Load the revocation lists of a file, PEM (any number) or DER (one).
+    """Load the revocation lists of a file, PEM (any number) or DER (one), or of every such file in a folder.
 
     Args:
-        source: a path, or the content as bytes.
+        source: a path, or the content as bytes. Not standard input.
 
     Raises:
         FileNotFound, Unreadable: the file cannot be read.
         UnknownFormat: it holds no revocation list.
         Damaged: it holds one that is broken.
     """
-    found = readSource(source)
-    content = found.content
-    blocks = _PEM.findall(content)
-    if not blocks and not content.startswith(b"\x30"):
-        raise UnknownFormat(f"{found.name} holds no revocation list, neither PEM nor DER")
-    try:
-        if blocks:
-            return tuple(x509.load_pem_x509_crl(block) for block in blocks)
-        return (x509.load_der_x509_crl(content),)
-    except REJECTIONS:
-        raise Damaged(f"{found.name} holds no revocation list that can be read") from None
+    if isinstance(source, str | os.PathLike) and os.path.isdir(source):
+        return tuple(each.crl for each in ListFiles([source]).lists)
+    return tuple(each.crl for each in readLists(source))
+
+
+def _problem(status: Status, depth: int, certificate: x509.Certificate) -> Problem:
+    return Problem(status.code, depth, printable(certificate.subject.rfc4514_string()), status.detail)

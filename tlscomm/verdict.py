@@ -18,6 +18,7 @@ from tlscomm.connection import TLSConnection
 from tlscomm.credentials import Credential, Role
 from tlscomm.failures import TLSFailure
 from tlscomm.peer import Peer
+from tlscomm.revocation import Revocation
 
 __all__ = ["handshake", "pump", "verdict"]
 
@@ -31,7 +32,7 @@ def verdict(
     *,
     roots: Sequence[x509.Certificate] | None = None,
     serverName: str | None = None,
-    revocationLists: Sequence[x509.CertificateRevocationList] = (),
+    revocation: Revocation | None = None,
     access: AccessRules = EVERYBODY,
 ) -> TLSFailure | None:
     """Return why a peer would refuse a credential, or None where it would accept it.
@@ -41,7 +42,7 @@ def verdict(
         role: the side that presents it.
         roots: the authorities that the judge trusts. The system's where None, which only servers can be judged by.
         serverName: the name that clients ask for; the credential's own first name where None. For servers only.
-        revocationLists: what the judge knows of revoked certificates.
+        revocation: what the judge knows of revoked certificates.
         access: the rules of the judge, for clients only.
 
     Raises:
@@ -51,10 +52,10 @@ def verdict(
         credential.requireKey()
     except TLSFailure as unusable:
         return unusable
-    lists = tuple(revocationLists)
+    revocation = revocation or Revocation()
     if role == "client":
-        return _verdictOnClient(credential, tuple(roots or ()), lists, access)
-    return _verdictOnServer(credential, None if roots is None else tuple(roots), lists, serverName)
+        return _verdictOnClient(credential, tuple(roots or ()), revocation, access)
+    return _verdictOnServer(credential, None if roots is None else tuple(roots), revocation, serverName)
 
 
 def handshake(
@@ -97,7 +98,7 @@ def pump(client: TLSConnection, server: TLSConnection) -> tuple[bytes, bytes]:
 def _verdictOnClient(
     credential: Credential,
     roots: tuple[x509.Certificate, ...],
-    lists: tuple[x509.CertificateRevocationList, ...],
+    revocation: Revocation,
     access: AccessRules,
 ) -> TLSFailure | None:
     authority = Authority.create()
@@ -105,7 +106,7 @@ def _verdictOnClient(
         credential=authority.issue(_NOBODY, role="server", dnsNames=[_NOBODY]),
         clientRoots=roots,
         clientCertificates="required",
-        revocationLists=lists,
+        revocation=revocation,
         access=access,
     )
     client = ClientConfiguration(serverName=_NOBODY, roots=(authority.certificate,))
@@ -116,11 +117,11 @@ def _verdictOnClient(
 def _verdictOnServer(
     credential: Credential,
     roots: tuple[x509.Certificate, ...] | None,
-    lists: tuple[x509.CertificateRevocationList, ...],
+    revocation: Revocation,
     serverName: str | None,
 ) -> TLSFailure | None:
     judge = ClientConfiguration(
-        serverName=serverName or _firstName(credential) or _NOBODY, roots=roots, revocationLists=lists
+        serverName=serverName or _firstName(credential) or _NOBODY, roots=roots, revocation=revocation
     )
     stand = Authority.create().issue(_NOBODY, role="server", dnsNames=[_NOBODY])
     server = ServerConfiguration(credential=stand)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import lru_cache
 from ipaddress import ip_address
@@ -26,10 +26,14 @@ from service_identity.hazmat import DNS_ID, DNSPattern, IPAddress_ID, IPAddressP
 from tlscomm.access import EVERYBODY, AccessRule, AccessRules
 from tlscomm.failures import Problem, printable
 from tlscomm.peer import Peer
+from tlscomm.revocation import Revocation
 
 __all__ = ["Findings", "Judgement", "Role", "Verifier", "isAddress", "malformation", "nameProblem"]
 
 Role = Literal["client", "server"]
+
+#: Of a chain that does not end at a trusted authority nobody can tell whether it was revoked.
+_WITHOUT_ANCHOR = frozenset({"incomplete-chain", "self-signed", "unknown-issuer"})
 
 
 @dataclass(frozen=True)
@@ -74,12 +78,14 @@ class Verifier:
         anchors: the authorities that are trusted, as far as they are known as certificates. They do not decide whether
             a chain is trusted, OpenSSL does; they tell what is wrong with one that is not.
         access: who of the peers that nothing is wrong with is let in.
+        revocation: what is known of revoked certificates.
     """
 
     peerRole: Role
     serverName: str | None = None
     anchors: tuple[x509.Certificate, ...] = ()
     access: AccessRules = EVERYBODY
+    revocation: Revocation = field(default_factory=Revocation)
 
     def verify(
         self,
@@ -97,17 +103,22 @@ class Verifier:
             staple: the OCSP response (DER) that came with a server's certificate.
             at: the time to judge for, with a time zone; now where None.
         """
+        at = at or datetime.now(timezone.utc)
         known = findings or Findings()
         chain = known.chain or tuple(presented)
         judged = [self._refined(problem, chain) for problem in known.problems]
         if not judged:
-            judged.extend(_validityProblems(chain[0], at or datetime.now(timezone.utc)))
+            judged.extend(_validityProblems(chain[0], at))
         if self.serverName is not None and (mismatch := nameProblem(chain[0], self.serverName)):
             judged.append(mismatch)
+        warnings: tuple[Problem, ...] = ()
+        if not any(problem.code in _WITHOUT_ANCHOR for problem in judged):
+            revoked, warnings = self.revocation.check(chain, at=at, staple=staple, others=presented)
+            judged.extend(revoked)
         rule = self.access.ruleFor(Peer(chain)) if self.access and not judged else None
         if self.access and not judged and rule is None:
             judged.append(Problem("not-allowed", depth=0, subject=_subject(chain[0])))
-        return Judgement(chain, tuple(judged), rule=rule)
+        return Judgement(chain, tuple(judged), warnings, rule)
 
     def _refined(self, problem: Problem, chain: Sequence[x509.Certificate]) -> Problem:
         certificate = chain[min(problem.depth, len(chain) - 1)]

@@ -89,7 +89,7 @@ def _verdict(
 ) -> TLSFailure | None:
     from tlscomm._settings import loadRoots
     from tlscomm.access import AccessRules
-    from tlscomm.revocation import loadRevocationLists
+    from tlscomm.revocation import Revocation
     from tlscomm.verdict import verdict
 
     try:
@@ -98,7 +98,7 @@ def _verdict(
             role,
             roots=[root for each in roots for root in loadRoots(each)] if roots else None,
             serverName=serverName,
-            revocationLists=[found for each in crl for found in loadRevocationLists(each)],
+            revocation=Revocation(files=crl),
             access=AccessRules.parse(allow),
         )
     except ValueError as wrong:

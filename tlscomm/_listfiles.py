@@ -1,0 +1,154 @@
+"""Files that hold revocation lists, read again when they change.
+
+An authority publishes a new list every day, and a server runs for months. What is read again may be half written,
+damaged or gone: then the lists that were read last go on counting, until they expire by themselves.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from cryptography import x509
+
+from tlscomm._crl import RevocationList
+from tlscomm._material import REJECTIONS, named
+from tlscomm._sources import STANDARD_INPUT, SourceLike, readSource
+from tlscomm.failures import Damaged, FileNotFound, TLSFailure, UnknownFormat, Unreadable, printable
+
+__all__ = ["ListFiles", "readLists"]
+
+_PEM = re.compile(rb"-----BEGIN X509 CRL-----.+?-----END X509 CRL-----", re.DOTALL)
+_ENDINGS = (".crl", ".der", ".pem")
+_MOST_FILES = 1000
+
+#: Inode, size and the time of the last change, or None where there is no file.
+_Mark: TypeAlias = tuple[int, int, int] | None
+
+
+@dataclass(frozen=True)
+class _Known:
+    mark: _Mark
+    lists: tuple[RevocationList, ...]
+
+
+class ListFiles:
+    """Files and folders with revocation lists.
+
+    Args:
+        sources: their paths.
+
+    Raises:
+        TLSFailure: one of them cannot be used.
+    """
+
+    def __init__(self, sources: Sequence[str | os.PathLike[str]]) -> None:
+        self._known: dict[str, dict[Path, _Known]] = {os.fspath(source): {} for source in sources}
+        problems = self.reread()[1]
+        if problems:
+            raise problems[0]
+
+    def __bool__(self) -> bool:
+        return bool(self._known)
+
+    @property
+    def lists(self) -> list[RevocationList]:
+        """The lists that count now."""
+        return [each for files in self._known.values() for known in files.values() for each in known.lists]
+
+    def reread(self) -> tuple[bool, list[TLSFailure]]:
+        """Read what has changed.
+
+        Returns:
+            Whether the lists are others now, and what could not be read. Of a file that could not be read the lists
+            from before stay, and it is not reported again until it changes again.
+        """
+        changed, problems = False, []
+        for source, files in self._known.items():
+            try:
+                paths = _filesOf(source)
+            except TLSFailure as problem:
+                problems.append(problem)
+                continue
+            for path in paths:
+                mark = _mark(path)
+                if path in files and files[path].mark == mark:
+                    continue
+                before = files[path].lists if path in files else ()
+                try:
+                    files[path] = _Known(mark, _readFile(path, isAlone=str(path) == source))
+                    changed = True
+                except TLSFailure as problem:
+                    files[path] = _Known(mark, before)
+                    problems.append(problem)
+            if gone := files.keys() - set(paths):
+                changed = True
+                for path in gone:
+                    del files[path]
+        return changed, problems
+
+
+def readLists(source: SourceLike) -> tuple[RevocationList, ...]:
+    """Read the lists of one file, PEM (any number) or DER (one).
+
+    Raises:
+        FileNotFound, Unreadable: the file cannot be read.
+        UnknownFormat: it holds no revocation list.
+        Damaged: it holds one that is broken.
+    """
+    if source == STANDARD_INPUT:
+        raise Unreadable("standard input, which cannot be read again when the lists change")
+    found = readSource(source)
+    blocks = _PEM.findall(found.content)
+    if not blocks and not found.content.startswith(b"\x30"):
+        raise UnknownFormat(f"{found.name} holds no revocation list, neither PEM nor DER")
+    what = f"{found.name} holds a revocation list that cannot be read"
+    with named(what):
+        try:
+            if blocks:
+                return tuple(RevocationList(x509.load_pem_x509_crl(block)) for block in blocks)
+            return (RevocationList(x509.load_der_x509_crl(found.content)),)
+        except REJECTIONS:
+            raise Damaged(what) from None
+
+
+def _readFile(path: Path, *, isAlone: bool) -> tuple[RevocationList, ...]:
+    try:
+        return readLists(path)
+    except UnknownFormat:
+        # A folder may hold the authorities' certificates too.
+        if isAlone or path.suffix == ".crl":
+            raise
+        return ()
+
+
+def _filesOf(source: str) -> list[Path]:
+    if not os.path.isdir(source):
+        return [Path(source)]
+    try:
+        paths = sorted(_listed(source))
+    except OSError as problem:
+        raise Unreadable(f"{printable(source)}: {problem.strerror}") from None
+    if not paths:
+        raise FileNotFound(f"{printable(source)} holds no file that ends in {', '.join(_ENDINGS)}")
+    if len(paths) > _MOST_FILES:
+        raise Unreadable(f"{printable(source)} holds more than {_MOST_FILES} files")
+    return paths
+
+
+def _listed(folder: str) -> Iterator[Path]:
+    for entry in os.scandir(folder):
+        if entry.name.endswith(_ENDINGS) and not entry.name.startswith("."):
+            yield Path(entry.path)
+
+
+def _mark(path: Path) -> _Mark:
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
