@@ -239,7 +239,7 @@ def _withoutCertificate() -> Iterator[Row]:
     )
     yield Row(
         "Certificates",
-        "client's certificate is valid, and no access rule lets its holder in",
+        "client's certificate is valid, and the access rules keep its holder out",
         lambda stage: Pair(stage.client(), stage.server(access=AccessRules.parse(["cn=somebody else"]))),
         _onBoth("server", Verdict("not-allowed", "local", 49), Verdict("not-allowed", "remote", 49)),
     )

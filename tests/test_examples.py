@@ -198,6 +198,15 @@ class ExampleTests(ExampleCase):
         self.assertEqual(status, 0, said)
         self.assertIn("CN=billing, issued by CN=example services", said)
 
+    def test_rules(self) -> None:
+        """Rules are combined as objects, and the application reads which one let a peer in."""
+        status, said = self.example("rules.py").ends()
+        self.assertEqual(status, 0, said)
+        first, second, third = said.splitlines()
+        self.assertEqual(first, "read and write uri=spiffe://example.org/billing&!(cn=guest|ou=visitors)")
+        self.assertEqual(second, "read dns=*.workers.example.org")
+        self.assertEqual(third, "no rule lets in CN=somebody None")
+
     def test_refusals(self) -> None:
         """The server's JSON log is read by a program of a few lines, and the page names every event and field of it."""
         server, port = self.service("--log-format", "json", stderr=subprocess.DEVNULL)

@@ -169,8 +169,17 @@ class ServerStringTests(ParserCase):
     def test_allow(self) -> None:
         """Access rules, commas between them."""
         configuration = self.serverConfiguration("clientRoots=ca.pem:allow=dns=*.example.org,cn=somebody")
-        self.assertEqual(len(configuration.access.rules), 2)
+        self.assertEqual(len(configuration.access.allow), 2)
         self.assertWrong(self.serverConfiguration, "clientRoots=ca.pem:allow=nonsense", "nonsense")
+
+    def test_deny(self) -> None:
+        """Rules that keep out; a comma in quotes separates none, and an address has its colons behind backslashes."""
+        configuration = self.serverConfiguration(
+            r'clientRoots=ca.pem:deny=issuer="CN=a,O=b",ip=2001\:db8\:\:1,cn=c&!o=d'
+        )
+        self.assertEqual(
+            [str(rule) for rule in configuration.access.deny], ['issuer="CN=a,O=b"', "ip=2001:db8::1", "cn=c&!o=d"]
+        )
 
     def test_maximumConnections(self) -> None:
         """The most connections at a time."""
@@ -307,7 +316,7 @@ class ClientStringTests(ParserCase):
 
     def test_unknown(self) -> None:
         """An argument that does not exist is a TypeError that names it; so is a third place."""
-        for wrong in ("clientRoots", "root", "prompt", "limits", "interface", "allow"):
+        for wrong in ("clientRoots", "root", "prompt", "limits", "interface", "access"):
             self.assertWrong(self.client, f"localhost:443:{wrong}=x", wrong, error=TypeError)
         self.assertRaises(TypeError, self.client, "localhost:443:444")
 

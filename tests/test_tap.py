@@ -44,6 +44,7 @@ DEFAULTS: dict[str, Any] = {
     "client-roots": [],
     "crl": [],
     "allow": [],
+    "deny": [],
     "application": "echo",
     "framing": "eof",
     "maximum-message": 1048576,
@@ -60,7 +61,7 @@ DEFAULTS: dict[str, Any] = {
 ALL = """
     --listen tcp:1 --listen tcp:2 --identity a.pem --key a.key --passphrase-file a.txt --passphrase-env PHRASE
     --client-certificates required --client-roots b.pem --client-roots system --application greet --framing int32
-    --crl a.crl --crl b.crl --allow dns=*.example.org --allow cn=x=y
+    --crl a.crl --crl b.crl --allow dns=*.example.org --allow cn=x=y --deny o=Example&!ou=a
     --maximum-message 7 --minimum-tls 1.3 --maximum-tls 1.3 --handshake-timeout 1.5 --read-timeout 0 --write-timeout 3
     --close-timeout 4 --maximum-connections 8 --log-format json
 """
@@ -101,6 +102,7 @@ class OptionsTests(SynchronousTestCase):
                 "client-roots": ["b.pem", "system"],
                 "crl": ["a.crl", "b.crl"],
                 "allow": ["dns=*.example.org", "cn=x=y"],
+                "deny": ["o=Example&!ou=a"],
                 "application": "greet",
                 "framing": "int32",
                 "maximum-message": 7,
@@ -281,7 +283,7 @@ class MakeServiceTests(ServiceCase):
         words = "--identity server.pem --client-roots ca.pem --crl ca.crl --allow dns=a.example --allow cn=b"
         configuration = self.configuration(*words.split())
         self.assertEqual(configuration.revocation.lists, (revoked,))
-        self.assertEqual([str(rule) for rule in configuration.access.rules], ["dns=a.example", "cn=b"])
+        self.assertEqual([str(rule) for rule in configuration.access.allow], ["dns=a.example", "cn=b"])
 
     def test_limit(self) -> None:
         """The limit of connections is the service's."""

@@ -61,6 +61,6 @@ class Verify(SynchronousTestCase):
             ("--as", "client", good),
             ("--as", "client", good, "--roots", roots, "--server-name", "x"),
             ("--as", "client", good, "--roots", roots, "--allow", "whatever"),
-            ("--as", "server", good, "--roots", roots, "--allow", "cn=x"),
+            ("--as", "server", good, "--roots", roots, "--deny", "whatever"),
         ):
             self.assertEqual(self.verify(*arguments).exit_code, 2, arguments)

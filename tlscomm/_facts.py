@@ -13,9 +13,10 @@ from typing import TypeVar
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from tlscomm._der import CONTEXT_0, first
 from tlscomm.failures import CertificateFacts, printable
 
-__all__ = ["certificateFacts"]
+__all__ = ["certificateFacts", "nameText", "publicKeyDigest", "subjectText"]
 
 #: What the names of a certificate are called, as the access rules call them.
 _KINDS: dict[type[x509.GeneralName], str] = {
@@ -40,7 +41,7 @@ def certificateFacts(certificate: x509.Certificate) -> CertificateFacts:
     """
     der = _either(lambda: certificate.public_bytes(Encoding.DER), b"")
     return CertificateFacts(
-        subject=_either(lambda: printable(certificate.subject.rfc4514_string()), _UNREADABLE),
+        subject=subjectText(certificate),
         issuer=_either(lambda: printable(certificate.issuer.rfc4514_string()), _UNREADABLE),
         serial=_either(lambda: f"{certificate.serial_number:x}", _UNREADABLE),
         notBefore=_either(lambda: certificate.not_valid_before_utc.isoformat(timespec="seconds"), _UNREADABLE),
@@ -51,13 +52,37 @@ def certificateFacts(certificate: x509.Certificate) -> CertificateFacts:
     )
 
 
+def subjectText(certificate: x509.Certificate) -> str:
+    """Return whose certificate it is, printable. Never raises."""
+    return _either(lambda: printable(certificate.subject.rfc4514_string()), _UNREADABLE)
+
+
+def publicKeyDigest(certificate: x509.Certificate) -> str:
+    """Return ``sha256:`` and the digest of the public key, as its bytes stand in the certificate.
+
+    To load a key and write it again is to lose what the library does not know of it, as the parameters of RSA-PSS.
+
+    Raises:
+        ValueError: the certificate does not have the structure of one.
+    """
+    # RFC 5280, section 4.1: the version, which has a tag of its own, may be missing.
+    parts = first(certificate.tbs_certificate_bytes).parts()
+    place = 6 if parts[0].tag == CONTEXT_0 else 5
+    return f"sha256:{sha256(parts[place].encoded).hexdigest()}"
+
+
 def _alternativeNames(certificate: x509.Certificate) -> Iterator[str]:
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return
     for name in names:
-        yield printable(f"{_KINDS.get(type(name), 'other')}:{_text(name)}")
+        yield printable(nameText(name))
+
+
+def nameText(name: x509.GeneralName) -> str:
+    """Return a subject alternative name as ``kind:value``. It is not printable yet."""
+    return f"{_KINDS.get(type(name), 'other')}:{_text(name)}"
 
 
 def _text(name: x509.GeneralName) -> str:

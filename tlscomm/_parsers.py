@@ -37,6 +37,7 @@ class TLSCommServerParser:
         endpoint: str | None = None,
         crl: str | None = None,
         allow: str | None = None,
+        deny: str | None = None,
         maximumConnections: str | None = None,
         clientRoots: str | None = None,
         handshakeTimeout: str | None = None,
@@ -64,7 +65,8 @@ class TLSCommServerParser:
             identity=identity,
             clientRoots=() if clientRoots is None else (clientRoots,),
             crl=_several(crl),
-            allow=_several(allow),
+            allow=_rules(allow),
+            deny=_rules(deny),
             limits=limits,
             **settings,
         )
@@ -98,6 +100,8 @@ class TLSCommClientParser:
         timeout: str = "30",
         endpoint: str | None = None,
         crl: str | None = None,
+        allow: str | None = None,
+        deny: str | None = None,
         roots: str | None = None,
         handshakeTimeout: str | None = None,
         writeTimeout: str | None = None,
@@ -117,7 +121,13 @@ class TLSCommClientParser:
             raise ValueError("a client's string begins with tlscomm:HOST:PORT, or has endpoint=")
         limits = deadlines(handshake=handshakeTimeout, write=writeTimeout, close=closeTimeout)
         configuration = clientConfiguration(
-            name, roots=() if roots is None else (roots,), crl=_several(crl), limits=limits, **settings
+            name,
+            roots=() if roots is None else (roots,),
+            crl=_several(crl),
+            allow=_rules(allow),
+            deny=_rules(deny),
+            limits=limits,
+            **settings,
         )
         below: IStreamClientEndpoint
         if host is not None and port is not None and endpoint is None:
@@ -145,6 +155,13 @@ def _refuseUnknown(settings: dict[str, Any], known: frozenset[str]) -> None:
 def _several(value: str | None) -> list[str]:
     """Return the parts of an argument that takes several, which a string can hold only once: commas separate them."""
     return [] if value is None else value.split(",")
+
+
+def _rules(value: str | None) -> list[str]:
+    """Return the access rules of an argument, which commas separate where they are not in quotes."""
+    from tlscomm._ruletext import parseRules
+
+    return [] if value is None else [str(rule) for rule in parseRules(value)]
 
 
 def _either(place: str | None, endpoint: str | None) -> str:

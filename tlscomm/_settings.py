@@ -42,6 +42,7 @@ def serverConfiguration(
     clientRoots: Iterable[str] = (),
     crl: Iterable[str] = (),
     allow: Iterable[str] = (),
+    deny: Iterable[str] = (),
     minimumTLS: str = "1.2",
     maximumTLS: str = "1.3",
     limits: Deadlines | None = None,
@@ -57,7 +58,8 @@ def serverConfiguration(
         clientCertificates: ``none``, ``requested`` or ``required``.
         clientRoots: files or folders with the authorities that may issue client certificates, or ``system``.
         crl: files with revocation lists.
-        allow: access rules.
+        allow: access rules of which one has to fit.
+        deny: access rules of which none may fit.
         minimumTLS: ``1.2`` or ``1.3``.
         maximumTLS: ``1.2`` or ``1.3``.
         limits: the deadlines.
@@ -71,7 +73,7 @@ def serverConfiguration(
         clientRoots=tuple(root for source in clientRoots for root in loadRoots(source)),
         clientCertificates=clientCertificates,  # type: ignore[arg-type]
         revocation=Revocation(files=[*crl]),
-        access=AccessRules.parse(allow),
+        access=AccessRules.parse(allow, deny),
         minimumVersion=minimumTLS,  # type: ignore[arg-type]
         maximumVersion=maximumTLS,  # type: ignore[arg-type]
         deadlines=limits or Deadlines(),
@@ -88,6 +90,8 @@ def clientConfiguration(
     prompt: Prompt | None = None,
     roots: Iterable[str] = (),
     crl: Iterable[str] = (),
+    allow: Iterable[str] = (),
+    deny: Iterable[str] = (),
     minimumTLS: str = "1.2",
     maximumTLS: str = "1.3",
     limits: Deadlines | None = None,
@@ -110,6 +114,7 @@ def clientConfiguration(
         credential=credential,
         roots=None if sources in ([], ["system"]) else tuple(root for source in sources for root in loadRoots(source)),
         revocation=Revocation(files=[*crl]),
+        access=AccessRules.parse(allow, deny),
         minimumVersion=minimumTLS,  # type: ignore[arg-type]
         maximumVersion=maximumTLS,  # type: ignore[arg-type]
         deadlines=limits or Deadlines(),

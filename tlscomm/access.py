@@ -1,138 +1,127 @@
 """Who of those with a valid certificate is let in.
 
 A trusted authority says who somebody is. Whether that somebody has business here is for the server to say, in rules
-that are written as one word each: ``dns=*.example.org``, ``uri=spiffe://example.org/billing``. One rule that fits is
-enough. A peer that no rule fits is refused as ``not-allowed``, which never means that its certificate is bad.
+that are written as one word each: ``dns=*.example.org``, ``uri=spiffe://example.org/billing``. A rule that denies wins
+over every rule that allows, in whatever order they were given. Where there are rules that allow, one of them has to
+fit; where there are none, everybody is let in whom no rule denies. A peer that is kept out is refused as
+``not-allowed``, which never means that its certificate is bad.
+
+What cannot be decided, because a part of the certificate cannot be read or holds a name that is none, keeps out: then
+no rule that allows fits, and every rule that denies does.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
-from hashlib import sha256
+from itertools import islice
 
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.x509.oid import NameOID, ObjectIdentifier
-
+from tlscomm._facts import nameText, subjectText
+from tlscomm._presented import Presented
+from tlscomm._rules import AccessRule, Condition, allOf, anyOf, noneOf
+from tlscomm._ruletext import parseRule
+from tlscomm.failures import Problem, printable
 from tlscomm.peer import Peer
 
-__all__ = ["EVERYBODY", "AccessRule", "AccessRules", "parseRule"]
+__all__ = [
+    "EVERYBODY",
+    "AccessRule",
+    "AccessRules",
+    "Condition",
+    "Decision",
+    "allOf",
+    "anyOf",
+    "noneOf",
+    "parseRule",
+]
+
+#: How many of its names a refusal shows.
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
-class AccessRule:
-    """One rule. `parseRule` makes it of its text.
+class Decision:
+    """What the rules say of a peer.
 
     Attributes:
-        kind: what of the peer is looked at: a key of the table in `parseRule`.
-        pattern: what it has to be. ``*`` stands for any part of one label, and never for the sign between two.
+        rule: the rule that lets it in; None where none has to, and where it is kept out.
+        deniedBy: the rule that keeps it out; None where it is let in, and where no rule fitted.
+        problem: why it is kept out; None where it is let in.
     """
 
-    kind: str
-    pattern: str
+    rule: AccessRule | None = None
+    deniedBy: AccessRule | None = None
+    problem: Problem | None = None
 
-    def fits(self, peer: Peer) -> bool:
-        """Return whether one of the peer's names, or its key or certificate, is what the rule asks for."""
-        return any(self._expression.fullmatch(value) for value in _KINDS[self.kind].values(peer))
-
-    def __str__(self) -> str:
-        return f"{self.kind}={self.pattern}"
-
-    @cached_property
-    def _expression(self) -> re.Pattern[str]:
-        kind = _KINDS[self.kind]
-        # Adjacent wildcards mean one, and would make the search slow.
-        parts = re.sub(r"\*+", "*", self.pattern).split("*")
-        return re.compile(
-            f"[^{kind.separators}]*".join(map(re.escape, parts)), re.IGNORECASE | re.ASCII if kind.anyCase else 0
-        )
+    @property
+    def isLetIn(self) -> bool:
+        """Whether the peer is let in."""
+        return self.problem is None
 
 
 @dataclass(frozen=True)
 class AccessRules:
-    """A list of rules of which one has to fit. An empty list lets everybody in whose certificate is valid."""
+    """The rules of one side. Without any, everybody is let in whose certificate is valid.
 
-    rules: tuple[AccessRule, ...] = ()
+    Attributes:
+        allow: one of them has to fit; where there are none, every peer counts as allowed.
+        deny: none of them may fit.
+    """
+
+    allow: tuple[AccessRule, ...] = ()
+    deny: tuple[AccessRule, ...] = ()
 
     @classmethod
-    def parse(cls, texts: Iterable[str]) -> AccessRules:
-        """Return the rules of their texts.
+    def parse(cls, allow: Iterable[str] = (), deny: Iterable[str] = ()) -> AccessRules:
+        """Return the rules of their texts, each as `parseRule` takes it.
 
         Raises:
             ValueError: one of them is no rule.
         """
-        return cls(tuple(parseRule(text) for text in texts))
+        return cls(tuple(map(parseRule, allow)), tuple(map(parseRule, deny)))
 
-    def ruleFor(self, peer: Peer) -> AccessRule | None:
-        """Return the first rule that lets a peer in, or None where none does."""
-        return next((rule for rule in self.rules if rule.fits(peer)), None)
+    def judge(self, peer: Peer) -> Decision:
+        """Decide whether a peer is let in.
+
+        Args:
+            peer: one whose certificate is valid, with the chain that was verified.
+        """
+        presented = Presented(peer)
+        for rule in self.deny:
+            if (answer := rule.judge(presented)) is not False:
+                return Decision(None, rule, _problem(peer, _whyDenied(rule, answer, presented)))
+        if not self.allow:
+            return Decision()
+        for rule in self.allow:
+            if rule.judge(presented):
+                return Decision(rule)
+        return Decision(problem=_problem(peer, f"no rule lets in {_names(peer)}{_doubts(self.allow, presented)}"))
 
     def __bool__(self) -> bool:
-        return bool(self.rules)
+        return bool(self.allow or self.deny)
 
 
 #: No rules: whoever has a valid certificate.
 EVERYBODY = AccessRules()
 
 
-def parseRule(text: str) -> AccessRule:
-    """Return the rule that a text means.
-
-    ================ =====================================================================================
-    ``cn=``          a common name of the subject; a label that the authority may not have checked
-    ``ou=``, ``o=``  an organizational unit, an organization of the subject
-    ``dns=``         a DNS name among the subject alternative names; ``*`` within a label
-    ``ip=``          an IP address among them, in its usual form
-    ``uri=``         a URI among them, SPIFFE ids for one; ``*`` within a part between slashes
-    ``email=``       a mail address among them; ``*`` within the local part or a label
-    ``spki=``        ``sha256:`` and the digest of the public key (SubjectPublicKeyInfo) in hexadecimal
-    ``fingerprint=`` ``sha256:`` and the digest of the certificate in hexadecimal
-    ================ =====================================================================================
-
-    Raises:
-        ValueError: it is no rule; the message says which kinds there are.
-    """
-    kind, equals, pattern = text.partition("=")
-    if not equals or kind not in _KINDS or not pattern:
-        raise ValueError(f"{text!r} is no access rule: a rule is one of {', '.join(f'{name}=…' for name in _KINDS)}")
-    if _KINDS[kind].isDigest:
-        pattern = pattern.replace(":", "").lower()
-        if not re.fullmatch("sha256[0-9a-f]{64}", pattern):
-            raise ValueError(f"{text!r} is no access rule: {kind}= takes sha256: and 64 hexadecimal digits")
-        pattern = f"sha256:{pattern[6:]}"
-    return AccessRule(kind, pattern)
+def _problem(peer: Peer, detail: str) -> Problem:
+    return Problem("not-allowed", depth=0, subject=subjectText(peer.certificate), detail=detail)
 
 
-@dataclass(frozen=True)
-class _Kind:
-    """How one kind of rule looks at a peer."""
-
-    values: Callable[[Peer], Iterable[str]]
-    separators: str = "."
-    anyCase: bool = True
-    isDigest: bool = False
+def _whyDenied(rule: AccessRule, answer: bool | None, presented: Presented) -> str:
+    text = printable(str(rule))
+    return f"the rule {text} denies it" if answer else f"the rule {text} may deny it{_doubts([rule], presented)}"
 
 
-def _subjects(oid: ObjectIdentifier) -> Callable[[Peer], Iterable[str]]:
-    return lambda peer: (str(name.value) for name in peer.certificate.subject.get_attributes_for_oid(oid))
+def _doubts(rules: Iterable[AccessRule], presented: Presented) -> str:
+    """Return the first reason why a condition could not be decided, as the end of a phrase, or nothing."""
+    known = (presented.known(condition.kind) for rule in rules for condition in rule.conditions())
+    return next((f", and cannot be ruled out: {each.doubt}" for each in known if each.doubt), "")
 
 
-def _publicKeyDigest(peer: Peer) -> Iterable[str]:
-    key = peer.certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return (f"sha256:{sha256(key).hexdigest()}",)
-
-
-_KINDS = {
-    "cn": _Kind(_subjects(NameOID.COMMON_NAME)),
-    "ou": _Kind(_subjects(NameOID.ORGANIZATIONAL_UNIT_NAME)),
-    "o": _Kind(_subjects(NameOID.ORGANIZATION_NAME)),
-    "dns": _Kind(lambda peer: peer.dnsNames),
-    "ip": _Kind(lambda peer: peer.addresses),
-    # RFC 3986, section 6.2.2.1: only scheme and host are without case, and SPIFFE ids have neither in capitals.
-    "uri": _Kind(lambda peer: peer.uris, separators="/", anyCase=False),
-    "email": _Kind(lambda peer: peer.emails, separators="@."),
-    "spki": _Kind(_publicKeyDigest, isDigest=True),
-    "fingerprint": _Kind(lambda peer: (peer.fingerprint,), isDigest=True),
-}
+def _names(peer: Peer) -> str:
+    names = peer.alternativeNames or ()
+    shown = [subjectText(peer.certificate), *(printable(nameText(name), 80) for name in islice(names, _SHOWN))]
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(shown) + more

@@ -321,6 +321,8 @@ class ClientConfiguration(_Base):
             shown.
         choose: has the last word on that, called when a server asks for a certificate; what it raises is `hook-failed`,
             and with None no certificate is shown.
+        access: which of the servers with a valid certificate for the name are talked to; all of them where there are no
+            rules.
 
     Raises:
         TLSFailure: the credential cannot be used by a client, with the failure that says why.
@@ -332,6 +334,7 @@ class ClientConfiguration(_Base):
     credential: Credential | None = None
     others: tuple[Credential, ...] = ()
     choose: Choose | None = None
+    access: AccessRules = EVERYBODY
 
     isClient = True
 
@@ -349,7 +352,11 @@ class ClientConfiguration(_Base):
     @cached_property
     def verifier(self) -> Verifier:
         return Verifier(
-            peerRole="server", serverName=self.serverName, anchors=self.roots or (), revocation=self.revocation
+            peerRole="server",
+            serverName=self.serverName,
+            anchors=self.roots or (),
+            access=self.access,
+            revocation=self.revocation,
         )
 
     def certificateOptions(self) -> CertificateOptions:

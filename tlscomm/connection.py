@@ -239,7 +239,7 @@ class TLSConnection:
     def peer(self) -> Peer | None:
         """The peer that was accepted, or None where it presented no certificate."""
         if self._peer is None and self.isAccepted:
-            self._peer = None if self._judgement is None else Peer(self._judgement.chain)
+            self._peer = None if self._judgement is None else _asPeer(self._judgement)
         return self._peer
 
     def _receiveEarly(self, state: State, ciphertext: bytes) -> bool:
@@ -419,6 +419,10 @@ _REVOCATION = frozenset({"revoked", "revocation-unknown"})
 
 def _opensTLS(opening: bytes) -> bool:
     return opening[0] in _OPENING_TYPES and (len(opening) == 1 or opening[0] == 0x80 or opening[1] == 3)
+
+
+def _asPeer(judgement: Judgement) -> Peer:
+    return Peer(judgement.chain, judgement.rule, judgement.warnings)
 
 
 def _asProblems(errors: Sequence[tuple[int, int]]) -> list[Problem]:

@@ -581,13 +581,15 @@ class NoCertificate(CertificateFailure):
 
 
 class NotAllowed(CertificateFailure):
-    """The certificate is valid, and no access rule lets its holder in."""
+    """The certificate is valid, and the access rules keep its holder out."""
 
     usualStage = "authorization"
     code = "not-allowed"
-    summary = "{whose} is valid, but no access rule lets its holder in"
-    ours = "Ask who runs the peer to add a rule for this certificate's names (--allow)."
-    theirs = "Add a rule that fits one of the certificate's names (--allow), if the holder should be let in."
+    summary = "{whose} is valid, but the access rules keep its holder out"
+    ours = (
+        "Ask who runs the peer for a rule that fits this certificate (--allow), or to lift one that denies it (--deny)."
+    )
+    theirs = "If the holder should be let in, add a rule that fits (--allow), or lift the one that denies it (--deny)."
     reproduce = "Start a server with --allow cn=somebody-else."
 
 

@@ -7,12 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
 
 from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 
-from tlscomm.credentials import certificateFacts
-from tlscomm.failures import CertificateFacts
+from tlscomm._facts import certificateFacts, publicKeyDigest
+from tlscomm._nameforms import URI, isSPIFFE
+from tlscomm.failures import CertificateFacts, Problem
+
+if TYPE_CHECKING:
+    from tlscomm._rules import AccessRule
 
 __all__ = ["Peer"]
 
@@ -23,15 +29,27 @@ _factsOf = lru_cache(maxsize=1024)(certificateFacts)
 class Peer:
     """A peer that presented a certificate and was accepted.
 
+    Two peers are equal where their certificates are, whatever connection they belong to, so a peer can be the key of a
+    dictionary. A renewed certificate is another one: what outlives it are the names, and where the key is kept, `spki`.
+
     Attributes:
         certificate: its own certificate.
         chain: the verified chain, its own certificate first and the trusted authority last. Of a resumed session only
             its own certificate is known.
+        rule: the access rule that let it in; None where no rule had to.
+        warnings: what is wrong with its certificate or chain and was no reason to refuse it.
     """
 
-    def __init__(self, chain: tuple[x509.Certificate, ...]) -> None:
+    def __init__(
+        self,
+        chain: tuple[x509.Certificate, ...],
+        rule: AccessRule | None = None,
+        warnings: tuple[Problem, ...] = (),
+    ) -> None:
         self.certificate = chain[0]
         self.chain = chain
+        self.rule = rule
+        self.warnings = warnings
 
     @cached_property
     def facts(self) -> CertificateFacts:
@@ -41,12 +59,46 @@ class Peer:
     @property
     def fingerprint(self) -> str:
         """``sha256:`` and the SHA-256 digest of the certificate in hexadecimal: a key for a table of peers."""
-        return self.facts.fingerprint
+        return f"sha256:{self.certificate.fingerprint(SHA256()).hex()}"
+
+    @cached_property
+    def spki(self) -> str:
+        """``sha256:`` and the SHA-256 digest of the public key (SubjectPublicKeyInfo) in hexadecimal.
+
+        Raises:
+            ValueError: the certificate does not have the structure of one.
+        """
+        return publicKeyDigest(self.certificate)
+
+    @property
+    def spiffeID(self) -> str | None:
+        """The SPIFFE id, with scheme and trust domain in lower case, or None where it has none.
+
+        A certificate with another URI beside it has none (X509-SVID, section 2), and neither has one whose id is not
+        spelled as the SPIFFE standard says.
+        """
+        if len(self.uris) != 1 or not isSPIFFE(self.uris[0]):
+            return None
+        try:
+            return URI.canonical(self.uris[0])
+        except ValueError:
+            return None
 
     @property
     def commonName(self) -> str | None:
         """The first common name of the subject: a label for people. Authorise by an alternative name or fingerprint."""
         return next((str(a.value) for a in self.certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)), None)
+
+    @cached_property
+    def alternativeNames(self) -> tuple[x509.GeneralName, ...] | None:
+        """All the subject alternative names, or None where they cannot be read."""
+        try:
+            return tuple(self.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+        except x509.ExtensionNotFound:
+            return ()
+        except Exception:
+            # Whatever a parser raises for what a stranger wrote.
+            return None
 
     @cached_property
     def dnsNames(self) -> tuple[str, ...]:
@@ -70,16 +122,21 @@ class Peer:
 
     def toJSON(self) -> dict[str, object]:
         """Return who the peer is, for a log line or a program."""
-        return {**self.facts.toJSON(), "chain": [_factsOf(c).toJSON() for c in self.chain[1:]]}
+        return {
+            **self.facts.toJSON(),
+            "chain": [_factsOf(c).toJSON() for c in self.chain[1:]],
+            "rule": None if self.rule is None else str(self.rule),
+            "warnings": [warning.toJSON() for warning in self.warnings],
+        }
 
     def __repr__(self) -> str:
         return f"<Peer {self.facts.subject} {self.fingerprint}>"
 
+    def __eq__(self, other: object) -> bool:
+        return self.certificate == other.certificate if isinstance(other, Peer) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.certificate)
+
     def _names(self, kind: type[x509.GeneralName]) -> Iterator[str]:
-        try:
-            names = self.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        except (x509.ExtensionNotFound, ValueError):
-            return
-        for name in names:
-            if isinstance(name, kind):
-                yield str(name.value)
+        return (str(name.value) for name in self.alternativeNames or () if isinstance(name, kind))

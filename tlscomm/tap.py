@@ -105,7 +105,7 @@ class Options(_Options):
         super().__init__()  # type: ignore[no-untyped-call]
         self.docs = {name: " ".join((text or "").split()) for name, text in self.docs.items()}
         self.defaults["listen"] = _DEFAULT_PLACE
-        for name in ("listen", "client-roots", "crl", "allow"):
+        for name in ("listen", "client-roots", "crl", "allow", "deny"):
             self[name] = []
 
     def opt_listen(self, place: str) -> None:
@@ -125,11 +125,18 @@ class Options(_Options):
 
     def opt_allow(self, rule: str) -> None:
         """
-        Who of the clients with a valid certificate is let in: cn=, ou=, o=, dns=, ip=, uri=, email=,
-        spki=sha256: or fingerprint=sha256: and what it has to be, with * for any part of one label. May be given
-        several times; one that fits is enough.
+        Who of the clients with a valid certificate is let in: cn=, ou=, o=, dns=, ip=, uri=, trust-domain=, email=,
+        issuer=, authority=sha256:, authority-spki=sha256:, spki=sha256: or fingerprint=sha256: and what it has to be,
+        with * for any part of one label; joined with & (and), | (or), ! (not) and parentheses. May be given several
+        times; one that fits is enough.
         """
         self["allow"].append(rule)
+
+    def opt_deny(self, rule: str) -> None:
+        """
+        Who of them is kept out, whatever --allow says; the same words. May be given several times.
+        """
+        self["deny"].append(rule)
 
     def opt_version(self) -> None:
         """Display the version and exit."""
@@ -158,7 +165,7 @@ class Options(_Options):
             self[name] = _count(self[name], f"--{name}")
         for name, choices in _CHOICES.items():
             _choose(self[name], choices, f"--{name}")
-        AccessRules.parse(self["allow"])
+        AccessRules.parse(self["allow"], self["deny"])
         for name in _OF_IDENTITY:
             if self[name] is not None and self["identity"] is None:
                 raise UsageError(f"--{name} says more about --identity, which is missing")
@@ -283,6 +290,7 @@ def _configuration(options: Options, development: DevelopmentAuthority | None) -
         clientRoots=roots,
         crl=options["crl"],
         allow=options["allow"],
+        deny=options["deny"],
         minimumTLS=options["minimum-tls"],
         maximumTLS=options["maximum-tls"],
         limits=Deadlines(
@@ -327,9 +335,9 @@ def _connectLine(
     options: Options, configuration: ServerConfiguration, development: DevelopmentAuthority, addresses: Sequence[str]
 ) -> list[str]:
     """Return the command that talks to the first address, empty where the development client cannot."""
-    client = Peer((development.client.certificate,))
+    client = Peer((development.client.certificate, development.authority.certificate))
     isTrusted = not options["client-roots"] and not options["crl"]
-    isTrusted = isTrusted and (not configuration.access or configuration.access.ruleFor(client) is not None)
+    isTrusted = isTrusted and configuration.access.judge(client).isLetIn
     host, colon, port = (addresses[0] if addresses else "").rpartition(":")
     if not colon or (configuration.clientCertificates == "required" and not isTrusted):
         return []

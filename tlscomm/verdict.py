@@ -43,7 +43,7 @@ def verdict(
         roots: the authorities that the judge trusts. The system's where None, which only servers can be judged by.
         serverName: the name that clients ask for; the credential's own first name where None. For servers only.
         revocation: what the judge knows of revoked certificates.
-        access: the rules of the judge, for clients only.
+        access: the rules of the judge.
 
     Raises:
         ValueError: the arguments do not fit together.
@@ -55,7 +55,7 @@ def verdict(
     revocation = revocation or Revocation()
     if role == "client":
         return _verdictOnClient(credential, tuple(roots or ()), revocation, access)
-    return _verdictOnServer(credential, None if roots is None else tuple(roots), revocation, serverName)
+    return _verdictOnServer(credential, None if roots is None else tuple(roots), revocation, access, serverName)
 
 
 def handshake(
@@ -118,10 +118,11 @@ def _verdictOnServer(
     credential: Credential,
     roots: tuple[x509.Certificate, ...] | None,
     revocation: Revocation,
+    access: AccessRules,
     serverName: str | None,
 ) -> TLSFailure | None:
     judge = ClientConfiguration(
-        serverName=serverName or _firstName(credential) or _NOBODY, roots=roots, revocation=revocation
+        serverName=serverName or _firstName(credential) or _NOBODY, roots=roots, revocation=revocation, access=access
     )
     stand = Authority.create().issue(_NOBODY, role="server", dnsNames=[_NOBODY])
     server = ServerConfiguration(credential=stand)

@@ -23,7 +23,7 @@ from cryptography.x509.oid import NameOID
 from service_identity import CertificateError, VerificationError
 from service_identity.hazmat import DNS_ID, DNSPattern, IPAddress_ID, IPAddressPattern, verify_service_identity
 
-from tlscomm.access import EVERYBODY, AccessRule, AccessRules
+from tlscomm.access import EVERYBODY, AccessRule, AccessRules, Decision
 from tlscomm.failures import Problem, printable
 from tlscomm.peer import Peer
 from tlscomm.revocation import Revocation
@@ -115,10 +115,10 @@ class Verifier:
         if not any(problem.code in _WITHOUT_ANCHOR for problem in judged):
             revoked, warnings = self.revocation.check(chain, at=at, staple=staple, others=presented)
             judged.extend(revoked)
-        rule = self.access.ruleFor(Peer(chain)) if self.access and not judged else None
-        if self.access and not judged and rule is None:
-            judged.append(Problem("not-allowed", depth=0, subject=_subject(chain[0])))
-        return Judgement(chain, tuple(judged), warnings, rule)
+        decision = Decision() if judged else self.access.judge(Peer(chain))
+        if decision.problem is not None:
+            judged.append(decision.problem)
+        return Judgement(chain, tuple(judged), warnings, decision.rule)
 
     def _refined(self, problem: Problem, chain: Sequence[x509.Certificate]) -> Problem:
         certificate = chain[min(problem.depth, len(chain) - 1)]

@@ -48,6 +48,8 @@ def _address(_context: click.Context, _argument: click.Parameter, text: str) -> 
     "is the default; repeatable.",
 )
 @click.option("--crl", multiple=True, metavar="FILE", help="A revocation list of an authority, PEM or DER; repeatable.")
+@click.option("--allow", multiple=True, metavar="RULE", help="Which valid servers are talked to; repeatable.")
+@click.option("--deny", multiple=True, metavar="RULE", help="Which of them are not; repeatable.")
 @click.option("--server-name", "serverName", metavar="NAME", help="Whom the certificate must be for, if not HOST.")
 @click.option(
     "--framing",

@@ -37,7 +37,8 @@ Role = Literal["client", "server"]
     "repeatable.",
 )
 @click.option("--crl", multiple=True, metavar="FILE", help="A revocation list that the other side has; repeatable.")
-@click.option("--allow", multiple=True, metavar="RULE", help="An access rule of the server, for clients; repeatable.")
+@click.option("--allow", multiple=True, metavar="RULE", help="An access rule of the other side; repeatable.")
+@click.option("--deny", multiple=True, metavar="RULE", help="A rule of it that keeps out; repeatable.")
 @click.option(
     "--server-name", "serverName", metavar="NAME", help="The name that clients ask for, if not the certificate's own."
 )
@@ -53,6 +54,7 @@ def command(
     roots: Sequence[str],
     crl: Sequence[str],
     allow: Sequence[str],
+    deny: Sequence[str],
     serverName: str | None,
 ) -> None:
     """Say whether the other side would accept CREDENTIAL, a PEM or PFX file or store:...
@@ -61,8 +63,6 @@ def command(
     """
     if role == "client" and serverName is not None:
         raise click.UsageError("--server-name is for servers: clients are not looked for by a name")
-    if role == "server" and allow:
-        raise click.UsageError("--allow is for clients: servers have no access rules for each other")
     if role == "client" and not roots:
         raise click.UsageError("--roots is missing: no authority is trusted to issue client certificates by default")
     from tlscomm._settings import loadIdentity
@@ -70,7 +70,7 @@ def command(
     credential: Credential | None = None
     try:
         credential = unlocked(partial(loadIdentity, source, key), passphraseFile, passphraseEnv)
-        failure = _verdict(credential, role, roots=roots, crl=crl, allow=allow, serverName=serverName)
+        failure = _verdict(credential, role, roots=roots, crl=crl, allow=allow, deny=deny, serverName=serverName)
     except TLSFailure as named:
         failure = named
     _report(credential, role, failure, asJSON)
@@ -85,6 +85,7 @@ def _verdict(
     roots: Sequence[str],
     crl: Sequence[str],
     allow: Sequence[str],
+    deny: Sequence[str],
     serverName: str | None,
 ) -> TLSFailure | None:
     from tlscomm._settings import loadRoots
@@ -99,7 +100,7 @@ def _verdict(
             roots=[root for each in roots for root in loadRoots(each)] if roots else None,
             serverName=serverName,
             revocation=Revocation(files=crl),
-            access=AccessRules.parse(allow),
+            access=AccessRules.parse(allow, deny),
         )
     except ValueError as wrong:
         raise click.UsageError(str(wrong)) from None

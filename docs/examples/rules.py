@@ -1,0 +1,31 @@
+"""Access rules as objects, and an application that decides for itself.
+
+python rules.py
+"""
+
+from tlscomm.access import AccessRules, parseRule
+from tlscomm.authority import Authority
+from tlscomm.peer import Peer
+
+workers = parseRule("dns=*.workers.example.org")
+billing = parseRule("uri=spiffe://example.org/billing")
+guests = parseRule("cn=guest") | parseRule("ou=visitors")
+
+rules = AccessRules(allow=(workers, billing & ~guests), deny=(parseRule("ip=192.0.2.0/24"),))
+
+
+rights = {"spiffe://example.org/billing": "read and write"}
+
+
+def decide(peer):
+    if peer.rule == workers:
+        return "read"
+    return rights.get(peer.spiffeID, "nothing")
+
+
+if __name__ == "__main__":
+    authority = Authority.create()
+    for name in ({"uris": ["spiffe://example.org/billing"]}, {"dnsNames": ["a.workers.example.org"]}, {}):
+        chain = (authority.issue("somebody", role="client", **name).certificate, authority.certificate)
+        decision = rules.judge(Peer(chain))
+        print(decide(Peer(chain, decision.rule)) if decision.isLetIn else decision.problem.detail, decision.rule)
