@@ -29,7 +29,17 @@ from cryptography.x509.oid import CRLEntryExtensionOID, ExtensionOID
 from tlscomm._material import REJECTIONS
 from tlscomm.failures import printable
 
-__all__ = ["GOOD", "NameKey", "RevocationList", "Status", "hasIssued", "nameKey", "revokedStatus", "statusByLists"]
+__all__ = [
+    "GOOD",
+    "NameKey",
+    "RevocationList",
+    "Status",
+    "hasIssued",
+    "isListedBy",
+    "nameKey",
+    "revokedStatus",
+    "statusByLists",
+]
 
 NameKey: TypeAlias = tuple[frozenset[tuple[str, str]], ...]
 
@@ -343,11 +353,12 @@ def _signers(
     for candidate in [each for each in candidates if _maySignLists(each)][:_MOST_SIGNERS]:
         isValid = candidate.not_valid_before_utc <= at <= candidate.not_valid_after_utc
         parent = next((each for each in issuers if hasIssued(each, candidate)), None)
-        if isValid and parent is not None and not _isListed(candidate, parent, lists):
+        if isValid and parent is not None and not isListedBy(parent, candidate, lists):
             yield candidate
 
 
-def _isListed(certificate: x509.Certificate, issuer: x509.Certificate, lists: Iterable[RevocationList]) -> bool:
+def isListedBy(issuer: x509.Certificate, certificate: x509.Certificate, lists: Iterable[RevocationList]) -> bool:
+    """Return whether a certificate is on any list that its issuer signed, current or not."""
     return any(
         each.entry(certificate) is not None and each.isSignedBy(issuer)
         for each in lists

@@ -381,6 +381,8 @@ class ClientConfiguration(_Base):
         connection.set_app_data(transport)
         if not isAddress(self.serverName):
             connection.set_tlsext_host_name(self.serverName.encode("ascii"))
+        if self.revocation.mode != "off":
+            connection.request_ocsp()
         return connection
 
     @cached_property

@@ -12,13 +12,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Literal, TypeAlias
 
 from cryptography import x509
 
-from tlscomm._crl import GOOD, NameKey, RevocationList, Status, nameKey, statusByLists
+from tlscomm._crl import GOOD, NameKey, RevocationList, Status, isListedBy, nameKey, statusByLists
 from tlscomm._listfiles import ListFiles, readLists
+from tlscomm._material import REJECTIONS
+from tlscomm._ocsp import statusByResponse
 from tlscomm._sources import SourceLike
 from tlscomm.failures import Problem, TLSFailure, printable
 
@@ -81,6 +85,7 @@ class Revocation:
         at: datetime,
         staple: bytes | None = None,
         others: Sequence[x509.Certificate] = (),
+        stapling: bool = False,
     ) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
         """Say what is known of the certificates of a path.
 
@@ -89,6 +94,9 @@ class Revocation:
             at: the time to judge for, with a time zone.
             staple: the OCSP response (DER) that came with a server's certificate.
             others: more certificates, any of which may have signed a list.
+            stapling: whether the peer could have stapled a response, as servers can. Then one whose certificate says
+                that it must (RFC 7633) is refused without, in every mode but ``off``: whoever has stolen its key would
+                leave the response out, and its owner has asked for just this.
 
         Returns:
             What the peer is refused for, and what is only to be warned of.
@@ -99,13 +107,17 @@ class Revocation:
         warnings: list[Problem] = []
         known = self._listsFor(path)
         for depth, certificate in enumerate(path[:-1]):
-            status = statusByLists(path[depth + 1 :], certificate, known, (*path, *others), at)
-            if status == GOOD:
+            issuers = path[depth + 1 :]
+            byLists = None if self._isSilent else statusByLists(issuers, certificate, known, (*path, *others), at)
+            finding = _Finding(byLists or GOOD)
+            if depth == 0:
+                isListed = partial(isListedBy, issuers[0], lists=known)
+                byStaple = None if staple is None else statusByResponse(staple, certificate, issuers[0], at, isListed)
+                finding = _combined(byLists, byStaple, mustStaple=stapling and _mustStaple(certificate))
+            if finding.status == GOOD:
                 continue
-            if status.code == "revoked" or self.mode == "required":
-                problems.append(_problem(status, depth, certificate))
-            elif not self._isSilent:
-                warnings.append(_problem(status, depth, certificate))
+            isRefusal = self.mode == "required" if finding.isRefusal is None else finding.isRefusal
+            (problems if isRefusal else warnings).append(_problem(finding.status, depth, certificate))
         return tuple(problems), tuple(warnings)
 
     def reread(self) -> list[TLSFailure]:
@@ -164,6 +176,44 @@ def loadRevocationLists(source: SourceLike) -> tuple[x509.CertificateRevocationL
     if isinstance(source, str | os.PathLike) and os.path.isdir(source):
         return tuple(each.crl for each in ListFiles([source]).lists)
     return tuple(each.crl for each in readLists(source))
+
+
+@dataclass(frozen=True)
+class _Finding:
+    """What is known of one certificate, and whether it refuses; None where that is for the mode to say."""
+
+    status: Status
+    isRefusal: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.status.code == "revoked":
+            object.__setattr__(self, "isRefusal", True)
+
+
+def _combined(byLists: Status | None, byStaple: Status | None, *, mustStaple: bool) -> _Finding:
+    """Return what lists and a stapled response come to together. That it was revoked needs one of them to say."""
+    for each in (byLists, byStaple):
+        if each is not None and each.code == "revoked":
+            return _Finding(each)
+    if byStaple == GOOD:
+        return _Finding(GOOD)
+    if mustStaple:
+        detail = "none came" if byStaple is None else byStaple.detail
+        return _Finding(Status("revocation-unknown", f"it has to come with an OCSP response, {detail}"), isRefusal=True)
+    if byStaple is None:
+        return _Finding(byLists or GOOD)
+    if byLists == GOOD:
+        return _Finding(byStaple, isRefusal=False)
+    details = [byStaple.detail, *([] if byLists is None else [byLists.detail])]
+    return _Finding(Status("revocation-unknown", "; ".join(details)))
+
+
+def _mustStaple(certificate: x509.Certificate) -> bool:
+    try:
+        features = certificate.extensions.get_extension_for_class(x509.TLSFeature).value
+    except (x509.ExtensionNotFound, *REJECTIONS):
+        return False
+    return x509.TLSFeatureType.status_request in features
 
 
 def _problem(status: Status, depth: int, certificate: x509.Certificate) -> Problem:

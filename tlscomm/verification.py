@@ -113,7 +113,8 @@ class Verifier:
             judged.append(mismatch)
         warnings: tuple[Problem, ...] = ()
         if not any(problem.code in _WITHOUT_ANCHOR for problem in judged):
-            revoked, warnings = self.revocation.check(chain, at=at, staple=staple, others=presented)
+            stapling = self.peerRole == "server"
+            revoked, warnings = self.revocation.check(chain, at=at, staple=staple, others=presented, stapling=stapling)
             judged.extend(revoked)
         decision = Decision() if judged else self.access.judge(Peer(chain))
         if decision.problem is not None:
