@@ -51,7 +51,7 @@ class PlanTests(SynchronousTestCase):
     """What the options come to."""
 
     def plan(self, text: str, timeout: str | None = None, serverName: str | None = None) -> object:
-        return planFor(addressIn(text), timeout, serverName=serverName, passphraseFile=None, passphraseEnv=None)
+        return planFor(addressIn(text), timeout, serverName=serverName)
 
     def test_names(self) -> None:
         """The certificate must be for the host, in ASCII and without a zone, or for the name that is given."""
@@ -96,7 +96,7 @@ class UsageTests(SynchronousTestCase):
             (["--minimum-tls", "1.3", "--maximum-tls", "1.2"], "the minimum TLS 1.3 is above the maximum TLS 1.2"),
             (["--minimum-tls", "1.1"], "Invalid value for '--minimum-tls'"),
             (["--key", "client.key"], "a key was named and no identity"),
-            (["--identity", "a", "--passphrase-file", "b", "--passphrase-env", "C"], "exclude each other"),
+            (["--identity", "a", "--passphrase-fd", "-1"], "Invalid value for '--passphrase-fd'"),
             (["--server-name", "a..b"], "'a..b' is neither a host name nor an address"),
             (["--framing", "xml"], "Invalid value for '--framing'"),
             (["--maximum-message", "0"], "Invalid value for '--maximum-message'"),

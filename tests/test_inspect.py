@@ -353,6 +353,6 @@ class FailureTests(InspectCase):
         self.assertIn("3 more certificates", self.run_("file").stdout)
 
     def test_wrongUsage(self) -> None:
-        """Without a file it is wrong usage, and so are two places of the pass phrase."""
+        """Without a file it is wrong usage, and so is the number of no open file."""
         self.run_(status=2)
-        self.run_("file", "--passphrase-file", "a", "--passphrase-env", "B", status=2)
+        self.run_("file", "--passphrase-fd", "a", status=2)

@@ -32,7 +32,7 @@ from tlscomm.authority import Authority
 from tlscomm.configuration import ClientConfiguration, ServerConfiguration
 from tlscomm.credentials import Credential
 from tlscomm.endpoints import TLSClientEndpoint, TLSServerEndpoint
-from tlscomm.failures import FileNotFound, NoPrivateKey, PassphraseRequired, WrongPurpose
+from tlscomm.failures import FileNotFound, NoPrivateKey, PassphraseRequired, UnsafePermissions, WrongPurpose
 
 
 def write(name: str, content: bytes) -> str:
@@ -122,7 +122,7 @@ class ServerStringTests(ParserCase):
         self.assertRaises(NoPrivateKey, self.server, "0:identity=certificate.pem")
 
     def test_passphrase(self) -> None:
-        """The pass phrase comes from a file or the environment, and not from both."""
+        """The pass phrase comes from a file, the environment or an open file."""
         from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
         from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
 
@@ -137,7 +137,12 @@ class ServerStringTests(ParserCase):
         self.assertRaises(PassphraseRequired, self.server, "0:identity=server.pfx")
         self.assertRaises(PassphraseRequired, self.server, "0:identity=server.pfx:passphraseEnv=NONE")
         self.assertRaises(FileNotFound, self.server, "0:identity=server.pfx:passphraseFile=none")
-        self.assertWrong(self.server, "0:identity=server.pfx:passphraseFile=phrase:passphraseEnv=PHRASE", "one place")
+        self.assertWrong(self.server, "0:identity=server.pfx:passphraseFD=x", "passphraseFD")
+        reading, writing = sys.modules["os"].pipe()
+        self.addCleanup(sys.modules["os"].close, reading)
+        sys.modules["os"].write(writing, "größer".encode())
+        sys.modules["os"].close(writing)
+        self.server(f"0:identity=server.pfx:passphraseFD={reading}")
 
     def test_versions(self) -> None:
         """The oldest and the newest version of TLS."""
@@ -220,8 +225,27 @@ class ServerStringTests(ParserCase):
         self.assertRaises(FileNotFound, self.server, "8443:identity=none.pem")
         self.assertRaises(WrongPurpose, self.server, "8443:identity=client.pem")
 
+    def test_identities(self) -> None:
+        """Several credentials are separated by semicolons; each key is that of the certificate that it fits."""
+        assert SERVER.privateKey is not None
+        write("server.pem", together(SERVER))
+        write("certificate.pem", pem((SERVER.certificate,)))
+        write("key.pem", keyPEM(SERVER.privateKey))
+        configuration = self.server("0:identity=server.pem;certificate.pem:key=key.pem")._configuration
+        self.assertEqual(len(configuration.others), 1)
+        self.assertRaises(NoPrivateKey, self.server, "0:identity=server.pem;certificate.pem")
+
+    def test_readableKey(self) -> None:
+        """A private key that others can read is refused, unless the string says that this may be insecure."""
+        write("server.pem", together(SERVER))
+        sys.modules["os"].chmod("server.pem", 0o644)
+        self.assertRaises(UnsafePermissions, self.server, "0:identity=server.pem")
+        self.server("0:identity=server.pem:insecureAllowReadableKey=yes")
+        self.assertWrong(self.server, "0:identity=server.pem:insecureAllowReadableKey=1", "insecureAllowReadableKey")
+
     def test_unknown(self) -> None:
-        """An argument that does not exist is a TypeError that names it; so is a second port."""
+        """An argument that does not exist is a TypeError that names it, and those that do; so is a second port."""
+        self.assertWrong(self.server, "0:identity=server.pem:x=x", "clientCertificates", error=TypeError)
         for wrong in ("clientRoot", "roots", "prompt", "limits", "reactor", "serverName"):
             self.assertWrong(self.server, f"8443:identity=server.pem:{wrong}=x", wrong, error=TypeError)
         self.assertRaises(TypeError, self.server, "8443:8444:identity=server.pem")

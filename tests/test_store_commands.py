@@ -203,7 +203,7 @@ class AddTests(CommandCase):
         self.run_("add", file, "--passphrase-file", "phrase")
         os.environ["PHRASE"] = PASSPHRASE.decode()
         self.run_("add", file, "--passphrase-env", "PHRASE")
-        self.run_("add", file, "--passphrase-env", "PHRASE", "--passphrase-file", "phrase", status=2)
+        self.run_("add", file, "--passphrase-env", "PHRASE", "--passphrase-file", "other")
 
     def test_readable(self) -> None:
         """A file that others can read is taken in: a store is a better place for its key."""

@@ -36,10 +36,12 @@ SERVER = AUTHORITY.issue("server", role="server", dnsNames=["localhost"])
 
 DEFAULTS: dict[str, Any] = {
     "listen": ["tcp:8443:interface=127.0.0.1"],
-    "identity": None,
-    "key": None,
-    "passphrase-file": None,
-    "passphrase-env": None,
+    "identity": [],
+    "key": [],
+    "passphrase-file": [],
+    "passphrase-env": [],
+    "passphrase-fd": [],
+    "insecure-allow-readable-key": 0,
     "client-certificates": None,
     "client-roots": [],
     "crl": [],
@@ -59,7 +61,9 @@ DEFAULTS: dict[str, Any] = {
 }
 
 ALL = """
-    --listen tcp:1 --listen tcp:2 --identity a.pem --key a.key --passphrase-file a.txt --passphrase-env PHRASE
+    --listen tcp:1 --listen tcp:2 --identity a.pem --identity b.pem --key a.key --key b.key --passphrase-file a.txt
+    --passphrase-file b.txt --passphrase-env A --passphrase-env B --passphrase-fd 3 --passphrase-fd 0
+    --insecure-allow-readable-key
     --client-certificates required --client-roots b.pem --client-roots system --application greet --framing int32
     --crl a.crl --crl b.crl --allow dns=*.example.org --allow cn=x=y --deny o=Example&!ou=a
     --maximum-message 7 --minimum-tls 1.3 --maximum-tls 1.3 --handshake-timeout 1.5 --read-timeout 0 --write-timeout 3
@@ -94,10 +98,12 @@ class OptionsTests(SynchronousTestCase):
             parsed(*ALL.split()),
             {
                 "listen": ["tcp:1", "tcp:2"],
-                "identity": "a.pem",
-                "key": "a.key",
-                "passphrase-file": "a.txt",
-                "passphrase-env": "PHRASE",
+                "identity": ["a.pem", "b.pem"],
+                "key": ["a.key", "b.key"],
+                "passphrase-file": ["a.txt", "b.txt"],
+                "passphrase-env": ["A", "B"],
+                "passphrase-fd": [3, 0],
+                "insecure-allow-readable-key": 1,
                 "client-certificates": "required",
                 "client-roots": ["b.pem", "system"],
                 "crl": ["a.crl", "b.crl"],
@@ -126,8 +132,8 @@ class OptionsTests(SynchronousTestCase):
         """The help explains every option and has every default."""
         text = " ".join(str(Options()).split())
         for name, value in DEFAULTS.items():
-            self.assertIn(f"--{name}= ", text)
-            if name != "listen" and value not in (None, []):
+            self.assertIn(f"--{name} " if name.startswith("insecure") else f"--{name}= ", text)
+            if not name.startswith("insecure") and name != "listen" and value not in (None, []):
                 self.assertIn(f"[default: {value:.0f}]" if isinstance(value, float) else f"[default: {value}]", text)
         self.assertIn("[default: tcp:8443:interface=127.0.0.1]", text)
 
@@ -317,7 +323,7 @@ class MakeServiceTests(ServiceCase):
             ("--application nonsense", "no application is named 'nonsense'"),
             ("--identity server.pem --client-certificates required", "name the authorities"),
             ("--identity server.pem --minimum-tls 1.3 --maximum-tls 1.2", "the minimum TLS 1.3 is above"),
-            ("--identity server.pem --passphrase-file a --passphrase-env b", "from one place"),
+            ("--listen ssl:8443 --identity server.pem", "would put TLS into TLS"),
             ("--identity server.pem --allow cn=a", "access rules let nobody in who has no certificate"),
         ):
             options = parsed(*words.split(), parent=twistd())
@@ -332,7 +338,15 @@ class MakeServiceTests(ServiceCase):
         self.secret("phrase.txt", b"open sesame\n")
         self.patch(sys, "stdin", io.StringIO())
         os.environ["PHRASE"] = "open sesame"
-        for words in (("--passphrase-file", "phrase.txt"), ("--passphrase-env", "PHRASE")):
+        reading, writing = os.pipe()
+        self.addCleanup(os.close, reading)
+        os.write(writing, b"open sesame")
+        os.close(writing)
+        for words in (
+            ("--passphrase-file", "phrase.txt"),
+            ("--passphrase-env", "PHRASE"),
+            ("--passphrase-fd", str(reading)),
+        ):
             configuration = self.configuration("--identity", "encrypted.pem", *words)
             self.assertEqual(configuration.credential.certificate, SERVER.certificate)
         self.assertRaises(PassphraseRequired, self.service, "--identity", "encrypted.pem")

@@ -3,22 +3,32 @@
 Two rules are kept by the way files are opened, and not by looking first: a secret is readable by its owner only from
 the moment it exists, and a file is seen whole or not at all. A file is therefore written under a name that no other
 process uses, and then renamed. Who writes holds a lock, which the operating system takes back from a process that dies.
+One that was stopped keeps it, so nobody waits for it for ever.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tlscomm.failures import Unreadable, printable
+
 __all__ = ["File", "exclusively", "writeFiles"]
 
 _OWNER_ONLY = 0o600
 _EVERYBODY_READS = 0o644
+
+#: Seconds. Nobody who holds a lock does more under it than to write a few files.
+PATIENCE = 10.0
+_INTERVAL = 0.02
+_TAKEN = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
 
 
 @dataclass(frozen=True, repr=False)
@@ -66,14 +76,37 @@ def exclusively(lock: Path) -> Iterator[None]:
 
     Raises:
         OSError: the file cannot be made.
+        Unreadable: another process does not let go of it.
     """
     descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, _OWNER_ONLY)
     try:
-        _lock(descriptor)
+        _await(lock, descriptor)
         yield
     finally:
         # Which also unlocks it.
         os.close(descriptor)
+
+
+def _await(lock: Path, descriptor: int) -> None:
+    """Lock a file as soon as the process that has it lets go of it."""
+    end = time.monotonic() + PATIENCE
+    while not _isOurs(descriptor):
+        if time.monotonic() > end:
+            raise Unreadable(
+                f"another process has had the lock {printable(str(lock))} for {PATIENCE:g} seconds",
+                remedy="Find that process (fuser FILE names it), and let it go on or end it; then try again.",
+            )
+        time.sleep(_INTERVAL)
+
+
+def _isOurs(descriptor: int) -> bool:
+    try:
+        _lock(descriptor)
+    except OSError as problem:
+        if problem.errno not in _TAKEN:
+            raise
+        return False
+    return True
 
 
 def _write(path: Path, file: File) -> None:
@@ -90,10 +123,10 @@ if sys.platform == "win32":
     import msvcrt
 
     def _lock(descriptor: int) -> None:
-        msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
 
 else:
     import fcntl
 
     def _lock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

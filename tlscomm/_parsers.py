@@ -6,6 +6,7 @@ a string needs is imported when it is parsed.
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any
 
 from twisted.internet.interfaces import (
@@ -32,7 +33,6 @@ class TLSCommServerParser:
         reactor: IReactorCore,
         port: str | None = None,
         *,
-        identity: str | None = None,
         interface: str = "",
         endpoint: str | None = None,
         crl: str | None = None,
@@ -54,15 +54,16 @@ class TLSCommServerParser:
         """
         from twisted.internet.endpoints import quoteStringArgument, serverFromString
 
-        from tlscomm._settings import deadlines, serverConfiguration
+        from tlscomm._settings import Identities, deadlines, serverConfiguration
         from tlscomm.endpoints import TLSServerEndpoint
 
-        _refuseUnknown(settings, _SERVER)
-        if identity is None:
+        _refuseUnknown(settings, _SERVER, "server")
+        identities = Identities(**_identities(settings))
+        if not identities.identity:
             raise ValueError("a server's string needs its credential: identity=")
         limits = deadlines(handshake=handshakeTimeout, write=writeTimeout, close=closeTimeout)
         configuration = serverConfiguration(
-            identity=identity,
+            identities=identities,
             clientRoots=() if clientRoots is None else (clientRoots,),
             crl=_several(crl),
             allow=_rules(allow),
@@ -111,10 +112,11 @@ class TLSCommClientParser:
         """Return the endpoint that a string describes; it raises as `TLSCommServerParser.parseStreamServer`."""
         from twisted.internet.endpoints import HostnameEndpoint, clientFromString
 
-        from tlscomm._settings import clientConfiguration, deadlines, seconds
+        from tlscomm._settings import Identities, clientConfiguration, deadlines, seconds
         from tlscomm.endpoints import TLSClientEndpoint
 
-        _refuseUnknown(settings, _CLIENT)
+        _refuseUnknown(settings, _CLIENT, "client")
+        identities = Identities(**_identities(settings))
         if (name := serverName or host) is None:
             raise ValueError("with endpoint= the server's name must be given: serverName=")
         if (host is None) != (port is None):
@@ -122,6 +124,7 @@ class TLSCommClientParser:
         limits = deadlines(handshake=handshakeTimeout, write=writeTimeout, close=closeTimeout)
         configuration = clientConfiguration(
             name,
+            identities=identities,
             roots=() if roots is None else (roots,),
             crl=_several(crl),
             allow=_rules(allow),
@@ -141,15 +144,38 @@ class TLSCommClientParser:
 
 
 _PORTS = 65535
+_DESCRIPTORS = (1 << 31) - 1
 
-_BOTH = frozenset({"key", "passphraseFile", "passphraseEnv", "minimumTLS", "maximumTLS"})
+#: What is said of our credentials; of the first five there may be several.
+_IDENTITIES = ("identity", "key", "passphraseFile", "passphraseEnv", "passphraseFD", "insecureAllowReadableKey")
+
+#: What each side has besides what its parser names.
+_BOTH = frozenset({*_IDENTITIES, "minimumTLS", "maximumTLS"})
 _SERVER = _BOTH | {"clientCertificates"}
-_CLIENT = _BOTH | {"identity"}
+_CLIENT = _BOTH
 
 
-def _refuseUnknown(settings: dict[str, Any], known: frozenset[str]) -> None:
+def _refuseUnknown(settings: dict[str, Any], known: frozenset[str], side: str) -> None:
     if unknown := sorted(settings.keys() - known):
-        raise TypeError(f"a tlscomm: endpoint string has no argument {unknown[0]!r}")
+        parser = TLSCommServerParser.parseStreamServer if side == "server" else TLSCommClientParser.parseStreamClient
+        named = (name for name, kind in signature(parser).parameters.items() if kind.kind is kind.KEYWORD_ONLY)
+        has = ", ".join(sorted((*known, *named)))
+        raise TypeError(
+            f"a {side}'s tlscomm: endpoint string has no argument {unknown[0]!r}; it has {has}. A colon or an "
+            "equals sign in a value has a backslash before it"
+        )
+
+
+def _identities(settings: dict[str, Any]) -> dict[str, Any]:
+    """Take out of the settings what is said of our credentials. The names of files and of entries have commas."""
+    said = {name: settings.pop(name) for name in _IDENTITIES if name in settings}
+    permitted = said.pop("insecureAllowReadableKey", "no")
+    if permitted not in ("yes", "no"):
+        raise ValueError(f"insecureAllowReadableKey= is yes or no, not {permitted!r}")
+    several: dict[str, Any] = {name: tuple(text.split(";")) for name, text in said.items()}
+    if descriptors := several.get("passphraseFD"):
+        several["passphraseFD"] = tuple(_number(text, "passphraseFD=", 0, _DESCRIPTORS) for text in descriptors)
+    return {**several, "insecureAllowReadableKey": permitted == "yes"}
 
 
 def _several(value: str | None) -> list[str]:

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import codecs
 import os
-from collections.abc import Callable
+import stat
+from collections import Counter
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-from tlscomm._passphrase import Secret, retrying
+from tlscomm._passphrase import Retrying, Secret, retrying
+from tlscomm._sources import Pipe, Readable, opened
 from tlscomm.failures import FileNotFound, PassphraseRequired, Unreadable, printable
 
-__all__ = ["SYSTEMD_CREDENTIAL", "Prompt", "passphraseSource"]
+__all__ = ["SYSTEMD_CREDENTIAL", "Prompt", "anyPassphrase", "passphraseSource"]
 
 Prompt: TypeAlias = "Callable[[str], bytes | None]"
 """Answers with the pass phrase of what is named, or with None."""
@@ -69,6 +72,49 @@ def passphraseSource(
     return None if prompt is None else retrying(prompt)
 
 
+def anyPassphrase(
+    files: Sequence[str] = (),
+    variables: Sequence[str] = (),
+    descriptors: Sequence[int] = (),
+    prompt: Prompt | None = None,
+) -> Prompt | None:
+    """Return the same for any number of places, for several things that are encrypted.
+
+    Which pass phrase opens what is found out by trying, so nobody has to say it, and their order does not matter.
+
+    Args:
+        files: each as in `passphraseSource`.
+        variables: each as in `passphraseSource`.
+        descriptors: each as in `passphraseSource`.
+        prompt: as in `passphraseSource`.
+    """
+    sources = [
+        *(passphraseSource(file) for file in files),
+        *(passphraseSource(None, variable) for variable in variables),
+        *(passphraseSource(descriptor=descriptor) for descriptor in descriptors),
+    ]
+    places = [source for source in sources if source is not None]
+    if len(places) > 1:
+        return _InTurn(places)
+    return places[0] if places else passphraseSource(prompt=prompt)
+
+
+class _InTurn(Retrying):
+    """Answers from each of several places in turn, once for each time that something is opened."""
+
+    def __init__(self, places: Sequence[Prompt]) -> None:
+        super().__init__(self._next, len(places))
+        self._places = tuple(places)
+        self._count: Counter[str] = Counter()
+
+    def __call__(self, name: str) -> bytes | None:
+        return self._next(name)
+
+    def _next(self, name: str) -> bytes | None:
+        self._count[name] += 1
+        return self._places[(self._count[name] - 1) % len(self._places)](name)
+
+
 class _Descriptor:
     """Reads a pass phrase from an open file, and keeps it: a pipe gives it once, and two files may need it."""
 
@@ -82,25 +128,46 @@ class _Descriptor:
         return self._read.value
 
     def _line(self) -> bytes:
-        where, content = f"the file descriptor {self._descriptor}", bytearray()
+        where = f"the file descriptor {self._descriptor}"
         try:
-            while b"\n" not in content and len(content) <= _LONGEST:
-                if not (piece := os.read(self._descriptor, _LONGEST)):
-                    break
-                content += piece
-        except OSError as problem:
-            raise Unreadable(f"{where}, for the pass phrase: {problem.strerror}") from None
-        return _firstLine(Secret(bytes(content)), where)
+            isPipe = stat.S_ISFIFO(os.fstat(self._descriptor).st_mode)
+            content = _beginning(Pipe(self._descriptor) if isPipe else _Open(self._descriptor))
+        except (OSError, OverflowError) as problem:
+            raise Unreadable(f"{where}, for the pass phrase: {getattr(problem, 'strerror', None) or problem}") from None
+        return _firstLine(content, where)
+
+
+class _Open:
+    """An open file that is not ours to close."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def read(self, size: int, /) -> bytes:
+        return os.read(self._descriptor, size)
 
 
 def _fromFile(file: str | os.PathLike[str]) -> bytes:
     where = printable(os.fsdecode(file))
     try:
-        with open(file, "rb") as stream:
-            return _firstLine(Secret(stream.read(_LONGEST + 4)), where)
+        with opened(file) as stream:
+            return _firstLine(_beginning(stream), where)
     except (OSError, ValueError) as problem:
         failure = Unreadable if isinstance(problem, OSError) and os.path.exists(file) else FileNotFound
         raise failure(f"{where}, for the pass phrase: {getattr(problem, 'strerror', None) or problem}") from None
+
+
+def _beginning(stream: Readable) -> Secret:
+    """Read up to the first line end, or to the end."""
+    content = bytearray()
+    while b"\n" not in content and len(content) < _LONGEST + 4:
+        if not (piece := stream.read(_LONGEST + 4 - len(content))):
+            break
+        content += piece
+    return Secret(bytes(content))
 
 
 def _fromEnvironment(variable: str) -> bytes:

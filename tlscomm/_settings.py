@@ -7,37 +7,34 @@ come here, and a wrong word is refused in the same sentence everywhere.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
-from tlscomm._passphrasesource import Prompt, passphraseSource
+from tlscomm._identities import Identities, loadIdentity
 from tlscomm.access import AccessRules
 from tlscomm.configuration import ClientConfiguration, Deadlines, ServerConfiguration
-from tlscomm.credentials import Credential, loadCertificates, loadCredential
+from tlscomm.credentials import loadCertificates
 from tlscomm.revocation import Revocation
-from tlscomm.store import isStoreSource, loadFromStore, rootsFromStore, systemRoots
+from tlscomm.store import isStoreSource, rootsFromStore, systemRoots
 
 __all__ = [
+    "Identities",
     "clientConfiguration",
     "deadlines",
     "loadIdentity",
     "loadRoots",
-    "passphraseSource",
     "seconds",
     "serverConfiguration",
 ]
 
 
+_NOBODY = Identities()
+
+
 def serverConfiguration(
     *,
-    identity: str,
-    key: str | None = None,
-    passphraseFile: str | None = None,
-    passphraseEnv: str | None = None,
-    prompt: Prompt | None = None,
+    identities: Identities,
     clientCertificates: str | None = None,
     clientRoots: Iterable[str] = (),
     crl: Iterable[str] = (),
@@ -50,11 +47,7 @@ def serverConfiguration(
     """Return a server's configuration.
 
     Args:
-        identity: where the credential is.
-        key: where the private key is, if not there.
-        passphraseFile: a file whose first line is the pass phrase.
-        passphraseEnv: the environment variable that holds it.
-        prompt: asks a person for it where neither is given.
+        identities: where the credentials are, at least one.
         clientCertificates: ``none``, ``requested`` or ``required``.
         clientRoots: files or folders with the authorities that may issue client certificates, or ``system``.
         crl: files with revocation lists.
@@ -68,8 +61,10 @@ def serverConfiguration(
         TLSFailure: a file or the credential cannot be used.
         ValueError: the rest does not fit together.
     """
+    first, *others = identities.load()
     return ServerConfiguration(
-        credential=loadIdentity(identity, key, passphraseSource(passphraseFile, passphraseEnv, prompt)),
+        credential=first,
+        others=tuple(others),
         clientRoots=tuple(root for source in clientRoots for root in loadRoots(source)),
         clientCertificates=clientCertificates,  # type: ignore[arg-type]
         revocation=Revocation(files=[*crl]),
@@ -83,11 +78,7 @@ def serverConfiguration(
 def clientConfiguration(
     serverName: str,
     *,
-    identity: str | None = None,
-    key: str | None = None,
-    passphraseFile: str | None = None,
-    passphraseEnv: str | None = None,
-    prompt: Prompt | None = None,
+    identities: Identities = _NOBODY,
     roots: Iterable[str] = (),
     crl: Iterable[str] = (),
     allow: Iterable[str] = (),
@@ -100,18 +91,16 @@ def clientConfiguration(
 
     Args:
         serverName: the name that the server's certificate must be for.
+        identities: where the credentials are, if any.
         roots: files or folders with the authorities that may issue it, or ``system``, which is also meant by none.
         crl: files with revocation lists.
     """
-    credential = None
-    if identity is not None:
-        credential = loadIdentity(identity, key, passphraseSource(passphraseFile, passphraseEnv, prompt))
-    elif key is not None:
-        raise ValueError("a key was named and no identity")
+    credentials = identities.load()
     sources = list(roots)
     return ClientConfiguration(
         serverName=serverName,
-        credential=credential,
+        credential=credentials[0] if credentials else None,
+        others=credentials[1:],
         roots=None if sources in ([], ["system"]) else tuple(root for source in sources for root in loadRoots(source)),
         revocation=Revocation(files=[*crl]),
         access=AccessRules.parse(allow, deny),
@@ -119,17 +108,6 @@ def clientConfiguration(
         maximumVersion=maximumTLS,  # type: ignore[arg-type]
         deadlines=limits or Deadlines(),
     )
-
-
-def loadIdentity(source: str, key: str | None, passphrase: Prompt | None) -> Credential:
-    """Load a credential from where a person said it is: a file, or ``store:…``."""
-    if not isStoreSource(source):
-        return loadCredential(source, key=key, passphrase=passphrase)
-    credential = loadFromStore(source)
-    if key is None:
-        return credential
-    certificate = credential.certificate.public_bytes(Encoding.DER)
-    return replace(credential, privateKey=loadCredential(certificate, key=key, passphrase=passphrase).privateKey)
 
 
 def loadRoots(source: str) -> tuple[x509.Certificate, ...]:

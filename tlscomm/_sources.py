@@ -1,16 +1,26 @@
-"""Where bytes come from: a file, the bytes themselves, a file object, or standard input."""
+"""Where bytes come from: a file, the bytes themselves, a file object, or standard input.
+
+A path may be that of a named pipe, as a shell makes one for ``<(command)``. Nobody may ever write to it, and whoever
+opens a port only when the credential is there would then wait for ever; so a pipe is waited for, and not for long.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
+import select
 import stat
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO, Protocol, TypeAlias
 
+from tlscomm._permissions import isReadableByOthers
 from tlscomm.failures import FileNotFound, Unreadable, printable
 
-__all__ = ["STANDARD_INPUT", "Source", "SourceLike", "nameOf", "readSource"]
+__all__ = ["STANDARD_INPUT", "Pipe", "Source", "SourceLike", "nameOf", "opened", "readSource"]
 
 SourceLike: TypeAlias = "str | os.PathLike[str] | bytes | BinaryIO"
 """A path, ``-`` for standard input, the content itself as `bytes`, or a file object that gives bytes."""
@@ -18,8 +28,11 @@ SourceLike: TypeAlias = "str | os.PathLike[str] | bytes | BinaryIO"
 STANDARD_INPUT = "-"
 
 _LARGEST = 16 * 1024 * 1024
-_READABLE_BY_OTHERS = 0o077
 _LONGEST_PATH = 4096
+
+#: Seconds until the end of a pipe has to come. Whoever writes to it may have to ask a person for a pass phrase.
+PATIENCE = 60.0
+_AT_ONCE = 1 << 16
 
 
 @dataclass(frozen=True, repr=False)
@@ -73,7 +86,7 @@ def nameOf(source: SourceLike) -> str:
 def _fromPath(path: str | os.PathLike[str]) -> Source:
     name = nameOf(path)
     try:
-        with open(path, "rb") as file:
+        with opened(path) as file:
             return _fromStream(file, name, os.fsdecode(path))
     except (FileNotFoundError, NotADirectoryError):
         raise FileNotFound(name) from None
@@ -84,7 +97,60 @@ def _fromPath(path: str | os.PathLike[str]) -> Source:
         raise Unreadable(f"{name}: {error.strerror}") from None
 
 
-def _fromStream(stream: BinaryIO, name: str, path: str | None = None) -> Source:
+class Readable(Protocol):
+    """What bytes are read from."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+    def fileno(self) -> int: ...
+
+
+@contextmanager
+def opened(path: str | os.PathLike[str]) -> Iterator[Readable]:
+    """Open a file to be read, without waiting for anybody who might write to it.
+
+    Raises:
+        OSError, ValueError: as `open`; reading raises them, too.
+    """
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
+        isPipe = stat.S_ISFIFO(os.fstat(file.fileno()).st_mode)
+        yield Pipe(file.fileno()) if isPipe else file
+
+
+class Pipe:
+    """Reads from a pipe, and waits for what is to come for so many seconds in all."""
+
+    def __init__(self, descriptor: int, patience: float | None = None) -> None:
+        self._descriptor = descriptor
+        self._patience = PATIENCE if patience is None else patience
+        self._end = time.monotonic() + self._patience
+        self._hasBegun = False
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLIN)
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def read(self, size: int, /) -> bytes:
+        # Nothing yet is the end where something was written before, and else somebody may still open it for writing.
+        piece = None if os.get_blocking(self._descriptor) else self._there(size)
+        if piece or (piece is not None and self._hasBegun):
+            self._hasBegun = True
+            return piece
+        if not self._poll.poll(max(self._end - time.monotonic(), 0) * 1000):
+            raise OSError(errno.ETIMEDOUT, f"nobody wrote to this pipe, to its end, within {self._patience:g} seconds")
+        self._hasBegun = True
+        return os.read(self._descriptor, min(size, _AT_ONCE))
+
+    def _there(self, size: int) -> bytes | None:
+        """Return what can be read at once, None where nobody has written it yet."""
+        try:
+            return os.read(self._descriptor, min(size, _AT_ONCE))
+        except BlockingIOError:
+            return None
+
+
+def _fromStream(stream: Readable, name: str, path: str | None = None) -> Source:
     if not callable(getattr(stream, "read", None)):
         raise TypeError(f"a source is a path, bytes or a file object, not {type(stream).__name__}")
     try:
@@ -92,10 +158,10 @@ def _fromStream(stream: BinaryIO, name: str, path: str | None = None) -> Source:
     except (OSError, ValueError) as error:
         # ValueError: it was closed.
         raise Unreadable(f"{name}: {getattr(error, 'strerror', None) or error}") from None
-    return _bounded(name, content, path, isReadableByOthers=_isReadableByOthers(stream))
+    return _bounded(name, content, path, isReadableByOthers=_mayOthersRead(stream, path))
 
 
-def _pieces(stream: BinaryIO) -> list[bytes]:
+def _pieces(stream: Readable) -> list[bytes]:
     pieces: list[bytes] = []
     left = _LARGEST + 1
     # A pipe gives less than was asked for, long before its end.
@@ -113,13 +179,9 @@ def _bounded(name: str, content: bytes, path: str | None = None, *, isReadableBy
     return Source(name, content, path, isReadableByOthers)
 
 
-def _isReadableByOthers(stream: BinaryIO) -> bool:
-    # Windows makes up the mode from the read-only attribute. A pipe or terminal is not kept, so nobody finds it later.
-    if sys.platform == "win32":
-        return False
+def _mayOthersRead(stream: Readable, path: str | None) -> bool:
     try:
-        mode = os.fstat(stream.fileno()).st_mode
+        return isReadableByOthers(stream.fileno(), path)
     except (AttributeError, OSError, ValueError):
         # It is no file of the operating system.
         return False
-    return stat.S_ISREG(mode) and bool(mode & _READABLE_BY_OTHERS)

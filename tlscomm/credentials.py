@@ -60,6 +60,7 @@ __all__ = [
     "loadCertificates",
     "loadCredential",
     "loadCredentials",
+    "loadPrivateKeys",
     "retrying",
     "usabilityProblems",
 ]
@@ -234,6 +235,20 @@ def loadCredentials(
     unlocking = Passphrase(passphrase)
     del passphrase
     return _load(source, key, unlocking, guards=checkPermissions and not insecureAllowReadableKey)
+
+
+def loadPrivateKeys(
+    source: SourceLike, *, passphrase: PassphraseSource = None, insecureAllowReadableKey: bool = False
+) -> tuple[PrivateKeyTypes, ...]:
+    """Load private keys alone, for certificates that are elsewhere. The arguments are those of `loadCredential`.
+
+    Raises:
+        NoPrivateKey: there is none in it.
+        TLSFailure: as `loadCredential`.
+    """
+    unlocking = Passphrase(passphrase)
+    del passphrase
+    return _readKeys(source, unlocking, guards=not insecureAllowReadableKey)
 
 
 def loadCertificates(source: SourceLike, *, passphrase: PassphraseSource = None) -> tuple[x509.Certificate, ...]:

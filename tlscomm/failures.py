@@ -168,6 +168,7 @@ class TLSFailure(Exception):
         evidence: what the libraries below said, in their own words, as evidence.
         problems: everything that was found wrong, where the refusal was ours.
         chain: the peer's chain as far as it is known, the end entity's certificate first.
+        remedy: what to do in this very case; what the code says of all its cases where it is empty.
     """
 
     code: ClassVar[str]
@@ -198,6 +199,7 @@ class TLSFailure(Exception):
         evidence: tuple[str, ...] = (),
         problems: tuple[Problem, ...] = (),
         chain: tuple[CertificateFacts, ...] = (),
+        remedy: str = "",
     ) -> None:
         super().__init__(detail)
         self.detail = detail
@@ -211,6 +213,7 @@ class TLSFailure(Exception):
         self.evidence = evidence
         self.problems = problems
         self.chain = chain
+        self.remedy = remedy
 
     @property
     def message(self) -> str:
@@ -225,7 +228,7 @@ class TLSFailure(Exception):
     @property
     def nextStep(self) -> str:
         """What to do about it, as one or more sentences."""
-        return self.ours if self._isOurs() else self.theirs
+        return self.remedy or (self.ours if self._isOurs() else self.theirs)
 
     def toJSON(self) -> dict[str, object]:
         """Return the failure for a log line or a program; every value can be written as JSON."""

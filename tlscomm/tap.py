@@ -29,7 +29,7 @@ from twisted.python.usage import UsageError
 
 import tlscomm
 from tlscomm._log import LOG_FORMATS, eventLog
-from tlscomm._settings import seconds, serverConfiguration
+from tlscomm._settings import Identities, seconds, serverConfiguration
 from tlscomm.access import AccessRules
 from tlscomm.applications import applicationNamed, factoryFor
 from tlscomm.authority import DEVELOPMENT_HOSTS, DevelopmentAuthority, ensureDevelopmentAuthority
@@ -49,6 +49,8 @@ _DEFAULT_PLACE = "tcp:8443:interface=127.0.0.1"
 _BACKLOG = 1024
 
 _DEADLINES = ("handshake-timeout", "read-timeout", "write-timeout", "close-timeout")
+#: Endpoint strings that speak TLS themselves: Twisted's, txacme's and ours.
+_WITH_TLS = ("ssl:", "tls:", "le:", "tlscomm:")
 _COUNTS = ("maximum-message", "maximum-connections")
 _CHOICES = {
     "client-certificates": (None, "none", "requested", "required"),
@@ -58,7 +60,19 @@ _CHOICES = {
     "log-format": LOG_FORMATS,
 }
 #: What says more about an identity.
-_OF_IDENTITY = ("key", "passphrase-file", "passphrase-env")
+_OF_IDENTITY = ("key", "passphrase-file", "passphrase-env", "passphrase-fd", "insecure-allow-readable-key")
+_SEVERAL = (
+    "listen",
+    "identity",
+    "key",
+    "passphrase-file",
+    "passphrase-env",
+    "passphrase-fd",
+    "client-roots",
+    "crl",
+    "allow",
+    "deny",
+)
 
 
 class Options(_Options):
@@ -73,12 +87,6 @@ class Options(_Options):
     )
 
     optParameters: Sequence[Sequence[object]] = [
-        ["identity", None, None, "The server's certificate with its chain and private key: a PEM or PFX file, or "
-         "store:LOCATION/NAME:FIELD=VALUE. Default: a development identity."],
-        ["key", None, None, "The file with the private key, where --identity has none."],
-        ["passphrase-file", None, None, "The file whose first line is the pass phrase of the identity or key. Without "
-         "this and --passphrase-env it is asked for, where there is a terminal."],
-        ["passphrase-env", None, None, "The environment variable that holds the pass phrase."],
         ["client-certificates", None, None, "Whether clients must show a certificate: none, requested or required. "
          "What is shown is always checked. Default: required where --client-roots is given or the identity is the "
          "development identity, else none."],
@@ -101,16 +109,55 @@ class Options(_Options):
          "standard output, and Twisted's log goes to standard error; a daemon has its lines in the log file."],
     ]  # fmt: skip
 
+    optFlags: Sequence[Sequence[object]] = [
+        [
+            "insecure-allow-readable-key",
+            None,
+            "Accept a private key in a file that other users of the machine can read.",
+        ],
+    ]
+
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.docs = {name: " ".join((text or "").split()) for name, text in self.docs.items()}
         self.defaults["listen"] = _DEFAULT_PLACE
-        for name in ("listen", "client-roots", "crl", "allow", "deny"):
+        for name in _SEVERAL:
             self[name] = []
 
     def opt_listen(self, place: str) -> None:
         """Where to listen: a Twisted server endpoint string for the TCP side. May be given several times."""
         self["listen"].append(place)
+
+    def opt_identity(self, source: str) -> None:
+        """
+        The server's certificate with its chain and private key: a PEM or PFX file, or store:LOCATION/NAME:FIELD=VALUE.
+        May be given several times: each client is shown the one for the name that it asks for and with a key that it
+        can verify, the first where none fits. Default: a development identity.
+        """
+        self["identity"].append(source)
+
+    def opt_key(self, file: str) -> None:
+        """
+        The file with the private key, where --identity has none. May be given several times; each is that of the
+        certificate that it fits.
+        """
+        self["key"].append(file)
+
+    def opt_passphrase_file(self, file: str) -> None:
+        """
+        The file whose first line is the pass phrase of an identity or key. May be given several times, and so may the
+        other two; each opens what it opens. With none of them the credential tlscomm.passphrase of systemd's is taken,
+        or it is asked for, where there is a terminal.
+        """
+        self["passphrase-file"].append(file)
+
+    def opt_passphrase_env(self, variable: str) -> None:
+        """The environment variable that holds the pass phrase. May be given several times."""
+        self["passphrase-env"].append(variable)
+
+    def opt_passphrase_fd(self, number: str) -> None:
+        """The number of an open file whose first line is the pass phrase. May be given several times."""
+        self["passphrase-fd"].append(_count(number, "--passphrase-fd", 0))
 
     def opt_client_roots(self, source: str) -> None:
         """Who may issue client certificates: a file, a folder, store:…, or system. May be given several times."""
@@ -167,7 +214,7 @@ class Options(_Options):
             _choose(self[name], choices, f"--{name}")
         AccessRules.parse(self["allow"], self["deny"])
         for name in _OF_IDENTITY:
-            if self[name] is not None and self["identity"] is None:
+            if self[name] and not self["identity"]:
                 raise UsageError(f"--{name} says more about --identity, which is missing")
         if self["log-format"] == "json":
             self._clearStandardOutput()
@@ -212,7 +259,7 @@ def makeService(options: Options, reactor: Any = None) -> TLSService:
             readTimeout=options["read-timeout"],
             clock=reactor,
         )
-        development = _developmentAuthority() if options["identity"] is None else None
+        development = None if options["identity"] else _developmentAuthority()
         configuration = _configuration(options, development)
     return TLSService(
         reactor,
@@ -248,13 +295,13 @@ def _complainOnTerminal(message: str) -> None:
     print(f"twistd tlscomm: {message}", file=sys.__stderr__, flush=True)
 
 
-def _count(text: str | int, name: str) -> int:
+def _count(text: str | int, name: str, least: int = 1) -> int:
     try:
         value = int(text)
     except ValueError:
-        value = 0
-    if value < 1:
-        raise UsageError(f"{name} is a whole number of 1 or more, not {text!r}")
+        value = -1
+    if not least <= value < 1 << 31:
+        raise UsageError(f"{name} is a whole number of {least} or more, not {text!r}")
     return value
 
 
@@ -264,6 +311,12 @@ def _choose(word: str | None, choices: Sequence[str | None], name: str) -> None:
 
 
 def _endpoint(reactor: Any, place: str) -> IStreamServerEndpoint:
+    if place.startswith(_WITH_TLS):
+        kind = place.partition(":")[0]
+        raise UsageError(
+            f"--listen {printable(place)}: {kind}: would put TLS into TLS, for this server adds its own; say "
+            "--listen tcp:PORT, and the certificate with --identity"
+        )
     isPlain = place.startswith(("tcp:", "tcp6:")) and ":backlog=" not in place
     try:
         return cast(
@@ -277,15 +330,19 @@ def _endpoint(reactor: Any, place: str) -> IStreamServerEndpoint:
 def _configuration(options: Options, development: DevelopmentAuthority | None) -> ServerConfiguration:
     identity, key, roots = options["identity"], options["key"], options["client-roots"]
     if development is not None:
-        identity, key = str(development.path("server.pem")), str(development.path("server.key"))
+        identity, key = [str(development.path("server.pem"))], [str(development.path("server.key"))]
         if not roots and options["client-certificates"] != "none":
             roots = [str(development.path("ca.pem"))]
     return serverConfiguration(
-        identity=identity,
-        key=key,
-        passphraseFile=options["passphrase-file"],
-        passphraseEnv=options["passphrase-env"],
-        prompt=_askPerson,
+        identities=Identities(
+            identity=tuple(identity),
+            key=tuple(key),
+            passphraseFile=tuple(options["passphrase-file"]),
+            passphraseEnv=tuple(options["passphrase-env"]),
+            passphraseFD=tuple(options["passphrase-fd"]),
+            prompt=_askPerson,
+            insecureAllowReadableKey=bool(options["insecure-allow-readable-key"]),
+        ),
         clientCertificates=options["client-certificates"],
         clientRoots=roots,
         crl=options["crl"],

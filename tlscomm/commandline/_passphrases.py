@@ -6,55 +6,91 @@ import getpass
 import os
 import sys
 from collections.abc import Callable
-from typing import TypeVar
+from dataclasses import dataclass
+from functools import reduce, wraps
+from typing import Any, TypeVar, cast
 
 import click
 
 from tlscomm.commandline._printing import isTerminal
 
-__all__ = ["newPassphrase", "passphraseOptions", "passphraseTo", "unlocked"]
+__all__ = ["Places", "newPassphrase", "passphraseOptions", "passphraseTo", "personalPrompt"]
 
 F = TypeVar("F", bound=Callable[..., object])
-T = TypeVar("T")
 
 Prompt = Callable[[str], "bytes | None"]
 
 
-def passphraseOptions(does: str) -> Callable[[F], F]:
-    """Return a decorator that gives a command ``--passphrase-file`` and ``--passphrase-env``.
+@dataclass(frozen=True)
+class Places:
+    """Where the options say that pass phrases are."""
+
+    files: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+    descriptors: tuple[int, ...] = ()
+
+
+def passphraseOptions(does: str, *, areSeveral: bool = True) -> Callable[[F], F]:
+    """Return a decorator that gives a command ``--passphrase-file``, ``--passphrase-env`` and ``--passphrase-fd``.
+
+    The command gets all of them as one argument ``places``.
 
     Args:
         does: what the pass phrase does, for the help.
+        areSeveral: whether there may be several.
     """
+    more = "; repeatable." if areSeveral else "."
 
     def decorate(function: F) -> F:
-        variable = click.option("--passphrase-env", "passphraseEnv", metavar="VAR", help="The variable that does.")
-        return click.option("--passphrase-file", "passphraseFile", metavar="FILE", help=f"Its first line {does}.")(
-            variable(function)
+        @wraps(function)
+        def gathered(**words: Any) -> object:
+            names = (words.pop(f"passphrase{place}") for place in ("File", "Env", "FD"))
+            return function(places=Places(*map(tuple, names)), **words)
+
+        options = (
+            click.option(
+                "--passphrase-file",
+                "passphraseFile",
+                multiple=True,
+                metavar="FILE",
+                help=f"Its first line {does}{more}",
+            ),
+            click.option(
+                "--passphrase-env", "passphraseEnv", multiple=True, metavar="VAR", help=f"The variable that does{more}"
+            ),
+            click.option(
+                "--passphrase-fd",
+                "passphraseFD",
+                multiple=True,
+                type=click.IntRange(0, (1 << 31) - 1),
+                metavar="N",
+                help=f"The number of an open file whose first line does{more}",
+            ),
         )
+        return cast(F, reduce(lambda decorated, option: option(decorated), reversed(options), gathered))
 
     return decorate
 
 
-def unlocked(load: Callable[[Prompt | None], T], file: str | None, variable: str | None) -> T:
-    """Load something with the pass phrase that the options name, or with a person's, who may mistype it twice.
-
-    Args:
-        load: is called with what answers with the pass phrase.
-        file: that of ``--passphrase-file``.
-        variable: that of ``--passphrase-env``.
-    """
-    return load(passphraseTo(file, variable))
-
-
-def passphraseTo(file: str | None, variable: str | None) -> Prompt | None:
+def passphraseTo(places: Places) -> Prompt | None:
     """Return what answers with the pass phrase that the options name, or asks a person; None where there is neither."""
-    return _named(file, variable, _ask if isTerminal(sys.stdin) else None)
+    from tlscomm._passphrasesource import anyPassphrase
+
+    return anyPassphrase(places.files, places.variables, places.descriptors, personalPrompt())
 
 
-def newPassphrase(file: str | None, variable: str | None, name: str) -> bytes:
+def personalPrompt() -> Prompt | None:
+    """Return what asks the person at the terminal; None where there is none."""
+    return _ask if isTerminal(sys.stdin) else None
+
+
+def newPassphrase(places: Places, name: str) -> bytes:
     """Return the pass phrase for something that is written; empty where there is to be none."""
-    if (given := _named(file, variable)) is not None:
+    from tlscomm._passphrasesource import anyPassphrase
+
+    if len((*places.files, *places.variables, *places.descriptors)) > 1:
+        raise click.UsageError("a new pass phrase comes from one place: --passphrase-file, -env or -fd, once")
+    if (given := anyPassphrase(places.files, places.variables, places.descriptors)) is not None:
         return given(name) or b""
     if not isTerminal(sys.stdin):
         return b""
@@ -62,14 +98,6 @@ def newPassphrase(file: str | None, variable: str | None, name: str) -> bytes:
     if first and getpass.getpass("Once more: ") != first:
         raise click.ClickException("the two pass phrases differ; nothing was written")
     return os.fsencode(first)
-
-
-def _named(file: str | None, variable: str | None, prompt: Prompt | None = None) -> Prompt | None:
-    from tlscomm._passphrasesource import passphraseSource
-
-    if file is not None and variable is not None:
-        raise click.UsageError("--passphrase-file and --passphrase-env exclude each other")
-    return passphraseSource(file, variable, prompt)
 
 
 def _ask(source: str) -> bytes | None:

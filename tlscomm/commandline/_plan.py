@@ -9,10 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-from tlscomm.commandline._passphrases import unlocked
 
 if TYPE_CHECKING:
     from tlscomm.configuration import ClientConfiguration, Deadlines
@@ -79,8 +76,6 @@ def planFor(
     timeout: str | None,
     *,
     serverName: str | None,
-    passphraseFile: str | None,
-    passphraseEnv: str | None,
     **settings: Any,
 ) -> Plan:
     """Return the plan that options come to.
@@ -89,9 +84,7 @@ def planFor(
         address: where to.
         timeout: seconds for each wait, 0 for no limit.
         serverName: whom the server's certificate must be for; the host where None.
-        passphraseFile: a file whose first line is the pass phrase.
-        passphraseEnv: the environment variable that holds it.
-        settings: the others of `tlscomm._settings.clientConfiguration`, but for the prompt.
+        settings: the others of `tlscomm._settings.clientConfiguration`.
 
     Raises:
         TLSFailure: a file or the credential cannot be used.
@@ -102,11 +95,10 @@ def planFor(
 
     name = asciiServerName(address.host.partition("%")[0])
     connectSeconds, replySeconds, limits = _waits(timeout)
-    configure = partial(clientConfiguration, serverName or name, limits=limits, **settings)
     return Plan(
         address=address,
         host=address.host if ":" in address.host else name,
-        configuration=unlocked(lambda prompt: configure(prompt=prompt), passphraseFile, passphraseEnv),
+        configuration=clientConfiguration(serverName or name, limits=limits, **settings),
         connectSeconds=connectSeconds,
         replySeconds=replySeconds,
     )

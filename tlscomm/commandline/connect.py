@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from tlscomm.commandline._identity import identityOptions
 from tlscomm.commandline._plan import Address, Plan, addressIn, planFor
 from tlscomm.failures import TLSFailure, Unreadable, printable
 from tlscomm.framing import FRAMINGS, Framing, framingNamed
@@ -34,12 +35,7 @@ def _address(_context: click.Context, _argument: click.Parameter, text: str) -> 
 
 @click.command("connect")
 @click.argument("address", metavar="HOST:PORT", callback=_address)
-@click.option(
-    "--identity", metavar="SOURCE", help="Our certificate, with its private key or without: a file, or store:..."
-)
-@click.option("--key", metavar="FILE", help="The private key, where --identity has none.")
-@click.option("--passphrase-file", "passphraseFile", metavar="FILE", help="Its first line opens what is encrypted.")
-@click.option("--passphrase-env", "passphraseEnv", metavar="VAR", help="The environment variable that does.")
+@identityOptions
 @click.option(
     "--roots",
     multiple=True,

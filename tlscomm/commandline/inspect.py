@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tlscomm.commandline._passphrases import passphraseOptions, passphraseTo
+from tlscomm.commandline._passphrases import Places, passphraseOptions, passphraseTo
 from tlscomm.commandline._printing import heading, say, sayFailure, table, writeJSON
 from tlscomm.failures import TLSFailure, printable
 
@@ -36,9 +36,7 @@ _MOST_SHOWN = 12
     help="Who is trusted: a file, a folder, store:..., or system. A chain then has to lead there.",
 )
 @click.option("--json", "asJSON", is_flag=True, help="Print one JSON object.")
-def command(
-    *, files: Sequence[str], passphraseFile: str | None, passphraseEnv: str | None, roots: str | None, asJSON: bool
-) -> None:
+def command(*, files: Sequence[str], places: Places, roots: str | None, asJSON: bool) -> None:
     """Say what each FILE holds: certificates, their chain, private keys, PFX, P7B, revocation lists, requests.
 
     And whether key and certificate fit, whether the chain is complete and in order, and what would keep it from being
@@ -48,7 +46,7 @@ def command(
     from tlscomm.commandline._inspecting import inspected
 
     trusted = _rootsIn(roots)
-    passphrase = passphraseTo(passphraseFile, passphraseEnv)
+    passphrase = passphraseTo(places)
     found = [inspected(file, passphrase, trusted) for file in files]
     now = present()
     with warnings.catch_warnings():

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from tlscomm.commandline._passphrases import newPassphrase, passphraseOptions, unlocked
+from tlscomm.commandline._passphrases import Places, newPassphrase, passphraseOptions, passphraseTo
 from tlscomm.commandline._printing import heading, isTerminal, say, sayFailure, table, writeJSON
 from tlscomm.failures import NoCertificate, TLSFailure, printable
 
@@ -151,8 +151,7 @@ def _add(
     asJSON: bool,
     files: Sequence[str],
     key: str | None,
-    passphraseFile: str | None,
-    passphraseEnv: str | None,
+    places: Places,
     friendlyName: str | None,
     isKept: bool,
 ) -> None:
@@ -161,10 +160,11 @@ def _add(
 
     with _answering(asJSON):
         store = _opened(place, writable=True)
+        passphrase = passphraseTo(places)
         added = [
             _changing(partial(store.add, found, exportable=not isKept, friendlyName=friendlyName))
             for file in files
-            for found in unlocked(partial(_credentialsIn, file, key), passphraseFile, passphraseEnv)
+            for found in _credentialsIn(file, key, passphrase)
         ]
         if asJSON:
             writeJSON({"store": store.title, "added": [entryJSON(entry) for entry in added], "failure": None})
@@ -206,7 +206,7 @@ def _remove(*, place: str, asJSON: bool, words: Sequence[str], isAll: bool, isSu
     type=click.Choice(_FORMS),
     help="Default: what FILE ends in, or pem. pfx-legacy is for old Windows, .NET and mono.",
 )
-@passphraseOptions("is to open the new file")
+@passphraseOptions("is to open the new file", areSeveral=False)
 @click.option("--no-key", "withoutKey", is_flag=True, help="Leave the private key out.")
 @click.option("--force", is_flag=True, help="Replace FILE if it is there.")
 @_inStore
@@ -217,8 +217,7 @@ def _export(
     words: Sequence[str],
     file: Path,
     form: str | None,
-    passphraseFile: str | None,
-    passphraseEnv: str | None,
+    places: Places,
     withoutKey: bool,
     force: bool,
     **fields: str | None,
@@ -235,7 +234,7 @@ def _export(
         form = form or _exporting.ENDINGS.get(file.suffix.lower(), "pem")
         credential = _leaving(entry, withoutKey or form not in _exporting.KEYED_FORMS)
         isSecret = credential.privateKey is not None
-        passphrase = newPassphrase(passphraseFile, passphraseEnv, file.name) if isSecret else b""
+        passphrase = newPassphrase(places, file.name) if isSecret else b""
         content = _exporting.exported(credential, form, passphrase)
         _changing(partial(_exporting.write, file, content, isSecret=isSecret, force=force))
         if asJSON:

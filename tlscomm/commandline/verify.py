@@ -7,12 +7,12 @@ longer revocation list can be tried before anybody depends on it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import click
 
-from tlscomm.commandline._passphrases import passphraseOptions, unlocked
+from tlscomm.commandline._identity import identitiesIn, readableKeyOption
+from tlscomm.commandline._passphrases import Places, passphraseOptions
 from tlscomm.commandline._printing import heading, say, sayFailure, table, writeJSON
 from tlscomm.failures import TLSFailure
 
@@ -29,6 +29,7 @@ Role = Literal["client", "server"]
 @click.option("--as", "role", type=click.Choice(["client", "server"]), required=True, help="The side that presents it.")
 @click.option("--key", metavar="FILE", help="The private key, where CREDENTIAL has none.")
 @passphraseOptions("opens the credential")
+@readableKeyOption
 @click.option(
     "--roots",
     multiple=True,
@@ -48,8 +49,8 @@ def command(
     *,
     role: Role,
     key: str | None,
-    passphraseFile: str | None,
-    passphraseEnv: str | None,
+    places: Places,
+    insecureAllowReadableKey: bool,
     asJSON: bool,
     roots: Sequence[str],
     crl: Sequence[str],
@@ -65,11 +66,10 @@ def command(
         raise click.UsageError("--server-name is for servers: clients are not looked for by a name")
     if role == "client" and not roots:
         raise click.UsageError("--roots is missing: no authority is trusted to issue client certificates by default")
-    from tlscomm._settings import loadIdentity
-
     credential: Credential | None = None
     try:
-        credential = unlocked(partial(loadIdentity, source, key), passphraseFile, passphraseEnv)
+        keys = () if key is None else (key,)
+        (credential,) = identitiesIn((source,), keys, places, insecureAllowReadableKey=insecureAllowReadableKey).load()
         failure = _verdict(credential, role, roots=roots, crl=crl, allow=allow, deny=deny, serverName=serverName)
     except TLSFailure as named:
         failure = named
