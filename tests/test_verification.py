@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.authority import Authority
 from tlscomm.failures import Problem
+from tlscomm.trust import Trust
 from tlscomm.verification import Findings, Verifier, nameProblem
 
 AUTHORITY = Authority.create(organization="ours")
@@ -65,7 +66,7 @@ class Issuers(SynchronousTestCase):
     """A missing intermediate and an unknown authority are told apart where the certificates tell."""
 
     def code(self, issuer: Authority, anchors: Sequence[Authority]) -> str:
-        verifier = Verifier(peerRole="client", anchors=tuple(anchor.certificate for anchor in anchors))
+        verifier = Verifier(peerRole="client", trust=Trust(tuple(anchor.certificate for anchor in anchors)))
         leaf = issuer.issue("client", role="client").certificate
         findings = Findings((Problem("unknown-issuer", 0, opensslError=20),), (leaf,))
         return verifier.verify([leaf], findings=findings).problems[0].code

@@ -17,13 +17,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 from weakref import WeakValueDictionary
 
 from cryptography import x509
 from OpenSSL import SSL
 from OpenSSL._util import ffi, lib
-from OpenSSL.crypto import X509
+from OpenSSL.crypto import X509, X509Store, X509StoreContext, X509StoreContextError, X509StoreFlags
 
 __all__ = [
     "Channel",
@@ -35,7 +36,9 @@ __all__ = [
     "keepRequests",
     "keepServerSecret",
     "preferGroups",
+    "prepareForPaths",
     "verifyErrorText",
+    "verifyPath",
 ]
 
 _ffi: Any = ffi
@@ -64,6 +67,12 @@ _REJECTED = 28
 
 #: X509_CHECK_FLAG_NEVER_CHECK_SUBJECT of x509v3.h.
 _NEVER_CHECK_SUBJECT = 0x20
+
+#: X509_PURPOSE_SSL_CLIENT and X509_PURPOSE_SSL_SERVER of x509v3.h.
+_PURPOSES = {"client": 1, "server": 2}
+
+#: Whatever was named as an authority is one, its own issuer or not; and policies that an authority insists on count.
+_PATH_FLAGS = X509StoreFlags.PARTIAL_CHAIN | X509StoreFlags.POLICY_CHECK
 
 _feed = _lib.BIO_write
 _read = _lib.SSL_read
@@ -428,6 +437,44 @@ def verifyErrorText(number: int) -> str:
 def ignoreCommonNames(context: SSL.Context) -> None:
     """Keep OpenSSL from applying an authority's DNS name constraints to a common name, which is no DNS name."""
     _lib.X509_VERIFY_PARAM_set_hostflags(_lib.SSL_CTX_get0_param(context._context), _NEVER_CHECK_SUBJECT)
+
+
+def prepareForPaths(context: SSL.Context) -> None:
+    """Make the verification of a context's handshakes that of `verifyPath`."""
+    ignoreCommonNames(context)
+    if (store := context.get_cert_store()) is not None:
+        store.set_flags(_PATH_FLAGS)
+
+
+def verifyPath(
+    path: Sequence[x509.Certificate], role: str, at: datetime
+) -> tuple[tuple[x509.Certificate, ...], int, int]:
+    """Ask OpenSSL about one path, with nothing else at hand that it could build another one of.
+
+    Args:
+        path: the peer's own certificate first, the authority that is trusted last.
+        role: the side that presents it, ``client`` or ``server``.
+        at: the time to judge for, with a time zone.
+
+    Returns:
+        The chain that OpenSSL built, 0 and 0 where it accepts one; the path, the error number and its depth where not.
+    """
+    store = X509Store()
+    parameters = _ffi.gc(_lib.X509_VERIFY_PARAM_new(), _lib.X509_VERIFY_PARAM_free)
+    _lib.X509_VERIFY_PARAM_set_time(parameters, int(at.timestamp()))
+    _lib.X509_VERIFY_PARAM_set_flags(parameters, int(_PATH_FLAGS))
+    _lib.X509_VERIFY_PARAM_set_hostflags(parameters, _NEVER_CHECK_SUBJECT)
+    _lib.X509_STORE_set1_param(store._store, parameters)
+    _lib.X509_STORE_set_purpose(store._store, _PURPOSES[role])
+    leaf, *issuers = (X509.from_cryptography(certificate) for certificate in path)
+    store.add_cert(issuers[-1] if issuers else leaf)
+    try:
+        verified = X509StoreContext(store, leaf, issuers[:-1]).get_verified_chain()
+    except X509StoreContextError as refused:
+        _clearErrors()
+        number, depth, *_ = refused.errors
+        return (*path,), number, depth
+    return tuple(certificate.to_cryptography() for certificate in verified), 0, 0
 
 
 def _lengthPrefixed(names: bytes) -> Iterator[bytes]:

@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from OpenSSL.crypto import X509, X509Store, X509StoreContext, X509StoreContextError, X509StoreFlags
 
+from tlscomm._explaining import malformation, refined
 from tlscomm._reasons import UNSPECIFIC, codeForVerifyError
 from tlscomm.failures import Problem
-from tlscomm.verification import Findings, Verifier, malformation
 
 __all__ = ["evidentProblem", "isCorrectlySigned"]
 
@@ -83,7 +83,7 @@ def _verified(chain: Sequence[x509.Certificate]) -> Problem | None:
 
 def _described(problem: Problem, chain: Sequence[x509.Certificate]) -> Problem:
     """Return a problem with the details that a verifier gives, and with the name of an issuer that has it."""
-    described = Verifier(peerRole="server").verify(chain, findings=Findings((problem,), (*chain,))).problems[0]
+    described = refined(problem, chain)
     whose = described.subject if problem.depth else ""
     return replace(described, detail=", ".join(part for part in (whose, described.detail) if part))
 

@@ -39,6 +39,7 @@ from tlscomm.choosing import Choice, Choose, Keyring
 from tlscomm.credentials import Credential, checkUsable
 from tlscomm.failures import KeyTooWeak
 from tlscomm.revocation import Revocation
+from tlscomm.trust import Trust
 from tlscomm.verification import Verifier, isAddress
 
 __all__ = [
@@ -209,7 +210,7 @@ class _Base(ABC):
         context.set_options(SSL.OP_NO_RENEGOTIATION)
         # Else OpenSSL completes our own chain from the authorities that we trust, and sends the root.
         context.set_mode(_NO_AUTO_CHAIN)
-        _openssl.ignoreCommonNames(context)
+        _openssl.prepareForPaths(context)
         if self.groups is not None:
             _openssl.preferGroups(context, self.groups)
         return context
@@ -264,7 +265,9 @@ class ServerConfiguration(_Base):
 
     @cached_property
     def verifier(self) -> Verifier:
-        return Verifier(peerRole="client", anchors=self.clientRoots, access=self.access, revocation=self.revocation)
+        return Verifier(
+            peerRole="client", trust=Trust(self.clientRoots), access=self.access, revocation=self.revocation
+        )
 
     def certificateOptions(self) -> CertificateOptions:
         """Return Twisted's options for this server, for use outside tlscomm.
@@ -354,7 +357,7 @@ class ClientConfiguration(_Base):
         return Verifier(
             peerRole="server",
             serverName=self.serverName,
-            anchors=self.roots or (),
+            trust=Trust.system() if self.roots is None else Trust(self.roots),
             access=self.access,
             revocation=self.revocation,
         )

@@ -1,39 +1,73 @@
 """Who may be on the other side: the one place that decides, for live connections and for verdicts off line.
 
-OpenSSL has built a chain and says which of its checks failed. That is not the whole truth. It cannot tell a missing
-intermediate from an unknown authority, and it does not look at names. Both are settled here, with the certificates in
-hand, and every problem is collected, because a person who mends one wants to know of the next.
+A peer is accepted by a path from its certificate to an authority that is trusted, which OpenSSL accepts and the rules
+here accept (`tlscomm._chainrules`). OpenSSL has built one in the handshake, and mostly that is the one. Where it has found
+none, or one that breaks a rule, others are tried, and OpenSSL is asked again about each of them alone. So nobody gets
+in by a path that only one of the two has looked at, and nobody stays out for a way that OpenSSL did not see.
 
-Names are only ever those of the subject alternative name extension (RFC 9525, section 2): a common name is a label, and
-an authority does not check it.
+Every problem is collected, because a person who mends one wants to know of the next.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from functools import lru_cache
-from ipaddress import ip_address
-from typing import Literal
+from functools import cached_property
+from itertools import islice
 
 from cryptography import x509
-from cryptography.x509.oid import NameOID
-from service_identity import CertificateError, VerificationError
-from service_identity.hazmat import DNS_ID, DNSPattern, IPAddress_ID, IPAddressPattern, verify_service_identity
 
+from tlscomm._chainrule import PROFILES, Place, Profile, Role, Rule, problemsAt
+from tlscomm._chainrules import CORE
+from tlscomm._examined import Examined, examined, subjectOf
+from tlscomm._explaining import malformation, merged, refined
+from tlscomm._hygiene import HYGIENE
+from tlscomm._openssl import verifyErrorText, verifyPath
+from tlscomm._paths import Budget, ByName, Path, Search, byName
+from tlscomm._reasons import UNSPECIFIC, codeForVerifyError
+from tlscomm._servernames import isAddress, nameProblem
+from tlscomm._webpki import webPKIProblem
 from tlscomm.access import EVERYBODY, AccessRule, AccessRules, Decision
-from tlscomm.failures import Problem, printable
+from tlscomm.failures import Problem
 from tlscomm.peer import Peer
 from tlscomm.revocation import Revocation
+from tlscomm.trust import Trust
 
-__all__ = ["Findings", "Judgement", "Role", "Verifier", "isAddress", "malformation", "nameProblem"]
+__all__ = [
+    "PROFILES",
+    "Findings",
+    "Judgement",
+    "Profile",
+    "Role",
+    "Verifier",
+    "isAddress",
+    "malformation",
+    "nameProblem",
+]
 
-Role = Literal["client", "server"]
+#: As many as Twisted's options allow (``verifyDepth``).
+_MAXIMUM_DEPTH = 9
 
-#: Of a chain that does not end at a trusted authority nobody can tell whether it was revoked.
-_WITHOUT_ANCHOR = frozenset({"incomplete-chain", "self-signed", "unknown-issuer"})
+#: OpenSSL verifies all signatures of each again, so of a hostile peer's only so many are tried.
+_MOST_PATHS = 16
+#: Of the paths to somebody who is trusted on which something is wrong.
+_MOST_TOLD = 4
+
+#: What it may cost to find out why a peer that is refused is refused.
+_EXPLANATION = Budget(signatures=32, steps=256)
+
+_BADLY_SIGNED, _SELF_SIGNED_LEAF, _SELF_SIGNED_ISSUER, _ISSUER_NOT_FOUND = 7, 18, 19, 20
+
+#: OpenSSL found no authority that is trusted; another path may lead to one.
+_UNTRUSTED = frozenset({"unknown-issuer", "incomplete-chain", "self-signed"})
+
+#: What OpenSSL has no say in.
+_UNKNOWN_TO_OPENSSL = frozenset({"name-mismatch", "not-allowed", "revoked", "revocation-unknown"})
+
+_FINAL = frozenset({"revoked", "revocation-unknown"})
+
+_MOST_REMEMBERED = 1024
 
 
 @dataclass(frozen=True)
@@ -67,6 +101,26 @@ class Judgement:
     rule: AccessRule | None = None
 
 
+@dataclass(frozen=True)
+class _Case:
+    """What is to be judged, and when."""
+
+    presented: tuple[x509.Certificate, ...]
+    findings: Findings | None
+    staple: bytes | None
+    at: datetime
+
+    @property
+    def isSound(self) -> bool:
+        """Whether OpenSSL has found nothing wrong in a handshake."""
+        return self.findings is not None and not self.findings.problems
+
+    @property
+    def isFinal(self) -> bool:
+        """Whether OpenSSL has found what no other path makes good: its context may have lists that we do not know."""
+        return self.findings is not None and any(problem.code in _FINAL for problem in self.findings.problems)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Verifier:
     """What a peer has to be.
@@ -75,17 +129,34 @@ class Verifier:
         peerRole: which side the peer is on.
         serverName: the DNS name (in its ASCII form) or the address that a server's certificate has to be for; None
             where any name will do, as for clients.
-        anchors: the authorities that are trusted, as far as they are known as certificates. They do not decide whether
-            a chain is trusted, OpenSSL does; they tell what is wrong with one that is not.
+        trust: whom to trust. Where None somebody else's context decides on that: what OpenSSL says there stands, and
+            the rules for chains only warn.
         access: who of the peers that nothing is wrong with is let in.
         revocation: what is known of revoked certificates.
+        profile: ``compatible`` insists on what makes a chain secure, and warns of the rest; ``strict`` insists on the
+            rules of RFC 5280 and the Web PKI.
+        maximumDepth: the most authorities between the peer's certificate and the trusted one.
     """
 
     peerRole: Role
     serverName: str | None = None
-    anchors: tuple[x509.Certificate, ...] = ()
+    trust: Trust | None = None
     access: AccessRules = EVERYBODY
     revocation: Revocation = field(default_factory=Revocation)
+    profile: Profile = "compatible"
+    maximumDepth: int = _MAXIMUM_DEPTH
+    _accepted: dict[object, Judgement] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.profile not in PROFILES:
+            raise ValueError(f"a profile is {' or '.join(PROFILES)}, not {self.profile}")
+        if self.maximumDepth < 0:
+            raise ValueError(f"the maximum depth is a number of authorities, not {self.maximumDepth}")
+
+    @property
+    def anchors(self) -> tuple[x509.Certificate, ...]:
+        """The authorities that the user named; nothing where they are the system's, or somebody else's affair."""
+        return () if self.trust is None else self.trust.named
 
     def verify(
         self,
@@ -98,193 +169,226 @@ class Verifier:
         """Decide on a peer.
 
         Args:
-            presented: the certificates that the peer sent, its own first.
-            findings: what OpenSSL found in the handshake.
+            presented: the certificates that the peer sent, its own first, the others in any order.
+            findings: what OpenSSL found in the handshake. Without any OpenSSL is asked here, about each path that is
+                tried.
             staple: the OCSP response (DER) that came with a server's certificate.
             at: the time to judge for, with a time zone; now where None.
+
+        Raises:
+            ValueError: no certificate is presented, or the time has no time zone.
         """
-        at = at or datetime.now(timezone.utc)
-        known = findings or Findings()
-        chain = known.chain or tuple(presented)
-        judged = [self._refined(problem, chain) for problem in known.problems]
-        if not judged:
-            judged.extend(_validityProblems(chain[0], at))
-        if self.serverName is not None and (mismatch := nameProblem(chain[0], self.serverName)):
-            judged.append(mismatch)
-        warnings: tuple[Problem, ...] = ()
-        if not any(problem.code in _WITHOUT_ANCHOR for problem in judged):
-            stapling = self.peerRole == "server"
-            revoked, warnings = self.revocation.check(chain, at=at, staple=staple, others=presented, stapling=stapling)
-            judged.extend(revoked)
-        decision = Decision() if judged else self.access.judge(Peer(chain))
+        case = _Case(tuple(presented), findings, staple, datetime.now(timezone.utc) if at is None else at)
+        if not presented or case.at.tzinfo is None:
+            raise ValueError("to judge a peer takes its certificate, and a time with a time zone")
+        # A path of our own OpenSSL has been asked about. In a handshake it has not yet looked at all when it asks us.
+        key = (True, findings.chain) if findings is not None and case.isSound else (False, case.presented)
+        if (judgement := self._remembered(key, case)) is None:
+            judgement = self._judged(case)
+            if not judgement.problems:
+                self._remember(key, judgement)
+        return judgement
+
+    def _judged(self, case: _Case) -> Judgement:
+        refused: list[Judgement] = []
+        if case.findings is not None and case.isSound:
+            judgement = self._judgedByRules(case.findings.chain, case)
+            if not judgement.problems:
+                return judgement
+            if not all(problem.code in _UNKNOWN_TO_OPENSSL for problem in judgement.problems):
+                # Name constraints and policies OpenSSL only looks at after it has asked us.
+                judgement = self._judgedAlone(case.findings.chain, case)
+            refused.append(judgement)
+        search = self._search(case)
+        if not case.isFinal:
+            for path in islice(search.paths(), _MOST_PATHS):
+                judgement = self._judgedAlone(_certificates(path), case)
+                if not judgement.problems:
+                    return judgement
+                refused.append(judgement)
+        judgement = self._telling(refused, case)
+        if search.budget.isExhausted:
+            judgement = replace(judgement, problems=(*judgement.problems, _exhausted(case.presented[0])))
+        return judgement
+
+    def _telling(self, refused: Sequence[Judgement], case: _Case) -> Judgement:
+        """Return, of a peer that is refused, the judgement that says most."""
+        if refused:
+            return min(refused, key=_countOfProblems)
+        if case.findings is not None and (case.isFinal or not _isUntrusted(case.findings)):
+            return self._explained(case.findings, case)
+        search = self._search(case, isForgiving=True)
+        judged = [self._judgedAlone(_certificates(path), case, search) for path in islice(search.paths(), _MOST_TOLD)]
+        if judged:
+            return min(judged, key=_countOfProblems)
+        return self._explained(case.findings or _deadEnd(search.deadEnd), case)
+
+    def _search(self, case: _Case, *, isForgiving: bool = False) -> Search:
+        budget = replace(_EXPLANATION) if isForgiving else Budget()
+
+        def mayStand(certificate: Examined, below: Path, isAnchor: bool) -> bool:
+            if isForgiving:
+                return True
+            if certificate.subtrees is not None:
+                budget.names -= sum(len(each.names) + 1 for each in below)
+            place = Place(certificate, below, isAnchor, self.peerRole, case.at, self.maximumDepth)
+            return not any(rule.isInsistedOn(self.profile) for rule, _ in problemsAt(place, RULES))
+
+        return Search(
+            leaf=examined(case.presented[0]),
+            anchors=self._anchorsByName,
+            others=(*case.presented[1:], *(() if self.trust is None else self.trust.intermediates)),
+            maximumDepth=self.maximumDepth + isForgiving,
+            mayStand=mayStand,
+            isForgiving=isForgiving,
+            budget=budget,
+        )
+
+    @cached_property
+    def _anchorsByName(self) -> ByName:
+        return byName(examined(anchor) for anchor in (() if self.trust is None else self.trust.anchors))
+
+    def _judgedAlone(self, path: tuple[x509.Certificate, ...], case: _Case, search: Search | None = None) -> Judgement:
+        """Judge a path of our own: by OpenSSL, which knows nothing else, and by the rules."""
+        chain, number, depth = verifyPath(path, self.peerRole, case.at)
+        found = [_asProblem(number, depth)] if number else []
+        if search is not None and not found:
+            found = [_asProblem(_BADLY_SIGNED, depth) for depth in search.badlySigned(path)]
+        judgement = self._judgedByRules(chain, case, found)
+        return replace(judgement, warnings=(*judgement.warnings, *_forgotten(chain, case.presented)))
+
+    def _judgedByRules(
+        self, chain: tuple[x509.Certificate, ...], case: _Case, found: Sequence[Problem] = ()
+    ) -> Judgement:
+        """Judge a path that leads to somebody who is trusted, by the rules and by what the user asks for.
+
+        Args:
+            chain: the path.
+            case: what else there is to know.
+            found: what OpenSSL has found wrong with it; the signatures are right otherwise.
+        """
+        problems, warnings = self._weighed(chain, case, found, isTrusted=True)
+        problems += self._unwanted(chain)
+        problems += self._strictly(chain, case) if not problems else ()
+        revoked, unknown = self._revocation(chain, case)
+        problems += revoked
+        decision = Decision() if problems else self.access.judge(Peer(chain))
         if decision.problem is not None:
-            judged.append(decision.problem)
-        return Judgement(chain, tuple(judged), warnings, decision.rule)
+            problems.append(decision.problem)
+        return Judgement(chain, tuple(problems), (*warnings, *unknown), decision.rule)
+
+    def _explained(self, findings: Findings, case: _Case) -> Judgement:
+        """Judge a chain that OpenSSL has refused, which may not lead to anybody who is trusted."""
+        chain, isTrusted = findings.chain, not _isUntrusted(findings)
+        problems, warnings = self._weighed(chain, case, findings.problems, isTrusted=isTrusted)
+        problems += self._unwanted(chain)
+        if isTrusted:
+            revoked, unknown = self._revocation(chain, case)
+            problems, warnings = [*problems, *revoked], [*warnings, *unknown]
+        return Judgement(chain, tuple(problems), tuple(warnings))
+
+    def _weighed(
+        self, chain: tuple[x509.Certificate, ...], case: _Case, found: Sequence[Problem], *, isTrusted: bool
+    ) -> tuple[list[Problem], list[Problem]]:
+        """Return what is wrong with a chain in itself: what it is refused for, and what is let pass."""
+        broken = list(self._broken(chain, case.at, isTrusted=isTrusted))
+        insisted = [self.trust is not None and rule.isInsistedOn(self.profile) for rule, _ in broken]
+        problems = [each for each, isInsistedOn in zip(broken, insisted, strict=True) if isInsistedOn]
+        warnings = [problem for (_, problem), isInsistedOn in zip(broken, insisted, strict=True) if not isInsistedOn]
+        return merged([self._refined(problem, chain) for problem in found], problems), warnings
+
+    def _broken(
+        self, chain: Sequence[x509.Certificate], moment: datetime, *, isTrusted: bool
+    ) -> Iterator[tuple[Rule, Problem]]:
+        certificates = tuple(examined(certificate) for certificate in chain)
+        last = len(certificates) - 1
+        for depth, certificate in enumerate(certificates):
+            isAnchor = depth == last and (isTrusted or (depth > 0 and certificate.isSelfIssued))
+            place = Place(certificate, certificates[:depth], isAnchor, self.peerRole, moment, self.maximumDepth)
+            yield from problemsAt(place, RULES)
+
+    def _revocation(
+        self, chain: Sequence[x509.Certificate], case: _Case
+    ) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
+        return self.revocation.check(
+            chain, at=case.at, staple=case.staple, others=case.presented, stapling=self.peerRole == "server"
+        )
+
+    def _strictly(self, chain: Sequence[x509.Certificate], case: _Case) -> Iterator[Problem]:
+        if self.profile == "strict" and self.trust is not None:
+            problem = webPKIProblem(chain, self.peerRole, self.serverName, case.at, self.maximumDepth)
+            if problem is not None:
+                yield problem
+
+    def _unwanted(self, chain: Sequence[x509.Certificate]) -> Iterator[Problem]:
+        """Say what is not as the user asked for, however good the chain is."""
+        if self.serverName is not None and (mismatch := nameProblem(chain[0], self.serverName)):
+            yield mismatch
+        if self.trust is not None and not self.trust.isPinned(chain):
+            detail = "no certificate of its chain, and no key in it, is one of those that are pinned"
+            yield Problem("not-allowed", depth=0, subject=subjectOf(chain[0]), detail=detail)
 
     def _refined(self, problem: Problem, chain: Sequence[x509.Certificate]) -> Problem:
-        certificate = chain[min(problem.depth, len(chain) - 1)]
-        problem = replace(problem, subject=_subject(certificate))
-        if problem.code == "expired":
-            return replace(
-                problem, detail=f"its validity ended at {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
-            )
-        if problem.code == "not-yet-valid":
-            start = certificate.not_valid_before_utc
-            return replace(problem, detail=f"its validity begins at {start:%Y-%m-%d %H:%M} UTC")
-        if problem.code == "unknown-issuer":
-            return self._issuerProblem(problem, certificate)
-        if problem.code == "wrong-purpose" and not problem.detail:
-            return replace(problem, detail=f"it is presented by a {self.peerRole}")
-        return problem
+        return refined(problem, chain, self.anchors, self.peerRole)
 
-    def _issuerProblem(self, problem: Problem, certificate: x509.Certificate) -> Problem:
-        """Tell a missing intermediate from an authority that is not trusted.
-
-        OpenSSL's error is the same for both: the issuer was not found. Above the peer's own certificate an authority
-        was sent and is not trusted. For the peer's own, what the certificates say of each other decides:
-
-        * a trusted authority with the issuer's name, but another key, did not issue it;
-        * an issuer that the authority key identifier shows to be its own issuer is a root, not an intermediate;
-        * below trusted authorities that may have no intermediates (path length 0) none can be missing;
-        * an issuer of an organisation that no trusted authority belongs to is somebody else's.
-
-        Otherwise the intermediate is taken to be missing, which is by far the commonest mistake.
-        """
-        if malformed := malformation(certificate):
-            # OpenSSL finds no issuer for what it cannot read.
-            return replace(problem, code="invalid-certificate", detail=malformed)
-        issuer = f"issuer {_name(certificate.issuer)}"
-        if certificate.issuer == certificate.subject:
-            return replace(problem, detail="the chain ends there")
-        if problem.depth > 0:
-            return replace(problem, detail=f"the chain ends below {issuer}")
-        if any(anchor.subject == certificate.issuer for anchor in self.anchors):
-            return replace(problem, detail=f"{issuer} has the name of a trusted authority, but another key")
-        if self._isForeign(certificate):
-            return replace(problem, detail=issuer)
-        return replace(problem, code="incomplete-chain", detail=issuer)
-
-    def _isForeign(self, certificate: x509.Certificate) -> bool:
-        if (grandparent := _issuersIssuer(certificate)) is not None:
-            return not any(anchor.subject == grandparent for anchor in self.anchors)
-        if not self.anchors:
-            return False
-        if all(_pathLength(anchor) == 0 for anchor in self.anchors):
-            return True
-        issuer, trusted = _organizations(certificate.issuer), [_organizations(a.subject) for a in self.anchors]
-        return bool(issuer) and all(trusted) and not any(issuer & names for names in trusted)
-
-
-@lru_cache(maxsize=256)
-def isAddress(name: str) -> bool:
-    """Return whether a server name is an IP address, which is matched and sent differently (RFC 6066, section 3)."""
-    try:
-        ip_address(name)
-    except ValueError:
-        return False
-    return True
-
-
-def malformation(certificate: x509.Certificate) -> str:
-    """Return why nobody can read the extensions of a certificate, or nothing where they are well."""
-    try:
-        _ = certificate.extensions
-    except ValueError as problem:
-        return f"its extensions cannot be read: {printable(str(problem))}"
-    return ""
-
-
-def nameProblem(certificate: x509.Certificate, serverName: str) -> Problem | None:
-    """Return why a certificate is not for a server name, or None where it is (RFC 9525, section 6).
-
-    Each name counts by itself: one that cannot be used, as an address that is written as a DNS name, does not spoil the
-    others. Whatever else goes wrong in the check is a problem: a certificate that cannot be read is for no name.
-    """
-    try:
-        names = list(_alternativeNames(certificate))
-        wanted = IPAddress_ID(serverName) if isAddress(serverName) else DNS_ID(serverName)
-        patterns = [pattern for name in names if (pattern := _pattern(name)) is not None]
-        if patterns and _matches(patterns, wanted):
+    def _remembered(self, key: object, case: _Case) -> Judgement | None:
+        """Return the judgement on a peer that was accepted before, where nothing has changed since."""
+        # Taken out and put back, so that those that do not come again are the first to be forgotten.
+        if (judgement := self._accepted.pop(key, None)) is None:
             return None
-    except Exception as broken:
-        detail = f"its subject alternative names cannot be used: {printable(str(broken))}"
-        return _nameProblem(certificate, "invalid-certificate", detail)
-    if not names:
-        detail = f"asked for {serverName}, it has no subject alternative name, and a common name does not count"
-        return _nameProblem(certificate, "name-mismatch", detail)
-    texts = printable(", ".join(str(getattr(name, "value", name)) for name in names))
-    if not patterns and any(isinstance(name, x509.DNSName) and not _isPlainAddress(name) for name in names):
-        detail = f"its subject alternative names cannot be used: {texts}"
-        return _nameProblem(certificate, "invalid-certificate", detail)
-    return _nameProblem(certificate, "name-mismatch", f"asked for {serverName}, it is for {texts}")
+        for certificate in judgement.chain:
+            if not certificate.not_valid_before_utc <= case.at <= certificate.not_valid_after_utc:
+                return None
+        # Lists become old, and a staple is new each time, so this is asked again.
+        revoked, unknown = self._revocation(judgement.chain, case)
+        if revoked or any(problem not in judgement.warnings for problem in unknown):
+            return None
+        self._accepted[key] = judgement
+        return judgement
+
+    def _remember(self, key: object, judgement: Judgement) -> None:
+        while len(self._accepted) >= _MOST_REMEMBERED:
+            self._accepted.pop(next(iter(self._accepted)), None)
+        self._accepted[key] = judgement
 
 
-def _pattern(name: x509.GeneralName) -> DNSPattern | IPAddressPattern | None:
-    """Return what a name stands for in the comparison, or None where it stands for no server."""
-    if isinstance(name, x509.IPAddress):
-        return IPAddressPattern(ip_address(str(name.value)))
-    if isinstance(name, x509.DNSName):
-        with suppress(CertificateError):
-            return DNSPattern.from_bytes(name.value.encode("utf-8"))
-    return None
+RULES: tuple[Rule, ...] = (*CORE, *HYGIENE)
+"""Every rule that is checked of a certificate in its place."""
 
 
-def _matches(patterns: Sequence[DNSPattern | IPAddressPattern], wanted: DNS_ID | IPAddress_ID) -> bool:
-    try:
-        verify_service_identity(patterns, obligatory_ids=[wanted], optional_ids=[])
-    except VerificationError:
-        return False
-    return True
+def _certificates(path: Path) -> tuple[x509.Certificate, ...]:
+    return tuple(each.certificate for each in path)
 
 
-def _isPlainAddress(name: x509.DNSName) -> bool:
-    return isAddress(name.value)
+def _asProblem(number: int, depth: int) -> Problem:
+    code = codeForVerifyError(number)
+    return Problem(code, depth, detail=verifyErrorText(number) if code in UNSPECIFIC else "", opensslError=number)
 
 
-def _nameProblem(certificate: x509.Certificate, code: str, detail: str) -> Problem:
-    return Problem(code, depth=0, subject=_subject(certificate), detail=detail)
+def _deadEnd(path: Path) -> Findings:
+    """Say what OpenSSL says of a path that leads to nobody who is trusted."""
+    depth = len(path) - 1
+    number = _ISSUER_NOT_FOUND
+    if path[-1].isSelfIssued:
+        number = _SELF_SIGNED_ISSUER if depth else _SELF_SIGNED_LEAF
+    return Findings((_asProblem(number, depth),), _certificates(path))
 
 
-def _alternativeNames(certificate: x509.Certificate) -> Iterator[x509.GeneralName]:
-    try:
-        yield from certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return
+def _forgotten(chain: Sequence[x509.Certificate], presented: Sequence[x509.Certificate]) -> Iterator[Problem]:
+    for depth, certificate in enumerate(chain[1:-1], 1):
+        if certificate not in presented:
+            detail = "the peer forgot to send it; it is known here (RFC 8446, section 4.4.2)"
+            yield Problem("incomplete-chain", depth, subjectOf(certificate), detail)
 
 
-def _validityProblems(certificate: x509.Certificate, now: datetime) -> Iterator[Problem]:
-    if now > certificate.not_valid_after_utc:
-        yield Problem("expired", depth=0)
-    if now < certificate.not_valid_before_utc:
-        yield Problem("not-yet-valid", depth=0)
+def _isUntrusted(findings: Findings) -> bool:
+    return any(problem.code in _UNTRUSTED for problem in findings.problems)
 
 
-def _issuersIssuer(certificate: x509.Certificate) -> x509.Name | None:
-    try:
-        identifier = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
-    except (x509.ExtensionNotFound, ValueError):
-        return None
-    names = [name.value for name in identifier.authority_cert_issuer or () if isinstance(name, x509.DirectoryName)]
-    return names[0] if names else None
+def _countOfProblems(judgement: Judgement) -> int:
+    return len(judgement.problems)
 
 
-def _pathLength(authority: x509.Certificate) -> int | None:
-    try:
-        return authority.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length
-    except (x509.ExtensionNotFound, ValueError):
-        return None
-
-
-def _organizations(name: x509.Name) -> set[str]:
-    return {str(attribute.value).casefold() for attribute in name.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)}
-
-
-def _subject(certificate: x509.Certificate) -> str:
-    try:
-        return _name(certificate.subject)
-    except ValueError:
-        return "(unreadable subject)"
-
-
-def _name(name: x509.Name) -> str:
-    return printable(name.rfc4514_string())
+def _exhausted(leaf: x509.Certificate) -> Problem:
+    detail = "its certificates lead to more paths than are tried"
+    return Problem("chain-too-long", 0, subjectOf(leaf), detail)

@@ -1,0 +1,143 @@
+"""What a rule for certificates is, and where it looks.
+
+A rule has a name, the section of the document that it comes from, and a check that says in a phrase how it is broken. A
+check sees one certificate in its place: what is below it, whether it is the end entity's own, an authority's, or the
+one that is trusted. So a chain can be judged while it is being built, from the end entity upwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cached_property
+from typing import Literal
+
+from tlscomm._examined import Examined, subjectOf
+from tlscomm.failures import Problem, printable
+
+__all__ = ["PROFILES", "Breach", "Place", "Profile", "Role", "Rule", "problemsAt"]
+
+Role = Literal["client", "server"]
+
+Profile = Literal["compatible", "strict"]
+"""How much of the rules is insisted on."""
+
+PROFILES: tuple[Profile, ...] = ("compatible", "strict")
+
+Weight = Literal["always", "strict", "never"]
+"""Under which profile a chain that breaks a rule is refused. Elsewhere it is accepted with a warning."""
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """A certificate where it stands in a path.
+
+    Attributes:
+        certificate: which one.
+        below: those below it, the end entity's first.
+        isAnchor: whether it is an authority that is trusted, so that nothing above it matters.
+        role: the side whose path it is.
+        at: the time to judge for.
+        maximumDepth: the most authorities that may be between the end entity and the one that is trusted.
+    """
+
+    certificate: Examined
+    below: tuple[Examined, ...]
+    isAnchor: bool
+    role: Role
+    at: datetime
+    maximumDepth: int
+
+    @property
+    def depth(self) -> int:
+        return len(self.below)
+
+    @property
+    def isLeaf(self) -> bool:
+        return not self.below
+
+    @cached_property
+    def kind(self) -> tuple[bool, bool, Role]:
+        """All of the place that a rule may look at which looks at one certificate alone."""
+        return self.isLeaf, self.isAnchor, self.role
+
+
+@dataclass(frozen=True)
+class Breach:
+    """How a rule is broken by another certificate than the one in whose place it is checked.
+
+    Attributes:
+        detail: how, as a phrase.
+        depth: the place of the certificate that breaks it.
+    """
+
+    detail: str
+    depth: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One rule.
+
+    Attributes:
+        name: what it is called, in kebab-case.
+        source: the document and the section.
+        code: the failure's code.
+        about: what it asks for, as a sentence.
+        weight: under which profile it is insisted on.
+        openssl: the numbers of the errors by which OpenSSL means the same.
+        isFixed: whether the check looks at the certificate and `Place.kind` alone, so that its answer can be kept.
+        check: says how the rule is broken, once for each breach; nothing where it is kept.
+    """
+
+    name: str
+    source: str
+    code: str
+    about: str
+    weight: Weight = "always"
+    openssl: frozenset[int] = frozenset()
+    isFixed: bool = True
+    check: Callable[[Place], Iterable[str | Breach]] = field(repr=False)
+
+    def isInsistedOn(self, profile: Profile) -> bool:
+        """Return whether a chain that breaks it is refused."""
+        return self.weight in ("always", profile)
+
+    def problems(self, place: Place) -> Iterator[Problem]:
+        """Say how the rule is broken in a place."""
+        for found in self.check(place):
+            breach = found if isinstance(found, Breach) else Breach(found, place.depth)
+            culprit = place.certificate if breach.depth == place.depth else place.below[breach.depth]
+            detail = f"{breach.detail} ({self.name}, {self.source})"
+            yield Problem(self.code, breach.depth, subjectOf(culprit.certificate), detail)
+
+
+def problemsAt(place: Place, rules: Sequence[Rule]) -> tuple[tuple[Rule, Problem], ...]:
+    """Return which rules a certificate breaks in its place, and how.
+
+    Args:
+        place: the certificate and what is below it.
+        rules: those to check, the one that it can be read at all first. One that cannot is not asked for more.
+    """
+    if place.certificate.malformation:
+        rules = rules[:1]
+    return tuple((rule, problem) for rule in rules for problem in _problems(rule, place))
+
+
+def _problems(rule: Rule, place: Place) -> Sequence[Problem]:
+    if not rule.isFixed:
+        return _checked(rule, place)
+    remembered = place.certificate.remembered.get((rule.name, place.kind))
+    if remembered is None:
+        remembered = place.certificate.remembered[rule.name, place.kind] = _checked(rule, place)
+    return [replace(problem, depth=place.depth) for problem in remembered]
+
+
+def _checked(rule: Rule, place: Place) -> tuple[Problem, ...]:
+    try:
+        return tuple(rule.problems(place))
+    except Exception as broken:
+        # What a stranger wrote may break any parser, and a check that breaks has not accepted anything.
+        detail = f"it cannot be checked: {printable(str(broken))} ({rule.name}, {rule.source})"
+        return (Problem("invalid-certificate", place.depth, subjectOf(place.certificate.certificate), detail),)
