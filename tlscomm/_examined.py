@@ -8,12 +8,14 @@ judges refuses it.
 
 from __future__ import annotations
 
+import warnings
 from functools import cached_property, lru_cache
 from hashlib import sha256
 from typing import Any, TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtensionOID, NameOID, ObjectIdentifier
 
 from tlscomm import _der
@@ -43,21 +45,30 @@ class Examined:
         self.certificate = certificate
         self.remembered: dict[Any, Any] = {}
         self._extensions: dict[ObjectIdentifier, x509.Extension[Any]] = {}
-        self.malformation = ""
-        # Certificates come from strangers, and cryptography parses most parts only when they are asked for. What it
-        # raises is not always a ValueError: an extension that occurs twice, a key of an unknown kind.
+        self.subject: CanonicalName = ()
+        self.issuer: CanonicalName = ()
+        self.serialNumber = 0
+        with warnings.catch_warnings():
+            # What cryptography warns of there are rules for here.
+            warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+            self.malformation = self._read()
+
+    def _read(self) -> str:
+        """Read what is parsed only when it is asked for; return why it cannot be read."""
+        # Strangers write certificates, and what they make cryptography raise is not always a ValueError.
         try:
-            self._extensions = {extension.oid: extension for extension in certificate.extensions}
+            self.subject = canonicalName(self.certificate.subject)
+            self.issuer = canonicalName(self.certificate.issuer)
+            self.serialNumber = self.certificate.serial_number
+            _ = self.certificate.not_valid_before_utc, self.certificate.not_valid_after_utc
         except Exception as unreadable:
-            self.malformation = f"its extensions cannot be read: {printable(str(unreadable))}"
+            return f"it cannot be read: {printable(str(unreadable))}"
         try:
-            self.subject: CanonicalName = canonicalName(certificate.subject)
-            self.issuer: CanonicalName = canonicalName(certificate.issuer)
-            _ = self.subtrees, certificate.serial_number
-            _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+            self._extensions = {extension.oid: extension for extension in self.certificate.extensions}
+            _ = self.subtrees
         except Exception as unreadable:
-            self.subject = self.issuer = ()
-            self.malformation = self.malformation or f"it cannot be read: {printable(str(unreadable))}"
+            return f"its extensions cannot be read: {printable(str(unreadable))}"
+        return ""
 
     @property
     def extensions(self) -> tuple[x509.Extension[Any], ...]:

@@ -18,7 +18,7 @@ Key identifiers are hints, and only say which way is tried first (RFC 4158, sect
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cryptography import x509
@@ -27,9 +27,10 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from tlscomm._canonical import CanonicalName
 from tlscomm._examined import Examined, examined
 
-__all__ = ["Budget", "Path", "Search"]
+__all__ = ["Budget", "ByName", "Path", "Search", "byName"]
 
 Path = tuple[Examined, ...]
+ByName = Mapping[CanonicalName, Sequence[Examined]]
 
 
 @dataclass
@@ -57,7 +58,7 @@ class Search:
 
     Attributes:
         leaf: the peer's own certificate.
-        anchors: the authorities that are trusted.
+        anchors: the authorities that are trusted, by their names (`byName`).
         others: whatever else may be an authority: what the peer sent, and what is known locally.
         maximumDepth: the most certificates between the leaf and an anchor.
         mayStand: says whether a certificate may stand above others, or, where nothing is above it, as the anchor.
@@ -66,7 +67,7 @@ class Search:
     """
 
     leaf: Examined
-    anchors: Sequence[x509.Certificate]
+    anchors: ByName
     others: Sequence[x509.Certificate]
     maximumDepth: int
     mayStand: Callable[[Examined, Path, bool], bool]
@@ -74,15 +75,14 @@ class Search:
     budget: Budget = field(default_factory=Budget)
 
     def __post_init__(self) -> None:
-        anchors = dict.fromkeys(self.anchors)
         self.deadEnd: Path = (self.leaf,)
         self._badSignatures: set[tuple[Examined, Examined]] = set()
         self._signed: dict[tuple[Examined, Examined], bool] = {}
-        self._trusted = _bySubject(examined(each) for each in anchors)
-        known = [examined(each) for each in dict.fromkeys(self.others) if each not in anchors]
-        self._known = _bySubject(each for each in known if each.certificate != self.leaf.certificate)
+        self._isTrusted = self._isAnchor(self.leaf)
+        known = [examined(each) for each in dict.fromkeys(self.others)]
+        known = [each for each in known if not self._isAnchor(each) and each.certificate != self.leaf.certificate]
+        self._known = byName(known)
         self._distances = self._distancesByName(known)
-        self._isTrusted = self.leaf.certificate in anchors
 
     def paths(self) -> Iterator[Path]:
         """Give the paths, the most promising first. Where the budget is used up there are no more."""
@@ -114,7 +114,7 @@ class Search:
 
     def _issuers(self, below: Path) -> list[tuple[Examined, bool]]:
         subject = below[-1]
-        found = [(issuer, True) for issuer in self._trusted.get(subject.issuer, ())]
+        found = [(issuer, True) for issuer in self.anchors.get(subject.issuer, ())]
         room = self.maximumDepth - len(below)
         for issuer in self._known.get(subject.issuer, ()) if room >= 0 else ():
             distance = self._distances.get(issuer.issuer)
@@ -144,12 +144,16 @@ class Search:
             return True
         return signed
 
+    def _isAnchor(self, certificate: Examined) -> bool:
+        same = self.anchors.get(certificate.subject, ())
+        return any(anchor.certificate == certificate.certificate for anchor in same)
+
     def _distancesByName(self, known: Iterable[Examined]) -> dict[CanonicalName, int]:
         """Return, for the name of an issuer, how many certificates there have to be up to an anchor of that name."""
         issued: dict[CanonicalName, set[CanonicalName]] = {}
         for each in known:
             issued.setdefault(each.issuer, set()).add(each.subject)
-        distances = dict.fromkeys(self._trusted, 0)
+        distances = dict.fromkeys(self.anchors, 0)
         nearest = list(distances)
         for name in nearest:
             for subject in issued.get(name, ()):
@@ -159,9 +163,10 @@ class Search:
         return distances
 
 
-def _bySubject(certificates: Iterable[Examined]) -> dict[CanonicalName, list[Examined]]:
+def byName(certificates: Iterable[Examined]) -> ByName:
+    """Return certificates by the names of their subjects, each once."""
     found: dict[CanonicalName, list[Examined]] = {}
-    for certificate in certificates:
+    for certificate in dict.fromkeys(certificates):
         found.setdefault(certificate.subject, []).append(certificate)
     return found
 

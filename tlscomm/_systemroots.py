@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import ssl
 import sys
+import warnings
 from collections.abc import Iterable
 from contextlib import suppress
 
 from cryptography import x509
+from cryptography.utils import CryptographyDeprecationWarning
 
 from tlscomm.credentials import loadCertificates
 from tlscomm.failures import FileNotFound
@@ -28,7 +30,10 @@ def systemRoots() -> tuple[x509.Certificate, ...]:
         FileNotFound: there are none.
         TLSFailure: they cannot be read.
     """
-    found = tuple(systemCertificates("Root"))
+    with warnings.catch_warnings():
+        # An authority of old may have a serial number that is not allowed today. Nobody who runs this can mend it.
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        found = tuple(systemCertificates("Root"))
     if not found:
         raise FileNotFound("this system has no trusted authorities where OpenSSL looks for them")
     return found

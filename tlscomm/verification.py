@@ -1,9 +1,9 @@
 """Who may be on the other side: the one place that decides, for live connections and for verdicts off line.
 
 A peer is accepted by a path from its certificate to an authority that is trusted, which OpenSSL accepts and the rules
-here accept (`tlscomm._chainrules`). OpenSSL has built one in the handshake, and mostly that is the one. Where it has found
-none, or one that breaks a rule, others are tried, and OpenSSL is asked again about each of them alone. So nobody gets
-in by a path that only one of the two has looked at, and nobody stays out for a way that OpenSSL did not see.
+here accept (`tlscomm._chainrules`). OpenSSL has built one in the handshake, and mostly that is the one. Where it has
+found none, or one that breaks a rule, others are tried, and OpenSSL is asked again about each of them alone. So nobody
+gets in by a path that only one of the two has looked at, and nobody stays out for a way that OpenSSL did not see.
 
 Every problem is collected, because a person who mends one wants to know of the next.
 """
