@@ -59,11 +59,13 @@ STRANGER = Authority.create("stranger", organization="somebody else")
 
 
 def serverConfiguration(**settings: Any) -> ServerConfiguration:
-    return ServerConfiguration(**{"credential": SERVER, "clientRoots": ROOTS, **settings})
+    # No rounds, so that the only timers are those of a connection.
+    return ServerConfiguration(**{"credential": SERVER, "clientRoots": ROOTS, "judgesAgain": False, **settings})
 
 
 def clientConfiguration(**settings: Any) -> ClientConfiguration:
-    return ClientConfiguration(**{"serverName": "localhost", "roots": ROOTS, "credential": CLIENT, **settings})
+    defaults = {"serverName": "localhost", "roots": ROOTS, "credential": CLIENT, "judgesAgain": False}
+    return ClientConfiguration(**{**defaults, **settings})
 
 
 class Recorder(Protocol):

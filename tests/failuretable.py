@@ -165,7 +165,6 @@ _ALERTS = {
     "unknown-issuer": 48,
     "wrong-purpose": 43,
 }
-_ALERTS_OF_EXHIBITS = {"not-an-authority": 48, "not-a-signer": 48}
 
 #: What the judge's message has to mention besides the name, where the name stands for more than one fault.
 _SAYS = {
@@ -204,7 +203,7 @@ def _certificates() -> Iterator[Row]:
 
 
 def _certificateRow(exhibit: Exhibit, code: str, role: Role) -> Row:
-    alert = _ALERTS_OF_EXHIBITS.get(exhibit.name, _ALERTS[code])
+    alert = _ALERTS[code]
     judge = Verdict(code, "local", alert, _SAYS.get(exhibit.name, ""))
     refused = Verdict(_REFUSED_AS.get(exhibit.name, code), "remote", alert)
     verdicts = _onBoth(_OTHER[role], judge, refused)

@@ -677,6 +677,7 @@ class Costly:
     """A configuration that must not be asked for a connection."""
 
     deadlines = Deadlines()
+    judgesAgain = False
 
     def newConnection(self, transport: Any) -> Any:
         raise AssertionError("this costs as much as a handshake")

@@ -1,11 +1,13 @@
 """The only place that uses names which pyOpenSSL does not promise to keep.
 
-pyOpenSSL's public ``Connection`` is right, and for three things it is not enough:
+pyOpenSSL's public ``Connection`` is right, and for four things it is not enough:
 
 * *The alert that fits.* A Python verification callback that refuses makes OpenSSL send ``internal_error``. OpenSSL
   picks the alert by the error that is set in the store context, and that is reachable only from a callback of our own.
 * *Facts.* Which alert went which way, that a certificate was asked for, that a session ticket came (a TLS 1.3 client's
   only sign that it was accepted), that a session was resumed.
+* *An alert of our own*, for a refusal that comes when OpenSSL has verified. It needs a traffic secret, which OpenSSL
+  tells to its key log callback, and that is called with the raw pointer.
 * *The path of every byte.* ``Connection.recv`` allocates a buffer a call, and each call that finds nothing raises an
   exception. Calling OpenSSL directly costs a third for a short message.
 
@@ -19,7 +21,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
-from weakref import WeakValueDictionary
+from weakref import WeakSet, WeakValueDictionary
 
 from cryptography import x509
 from OpenSSL import SSL
@@ -34,9 +36,10 @@ __all__ = [
     "insistOnProtocol",
     "insistOnServerName",
     "keepRequests",
-    "keepServerSecret",
+    "keepSecrets",
     "preferGroups",
     "prepareForPaths",
+    "resumeSessions",
     "verifyErrorText",
     "verifyPath",
 ]
@@ -84,6 +87,7 @@ _asBuffer = _ffi.buffer
 
 #: OpenSSL hands a callback the SSL*, and Python needs the object again. Weak, so that the map keeps nothing alive.
 _channels: WeakValueDictionary[Any, Channel] = WeakValueDictionary()
+_keepingSecrets: WeakSet[SSL.Context] = WeakSet()
 
 
 class _Scratch(threading.local):
@@ -118,7 +122,7 @@ class Channel:
     Attributes:
         alertReceived: the number of the last fatal alert from the peer, or None.
         alertSent: the number of the last fatal alert that we sent, or None.
-        serverSecret: the TLS 1.3 server's first traffic secret, where `keepServerSecret` was called for the context.
+        secret: under TLS 1.3, what the first record is sealed with that follows our verdict on the peer.
         certificateRequested: whether the server asked this client for a certificate.
         certificateSent: whether this client sent one and proved that it has the key.
         certificateRequest: the server's CertificateRequest, from its type on, where `keepRequests` was called for the
@@ -155,6 +159,8 @@ class Channel:
         self._judge = judge
         self._select = select
         self._selectionFailures: list[Exception] = []
+        self._sessions: Any = connection.get_context()._context
+        self._cacheMode: int | None = None
         self._foreignVerify: Any = connection._verify_callback
         self._foreignInfo: Any = connection.get_context()._info_callback
         self._vetoed = False
@@ -163,7 +169,7 @@ class Channel:
         self._isClient = isClient
         self.alertReceived: int | None = None
         self.alertSent: int | None = None
-        self.serverSecret: bytes | None = None
+        self.secret: bytes | None = None
         self.certificateRequested = False
         self.certificateSent = False
         self.certificateRequest: bytes | None = None
@@ -171,6 +177,7 @@ class Channel:
         self.closed = False
         self.error: OpenSSLError | None = None
         _channels[self._ssl] = self
+        keepSecrets(connection.get_context())
         _lib.SSL_set_verify(self._ssl, self._verifyMode(), _verifyCallback)
         needsStates = isClient or self._foreignInfo is not None
         _lib.SSL_set_info_callback(self._ssl, _infoCallback if needsStates else _alertCallback)
@@ -201,7 +208,11 @@ class Channel:
             OpenSSLError: it failed. An alert for the peer may have to be drained.
         """
         _clearErrors()
+        if self._cacheMode is not None:
+            _lib.SSL_CTX_set_session_cache_mode(self._sessions, SSL.SESS_CACHE_OFF)
         result = _lib.SSL_do_handshake(self._ssl)
+        if self._cacheMode is not None:
+            _lib.SSL_CTX_set_session_cache_mode(self._sessions, self._cacheMode)
         if result == 1:
             return True
         error = _lib.SSL_get_error(self._ssl, result)
@@ -258,6 +269,11 @@ class Channel:
         _lib.SSL_shutdown(self._ssl)
         _clearErrors()
 
+    def forbidResumption(self) -> None:
+        """Have OpenSSL not keep the session of this handshake: nobody has accepted the peer yet."""
+        if self._cacheMode is None:
+            self._cacheMode = _lib.SSL_CTX_set_session_cache_mode(self._sessions, SSL.SESS_CACHE_OFF)
+
     def release(self) -> None:
         """Forget who judges and selects: the handshake is done, or will never be."""
         self._judge = _refuseAll
@@ -274,6 +290,28 @@ class Channel:
     def resumed(self) -> bool:
         """Whether the handshake resumed an earlier session."""
         return bool(_lib.SSL_session_reused(self._ssl))
+
+    @property
+    def hasOutput(self) -> bool:
+        """Whether there are bytes to drain."""
+        return bool(_available(self._out, _scratch.pointer))
+
+    @property
+    def presented(self) -> list[x509.Certificate]:
+        """The certificates that the peer sent in this handshake, or in the one that it resumes, its own first."""
+        own = self.connection.get_peer_certificate(as_cryptography=True)
+        if own is None:
+            return []
+        sent = self.connection.get_peer_cert_chain(as_cryptography=True) or []
+        # A client's list has the server's own certificate, and a server's has not the client's.
+        return [own, *(sent[1:] if self._isClient else sent)]
+
+    @property
+    def staple(self) -> bytes | None:
+        """The OCSP response (DER) that came with the server's certificate, or None."""
+        response = _ffi.new("unsigned char **")
+        size = _lib.SSL_get_tlsext_status_ocsp_resp(self._ssl, response)
+        return _asBuffer(response[0], size)[:] if size > 0 else None
 
     def _noteEnd(self, result: int) -> None:
         error = _lib.SSL_get_error(self._ssl, result)
@@ -423,10 +461,39 @@ def keepRequests(context: SSL.Context) -> None:
     _lib.SSL_CTX_set_msg_callback(context._context, _messageCallback)
 
 
-def keepServerSecret(context: SSL.Context) -> None:
-    """Have the channels of a server's context know their traffic secret, for an alert that OpenSSL cannot send."""
-    context._keylog_callback = _keylogCallback
-    _lib.SSL_CTX_set_keylog_callback(context._context, _keylogCallback)
+def keepSecrets(context: SSL.Context) -> None:
+    """Have the channels of a context know the secret for an alert that OpenSSL cannot send."""
+    if context in _keepingSecrets:
+        return
+    _keepingSecrets.add(context)
+    foreign: Any = context._keylog_callback
+    context._keylog_callback = _keylogCallback if foreign is None else _keylogFor(foreign)
+    _lib.SSL_CTX_set_keylog_callback(context._context, context._keylog_callback)
+
+
+def _keylogFor(foreign: Any) -> Any:
+    """Return a callback that passes on what it hears."""
+
+    @_ffi.callback("void (*)(const SSL *, const char *)")  # type: ignore[untyped-decorator]
+    def both(ssl: Any, line: Any) -> None:
+        _keylogCallback(ssl, line)
+        foreign(ssl, line)
+
+    return both
+
+
+def resumeSessions(context: SSL.Context, name: bytes, seconds: int) -> None:
+    """Let the clients of a server's context resume their sessions, which stay in the memory of the server.
+
+    Args:
+        context: of one configuration, so that a session is never resumed under another one.
+        name: at most 32 bytes (SSL_CTX_set_session_id_context(3)).
+        seconds: how long a session may be resumed.
+    """
+    context.set_options(SSL.OP_NO_TICKET)
+    context.set_session_id(name)
+    context.set_timeout(seconds)
+    context.set_session_cache_mode(SSL.SESS_CACHE_SERVER)
 
 
 def verifyErrorText(number: int) -> str:
@@ -521,9 +588,10 @@ def _verifyCallback(ok: int, context: Any) -> int:
 
 @_ffi.callback("void (*)(const SSL *, const char *)")  # type: ignore[untyped-decorator]
 def _keylogCallback(ssl: Any, line: Any) -> None:
-    label, _, secret = _ffi.string(line).split(b" ")
-    if label == b"SERVER_TRAFFIC_SECRET_0" and (channel := _channels.get(ssl)) is not None:
-        channel.serverSecret = bytes.fromhex(secret.decode("ascii"))
+    if (channel := _channels.get(ssl)) is not None:
+        label, _, secret = _ffi.string(line).split(b" ")
+        if label == (b"CLIENT_HANDSHAKE_TRAFFIC_SECRET" if channel._isClient else b"SERVER_TRAFFIC_SECRET_0"):
+            channel.secret = bytes.fromhex(secret.decode("ascii"))
 
 
 @_ffi.callback("void (*)(const SSL *, int, int)")  # type: ignore[untyped-decorator]

@@ -16,7 +16,7 @@ alert.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.defer import Deferred
@@ -38,14 +38,17 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from tlscomm._asking import asDeferred
 from tlscomm._face import Face
+from tlscomm._judging import hookFailure
 from tlscomm._observer import describeAddress, tell
 from tlscomm._output import Output
 from tlscomm.connection import State, TLSConnection
-from tlscomm.failures import CloseTimeout, Reset, TLSFailure, WriteTimeout
+from tlscomm.failures import CloseTimeout, HookTimeout, Reset, TLSFailure, WriteTimeout
 
 if TYPE_CHECKING:
     from tlscomm.transport import TLSFactory
+    from tlscomm.verification import Verifier
 
 __all__ = ["TLSTransport"]
 
@@ -89,6 +92,7 @@ class TLSTransport(Face):
         self._failure: TLSFailure | None = None
         self._accepted: Deferred[IProtocol] | None = None
         self._signAwaited = False
+        self._asked: Deferred[Any] | None = None
         self._paused = False
         self._early = b""
         self._deaf = False
@@ -111,6 +115,8 @@ class TLSTransport(Face):
             self._brokenAbove()
             return
         self._began = self._clock.seconds()
+        if self.factory.configuration.hook is not None:
+            self._connection.address = describeAddress(self.getPeer())
         if (setNoDelay := getattr(transport, "setTcpNoDelay", None)) is not None:
             # Messages leave one write each, so Nagle's algorithm only ever delays them.
             setNoDelay(True)
@@ -157,9 +163,10 @@ class TLSTransport(Face):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """TCP is gone: tell whoever has to know, once."""
         self._stopTimer()
-        self.factory.connections.discard(self)
+        self.factory.forget(self)
         if self._failure is None and not self._aborted:
             self._nameLoss(reason)
+        self._stopAsking()
         wasConnected, self.connected, self.disconnecting, self._isLost = self.connected, False, True, True
         self._early = b""
         self._output.end()
@@ -217,6 +224,18 @@ class TLSTransport(Face):
         if not self.disconnecting:
             self._keep(failure)
             self.loseConnection()
+
+    def judgeAgain(self, verifier: Verifier | None = None) -> None:
+        """End the connection if its peer would be refused now; the failure says why.
+
+        Args:
+            verifier: what a peer has to be now; what it had to be in the handshake where None.
+        """
+        if self.connected and not self.disconnecting:
+            failure = self._connection.judgeAgain(verifier)
+            if failure is not None:
+                failure.stage = "authorization"
+                self.closeBecause(failure)
 
     def abortConnection(self) -> None:
         """End at once; nothing that is still queued is sent."""
@@ -295,10 +314,58 @@ class TLSTransport(Face):
             self._end()
             return
         self._output.release()
+        if connection.awaited is not None:
+            self._ask(connection.awaited)
+            return
         if connection.state is State.UNCONFIRMED:
             self._awaitSign()
         elif connection.state is _CLOSED and not self._early:
             self._peerClosed()
+
+    def _ask(self, awaited: Awaitable[object]) -> None:
+        """Wait for what the hook has to say. The peer waits too: what it sends meanwhile stays where it is."""
+        if self._asked is not None:
+            return
+        self._asked = asked = asDeferred(awaited)
+        wait = self._handshakeLeft()
+        if self._deadlines.hook is not None:
+            wait = self._deadlines.hook if wait is None else min(wait, self._deadlines.hook)
+        self._startTimer(wait, self._hookTimedOut)
+        self.transport.pauseProducing()
+        asked.addCallbacks(self._answered, self._hookRaised)
+
+    def _answered(self, answer: object) -> None:
+        if self._asked is not None:
+            self._connection.answer(answer)
+            self._goOn()
+
+    def _hookRaised(self, reason: Failure) -> None:
+        if self._asked is not None:
+            self._connection.answerFailed(hookFailure(cast(BaseException, reason.value)))
+            self._goOn()
+
+    def _hookTimedOut(self) -> None:
+        self._connection.answerFailed(HookTimeout(f"it had {self._deadlines.hook} s"))
+        self._stopAsking()
+        self._goOn()
+
+    def _stopAsking(self) -> None:
+        asked, self._asked = self._asked, None
+        if asked is not None:
+            asked.cancel()
+
+    def _goOn(self) -> None:
+        """The hook has answered, or its time is up."""
+        self._asked = None
+        self._startTimer(self._handshakeLeft(), self._handshakeTimedOut)
+        self._resumeTCP()
+        self._proceed(self._connection.receive(b""))
+
+    def _handshakeLeft(self) -> float | None:
+        """Return how many seconds the handshake has left, or None where it has no deadline."""
+        if self._deadlines.handshake is None:
+            return None
+        return max(0.0, self._deadlines.handshake - (self._clock.seconds() - self._began))
 
     def _tellAccepted(self) -> None:
         self._stopTimer()
@@ -341,11 +408,9 @@ class TLSTransport(Face):
         if self._signAwaited:
             return
         self._signAwaited = True
-        elapsed = self._clock.seconds() - self._began
-        wait = max(self._deadlines.acceptance, 2 * elapsed)
-        if self._deadlines.handshake is not None:
-            # The deadline of the whole handshake includes this wait.
-            wait = max(0.0, min(wait, self._deadlines.handshake - elapsed))
+        wait = max(self._deadlines.acceptance, 2 * (self._clock.seconds() - self._began))
+        # The deadline of the whole handshake includes this wait.
+        wait = min(wait, left) if (left := self._handshakeLeft()) is not None else wait
         self._startTimer(wait, self._signMissing)
 
     def _signMissing(self) -> None:
@@ -456,6 +521,8 @@ class TLSTransport(Face):
 
     def _adoptFailure(self) -> None:
         if (failure := self._connection.failure) is not None:
+            if failure.code == "hook-failed" and failure.__cause__ is not None and self._failure is None:
+                _log.failure("the hook that was asked about a peer failed", Failure(failure.__cause__))
             self._keep(failure)
 
     def _keep(self, failure: TLSFailure) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["CLOSE_NOTIFY", "Alert", "codeForAlert"]
+__all__ = ["CLOSE_NOTIFY", "Alert", "alertForCode", "codeForAlert"]
 
 CLOSE_NOTIFY = 0
 
@@ -76,6 +76,27 @@ _CODES = {
 }
 
 
+#: What we say to a peer whose certificate we refuse: what OpenSSL says for the same cause, where it knows the cause.
+#: Codes that are not here are said as bad_certificate.
+_ALERTS = {
+    "bad-signature": 51,
+    "chain-too-long": 48,
+    "expired": 45,
+    "hook-failed": 80,
+    "hook-timeout": 80,
+    "incomplete-chain": 48,
+    "no-certificate": 116,
+    "not-allowed": 49,
+    "not-permitted": 46,
+    "refused-by-hook": 49,
+    "revocation-unknown": 46,
+    "revoked": 44,
+    "self-signed": 48,
+    "unknown-issuer": 48,
+    "wrong-purpose": 43,
+}
+
+
 @dataclass(frozen=True)
 class Alert:
     """A TLS alert that was sent or received.
@@ -100,3 +121,8 @@ class Alert:
 def codeForAlert(number: int) -> str:
     """Return the failure code that a received alert means when nothing else is known."""
     return _CODES.get(number, "protocol-violation")
+
+
+def alertForCode(code: str) -> int:
+    """Return the number of the alert for a peer whose certificate is refused with a failure code."""
+    return _ALERTS.get(code, 42)

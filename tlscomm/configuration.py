@@ -34,10 +34,12 @@ from twisted.internet.ssl import (
 )
 
 from tlscomm import _openssl
+from tlscomm._sessions import Sessions
 from tlscomm.access import EVERYBODY, AccessRules
 from tlscomm.choosing import Choice, Choose, Keyring
 from tlscomm.credentials import Credential, checkUsable
 from tlscomm.failures import KeyTooWeak
+from tlscomm.hook import Hook
 from tlscomm.revocation import Revocation
 from tlscomm.trust import Trust
 from tlscomm.verification import Verifier, isAddress
@@ -60,6 +62,10 @@ Version = Literal["1.2", "1.3"]
 #: SSL_MODE_NO_AUTO_CHAIN of ssl.h.
 _NO_AUTO_CHAIN = 0x8
 
+#: The cache belongs to one context, so the name only has to be there (SSL_CTX_set_session_id_context(3)).
+_SESSIONS = b"tlscomm"
+_SESSION_SECONDS = 3600
+
 _CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 _VERSIONS = {"1.2": TLSVersion.TLSv1_2, "1.3": TLSVersion.TLSv1_3}
@@ -80,6 +86,7 @@ class Deadlines:
         handshake: from the TCP connection until both sides have accepted each other (10).
         write: while queued bytes do not move (5, as in the source document).
         close: for the peer's answer to close_notify (5).
+        hook: for the answer of a hook (5). The handshake's deadline holds for it as well.
         acceptance: for a TLS 1.3 server that asked for a certificate to show that it accepted it (1). Most show it in
             one round trip. When the time is over the connection counts as accepted, and its facts say ``assumed``.
     """
@@ -87,10 +94,11 @@ class Deadlines:
     handshake: float | None = 10.0
     write: float | None = 5.0
     close: float | None = 5.0
+    hook: float | None = 5.0
     acceptance: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("handshake", "write", "close", "acceptance"):
+        for name in ("handshake", "write", "close", "hook", "acceptance"):
             if (seconds := getattr(self, name)) is not None and not seconds > 0:
                 raise ValueError(f"the {name} deadline must be more than 0 seconds, or None, not {seconds}")
 
@@ -118,6 +126,15 @@ class Configuration(Protocol):
 
     def contextFor(self, choice: Choice) -> SSL.Context | None: ...
 
+    @property
+    def hook(self) -> Hook | None: ...
+
+    @property
+    def isForeign(self) -> bool: ...
+
+    @property
+    def judgesAgain(self) -> bool: ...
+
     def newConnection(self, transport: Any) -> SSL.Connection:
         """Return an OpenSSL connection without a socket, for one TLS connection.
 
@@ -125,6 +142,9 @@ class Configuration(Protocol):
             transport: becomes the connection's application data. Twisted finds a factory's protocols for ALPN in its
                 ``factory.wrappedFactory``.
         """
+
+    def keepSession(self, connection: SSL.Connection) -> None:
+        """Keep a client's session for a later connection, if that is wanted: both sides have accepted each other."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +161,11 @@ class _Base(ABC):
         groups: the key exchange groups, the preferred one first; OpenSSL's choice where None.
         revocation: what is known of revoked certificates. Where lists are given, every certificate of a peer's chain
             must be covered by a valid one, unless the mode is another.
+        hook: is asked about each peer before it is let in; see `tlscomm.hook`.
+        resumption: whether a session may be resumed, which spares both sides the certificates. Whoever resumes one is
+            judged again, by the certificates of then and the rules of now.
+        judgesAgain: whether open connections are judged again as time goes by and lists change, and ended when their
+            peer would be refused.
         deadlines: how long each wait may last.
     """
 
@@ -150,7 +175,12 @@ class _Base(ABC):
     ciphers: str | None = None
     groups: tuple[str, ...] | None = None
     revocation: Revocation = field(default_factory=Revocation)
+    hook: Hook | None = None
+    resumption: bool = True
+    judgesAgain: bool = True
     deadlines: Deadlines = field(default_factory=Deadlines)
+
+    isForeign = False
 
     def __post_init__(self) -> None:
         for version in (self.minimumVersion, self.maximumVersion):
@@ -208,6 +238,7 @@ class _Base(ABC):
 
     def _tune(self, context: SSL.Context) -> SSL.Context:
         context.set_options(SSL.OP_NO_RENEGOTIATION)
+        _openssl.keepSecrets(context)
         # Else OpenSSL completes our own chain from the authorities that we trust, and sends the root.
         context.set_mode(_NO_AUTO_CHAIN)
         _openssl.prepareForPaths(context)
@@ -259,6 +290,8 @@ class ServerConfiguration(_Base):
             )
         if self.clientCertificates != "none" and not self.clientRoots:
             raise ValueError("to check client certificates, name the authorities that may issue them (client roots)")
+        if self.hook is not None and self.clientCertificates == "none":
+            raise ValueError("a hook has nothing to look at where no client certificates are asked for")
         if self.access and self.clientCertificates != "required":
             raise ValueError("access rules let nobody in who has no certificate, so client certificates are required")
         self._prepare()
@@ -290,6 +323,9 @@ class ServerConfiguration(_Base):
         connection.set_app_data(transport)
         return connection
 
+    def keepSession(self, connection: SSL.Connection) -> None:
+        """Part of `Configuration`. A server's sessions are with OpenSSL."""
+
     @cached_property
     def _context(self) -> SSL.Context:
         return self._contextWith(self.credential)
@@ -301,10 +337,10 @@ class ServerConfiguration(_Base):
         if self.clientCertificates != "none":
             for root in self.clientRoots:
                 context.add_client_ca(root)
+        if self.resumption:
+            _openssl.resumeSessions(context, _SESSIONS, _SESSION_SECONDS)
         if self.applicationProtocols:
             _openssl.insistOnProtocol(context, self.applicationProtocols)
-        if self.access:
-            _openssl.keepServerSecret(context)
         if self.serverNames is not None:
             known = frozenset(name.lower().encode("ascii") for name in self.serverNames)
             _openssl.insistOnServerName(context, lambda name: name is not None and name.lower() in known)
@@ -386,7 +422,17 @@ class ClientConfiguration(_Base):
             connection.set_tlsext_host_name(self.serverName.encode("ascii"))
         if self.revocation.mode != "off":
             connection.request_ocsp()
+        if self.resumption:
+            self._sessions.resume(connection)
         return connection
+
+    def keepSession(self, connection: SSL.Connection) -> None:
+        if self.resumption:
+            self._sessions.keep(connection)
+
+    @cached_property
+    def _sessions(self) -> Sessions:
+        return Sessions()
 
     @cached_property
     def _context(self) -> SSL.Context:
@@ -413,16 +459,21 @@ class ForeignConfiguration:
     Attributes:
         creator: provides ``IOpenSSLServerConnectionCreator`` or ``IOpenSSLClientConnectionCreator``.
         serverName: for a client, the name or address that the server's certificate must be for; None for a server.
+        hook: is asked about each peer before it is let in; see `tlscomm.hook`.
+        judgesAgain: whether open connections are ended when a certificate of their peer's expires.
         deadlines: how long each wait may last.
     """
 
     creator: Any
     serverName: str | None = None
+    hook: Hook | None = None
+    judgesAgain: bool = True
     deadlines: Deadlines = field(default_factory=Deadlines)
 
     credential = None
     groups = None
     keyring = None
+    isForeign = True
 
     def contextFor(self, choice: Choice) -> SSL.Context | None:
         return None
@@ -449,6 +500,9 @@ class ForeignConfiguration:
         connection.set_app_data(transport)
         return connection
 
+    def keepSession(self, connection: SSL.Connection) -> None:
+        """Part of `Configuration`. Who made the context resumes its sessions, if anybody does."""
+
 
 def insecurelyPresenting(configuration: _P, credential: Credential) -> _P:
     """Return a configuration that presents a credential without asking whether it can be used.
@@ -466,7 +520,7 @@ def insecurelyPresenting(configuration: _P, credential: Credential) -> _P:
         OpenSSL.SSL.Error: OpenSSL cannot even load it, as with a key that belongs to another certificate.
     """
     changed = copy.copy(configuration)
-    for made in ("_context", "_contexts", "keyring"):
+    for made in ("_context", "_contexts", "keyring", "_sessions"):
         changed.__dict__.pop(made, None)
     changed.__dict__.update(credential=None, others=(), choose=None)
     context = changed._context

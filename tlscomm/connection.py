@@ -7,7 +7,9 @@ come to, because it is the same code.
 
     state          means                                     goes on to
     -------------  ----------------------------------------  --------------------------------------------------------
-    HANDSHAKE      the handshake is under way                 OPEN, UNCONFIRMED, FAILED
+    HANDSHAKE      the handshake is under way                 PENDING, UNCONFIRMED, OPEN, FAILED
+    PENDING        a hook was asked about the peer, and has   HANDSHAKE, UNCONFIRMED, OPEN, FAILED
+                   yet to answer; our next flight is held
     UNCONFIRMED    we have accepted the peer, and wait for    OPEN (a ticket or data came, or `assumeAccepted`), FAILED
                    a sign that it has accepted us
     OPEN           both sides have accepted each other        CLOSED, FAILED
@@ -24,38 +26,34 @@ With `tlscomm._naming`, this is the only module that turns what OpenSSL says int
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from enum import Enum
 from typing import Any, Literal
 
-from cryptography import x509
 from OpenSSL import SSL
 
+from tlscomm._judging import Judging
 from tlscomm._naming import Naming, text
-from tlscomm._openssl import Channel, OpenSSLError, verifyErrorText
-from tlscomm._reasons import FOLLOWING, UNSPECIFIC, codeForVerifyError, errorToReport
-from tlscomm.alerts import Alert
+from tlscomm._openssl import OpenSSLError
+from tlscomm.alerts import Alert, alertForCode
 from tlscomm.choosing import Choice, Wishes
 from tlscomm.configuration import Configuration
-from tlscomm.credentials import Role, certificateFacts
+from tlscomm.credentials import Role
 from tlscomm.failures import (
     ClosedInHandshake,
     HandshakeTimeout,
-    InvalidCertificate,
-    Problem,
     ProtocolViolation,
     Reset,
     TLSFailure,
     Truncated,
-    failureForCode,
-    printable,
 )
+from tlscomm.hook import Answer, Question
 from tlscomm.peer import Peer
-from tlscomm.verification import Findings, Judgement
-from tlscomm.wire.alerts import replaceAlert
+from tlscomm.verification import Judgement, Verifier
+from tlscomm.wire.alerts import plainAlert, sealedAlert
 from tlscomm.wire.clienthello import clientHello
 
 __all__ = ["State", "TLSConnection", "TLSFacts"]
@@ -67,6 +65,7 @@ class State(Enum):
     """Where a connection is in its life."""
 
     HANDSHAKE = "handshake"
+    PENDING = "pending"
     UNCONFIRMED = "unconfirmed"
     OPEN = "open"
     CLOSED = "closed"
@@ -110,6 +109,7 @@ class TLSConnection:
         state: where it is in its life. It changes in the methods that take bytes or report an event, nowhere else.
         failure: why it is FAILED, else None.
         isAccepted: whether both sides have accepted each other; stays True when the connection ends or fails later.
+        address: the peer's, as text, for a hook; None where nobody has said it.
     """
 
     def __init__(self, configuration: Configuration, transport: Any = None) -> None:
@@ -121,19 +121,19 @@ class TLSConnection:
         self.state = State.HANDSHAKE
         self.failure: TLSFailure | None = None
         self.isAccepted = False
+        self.address: str | None = None
         self._configuration = configuration
         self._isClient = configuration.isClient
         self._raw = configuration.newConnection(transport)
-        self._mayGoUnjudged = not self._isClient and self._raw.get_verify_mode() == SSL.VERIFY_NONE
         select = None if configuration.keyring is None else self._chosenContext
-        self._channel = Channel(self._raw, self._isClient, self._judge, select)
+        self._judging = Judging(configuration, self._raw, select)
+        self._channel = self._judging.channel
         self._naming = Naming(configuration, self._raw, self._channel)
         self._heard = False
         self._opening = b""
-        self._judged = False
-        self._refusal: TLSFailure | None = None
-        self._fittingAlert: int | None = None
-        self._judgement: Judgement | None = None
+        self._isDone = False
+        self._isSessionKept = False
+        self._lastWords: bytes | None = None
         self._peer: Peer | None = None
         self._acceptance: Acceptance = "seen"
 
@@ -166,10 +166,38 @@ class TLSConnection:
 
     def outgoing(self) -> bytes:
         """Return the bytes that have to go to the peer now."""
+        if self.state is State.PENDING:
+            return b""
         flight = self._channel.drain()
-        if self._fittingAlert is not None and flight:
-            flight = self._withFittingAlert(flight, self._fittingAlert)
+        if self._lastWords is not None:
+            # What OpenSSL has to say belongs to a handshake that we do not go on with.
+            flight, self._lastWords = self._lastWords, b""
         return flight
+
+    @property
+    def awaited(self) -> Awaitable[Answer | bool] | None:
+        """What the hook has returned, while the connection is PENDING; tell the result with `answer`."""
+        return self._judging.awaited
+
+    def answer(self, answer: object) -> None:
+        """The hook has answered; look at `state` and `outgoing` after it, and at what ``receive(b"")`` returns."""
+        if self.state is State.PENDING:
+            self._judging.answer(answer)
+            self._followVerdict()
+
+    def answerFailed(self, failure: TLSFailure) -> None:
+        """The hook has failed, or not answered in time, which refuses."""
+        if self.state is State.PENDING:
+            self._judging.refuse(failure)
+            self._followVerdict()
+
+    def judgeAgain(self, verifier: Verifier | None = None) -> TLSFailure | None:
+        """Return why the peer that was accepted would be refused now, or None where it would not.
+
+        Args:
+            verifier: what a peer has to be now; what it had to be in the handshake where None.
+        """
+        return self._judging.judgeAgain(verifier) if self.isAccepted else None
 
     def close(self) -> None:
         """Say close_notify; nothing more may be sent. The peer's answer makes the connection CLOSED."""
@@ -181,8 +209,8 @@ class TLSConnection:
             self._fail(Truncated("it ended without close_notify", side="remote"))
         elif self._awaitsVerdict():
             self._fail(self._naming.refusedInSilence("the connection was closed"))
-        elif self.state is State.HANDSHAKE:
-            self._fail(ClosedInHandshake(self._naming.awaited(), side="remote"))
+        elif self.state in (State.HANDSHAKE, State.PENDING):
+            self._fail(ClosedInHandshake(self._waitedFor(), side="remote"))
 
     def receiveReset(self, evidence: str) -> None:
         """The connection was reset, or broke in another way.
@@ -192,8 +220,8 @@ class TLSConnection:
         """
         if self._awaitsVerdict():
             self._fail(self._naming.refusedInSilence("the connection was reset", evidence))
-        elif self.state is State.HANDSHAKE:
-            self._fail(Reset(self._naming.awaited(), side="remote", stage="handshake", evidence=(evidence,)))
+        elif self.state in (State.HANDSHAKE, State.PENDING):
+            self._fail(Reset(self._waitedFor(), side="remote", stage="handshake", evidence=(evidence,)))
         elif self.state is State.OPEN:
             self._fail(Reset(side="remote", evidence=(evidence,)))
 
@@ -212,6 +240,9 @@ class TLSConnection:
 
         `facts`, `peer` and `failure` can still be asked for.
         """
+        hasSession = self._channel.ticketSeen or not self._isTLS13
+        if self._isClient and self.isAccepted and hasSession and not self._isSessionKept:
+            self._keepSession()
         self._raw.set_app_data(None)
         self._channel.release()
 
@@ -239,15 +270,15 @@ class TLSConnection:
     def peer(self) -> Peer | None:
         """The peer that was accepted, or None where it presented no certificate."""
         if self._peer is None and self.isAccepted:
-            self._peer = None if self._judgement is None else _asPeer(self._judgement)
+            judgement = self._judging.judgement
+            self._peer = _asPeer(judgement) if judgement is not None and judgement.chain else None
         return self._peer
 
     def _receiveEarly(self, state: State, ciphertext: bytes) -> bool:
         """Take bytes before the connection is OPEN; return whether there may be application data to read."""
-        if state is not State.HANDSHAKE:
-            self._channel.feed(ciphertext)
-            return state is State.UNCONFIRMED
         self._channel.feed(ciphertext)
+        if state is not State.HANDSHAKE:
+            return state is State.UNCONFIRMED
         if not self._isClient and len(self._opening) < _LONGEST_HELLO:
             self._opening = (self._opening + ciphertext)[:_LONGEST_HELLO]
         if self._heard or not ciphertext or _opensTLS(ciphertext):
@@ -262,33 +293,79 @@ class TLSConnection:
 
     def _advance(self) -> None:
         try:
-            if self._channel.handshake():
-                self._noteHandshakeDone()
+            self._isDone = self._channel.handshake()
         except OpenSSLError as broken:
             self._fail(self._handshakeFailure(broken))
+            return
+        if not self._judging.isSettled and self._judging.isDue(self._isDone):
+            self._judging.decide(self._question)
+            self._followVerdict()
+        elif self._isDone:
+            self._noteHandshakeDone()
+
+    def _question(self, judgement: Judgement) -> Question:
+        raw = self._raw
+        return Question(
+            peerRole="server" if self._isClient else "client",
+            address=self.address,
+            serverName=self._configuration.verifier.serverName if self._isClient else text(raw.get_servername()),
+            chain=judgement.chain,
+            problems=judgement.problems,
+            warnings=judgement.warnings,
+            version=raw.get_protocol_version_name(),
+            cipher=raw.get_cipher_name() or "",
+            alpn=text(raw.get_alpn_proto_negotiated() or None),
+            resumed=self._channel.resumed,
+        )
+
+    def _followVerdict(self) -> None:
+        """Go on where the verdict on the peer lets us."""
+        if self._judging.awaited is not None:
+            self.state = State.PENDING
+        elif (failure := self._judging.failure) is not None:
+            self._refuse(failure)
+        else:
+            self.state = State.HANDSHAKE
+            if self._isDone:
+                self._noteHandshakeDone()
+
+    def _refuse(self, failure: TLSFailure) -> None:
+        """Refuse the peer with an alert of ours, in the place of the flight that was held."""
+        number, secret = alertForCode(failure.code), self._channel.secret
+        if not self._isTLS13 and failure.code == "no-certificate":
+            # TLS 1.2 has no certificate_required (RFC 5246, section 7.4.6).
+            number = _HANDSHAKE_FAILURE
+        # Of a server that resumes, the ServerHello is among what is held, and the client expects nothing sealed yet.
+        if not self._isTLS13 or (self._channel.resumed and not self._isClient):
+            self._lastWords = plainAlert(number)
+        else:
+            self._lastWords = b"" if secret is None else sealedAlert(number, self._raw.get_cipher_name() or "", secret)
+        failure.alert = Alert(number, "sent") if self._lastWords else None
+        self._fail(failure)
 
     def _noteHandshakeDone(self) -> None:
         # Neither is needed any more, one is a secret, and a peer chooses how large the other is.
         self._opening = b""
-        self._channel.serverSecret = None
-        if self._refusal is None and not self._judged and not self._mayGoUnjudged:
-            self._refusal = self._judgeUnjudged()
-        if self._refusal is not None:
-            self._fail(self._refusal)
-        elif (
-            self._isClient
-            and self._channel.certificateRequested
-            and self._raw.get_protocol_version() == SSL.TLS1_3_VERSION
-        ):
+        self._channel.secret = None
+        if not self._judging.isSettled or self._judging.failure is not None:
+            raise AssertionError("nobody is let in before the verdict")
+        if self._isClient and self._channel.certificateRequested and self._isTLS13:
             self.state = State.UNCONFIRMED
         else:
             self._open()
 
     def _lookForSign(self, plaintext: bytes) -> None:
-        if self._channel.ticketSeen or plaintext:
+        if self._channel.ticketSeen:
+            self._keepSession()
+            self._open()
+        elif plaintext:
             self._open()
         elif self._channel.closed:
             self._fail(self._naming.refusedInSilence("the server closed the connection"))
+
+    def _keepSession(self) -> None:
+        self._isSessionKept = True
+        self._configuration.keepSession(self._raw)
 
     def _noteEnd(self) -> None:
         """The stream of records has ended, by close_notify or by an error."""
@@ -311,72 +388,22 @@ class TLSConnection:
         return self._configuration.contextFor(choice)
 
     def _peersWishes(self) -> Wishes:
-        isTLS13 = self._raw.get_protocol_version() == SSL.TLS1_3_VERSION
+        isTLS13 = self._isTLS13
         if not self._isClient:
             return Wishes.ofClient(clientHello(self._opening), isTLS13=isTLS13)
         if (request := self._channel.certificateRequest) is not None:
             return Wishes.ofServer(request, isTLS13=isTLS13)
         return Wishes(version="1.3" if isTLS13 else "1.2", issuers=self._channel.acceptedAuthorities)
 
-    def _judge(self, errors: Sequence[tuple[int, int]], builtChain: Callable[[], list[x509.Certificate]]) -> int:
-        """Decide on the peer, in the middle of the handshake; the answer makes OpenSSL choose the alert."""
-        self._judged = True
-        chain: tuple[x509.Certificate, ...] = ()
-        problems: Sequence[Problem] = ()
-        try:
-            chain = tuple(builtChain())
-            problems = self._verify(chain, Findings(tuple(_asProblems(errors)), chain))
-        except Exception as broken:
-            # A check that breaks has not accepted anybody.
-            problems = [
-                Problem("invalid-certificate", depth=0, detail=f"it cannot be checked: {printable(str(broken))}")
-            ]
-        if not problems:
-            return 0
-        self._refusal = _refusal(problems, chain)
-        return errorToReport(problems[0].code, problems[0].opensslError)
-
-    def _judgeUnjudged(self) -> TLSFailure | None:
-        """Decide on a peer that OpenSSL did not ask about: it resumed a session, or presented nothing."""
-        presented = self._presented()
-        if not presented:
-            return InvalidCertificate("the server presented no certificate") if self._isClient else None
-        if not self._channel.resumed:
-            return InvalidCertificate("it was not checked")
-        problems = self._verify(presented, Findings((), (*presented,)))
-        return _refusal(problems, presented) if problems else None
-
-    def _verify(self, presented: Sequence[x509.Certificate], findings: Findings) -> tuple[Problem, ...]:
-        self._judgement = self._configuration.verifier.verify(presented, findings=findings)
-        return self._judgement.problems
-
-    def _presented(self) -> list[x509.Certificate]:
-        """Return the peer's own certificate; of a resumed session no more is known."""
-        certificate = self._raw.get_peer_certificate(as_cryptography=True)
-        return [] if certificate is None else [certificate]
-
     def _handshakeFailure(self, broken: OpenSSLError) -> TLSFailure:
-        if self._channel.alertReceived is not None and self._refusal is None:
+        refusal = self._judging.failure
+        if self._channel.alertReceived is not None and refusal is None:
             return self._naming.refusedByPeer(broken)
         if not broken.reasons and not broken.exceptions:
             return ClosedInHandshake(f"{self._naming.awaited()}, and close_notify came", side="remote")
-        failure = self._refusal or self._naming.brokenOff(broken, self._opening)
-        if failure.code == "not-allowed":
-            self._fittingAlert = _ACCESS_DENIED
+        failure = refusal or self._naming.brokenOff(broken, self._opening)
         failure.alert = self._naming.alertSent()
         return failure
-
-    def _withFittingAlert(self, flight: bytes, number: int) -> bytes:
-        """Put the alert that fits into the place of the one that OpenSSL had to choose."""
-        self._fittingAlert = None
-        suite = self._raw.get_cipher_name() or ""
-        replaced = replaceAlert(flight, number, suite, self._channel.serverSecret)
-        self._channel.serverSecret = None
-        if replaced is None:
-            return flight
-        if self.failure is not None:
-            self.failure.alert = Alert(number, "sent")
-        return replaced
 
     def _refusedLate(self, broken: OpenSSLError) -> TLSFailure:
         """Name an alert that came after the handshake: of a peer that has shown its acceptance it is no refusal."""
@@ -391,6 +418,13 @@ class TLSConnection:
             return self._isClient and self._channel.certificateRequested and self._naming.stateString() in _ANSWERED
         return self.state is State.UNCONFIRMED
 
+    @property
+    def _isTLS13(self) -> bool:
+        return self._raw.get_protocol_version() == SSL.TLS1_3_VERSION
+
+    def _waitedFor(self) -> str:
+        return "the hook had yet to answer" if self.state is State.PENDING else self._naming.awaited()
+
     def _open(self) -> None:
         self.state = State.OPEN
         self.isAccepted = True
@@ -402,7 +436,7 @@ class TLSConnection:
             self.failure = failure
 
 
-_ACCESS_DENIED = 49
+_HANDSHAKE_FAILURE = 40
 
 #: The records that can open a stream: handshake and alert (RFC 8446, section 5.1), and SSL 2's ClientHello, whose
 #: refusal belongs to OpenSSL.
@@ -414,8 +448,6 @@ _LONGEST_HELLO = 1 << 14
 #: The states of a TLS 1.2 client that has sent all of its messages.
 _ANSWERED = frozenset({"SSLv3/TLS write finished", "SSLv3/TLS read change cipher spec"})
 
-_REVOCATION = frozenset({"revoked", "revocation-unknown"})
-
 
 def _opensTLS(opening: bytes) -> bool:
     return opening[0] in _OPENING_TYPES and (len(opening) == 1 or opening[0] == 0x80 or opening[1] == 3)
@@ -423,30 +455,3 @@ def _opensTLS(opening: bytes) -> bool:
 
 def _asPeer(judgement: Judgement) -> Peer:
     return Peer(judgement.chain, judgement.rule, judgement.warnings)
-
-
-def _asProblems(errors: Sequence[tuple[int, int]]) -> list[Problem]:
-    problems = [_asProblem(number, depth) for number, depth in errors]
-    causes = [problem for problem in problems if problem.opensslError not in FOLLOWING]
-    # OpenSSL looks at revocation before dates and signatures; who mends a chain has to mend those first.
-    causes.sort(key=lambda problem: problem.code in _REVOCATION)
-    return causes or problems
-
-
-def _asProblem(number: int, depth: int) -> Problem:
-    code = codeForVerifyError(number)
-    return Problem(code, depth, detail=verifyErrorText(number) if code in UNSPECIFIC else "", opensslError=number)
-
-
-def _refusal(problems: Sequence[Problem], chain: Sequence[x509.Certificate]) -> TLSFailure:
-    first = problems[0]
-    facts = tuple(certificateFacts(certificate) for certificate in chain)
-    detail = ", ".join(part for part in (first.subject, first.detail) if part)
-    return failureForCode(first.code)(
-        detail,
-        certificate=facts[first.depth] if first.depth < len(facts) else None,
-        depth=first.depth,
-        opensslError=first.opensslError,
-        problems=tuple(problems),
-        chain=facts,
-    )

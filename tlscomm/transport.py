@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IAddress, IProtocolFactory, IReactorTime
 from zope.interface import implementer
 
 from tlscomm._observer import Nobody, Observer, describeAddress, tell
+from tlscomm._rounds import Rounds
 from tlscomm._transport import TLSTransport
 from tlscomm.configuration import Configuration
 from tlscomm.failures import TooManyConnections
@@ -49,6 +50,36 @@ class TLSFactory:
         self.observer = Nobody() if observer is None else observer
         self.connections: set[TLSTransport] = set()
         self._maximumConnections = maximumConnections
+        self._rounds = Rounds(clock, self.connections, self._judgeOne)
+
+    def reconfigure(self, configuration: Configuration) -> None:
+        """Use another configuration for new connections, and judge the open ones by it.
+
+        Args:
+            configuration: for the same side as before.
+
+        Raises:
+            TypeError: it is for the other side.
+        """
+        if configuration.isClient is not self.configuration.isClient:
+            raise TypeError("a server cannot go on as a client, nor a client as a server")
+        self.configuration = configuration
+        self.judgeAgain()
+
+    def judgeAgain(self) -> None:
+        """Judge all open connections by what holds now, and end those whose peer would be refused.
+
+        It happens by itself every half minute, and when revocation lists have changed; call it when something else has
+        changed that a hook or a rule depends on. Nothing happens where the configuration says that it is not wanted.
+        """
+        if self.configuration.judgesAgain and self.connections:
+            self._rounds.begin()
+
+    def forget(self, transport: TLSTransport) -> None:
+        """A connection is gone."""
+        self.connections.discard(transport)
+        if not self.connections:
+            self._rounds.stop()
 
     def buildProtocol(self, addr: IAddress | None) -> TLSTransport | None:
         """Return the transport for a new TCP connection, or None where there are too many."""
@@ -58,7 +89,12 @@ class TLSFactory:
             tell(self.observer, "refused", transport, TooManyConnections(detail, peer=describeAddress(addr)))
             return None
         self.connections.add(transport)
+        if self.configuration.judgesAgain:
+            self._rounds.watch()
         return transport
+
+    def _judgeOne(self, transport: TLSTransport) -> None:
+        transport.judgeAgain(self.configuration.verifier)
 
     def doStart(self) -> None:
         self.wrappedFactory.doStart()

@@ -1,9 +1,10 @@
-"""An alert of our own choice, in place of the one that OpenSSL chose.
+"""An alert of our own, where OpenSSL can send none or would send the wrong one.
 
-OpenSSL picks the alert for a refused certificate out of a fixed table, and that table has no ``access_denied``: a valid
-certificate whose holder is not let in (RFC 8446, section 6.2) is called a bad one. A refused peer then mends a
-certificate that is not broken. There is no call that sends another alert, so the record is written anew: under TLS 1.2
-it is in the clear at that point of the handshake, and under TLS 1.3 it is sealed as RFC 8446, section 5.2, says.
+OpenSSL picks the alert for a refused certificate out of a fixed table, which has no ``access_denied``, and it can send
+one only while it verifies. Who decides later, because an application is asked first, or because the peer has to be told
+that its certificate is good and its holder not welcome (RFC 8446, section 6.2), has to write the record himself. A
+client's refusal is one of these under TLS 1.3: OpenSSL sends it in the clear, and a peer that expects it sealed
+(RFC 8446, section 2) takes it for an attack.
 """
 
 from __future__ import annotations
@@ -12,12 +13,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, HashAlgorithm
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
-__all__ = ["replaceAlert"]
+__all__ = ["plainAlert", "sealedAlert"]
 
 _ALERT = 21
 _APPLICATION_DATA = 23
 _FATAL = 2
-_HEADER = 5
 _TAG = 16
 
 #: RFC 8446, appendix B.4: hash, AEAD and key length in bytes.
@@ -28,31 +28,33 @@ _SUITES: dict[str, tuple[type[HashAlgorithm], type[AESGCM] | type[ChaCha20Poly13
 }
 
 
-def replaceAlert(flight: bytes, number: int, suite: str, secret: bytes | None) -> bytes | None:
-    """Return a flight with another alert at its end.
+def plainAlert(number: int) -> bytes:
+    """Return the record of a fatal alert in the clear.
 
     Args:
-        flight: what was about to be sent; its last record is a fatal alert.
-        number: the AlertDescription to send instead.
+        number: the AlertDescription of RFC 8446, appendix B.2.
+    """
+    return bytes((_ALERT, 3, 3, 0, 2, _FATAL, number))
+
+
+def sealedAlert(number: int, suite: str, secret: bytes) -> bytes:
+    """Return the record of a fatal alert under TLS 1.3, the first one under its secret (RFC 8446, section 5.2).
+
+    Args:
+        number: the AlertDescription.
         suite: the cipher suite, as the standard names it.
-        secret: the traffic secret that the alert is sealed with, under which nothing else was sent; None under TLS 1.2.
+        secret: the traffic secret, under which nothing else was or will be sent.
 
     Returns:
-        The flight, or None where it does not end in such an alert or the suite is not known; send it as it is then.
+        The record, or nothing where the suite is not known.
     """
-    plain = bytes((_ALERT, 3, 3, 0, 2, _FATAL))
-    if secret is None:
-        return flight[:-1] + bytes((number,)) if flight[-7:-1] == plain else None
-    sealedLength = 2 + 1 + _TAG
-    header = bytes((_APPLICATION_DATA, 3, 3)) + sealedLength.to_bytes(2, "big")
-    start = len(flight) - _HEADER - sealedLength
-    if suite not in _SUITES or start < 0 or flight[start : start + _HEADER] != header:
-        return None
+    if suite not in _SUITES:
+        return b""
     digest, aead, keyLength = _SUITES[suite]
     key, nonce = _expand(secret, b"key", keyLength, digest()), _expand(secret, b"iv", 12, digest())
+    header = bytes((_APPLICATION_DATA, 3, 3)) + (2 + 1 + _TAG).to_bytes(2, "big")
     # The first record under a secret has sequence number 0, so its nonce is the initialization vector as it is.
-    sealed = aead(key).encrypt(nonce, bytes((_FATAL, number, _ALERT)), header)
-    return flight[:start] + header + sealed
+    return header + aead(key).encrypt(nonce, bytes((_FATAL, number, _ALERT)), header)
 
 
 def _expand(secret: bytes, label: bytes, length: int, digest: HashAlgorithm) -> bytes:
