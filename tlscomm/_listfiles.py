@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 from cryptography import x509
 
 from tlscomm._crl import RevocationList
+from tlscomm._marks import Mark, markOf
 from tlscomm._material import REJECTIONS, named
 from tlscomm._sources import STANDARD_INPUT, SourceLike, readSource
 from tlscomm.failures import Damaged, FileNotFound, TLSFailure, UnknownFormat, Unreadable, printable
@@ -26,13 +26,10 @@ _PEM = re.compile(rb"-----BEGIN X509 CRL-----.+?-----END X509 CRL-----", re.DOTA
 _ENDINGS = (".crl", ".der", ".pem")
 _MOST_FILES = 1000
 
-#: Inode, size and the time of the last change, or None where there is no file.
-_Mark: TypeAlias = tuple[int, int, int] | None
-
 
 @dataclass(frozen=True)
 class _Known:
-    mark: _Mark
+    mark: Mark
     lists: tuple[RevocationList, ...]
 
 
@@ -75,7 +72,7 @@ class ListFiles:
                 problems.append(problem)
                 continue
             for path in paths:
-                mark = _mark(path)
+                mark = markOf(path)
                 if path in files and files[path].mark == mark:
                     continue
                 before = files[path].lists if path in files else ()
@@ -144,11 +141,3 @@ def _listed(folder: str) -> Iterator[Path]:
     for entry in os.scandir(folder):
         if entry.name.endswith(_ENDINGS) and not entry.name.startswith("."):
             yield Path(entry.path)
-
-
-def _mark(path: Path) -> _Mark:
-    try:
-        status = path.stat()
-    except (OSError, ValueError):
-        return None
-    return status.st_ino, status.st_size, status.st_mtime_ns

@@ -69,7 +69,7 @@ class Answer:
 def statusByResponse(
     response: bytes,
     certificate: x509.Certificate,
-    issuer: x509.Certificate,
+    issuer: x509.Certificate | None,
     at: datetime,
     isListed: Callable[[x509.Certificate], bool],
 ) -> Status:
@@ -78,7 +78,7 @@ def statusByResponse(
     Args:
         response: it, in DER.
         certificate: whose status is wanted.
-        issuer: its issuer.
+        issuer: its issuer. Where None nobody can tell who signed the response, and it is not looked at.
         at: the time to judge for.
         isListed: whether a certificate of the same issuer is on a list of revoked ones.
     """
@@ -99,8 +99,10 @@ def statusByResponse(
 
 
 @lru_cache(maxsize=64)
-def answerIn(response: bytes, certificate: x509.Certificate, issuer: x509.Certificate) -> Answer | str:
+def answerIn(response: bytes, certificate: x509.Certificate, issuer: x509.Certificate | None) -> Answer | str:
     """Return what a response says of a certificate, or why it says nothing. Times are not looked at.
+
+    Without an issuer the signature is not looked at either, which only the owner of the certificate may do.
 
     The answer is remembered: a server staples the same response to each handshake of a day.
     """
@@ -120,7 +122,9 @@ def answerIn(response: bytes, certificate: x509.Certificate, issuer: x509.Certif
         return "cannot be read"
 
 
-def _verified(response: ocsp.OCSPResponse, certificate: x509.Certificate, issuer: x509.Certificate) -> Answer | str:
+def _verified(
+    response: ocsp.OCSPResponse, certificate: x509.Certificate, issuer: x509.Certificate | None
+) -> Answer | str:
     if unknown := [each for each in response.extensions if each.critical and each.oid not in _KNOWN_EXTENSIONS]:
         return f"has the critical extension {unknown[0].oid.dotted_string}, which is not known"
     answers = [each for each in islice(response.responses, _MOST_ANSWERS) if _isAbout(each, certificate, issuer)]
@@ -129,7 +133,7 @@ def _verified(response: ocsp.OCSPResponse, certificate: x509.Certificate, issuer
     if isinstance(response.signature_hash_algorithm, _REFUSED_HASHES):
         return f"is signed with {response.signature_hash_algorithm.name}, which is too weak"
     newest = max(answers, key=lambda each: each.this_update_utc)
-    if _hasSigned(issuer, response):
+    if issuer is None or _hasSigned(issuer, response):
         return _answer(newest, None)
     for responder in _responders(response, issuer):
         if _hasSigned(responder, response):
@@ -148,11 +152,11 @@ def _answer(single: ocsp.OCSPSingleResponse, responder: x509.Certificate | None)
     )
 
 
-def _isAbout(single: ocsp.OCSPSingleResponse, certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+def _isAbout(single: ocsp.OCSPSingleResponse, certificate: x509.Certificate, issuer: x509.Certificate | None) -> bool:
     return (
         single.serial_number == certificate.serial_number
         and single.issuer_name_hash == _digest(single.hash_algorithm, certificate.issuer.public_bytes())
-        and single.issuer_key_hash == _digest(single.hash_algorithm, _keyBits(issuer))
+        and (issuer is None or single.issuer_key_hash == _digest(single.hash_algorithm, _keyBits(issuer)))
     )
 
 

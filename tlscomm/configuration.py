@@ -15,8 +15,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from functools import cached_property
-from typing import Any, Literal, Protocol, TypeVar, cast
+from functools import cached_property, partial
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, cast
 
 import idna
 from cryptography import x509
@@ -35,12 +35,14 @@ from twisted.internet.ssl import (
 
 from tlscomm import _openssl
 from tlscomm._sessions import Sessions
+from tlscomm._upkeep import Upkeep
 from tlscomm.access import EVERYBODY, AccessRules
 from tlscomm.choosing import Choice, Choose, Keyring
 from tlscomm.credentials import Credential, checkUsable
 from tlscomm.failures import KeyTooWeak
 from tlscomm.hook import Hook
 from tlscomm.revocation import Revocation
+from tlscomm.stapling import Staple
 from tlscomm.trust import Trust
 from tlscomm.verification import Verifier, isAddress
 
@@ -122,6 +124,9 @@ class Configuration(Protocol):
     def groups(self) -> tuple[str, ...] | None: ...
 
     @property
+    def upkeeps(self) -> tuple[Upkeep, ...]: ...
+
+    @property
     def keyring(self) -> Keyring | None: ...
 
     def contextFor(self, choice: Choice) -> SSL.Context | None: ...
@@ -188,6 +193,11 @@ class _Base(ABC):
                 raise ValueError(f"TLS {version} is not spoken here; there are {' and '.join(_VERSIONS)}")
         if self.minimumVersion > self.maximumVersion:
             raise ValueError(f"the minimum TLS {self.minimumVersion} is above the maximum TLS {self.maximumVersion}")
+
+    @property
+    def upkeeps(self) -> tuple[Upkeep, ...]:
+        """What has to be done again and again while a server listens, or a client is connected."""
+        return self.revocation.upkeeps
 
     def withProtocols(self: _C, protocols: Sequence[bytes]) -> _C:
         """Return the same configuration with these application protocols, unless it names its own."""
@@ -262,6 +272,7 @@ class ServerConfiguration(_Base):
             ``none``. A certificate that is presented is always checked.
         access: who of the clients with a valid certificate is let in; all of them where there are no rules.
         serverNames: the names (exact, in ASCII) that clients may ask for; any other is refused. None: all are served.
+        staple: the OCSP responses that are sent along with certificates; none where None.
 
     Raises:
         TLSFailure: the credential cannot be used by a server, with the failure that says why.
@@ -275,6 +286,7 @@ class ServerConfiguration(_Base):
     clientCertificates: ClientCertificates | None = None
     access: AccessRules = EVERYBODY
     serverNames: tuple[str, ...] | None = None
+    staple: Staple | None = None
 
     isClient = False
 
@@ -282,6 +294,8 @@ class ServerConfiguration(_Base):
         super().__post_init__()
         for credential in (self.credential, *self.others):
             checkUsable(credential, "server", datetime.now(timezone.utc))
+            if self.staple is not None:
+                self.staple.serve(credential, self.clientRoots)
         if self.clientCertificates is None:
             object.__setattr__(self, "clientCertificates", "required" if self.clientRoots else "none")
         if self.clientCertificates not in _CLIENT_CERTIFICATES:
@@ -295,6 +309,10 @@ class ServerConfiguration(_Base):
         if self.access and self.clientCertificates != "required":
             raise ValueError("access rules let nobody in who has no certificate, so client certificates are required")
         self._prepare()
+
+    @property
+    def upkeeps(self) -> tuple[Upkeep, ...]:
+        return super().upkeeps if self.staple is None else (*super().upkeeps, self.staple.upkeep)
 
     @cached_property
     def verifier(self) -> Verifier:
@@ -341,6 +359,9 @@ class ServerConfiguration(_Base):
             _openssl.resumeSessions(context, _SESSIONS, _SESSION_SECONDS)
         if self.applicationProtocols:
             _openssl.insistOnProtocol(context, self.applicationProtocols)
+        if self.staple is not None and credential is not None:
+            respond = partial(self.staple.responseFor, credential.certificate)
+            context.set_ocsp_server_callback(lambda _connection, _data: respond())
         if self.serverNames is not None:
             known = frozenset(name.lower().encode("ascii") for name in self.serverNames)
             _openssl.insistOnServerName(context, lambda name: name is not None and name.lower() in known)
@@ -474,6 +495,7 @@ class ForeignConfiguration:
     groups = None
     keyring = None
     isForeign = True
+    upkeeps: ClassVar[tuple[Upkeep, ...]] = ()
 
     def contextFor(self, choice: Choice) -> SSL.Context | None:
         return None

@@ -18,15 +18,21 @@ from functools import partial
 from typing import Literal, TypeAlias
 
 from cryptography import x509
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
 from tlscomm._crl import GOOD, NameKey, RevocationList, Status, isListedBy, nameKey, statusByLists
+from tlscomm._fetching import ListFetcher
 from tlscomm._listfiles import ListFiles, readLists
 from tlscomm._material import REJECTIONS
 from tlscomm._ocsp import statusByResponse
 from tlscomm._sources import SourceLike
+from tlscomm._upkeep import Upkeep
 from tlscomm.failures import Problem, TLSFailure, printable
 
 __all__ = ["MODES", "Mode", "Revocation", "loadRevocationLists"]
+
+_log = Logger(namespace="tlscomm")
 
 Mode: TypeAlias = Literal["off", "soft", "required"]
 
@@ -44,11 +50,15 @@ class Revocation:
         lists: revocation lists.
         mode: ``required`` where lists or files are given and none is named, else ``soft``.
         files: files and folders (every ``*.crl``, ``*.pem`` and ``*.der`` in them) with more lists, PEM or DER.
+        cache: a folder for lists that are fetched in the background from where the peers' certificates say that they
+            are published; without one nothing is fetched.
+        interval: seconds between two looks at the files, while a server listens or a client is connected.
 
     Attributes:
         mode: ``off``: nothing is looked at. ``soft``: what was revoked is refused, and what nothing is known of is
             warned of. ``required``: both are refused.
         generation: counts the changes, for whoever keeps a verdict.
+        upkeeps: what does that, and fetches, for whoever calls ``use``, as servers and clients do.
 
     Raises:
         TLSFailure: a file cannot be used.
@@ -61,17 +71,22 @@ class Revocation:
         *,
         mode: Mode | None = None,
         files: Sequence[str | os.PathLike[str]] = (),
+        cache: str | os.PathLike[str] | None = None,
+        interval: float = 5.0,
     ) -> None:
         if mode is not None and mode not in MODES:
             raise ValueError(f"revocation is {', '.join(MODES)}, not {mode}")
         self._given = [RevocationList(each) for each in lists]
         self._files = ListFiles(files)
-        self._isSilent = mode is None and not self._given and not self._files
+        self._fetcher = None if cache is None else ListFetcher(cache, self._noteChange)
+        self._isSilent = mode is None and not self._given and not self._files and self._fetcher is None
         self.mode: Mode = mode or ("soft" if self._isSilent else "required")
         self.generation = 0
         self._listeners: list[Callable[[], object]] = []
         self._byIssuer: dict[NameKey, list[RevocationList]] = {}
         self._index()
+        isConstant = not self._files and self._fetcher is None
+        self.upkeeps: tuple[Upkeep, ...] = () if isConstant else (Upkeep(self._work, interval),)
 
     @property
     def lists(self) -> tuple[x509.CertificateRevocationList, ...]:
@@ -106,6 +121,8 @@ class Revocation:
         problems: list[Problem] = []
         warnings: list[Problem] = []
         known = self._listsFor(path)
+        if self._fetcher is not None:
+            self._fetcher.note(path)
         for depth, certificate in enumerate(path[:-1]):
             issuers = path[depth + 1 :]
             byLists = None if self._isSilent else statusByLists(issuers, certificate, known, (*path, *others), at)
@@ -128,7 +145,6 @@ class Revocation:
         """
         changed, problems = self._files.reread()
         if changed:
-            self._index()
             self._noteChange()
         return problems
 
@@ -141,6 +157,15 @@ class Revocation:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
+    def __eq__(self, other: object) -> bool:
+        """Return whether the other one is the same, or neither can change and both know the same."""
+        if not isinstance(other, Revocation) or self.upkeeps or other.upkeeps:
+            return self is other
+        return (self.mode, self.lists) == (other.mode, other.lists)
+
+    def __hash__(self) -> int:
+        return hash(self.mode)
+
     def __repr__(self) -> str:
         return f"<Revocation {self.mode}, {len(self.lists)} lists>"
 
@@ -152,11 +177,20 @@ class Revocation:
 
     def _index(self) -> None:
         byIssuer: dict[NameKey, list[RevocationList]] = {}
-        for each in (*self._given, *self._files.lists):
+        fetched = [] if self._fetcher is None else self._fetcher.lists
+        for each in (*self._given, *self._files.lists, *fetched):
             byIssuer.setdefault(each.issuer, []).append(each)
         self._byIssuer = byIssuer
 
+    def _work(self, clock: IReactorTime) -> None:
+        if self._files:
+            for problem in self.reread():
+                _log.warn("a revocation list is not read again: {problem}", problem=str(problem), code=problem.code)
+        if self._fetcher is not None:
+            self._fetcher.work(clock)
+
     def _noteChange(self) -> None:
+        self._index()
         self.generation += 1
         for listener in tuple(self._listeners):
             listener()

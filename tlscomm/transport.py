@@ -12,6 +12,7 @@ from zope.interface import implementer
 from tlscomm._observer import Nobody, Observer, describeAddress, tell
 from tlscomm._rounds import Rounds
 from tlscomm._transport import TLSTransport
+from tlscomm._upkeep import Upkeep
 from tlscomm.configuration import Configuration
 from tlscomm.failures import TooManyConnections
 
@@ -49,6 +50,7 @@ class TLSFactory:
         self.clock = clock
         self.observer = Nobody() if observer is None else observer
         self.connections: set[TLSTransport] = set()
+        self._upkeeps: list[tuple[Upkeep, ...]] = []
         self._maximumConnections = maximumConnections
         self._rounds = Rounds(clock, self.connections, self._judgeOne)
 
@@ -97,7 +99,13 @@ class TLSFactory:
         transport.judgeAgain(self.configuration.verifier)
 
     def doStart(self) -> None:
+        # The configuration may be another one when this is stopped.
+        self._upkeeps.append(self.configuration.upkeeps)
+        for upkeep in self._upkeeps[-1]:
+            upkeep.use(self.clock)
         self.wrappedFactory.doStart()
 
     def doStop(self) -> None:
+        for upkeep in self._upkeeps.pop():
+            upkeep.release()
         self.wrappedFactory.doStop()

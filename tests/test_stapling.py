@@ -1,0 +1,160 @@
+"""What a server staples: from files that change, and only what a client would accept."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from OpenSSL import SSL
+from twisted.internet.task import Clock
+from twisted.logger import LogLevel
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.conversation import VERSIONS
+from tests.logs import logged
+from tests.ocspresponses import ocspResponse, responder
+from tests.revocationlists import NOW
+from tlscomm.authority import Authority
+from tlscomm.configuration import ServerConfiguration
+from tlscomm.connection import TLSConnection
+from tlscomm.credentials import Credential
+from tlscomm.failures import Damaged, FileNotFound, Unreadable
+from tlscomm.stapling import Staple
+
+ROOT = Authority.create("the root")
+SERVER = ROOT.issue("server", role="server", dnsNames=["localhost"])
+HOUR = timedelta(hours=1)
+
+
+def response(status: str = "good", credential: Credential = SERVER, **more: Any) -> bytes:
+    return ocspResponse(ROOT, credential.certificate, status, **more)
+
+
+#: Signatures differ each time.
+GOOD = response()
+
+
+class _Case(SynchronousTestCase):
+    def staple(self, content: bytes) -> Staple:
+        Path("staple.der").write_bytes(content)
+        staple = Staple(["staple.der"])
+        staple.serve(SERVER, [ROOT.certificate])
+        return staple
+
+    def sent(self, content: bytes) -> bytes:
+        return self.staple(content).responseFor(SERVER.certificate)
+
+
+class Choice(_Case):
+    def test_aGoodResponseIsSent(self) -> None:
+        for good in (GOOD, response(by=responder(ROOT)), response(until=None)):
+            self.assertEqual(self.sent(good), good)
+
+    def test_whatAClientWouldNotAcceptIsNotSentAndSaid(self) -> None:
+        another = ROOT.issue("another", role="server")
+        impostor = Authority.create("the root")
+        by = Credential(impostor.certificate, (), impostor.privateKey)
+        for content, says in (
+            (response(until=NOW - HOUR / 2), "it expired at"),
+            (response(since=NOW + HOUR / 2), "it is not valid before"),
+            (response("revoked"), "it on 20"),
+            (response("unknown"), "does not know it"),
+            (response(credential=another), "about another certificate"),
+            (response(by=by), "badly signed"),
+        ):
+            with logged() as events:
+                self.assertEqual(self.sent(content), b"", says)
+            self.assertEqual([event["log_level"] for event in events], [LogLevel.warn])
+            self.assertIn(says, f"it {events[0]['fault']}")
+
+    def test_aFileThatIsNoneIsNamed(self) -> None:
+        Path("nothing").write_bytes(b"nothing")
+        self.assertRaises(Damaged, Staple, ["nothing"])
+        self.assertRaises(FileNotFound, Staple, ["missing"])
+        self.assertRaises(Unreadable, Staple, ["-"])
+        self.assertRaises(ValueError, Staple)
+
+    def test_withoutTheIssuerTheSignatureIsTheOwnersAffair(self) -> None:
+        Path("staple.der").write_bytes(GOOD)
+        staple = Staple(["staple.der"])
+        staple.serve(SERVER)
+        self.assertEqual(staple.responseFor(SERVER.certificate), GOOD)
+
+    def test_eachCertificateHasItsOwn(self) -> None:
+        other = ROOT.issue("other", role="server")
+        Path("one.der").write_bytes(GOOD)
+        theirs = response(credential=other)
+        Path("two.der").write_bytes(theirs)
+        staple = Staple(["one.der", "two.der"])
+        with logged() as events:
+            for credential in (SERVER, other):
+                staple.serve(credential, [ROOT.certificate])
+        self.assertEqual(staple.responseFor(other.certificate), theirs)
+        self.assertEqual(staple.responseFor(SERVER.certificate), GOOD)
+        self.assertEqual(events, [])
+
+    def test_toFetchOneItMustBeKnownWhere(self) -> None:
+        self.assertRaises(ValueError, Staple(fetches=True).serve, SERVER, [ROOT.certificate])
+
+
+class Changes(_Case):
+    def test_aNewResponseIsSentFromTheNextLookOn(self) -> None:
+        staple, clock = self.staple(GOOD), Clock()
+        staple.upkeep.use(clock)
+        newer = response(since=NOW - HOUR / 2, until=NOW + 2 * HOUR)
+        Path("staple.der").write_bytes(newer)
+        clock.advance(5)
+        self.assertEqual(staple.responseFor(SERVER.certificate), newer)
+        staple.upkeep.release()
+        self.assertEqual(clock.getDelayedCalls(), [])
+
+    def test_aDamagedFileIsSaidOnceAndChangesNothing(self) -> None:
+        staple, clock = self.staple(GOOD), Clock()
+        staple.upkeep.use(clock)
+        Path("staple.der").write_bytes(b"half")
+        with logged() as events:
+            clock.advance(5)
+            clock.advance(5)
+        self.assertEqual([event["code"] for event in events], ["damaged"])
+        self.assertEqual(staple.responseFor(SERVER.certificate), GOOD)
+
+    def test_anOlderResponseIsNotTaken(self) -> None:
+        staple = self.staple(GOOD)
+        Path("staple.der").write_bytes(response(since=NOW - 2 * HOUR))
+        self.assertEqual(staple.reread(), [])
+        self.assertEqual(staple.responseFor(SERVER.certificate), GOOD)
+
+
+class Handshakes(_Case):
+    def test_clientsThatAskGetIt(self) -> None:
+        configuration = ServerConfiguration(credential=SERVER, staple=self.staple(GOOD))
+        for version in VERSIONS:
+            self.assertEqual(self.received(configuration, version), GOOD)
+
+    def test_withoutAResponseTheHandshakeGoesOn(self) -> None:
+        with logged():
+            configuration = ServerConfiguration(credential=SERVER, staple=self.staple(response("unknown")))
+        for version in VERSIONS:
+            self.assertEqual(self.received(configuration, version), b"")
+
+    def received(self, configuration: ServerConfiguration, version: str) -> bytes:
+        """What a client of OpenSSL is given."""
+        given: list[bytes] = []
+        context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+        context.set_ocsp_client_callback(lambda _connection, content, _data: given.append(content) or True)
+        if version == "1.2":
+            context.set_max_proto_version(SSL.TLS1_2_VERSION)
+        client, server = SSL.Connection(context), TLSConnection(configuration)
+        client.request_ocsp()
+        client.set_connect_state()
+        for _ in range(4):
+            with contextlib.suppress(SSL.WantReadError):
+                client.do_handshake()
+            with contextlib.suppress(SSL.WantReadError):
+                server.receive(client.bio_read(1 << 16))
+            if flight := server.outgoing():
+                client.bio_write(flight)
+        self.assertEqual(len(given), 1)
+        return given[0]
