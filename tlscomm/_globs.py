@@ -47,7 +47,8 @@ class Glob:
         self._literal = None if "*" in pattern else pattern
         self._head, _, rest = pattern.partition("*")
         self._tail = rest.rpartition("*")[2]
-        self._pieces = [part.split("*") for part in split(pattern)]
+        self._pattern = split(pattern)
+        self._wild = [(place, part.split("*")) for place, part in enumerate(self._pattern) if "*" in part]
 
     def fitsAny(self, names: Texts) -> bool:
         """Return whether it fits one of a peer's names."""
@@ -64,12 +65,17 @@ class Glob:
         return self._fitsParts(self._split(name))
 
     def _fitsParts(self, parts: tuple[str, ...]) -> bool:
-        return len(parts) == len(self._pieces) and all(map(_fitsPart, self._pieces, parts))
+        if len(parts) != len(self._pattern):
+            return False
+        literal = list(parts)
+        for place, pieces in self._wild:
+            if not _fitsPart(pieces, parts[place]):
+                return False
+            literal[place] = self._pattern[place]
+        return tuple(literal) == self._pattern
 
 
 def _fitsPart(pieces: list[str], part: str) -> bool:
-    if len(pieces) == 1:
-        return part == pieces[0]
     # A piece of an A-label is no piece of the name that it means (RFC 9525, section 6.3).
     if part.startswith("xn--") and pieces != ["", ""]:
         return False

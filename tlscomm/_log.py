@@ -20,7 +20,7 @@ from typing import Any, Literal, TextIO
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import FileLogObserver, Logger, LogLevel, textFileLogObserver
 
-from tlscomm.failures import TLSFailure
+from tlscomm.failures import TLSFailure, printable
 from tlscomm.transport import TLSTransport, describeAddress
 
 __all__ = ["LOG_FORMATS", "EventLog", "JSONLines", "LogFormat", "eventLog", "onStandardError"]
@@ -162,7 +162,10 @@ def _nothing(event: Event) -> dict[str, str]:
 
 def _who(event: Event) -> dict[str, str]:
     peer = event["certificate"]
-    return {"who": "a client without a certificate" if peer is None else peer.facts.subject}
+    if peer is None:
+        return {"who": "a client without a certificate"}
+    rule = "" if peer.rule is None else f" (by {printable(str(peer.rule))})"
+    return {"who": f"{peer.facts.subject}{rule}"}
 
 
 def _traffic(event: Event) -> dict[str, str]:

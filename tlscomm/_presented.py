@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID, ObjectIdentifier
@@ -21,7 +21,7 @@ from tlscomm.peer import Peer
 __all__ = ["RDN", "Issuer", "Known", "Presented"]
 
 #: More than the certificate of anybody who has business here. Beyond it names are not compared, but doubted.
-_MOST_NAMES = 1000
+_MOST_NAMES = 500
 
 #: One part of a distinguished name: the types and values of its attributes, in order.
 RDN = tuple[tuple[str, str], ...]
@@ -103,7 +103,10 @@ def _attributes(oid: ObjectIdentifier) -> Callable[[Peer], Known]:
 
 
 def _valuesOf(name: x509.Name, oid: ObjectIdentifier) -> list[str]:
-    return [str(attribute.value) for attribute in name.get_attributes_for_oid(oid)]
+    values = [attribute.value for attribute in name.get_attributes_for_oid(oid)]
+    if not all(isinstance(value, str) for value in values):
+        raise _Doubt("its distinguished name holds what is no text")
+    return cast(list[str], values)
 
 
 def _names(peer: Peer, kind: type[x509.GeneralName]) -> list[Any]:

@@ -53,6 +53,8 @@ class TextReport:
         rows = [("Connected", f"{address}, {', '.join(fact for fact in spoken if fact)}")]
         if peer is not None:
             rows += [("Server", f"{peer.facts.subject}, until {peer.facts.notAfter}"), ("", peer.fingerprint)]
+            rows += [("Let in by", str(peer.rule))] if peer.rule is not None else []
+            rows += [("Warning", f"{warning.code}: {warning.detail}") for warning in peer.warnings]
         say(table([*rows, ("Acceptance", seen)]), error=True)
 
     def replied(self, reply: Message, request: Outgoing) -> bytes:
