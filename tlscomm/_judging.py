@@ -78,16 +78,31 @@ class Judging:
             return self.channel.hasOutput
         return self.channel.resumed and self.channel.hasOutput
 
-    def decide(self, question: Callable[[Judgement], Question]) -> None:
-        """Decide, or ask the hook; afterwards `isSettled` or `awaited` is set.
-
-        Args:
-            question: makes of a judgement what the hook is asked.
-        """
+    def look(self) -> None:
+        """Judge the peer, as far as it can be done without the hook."""
         try:
             self.judgement = self._judge()
         except Exception as broken:
             self._settle(_broken(broken))
+
+    @property
+    def isStale(self) -> bool:
+        """Whether a client resumes a session that was good once."""
+        judged = self.judgement is not None and bool(self.judgement.problems)
+        return not self._isClient and self.channel.resumed and (judged or self.failure is not None)
+
+    @property
+    def staple(self) -> bytes | None:
+        """The OCSP response for the server's certificate, of this handshake or of the one that it resumes."""
+        return self.channel.staple or (self._configuration.keptStaple(self._raw) if self.channel.resumed else None)
+
+    def decide(self, question: Callable[[Judgement], Question]) -> None:
+        """Decide what `look` has left open, or ask the hook; afterwards `isSettled` or `awaited` is set.
+
+        Args:
+            question: makes of a judgement what the hook is asked.
+        """
+        if self.isSettled or self.judgement is None:
             return
         if self._configuration.hook is None or self._asksNobody:
             self._conclude(Answer())
@@ -129,7 +144,7 @@ class Judging:
         findings = Findings((), tuple(presented)) if self._configuration.isForeign else None
         verifier = verifier or self._configuration.verifier
         try:
-            judgement = verifier.verify(presented, findings=findings, staple=self.channel.staple)
+            judgement = verifier.verify(presented, findings=findings, staple=self.staple)
         except Exception as broken:
             return _broken(broken)
         left = judgement.problems if self._overruling is None else self._overruling.leaves(judgement.problems)
@@ -171,7 +186,7 @@ class Judging:
             findings = Findings((), tuple(presented)) if self._configuration.isForeign else None
         elif findings is None:
             return Judgement(tuple(presented), (Problem("invalid-certificate", 0, detail="it was not checked"),))
-        return self._configuration.verifier.verify(presented, findings=findings, staple=self.channel.staple)
+        return self._configuration.verifier.verify(presented, findings=findings, staple=self.staple)
 
     def _conclude(self, answer: Answer) -> None:
         """Settle by what the hook says, or would say if there were one: it accepts what is not refused already."""

@@ -53,8 +53,8 @@ _LARGEST_RECORD = 1 << 14
 
 _UNRECOGNIZED_NAME = 112
 
-#: X509_V_ERR_CERT_REJECTED of x509_vfy.h: the application does not want it.
-_CERT_REJECTED = 28
+#: No cache for servers, and no looking into it.
+_NO_SESSIONS = SSL.SESS_CACHE_NO_INTERNAL
 
 #: A handshake record and CertificateRequest (RFC 8446, sections 5.1 and 4).
 _HANDSHAKE = 22
@@ -65,7 +65,7 @@ _CERTIFICATE_REQUEST = b"\x0d"
 _FATAL = 2
 _NOT_FATAL = frozenset({0, 90, 100})
 
-#: X509_V_ERR_CERT_REJECTED of x509_vfy.h.
+#: X509_V_ERR_REJECTED of x509_vfy.h.
 _REJECTED = 28
 
 #: X509_CHECK_FLAG_NEVER_CHECK_SUBJECT of x509v3.h.
@@ -209,7 +209,7 @@ class Channel:
         """
         _clearErrors()
         if self._cacheMode is not None:
-            _lib.SSL_CTX_set_session_cache_mode(self._sessions, SSL.SESS_CACHE_OFF)
+            _lib.SSL_CTX_set_session_cache_mode(self._sessions, _NO_SESSIONS)
         result = _lib.SSL_do_handshake(self._ssl)
         if self._cacheMode is not None:
             _lib.SSL_CTX_set_session_cache_mode(self._sessions, self._cacheMode)
@@ -270,9 +270,11 @@ class Channel:
         _clearErrors()
 
     def forbidResumption(self) -> None:
-        """Have OpenSSL not keep the session of this handshake: nobody has accepted the peer yet."""
+        """Have OpenSSL neither resume a session in this handshake nor keep the one of it."""
         if self._cacheMode is None:
-            self._cacheMode = _lib.SSL_CTX_set_session_cache_mode(self._sessions, SSL.SESS_CACHE_OFF)
+            self._cacheMode = _lib.SSL_CTX_get_session_cache_mode(self._sessions)
+            # It may be called in the middle of the handshake.
+            _lib.SSL_CTX_set_session_cache_mode(self._sessions, _NO_SESSIONS)
 
     def release(self) -> None:
         """Forget who judges and selects: the handshake is done, or will never be."""
@@ -351,7 +353,7 @@ class Channel:
         self._leafSeen = True
         verdict = self._judge(self._problems, lambda: _builtChain(context))
         if not verdict and self._vetoed:
-            verdict = _CERT_REJECTED
+            verdict = _REJECTED
         _lib.X509_STORE_CTX_set_error(context, verdict)
         return int(verdict == 0)
 

@@ -3,12 +3,19 @@
 A session belongs to one configuration: to one server's name, one set of authorities and one credential, so that it can
 never stand for another one of these. Few are kept, because each holds the server's certificates, and a server takes
 each one back once (RFC 8446, appendix C.4).
+
+Whoever resumes a session sees no certificate and no OCSP response. So those of the first time are kept with it, and
+what would be refused now is not resumed at all: a handshake in full may bring something better, or says why not.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
+from cryptography import x509
 from OpenSSL import SSL
 
 __all__ = ["Sessions"]
@@ -16,18 +23,47 @@ __all__ = ["Sessions"]
 _MOST = 8
 
 
+class _Kept(NamedTuple):
+    session: SSL.Session
+    presented: list[x509.Certificate]
+    staple: bytes | None
+
+
 class Sessions:
     """Keeps the latest sessions of one configuration."""
 
     def __init__(self) -> None:
-        self._kept: deque[SSL.Session] = deque(maxlen=_MOST)
+        self._kept: deque[_Kept] = deque(maxlen=_MOST)
+        self._staples: WeakKeyDictionary[SSL.Connection, bytes] = WeakKeyDictionary()
 
-    def keep(self, connection: SSL.Connection) -> None:
-        """Keep the session of a connection that was accepted."""
+    def keep(self, connection: SSL.Connection, presented: list[x509.Certificate], staple: bytes | None) -> None:
+        """Keep the session of a connection that was accepted.
+
+        Args:
+            connection: the connection.
+            presented: what the server has sent, its own certificate first.
+            staple: the OCSP response that came with it.
+        """
         if (session := connection.get_session()) is not None:
-            self._kept.append(session)
+            self._kept.append(_Kept(session, presented, staple))
 
-    def resume(self, connection: SSL.Connection) -> None:
-        """Have a new connection offer the latest session, which is then spent."""
-        if self._kept:
-            connection.set_session(self._kept.pop())
+    def resume(
+        self, connection: SSL.Connection, isGood: Callable[[list[x509.Certificate], bytes | None], bool]
+    ) -> None:
+        """Have a new connection offer the latest good session, which is then spent.
+
+        Args:
+            connection: the connection.
+            isGood: returns whether a server would still be accepted.
+        """
+        while self._kept:
+            session, presented, staple = self._kept.pop()
+            if isGood(presented, staple):
+                connection.set_session(session)
+                if staple is not None:
+                    self._staples[connection] = staple
+                return
+
+    def stapleOf(self, connection: SSL.Connection) -> bytes | None:
+        """Return the OCSP response that came with the session that a connection offers."""
+        return self._staples.get(connection)

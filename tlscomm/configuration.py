@@ -148,8 +148,17 @@ class Configuration(Protocol):
                 ``factory.wrappedFactory``.
         """
 
-    def keepSession(self, connection: SSL.Connection) -> None:
-        """Keep a client's session for a later connection, if that is wanted: both sides have accepted each other."""
+    def keepSession(self, connection: SSL.Connection, presented: list[x509.Certificate], staple: bytes | None) -> None:
+        """Keep a client's session for a later connection, if that is wanted: both sides have accepted each other.
+
+        Args:
+            connection: the connection.
+            presented: what the server has sent, its own certificate first.
+            staple: the OCSP response that came with it.
+        """
+
+    def keptStaple(self, connection: SSL.Connection) -> bytes | None:
+        """Return the OCSP response that belongs to the session that a connection resumes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -341,8 +350,12 @@ class ServerConfiguration(_Base):
         connection.set_app_data(transport)
         return connection
 
-    def keepSession(self, connection: SSL.Connection) -> None:
+    def keepSession(self, connection: SSL.Connection, presented: list[x509.Certificate], staple: bytes | None) -> None:
         """Part of `Configuration`. A server's sessions are with OpenSSL."""
+
+    def keptStaple(self, connection: SSL.Connection) -> bytes | None:
+        """Part of `Configuration`. Clients send none."""
+        return None
 
     @cached_property
     def _context(self) -> SSL.Context:
@@ -444,12 +457,18 @@ class ClientConfiguration(_Base):
         if self.revocation.mode != "off":
             connection.request_ocsp()
         if self.resumption:
-            self._sessions.resume(connection)
+            self._sessions.resume(connection, self._isStillGood)
         return connection
 
-    def keepSession(self, connection: SSL.Connection) -> None:
+    def keepSession(self, connection: SSL.Connection, presented: list[x509.Certificate], staple: bytes | None) -> None:
         if self.resumption:
-            self._sessions.keep(connection)
+            self._sessions.keep(connection, presented, staple)
+
+    def keptStaple(self, connection: SSL.Connection) -> bytes | None:
+        return self._sessions.stapleOf(connection)
+
+    def _isStillGood(self, presented: list[x509.Certificate], staple: bytes | None) -> bool:
+        return not self.verifier.verify(presented, staple=staple).problems
 
     @cached_property
     def _sessions(self) -> Sessions:
@@ -522,8 +541,11 @@ class ForeignConfiguration:
         connection.set_app_data(transport)
         return connection
 
-    def keepSession(self, connection: SSL.Connection) -> None:
+    def keepSession(self, connection: SSL.Connection, presented: list[x509.Certificate], staple: bytes | None) -> None:
         """Part of `Configuration`. Who made the context resumes its sessions, if anybody does."""
+
+    def keptStaple(self, connection: SSL.Connection) -> bytes | None:
+        return None
 
 
 def insecurelyPresenting(configuration: _P, credential: Credential) -> _P:

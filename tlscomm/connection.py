@@ -124,18 +124,22 @@ class TLSConnection:
         self.address: str | None = None
         self._configuration = configuration
         self._isClient = configuration.isClient
-        self._raw = configuration.newConnection(transport)
-        select = None if configuration.keyring is None else self._chosenContext
-        self._judging = Judging(configuration, self._raw, select)
-        self._channel = self._judging.channel
-        self._naming = Naming(configuration, self._raw, self._channel)
+        self._begin(transport)
         self._heard = False
         self._opening = b""
         self._isDone = False
+        self._hasSpoken = False
         self._isSessionKept = False
         self._lastWords: bytes | None = None
         self._peer: Peer | None = None
         self._acceptance: Acceptance = "seen"
+
+    def _begin(self, transport: Any) -> None:
+        self._raw = self._configuration.newConnection(transport)
+        select = None if self._configuration.keyring is None else self._chosenContext
+        self._judging = Judging(self._configuration, self._raw, select)
+        self._channel = self._judging.channel
+        self._naming = Naming(self._configuration, self._raw, self._channel)
 
     def start(self) -> None:
         """Begin: a client now has its first message to send."""
@@ -172,6 +176,8 @@ class TLSConnection:
         if self._lastWords is not None:
             # What OpenSSL has to say belongs to a handshake that we do not go on with.
             flight, self._lastWords = self._lastWords, b""
+        if not self._hasSpoken and flight:
+            self._hasSpoken = True
         return flight
 
     @property
@@ -298,10 +304,27 @@ class TLSConnection:
             self._fail(self._handshakeFailure(broken))
             return
         if not self._judging.isSettled and self._judging.isDue(self._isDone):
+            self._judging.look()
+            if self._judging.isStale and not self._hasSpoken and len(self._opening) < _LONGEST_HELLO:
+                self._startOver()
+                return
             self._judging.decide(self._question)
             self._followVerdict()
         elif self._isDone:
             self._noteHandshakeDone()
+
+    def _startOver(self) -> None:
+        """Shake hands in full with a client whose session may not be resumed: it may have something better to show.
+
+        It has heard nothing yet, so all that has to be done again is to read its first message.
+        """
+        transport = self._raw.get_app_data()
+        self._raw.set_app_data(None)
+        self._channel.release()
+        self._begin(transport)
+        self._channel.forbidResumption()
+        self._channel.feed(self._opening)
+        self._advance()
 
     def _question(self, judgement: Judgement) -> Question:
         raw = self._raw
@@ -365,7 +388,7 @@ class TLSConnection:
 
     def _keepSession(self) -> None:
         self._isSessionKept = True
-        self._configuration.keepSession(self._raw)
+        self._configuration.keepSession(self._raw, self._channel.presented, self._judging.staple)
 
     def _noteEnd(self) -> None:
         """The stream of records has ended, by close_notify or by an error."""
