@@ -12,7 +12,6 @@ from tlscomm._pkcs7 import readPKCS7
 from tlscomm._pkcs12 import readPKCS12
 from tlscomm._sources import Source
 from tlscomm._structure import Structure, structureOf
-from tlscomm.failures import UnknownFormat
 
 __all__ = ["READERS", "isBinary", "readBinary"]
 
@@ -54,8 +53,8 @@ def readBinary(source: Source, reading: Reading) -> Contents:
         end = _end(source.content, offset)
         contents += READERS[structure](replace(source, content=source.content[offset:end]), reading)
         offset = end
-    if structure is not None and not offset:
-        raise UnknownFormat(f"{source.name} is {structureCalled(structure)}")
+    if structure is not None and not offset and (foreign := structureCalled(structure)) is not None:
+        raise foreign.refusal(source.name)
     return contents
 
 

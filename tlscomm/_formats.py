@@ -50,6 +50,15 @@ class Format:
     read: Reader
 
 
+_CONTROLS = re.compile(rb"[\0-\x08\x0e-\x1f\x7f]")
+_BEGINNING = 4096
+
+_LOOK = (
+    "Name a certificate or key: PEM, DER, PKCS#12 (PFX) and PKCS#7 (P7B) are read, and tlscomm inspect FILE says what "
+    "a file holds. If this was one, it was damaged on its way: fetch it again, in binary mode."
+)
+
+
 def readContents(source: Source, passphrase: Passphrase, *, wantKeys: bool) -> Contents:
     """Read a source in whatever format it is.
 
@@ -65,9 +74,11 @@ def readContents(source: Source, passphrase: Passphrase, *, wantKeys: bool) -> C
     """
     # No local variable here or below holds the content: a traceback may show those, and there may be a key in it.
     if not source.content:
-        raise UnknownFormat(f"{source.name} is empty")
+        raise UnknownFormat(f"{source.name} is empty", remedy="See why nothing was written to it, and write it again.")
     if (size := len(source.content)) > _LARGEST:
-        raise UnknownFormat(f"{source.name} has {size} bytes, more than any credential: at most {_LARGEST}")
+        raise UnknownFormat(
+            f"{source.name} has {size} bytes, more than any credential: at most {_LARGEST}", remedy=_LOOK
+        )
     for form in FORMATS:
         if form.recognises(source.content):
             return form.read(source, Reading(passphrase, wantKeys=wantKeys))
@@ -78,11 +89,27 @@ def _unknown(source: Source) -> UnknownFormat | Damaged:
     structure = structureOf(source.content)
     called = contentCalled(source.content) if structure is None else structureCalled(structure)
     if called is not None:
-        return UnknownFormat(f"{source.name} is {called}")
+        return called.refusal(source.name)
     if _NEARLY_PEM.search(source.content):
         return Damaged(f"{source.name}: a PEM block does not begin as it should, with five dashes")
+    return UnknownFormat(f"{source.name} {_described(source.content)}", remedy=_LOOK)
+
+
+def _described(content: bytes) -> str:
+    # Never what a text says: somebody may have named the file with the pass phrase.
+    if _isText(content[:_BEGINNING]):
+        return "is text without any block of PEM"
     known = ", ".join(form.name for form in FORMATS)
-    return UnknownFormat(f"{source.name} begins with {source.content[:8].hex(' ')}, and is none of {known}")
+    return f"begins with the bytes {content[:4].hex(' ')}, and is none of {known}"
+
+
+def _isText(beginning: bytes) -> bool:
+    try:
+        # Which lets the last character be cut.
+        codecs.getincrementaldecoder("utf-8")().decode(beginning)
+    except UnicodeDecodeError:
+        return False
+    return _CONTROLS.search(beginning) is None
 
 
 def _isStructure(structure: Structure, content: bytes) -> bool:
@@ -108,7 +135,7 @@ def _readBase64(source: Source, reading: Reading) -> Contents:
     except binascii.Error:
         raise Damaged(f"{source.name} begins as base64 and does not go on so") from None
     if not isBinary(inside.content):
-        raise UnknownFormat(f"{source.name} is base64 of something that begins with {inside.content[:8].hex(' ')}")
+        raise UnknownFormat(f"{source.name} is base64 of something that is neither certificate nor key", remedy=_LOOK)
     return readBinary(inside, reading)
 
 

@@ -157,6 +157,11 @@ class _Counts:
     bytesOfKeys: int = 0
 
 
+_WRITE_ANEW = (
+    "Write it anew, as PEM or as PKCS#12 with AES-256 and the usual number of rounds, with the program that made it; "
+    "openssl pkcs12 -legacy, openssl pkey and keytool -importkeystore convert most files."
+)
+
 Reader: TypeAlias = Callable[[Source, Reading], Contents]
 """Reads a source. Raises nothing but `TLSFailure`, and what a callable raises that is asked for a pass phrase."""
 
@@ -175,7 +180,7 @@ def named(what: str) -> Iterator[None]:
     try:
         yield
     except (Unsupported, TooMuch) as refusal:
-        raise UnknownFormat(f"{what}: {refusal}") from None
+        raise UnknownFormat(f"{what}: {refusal}", remedy=_WRITE_ANEW) from None
     except Malformed as problem:
         raise Damaged(f"{what}: {problem}") from None
     except BaseException as broken:

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from tlscomm._binary import READERS, readBinary
 from tlscomm._der import Malformed
-from tlscomm._foreign import blockCalled
+from tlscomm._foreign import Foreign, blockCalled
 from tlscomm._kdf import Unsupported
 from tlscomm._material import REJECTIONS, Contents, Reading, named
 from tlscomm._openssh import readOpenSSH
@@ -57,6 +57,8 @@ _HEXADECIMAL = re.compile("[0-9A-Fa-f]*")
 
 #: OpenSSL writes it before what comes out of a PFX.
 _FRIENDLY_NAME = re.compile(rb"^[ \t]+friendlyName: (.{1,1000}?)\r?$", re.MULTILINE)
+_WANTED = "Name a file with a block that begins with -----BEGIN CERTIFICATE-----, or with a private key."
+
 #: How much of the text before a block is looked at.
 _LONGEST_PREAMBLE = 4096
 
@@ -77,7 +79,7 @@ def readPEM(source: Source, reading: Reading) -> Contents:
         PassphraseRequired, PassphraseWrong: a key is encrypted.
     """
     contents = Contents()
-    others: dict[str, None] = {}
+    others: dict[Foreign, None] = {}
     for block in _blocks(source):
         held = _read(block, source, reading)
         if held is None:
@@ -85,7 +87,8 @@ def readPEM(source: Source, reading: Reading) -> Contents:
         else:
             contents += held
     if others and not contents.certificates and not contents.holdsKey:
-        raise UnknownFormat(f"{source.name} is {printable(', '.join(others), 1000)}")
+        called = printable(", ".join(other.what for other in others), 1000)
+        raise UnknownFormat(f"{source.name} is {called}", remedy=next(iter(others)).step)
     return contents
 
 
@@ -96,8 +99,8 @@ class _Block:
     preamble: bytes
 
     @property
-    def called(self) -> str:
-        return blockCalled(self.label) or f"a PEM file with {self.label or 'nothing'}"
+    def called(self) -> Foreign:
+        return blockCalled(self.label) or Foreign(f"a PEM file with {self.label or 'nothing'}", _WANTED)
 
     @property
     def body(self) -> bytes:
