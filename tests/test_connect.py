@@ -384,9 +384,11 @@ class FailedTests(ConnectCase):
         self.assertEqual((said["failure"]["code"], said["failure"]["peer"]), ("connect-failed", f"{LOOPBACK}:{number}"))
 
     async def test_noSuchHost(self) -> None:
-        """A name that no host can have is a failure to connect, like one that nobody has."""
-        said = await self.object(self.connectTo(1, "--json", host="not_a_host"), 1)
-        self.assertEqual((said["failure"]["code"], said["failure"]["peer"]), ("connect-failed", "not_a_host:1"))
+        """A name that nobody has (RFC 6761) is a failure to connect."""
+        for host in ("nobody.invalid", "no_body.invalid"):
+            said = await self.object(self.connectTo(1, "--json", host=host), 1)
+            self.assertEqual((said["failure"]["code"], said["failure"]["peer"]), ("connect-failed", f"{host}:1"))
+            self.assertIn("resolver", said["failure"]["nextStep"])
 
     async def test_stalled(self) -> None:
         """A server that does not shake hands is given up after ``--timeout``."""

@@ -99,6 +99,13 @@ class ConnectingTests(InteropCase):
         self.assertEqual(await asker.request("hello"), "hello")
         await self.finish(asker)
 
+    async def test_underscore(self) -> None:
+        """A host whose name has an underscore, as containers have them, can be connected to."""
+        port = await self.serve()
+        self.resolving(IPv4Address("TCP", LOOPBACK, port))
+        asker: Any = await self.toHost("my_host", port).connect(MessageFactory(Asker, framing="line"))
+        await self.finish(asker)
+
     async def test_nothingListens(self) -> None:
         """Where nothing listens, the connection fails by that name."""
         failure = await self.failureOf(self.toHost(LOOPBACK, self.deafPort()).connect(MessageFactory(Asker)))

@@ -213,12 +213,15 @@ class ClientEndpointTests(ConversationCase):
         self.failureResultOf(connecting, Refused)
 
     def test_notConnected(self) -> None:
-        """Without a TCP connection it fails by that name, and says why."""
+        """Without a TCP connection it fails by that name, and says why, and for each cause what to do."""
+        steps: set[str] = set()
         for error, detail in (
             (ConnectionRefusedError(), "nothing listens there"),
             (TimeoutError(), "the host did not answer in time"),
             (DNSLookupError("no such host"), "the host's name cannot be resolved"),
-            (NoRouteError(), "No route to host"),
+            (NoRouteError(), "there is no route to the host"),
+            (ConnectError(101), "there is no route to the host"),
+            (ConnectError(13), "this system does not permit it"),
             (ConnectError(string="a\nb"), "a\\nb"),
             (OSError(24, "Too many open files"), "Too many open files"),
             (ValueError("invalid hostname: a..b"), "invalid hostname: a..b"),
@@ -228,6 +231,8 @@ class ClientEndpointTests(ConversationCase):
             self.assertIn(detail, failure.detail)
             self.assertEqual((failure.side, failure.stage, failure.permanent), ("remote", "connect", False))
             self.assertEqual(len(failure.evidence), 1)
+            steps.add(failure.nextStep)
+        self.assertEqual(len(steps), 6)
 
     def test_otherErrors(self) -> None:
         """What is no failure to connect passes through."""
@@ -285,7 +290,7 @@ class ClientEndpointTests(ConversationCase):
             ("[::1]", "::1", "::1"),
         ):
             endpoint: Any = TLSClientEndpoint.toHost(reactor, host, 8443, timeout=7, roots=ROOTS, credential=CLIENT)
-            self.assertIs(type(endpoint._endpoint), HostnameEndpoint)
+            self.assertIsInstance(endpoint._endpoint, HostnameEndpoint)
             self.assertEqual((endpoint._endpoint._hostText, endpoint._endpoint._port), (below, 8443))
             self.assertEqual(endpoint._endpoint._timeout, 7)
             same = {"judgesAgain": True, "revocation": endpoint._configuration.revocation}

@@ -151,6 +151,9 @@ def _writeText(event: Event) -> None:
     level = LogLevel.info if failure is None else LogLevel.warn
     form, phrases = _TEXTS[event["event"]]
     outcome = "in order" if failure is None else f"{failure.code}: {failure.message} {failure.nextStep}"
+    if event["event"] == "refused":
+        # The word is also the code of a refusal that does not say why.
+        outcome = outcome if outcome.startswith("refused: ") else f"refused, {outcome}"
     # Twisted has a time of its own, which older observers look for under the same name.
     facts = {name: fact for name, fact in event.items() if name != "time"}
     _log.emit(level, form, **facts, **phrases(event), outcome=outcome)
@@ -180,7 +183,7 @@ def _amount(size: int, count: int | None) -> str:
 _TEXTS: dict[str, tuple[str, Callable[[Event], dict[str, str]]]] = {
     "listening": ("listening on {address}", _nothing),
     "authenticated": ("connection {connection} from {peer} authenticated: {who}, {tls.version}, {tls.cipher}", _who),
-    "refused": ("connection {connection} from {peer} refused, {outcome}", _nothing),
+    "refused": ("connection {connection} from {peer} {outcome}", _nothing),
     "closed": (
         "connection {connection} from {peer} closed ({Received} received, {Sent} sent), {outcome}",
         _traffic,

@@ -110,8 +110,9 @@ class TLSCommClientParser:
         **settings: Any,
     ) -> IStreamClientEndpoint:
         """Return the endpoint that a string describes; it raises as `TLSCommServerParser.parseStreamServer`."""
-        from twisted.internet.endpoints import HostnameEndpoint, clientFromString
+        from twisted.internet.endpoints import clientFromString
 
+        from tlscomm._hosts import AnyHostname
         from tlscomm._settings import Identities, clientConfiguration, deadlines, seconds
         from tlscomm.endpoints import TLSClientEndpoint
 
@@ -135,9 +136,7 @@ class TLSCommClientParser:
         below: IStreamClientEndpoint
         if host is not None and port is not None and endpoint is None:
             connectSeconds = seconds(timeout, "timeout=") or 1e9
-            below = HostnameEndpoint(
-                reactor, host.strip("[]"), _number(port, "the port", 1, _PORTS), timeout=connectSeconds
-            )
+            below = AnyHostname(reactor, host.strip("[]"), _number(port, "the port", 1, _PORTS), timeout=connectSeconds)
         else:
             below = clientFromString(reactor, _either(host, endpoint))
         return TLSClientEndpoint(reactor, below, configuration)

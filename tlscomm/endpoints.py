@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any, TypeVar, cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import HostnameEndpoint, TCP4ServerEndpoint, TCP6ServerEndpoint
-from twisted.internet.error import ConnectError, ConnectionRefusedError, DNSLookupError, TimeoutError
+from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
+from twisted.internet.error import ConnectError, DNSLookupError
 from twisted.internet.interfaces import (
     IListeningPort,
     IProtocol,
@@ -23,8 +23,8 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from tlscomm._hosts import AnyHostname, connectFailed
 from tlscomm.configuration import ClientConfiguration, Configuration, ServerConfiguration
-from tlscomm.failures import ConnectFailed, printable
 from tlscomm.transport import Observer, TLSFactory, TLSTransport
 from tlscomm.verification import isAddress
 
@@ -149,7 +149,7 @@ class TLSClientEndpoint:
         """
         configuration = ClientConfiguration(serverName=serverName or host, **settings)
         address = host.strip("[]")
-        tcp = HostnameEndpoint(reactor, address if isAddress(address) else host, port, timeout=timeout)
+        tcp = AnyHostname(reactor, address if isAddress(address) else host, port, timeout=timeout)
         return cls(reactor, tcp, configuration)
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
@@ -188,18 +188,7 @@ def _whenAccepted(transport: IProtocol) -> Deferred[IProtocol]:
 def _connectFailed(reason: Failure) -> Failure:
     # Twisted raises ValueError for a name that no lookup can take.
     reason.trap(ConnectError, DNSLookupError, OSError, ValueError)
-    error = cast(Exception, reason.value)
-    raise ConnectFailed(_describe(error), side="remote", evidence=(printable(repr(error)),)) from None
-
-
-def _describe(error: Exception) -> str:
-    if isinstance(error, DNSLookupError):
-        return "the host's name cannot be resolved"
-    if isinstance(error, ConnectionRefusedError):
-        return "nothing listens there"
-    if isinstance(error, TimeoutError):
-        return "the host did not answer in time"
-    return printable(str(error).rstrip("."))
+    raise connectFailed(cast(Exception, reason.value)) from None
 
 
 def _negotiating(configuration: _C, factory: IProtocolFactory) -> _C:

@@ -12,13 +12,13 @@ from typing import Any, NoReturn
 
 from twisted.internet._resolver import GAIResolver
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.error import DNSLookupError, TimeoutError
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
+from tlscomm._hosts import AnyHostname
 from tlscomm.commandline._plan import Plan
 from tlscomm.endpoints import TLSClientEndpoint
 
@@ -37,7 +37,7 @@ def endpointTo(reactor: Any, plan: Plan) -> IStreamClientEndpoint:
     """
     reactor.installNameResolver(GAIResolver(reactor, _lookups))
     seconds = plan.connectSeconds
-    tcp = HostnameEndpoint(reactor, plan.host, plan.address.port, timeout=_FOREVER if seconds is None else seconds)
+    tcp = AnyHostname(reactor, plan.host, plan.address.port, timeout=_FOREVER if seconds is None else seconds)
     return TLSClientEndpoint(reactor, Bounded(reactor, tcp, seconds), plan.configuration)
 
 
