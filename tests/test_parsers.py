@@ -159,6 +159,15 @@ class ServerStringTests(ParserCase):
             for name in ("handshake", "write", "close"):
                 self.assertWrong(self.serverConfiguration, f"{name}Timeout={wrong}", name, wrong)
 
+    def test_modesAndFetching(self) -> None:
+        """What happens where nothing is known, where lists are kept, and what is stapled."""
+        configuration = self.serverConfiguration("revocation=soft:fetchCRLs=lists")
+        self.assertEqual(configuration.revocation.mode, "soft")
+        self.assertTrue(Path("lists").is_dir())
+        self.assertRaises(ValueError, self.serverConfiguration, "revocation=hard")
+        self.assertRaises(ValueError, self.serverConfiguration, "staple=fetch")
+        self.assertRaises(FileNotFound, self.serverConfiguration, "staple=none.der")
+
     def test_revocation(self) -> None:
         """Revocation lists of the authorities that may issue client certificates, commas between them."""
         other = Authority.create("other")

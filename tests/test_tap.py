@@ -45,6 +45,9 @@ DEFAULTS: dict[str, Any] = {
     "client-certificates": None,
     "client-roots": [],
     "crl": [],
+    "revocation": None,
+    "fetch-crls": None,
+    "staple": [],
     "allow": [],
     "deny": [],
     "application": "echo",
@@ -65,7 +68,8 @@ ALL = """
     --passphrase-file b.txt --passphrase-env A --passphrase-env B --passphrase-fd 3 --passphrase-fd 0
     --insecure-allow-readable-key
     --client-certificates required --client-roots b.pem --client-roots system --application greet --framing int32
-    --crl a.crl --crl b.crl --allow dns=*.example.org --allow cn=x=y --deny o=Example&!ou=a
+    --crl a.crl --crl b.crl --revocation soft --fetch-crls lists --staple a.der --staple fetch
+    --allow dns=*.example.org --allow cn=x=y --deny o=Example&!ou=a
     --maximum-message 7 --minimum-tls 1.3 --maximum-tls 1.3 --handshake-timeout 1.5 --read-timeout 0 --write-timeout 3
     --close-timeout 4 --maximum-connections 8 --log-format json
 """
@@ -107,6 +111,9 @@ class OptionsTests(SynchronousTestCase):
                 "client-certificates": "required",
                 "client-roots": ["b.pem", "system"],
                 "crl": ["a.crl", "b.crl"],
+                "revocation": "soft",
+                "fetch-crls": "lists",
+                "staple": ["a.der", "fetch"],
                 "allow": ["dns=*.example.org", "cn=x=y"],
                 "deny": ["o=Example&!ou=a"],
                 "application": "greet",

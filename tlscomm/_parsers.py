@@ -36,6 +36,7 @@ class TLSCommServerParser:
         interface: str = "",
         endpoint: str | None = None,
         crl: str | None = None,
+        staple: str | None = None,
         allow: str | None = None,
         deny: str | None = None,
         maximumConnections: str | None = None,
@@ -66,6 +67,7 @@ class TLSCommServerParser:
             identities=identities,
             clientRoots=() if clientRoots is None else (clientRoots,),
             crl=_several(crl),
+            staple=_several(staple),
             allow=_rules(allow),
             deny=_rules(deny),
             limits=limits,
@@ -149,7 +151,7 @@ _DESCRIPTORS = (1 << 31) - 1
 _IDENTITIES = ("identity", "key", "passphraseFile", "passphraseEnv", "passphraseFD", "insecureAllowReadableKey")
 
 #: What each side has besides what its parser names.
-_BOTH = frozenset({*_IDENTITIES, "minimumTLS", "maximumTLS"})
+_BOTH = frozenset({*_IDENTITIES, "fetchCRLs", "maximumTLS", "minimumTLS", "revocation"})
 _SERVER = _BOTH | {"clientCertificates"}
 _CLIENT = _BOTH
 

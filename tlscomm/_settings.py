@@ -6,7 +6,7 @@ come here, and a wrong word is refused in the same sentence everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from cryptography import x509
@@ -16,6 +16,7 @@ from tlscomm.access import AccessRules
 from tlscomm.configuration import ClientConfiguration, Deadlines, ServerConfiguration
 from tlscomm.credentials import loadCertificates
 from tlscomm.revocation import Revocation
+from tlscomm.stapling import Staple
 from tlscomm.store import isStoreSource, rootsFromStore, systemRoots
 
 __all__ = [
@@ -38,6 +39,9 @@ def serverConfiguration(
     clientCertificates: str | None = None,
     clientRoots: Iterable[str] = (),
     crl: Iterable[str] = (),
+    revocation: str | None = None,
+    fetchCRLs: str | None = None,
+    staple: Iterable[str] = (),
     allow: Iterable[str] = (),
     deny: Iterable[str] = (),
     minimumTLS: str = "1.2",
@@ -50,7 +54,10 @@ def serverConfiguration(
         identities: where the credentials are, at least one.
         clientCertificates: ``none``, ``requested`` or ``required``.
         clientRoots: files or folders with the authorities that may issue client certificates, or ``system``.
-        crl: files with revocation lists.
+        crl: files and folders with revocation lists.
+        revocation: ``off``, ``soft`` or ``required``.
+        fetchCRLs: the folder for lists that are fetched.
+        staple: files with OCSP responses for the credentials, or ``fetch``.
         allow: access rules of which one has to fit.
         deny: access rules of which none may fit.
         minimumTLS: ``1.2`` or ``1.3``.
@@ -67,7 +74,8 @@ def serverConfiguration(
         others=tuple(others),
         clientRoots=tuple(root for source in clientRoots for root in loadRoots(source)),
         clientCertificates=clientCertificates,  # type: ignore[arg-type]
-        revocation=Revocation(files=[*crl]),
+        revocation=Revocation(files=[*crl], mode=revocation, cache=fetchCRLs),  # type: ignore[arg-type]
+        staple=_staple([*staple]),
         access=AccessRules.parse(allow, deny),
         minimumVersion=minimumTLS,  # type: ignore[arg-type]
         maximumVersion=maximumTLS,  # type: ignore[arg-type]
@@ -81,6 +89,8 @@ def clientConfiguration(
     identities: Identities = _NOBODY,
     roots: Iterable[str] = (),
     crl: Iterable[str] = (),
+    revocation: str | None = None,
+    fetchCRLs: str | None = None,
     allow: Iterable[str] = (),
     deny: Iterable[str] = (),
     minimumTLS: str = "1.2",
@@ -93,7 +103,7 @@ def clientConfiguration(
         serverName: the name that the server's certificate must be for.
         identities: where the credentials are, if any.
         roots: files or folders with the authorities that may issue it, or ``system``, which is also meant by none.
-        crl: files with revocation lists.
+        crl: files and folders with revocation lists.
     """
     credentials = identities.load()
     sources = list(roots)
@@ -102,7 +112,7 @@ def clientConfiguration(
         credential=credentials[0] if credentials else None,
         others=credentials[1:],
         roots=None if sources in ([], ["system"]) else tuple(root for source in sources for root in loadRoots(source)),
-        revocation=Revocation(files=[*crl]),
+        revocation=Revocation(files=[*crl], mode=revocation, cache=fetchCRLs),  # type: ignore[arg-type]
         access=AccessRules.parse(allow, deny),
         minimumVersion=minimumTLS,  # type: ignore[arg-type]
         maximumVersion=maximumTLS,  # type: ignore[arg-type]
@@ -140,3 +150,8 @@ def deadlines(**texts: Any) -> Deadlines:
     """
     typed = {name: text for name, text in texts.items() if text is not None}
     return Deadlines(**{name: seconds(text, f"the {name} deadline") for name, text in typed.items()})  # type: ignore[arg-type]
+
+
+def _staple(sources: Sequence[str]) -> Staple | None:
+    files = [source for source in sources if source != "fetch"]
+    return Staple(files, fetches="fetch" in sources) if sources else None

@@ -37,6 +37,7 @@ from tlscomm.configuration import Deadlines, ServerConfiguration
 from tlscomm.failures import TLSFailure, printable
 from tlscomm.framing import FRAMINGS
 from tlscomm.peer import Peer
+from tlscomm.revocation import MODES
 from tlscomm.service import Listener, TLSService
 
 __all__ = ["Options", "makeService"]
@@ -54,6 +55,7 @@ _WITH_TLS = ("ssl:", "tls:", "le:", "tlscomm:")
 _COUNTS = ("maximum-message", "maximum-connections")
 _CHOICES = {
     "client-certificates": (None, "none", "requested", "required"),
+    "revocation": (None, *MODES),
     "framing": tuple(FRAMINGS),
     "minimum-tls": ("1.2", "1.3"),
     "maximum-tls": ("1.2", "1.3"),
@@ -70,6 +72,7 @@ _SEVERAL = (
     "passphrase-fd",
     "client-roots",
     "crl",
+    "staple",
     "allow",
     "deny",
 )
@@ -90,6 +93,11 @@ class Options(_Options):
         ["client-certificates", None, None, "Whether clients must show a certificate: none, requested or required. "
          "What is shown is always checked. Default: required where --client-roots is given or the identity is the "
          "development identity, else none."],
+        ["revocation", None, None, "What happens to a client where no list tells whether its certificate was revoked: "
+         "required refuses it, soft warns, off looks at no list. Default: required where --crl or --fetch-crls is "
+         "given."],
+        ["fetch-crls", None, None, "A folder for revocation lists that are fetched in the background from where the "
+         "clients' certificates say that they are published. Default: nothing is fetched."],
         ["application", None, "echo", "What is done with the messages: echo returns each, greet answers each with a "
          "greeting, and package.module:name is a class that extends tlscomm.protocol.MessageProtocol, or any protocol "
          "factory of Twisted's, to which --framing, --maximum-message and --read-timeout do not apply."],
@@ -165,10 +173,18 @@ class Options(_Options):
 
     def opt_crl(self, file: str) -> None:
         """
-        A certificate revocation list, PEM or DER. With one, each certificate of a client's chain has to be covered by
-        a list. May be given several times.
+        A certificate revocation list, PEM or DER, or a folder with such files, which are read again when they change.
+        With one, each certificate of a client's chain has to be covered by a list. May be given several times.
         """
         self["crl"].append(file)
+
+    def opt_staple(self, source: str) -> None:
+        """
+        An OCSP response (DER) for the server's certificate, to be sent along with it; a file, which is read again when
+        it changes, or fetch, to fetch it in the background from the responder that the certificate names. May be given
+        several times.
+        """
+        self["staple"].append(source)
 
     def opt_allow(self, rule: str) -> None:
         """
@@ -346,6 +362,9 @@ def _configuration(options: Options, development: DevelopmentAuthority | None) -
         clientCertificates=options["client-certificates"],
         clientRoots=roots,
         crl=options["crl"],
+        revocation=options["revocation"],
+        fetchCRLs=options["fetch-crls"],
+        staple=options["staple"],
         allow=options["allow"],
         deny=options["deny"],
         minimumTLS=options["minimum-tls"],
@@ -393,7 +412,7 @@ def _connectLine(
 ) -> list[str]:
     """Return the command that talks to the first address, empty where the development client cannot."""
     client = Peer((development.client.certificate, development.authority.certificate))
-    isTrusted = not options["client-roots"] and not options["crl"]
+    isTrusted = not options["client-roots"] and configuration.revocation.mode != "required"
     isTrusted = isTrusted and configuration.access.judge(client).isLetIn
     host, colon, port = (addresses[0] if addresses else "").rpartition(":")
     if not colon or (configuration.clientCertificates == "required" and not isTrusted):

@@ -43,7 +43,18 @@ def _address(_context: click.Context, _argument: click.Parameter, text: str) -> 
     help="Who may issue the server's certificate: a file or a folder with authorities, store:... or 'system', which "
     "is the default; repeatable.",
 )
-@click.option("--crl", multiple=True, metavar="FILE", help="A revocation list of an authority, PEM or DER; repeatable.")
+@click.option(
+    "--crl",
+    multiple=True,
+    metavar="SOURCE",
+    help="A revocation list of an authority, PEM or DER, or a folder with lists; repeatable.",
+)
+@click.option(
+    "--revocation",
+    type=click.Choice(["off", "soft", "required"]),
+    help="Where nothing tells whether the server's certificate was revoked: off does not ask, soft warns, required "
+    "refuses.  [default: required with --crl]",
+)
 @click.option("--allow", multiple=True, metavar="RULE", help="Which valid servers are talked to; repeatable.")
 @click.option("--deny", multiple=True, metavar="RULE", help="Which of them are not; repeatable.")
 @click.option("--server-name", "serverName", metavar="NAME", help="Whom the certificate must be for, if not HOST.")

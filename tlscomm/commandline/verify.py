@@ -18,6 +18,7 @@ from tlscomm.failures import TLSFailure
 
 if TYPE_CHECKING:
     from tlscomm.credentials import Credential
+    from tlscomm.revocation import Mode
 
 __all__ = ["command"]
 
@@ -37,7 +38,18 @@ Role = Literal["client", "server"]
     help="Whom the other side trusts: a file, a folder, store:... or 'system', which is the default for servers; "
     "repeatable.",
 )
-@click.option("--crl", multiple=True, metavar="FILE", help="A revocation list that the other side has; repeatable.")
+@click.option(
+    "--crl",
+    multiple=True,
+    metavar="SOURCE",
+    help="A revocation list that the other side has, or a folder with lists; repeatable.",
+)
+@click.option(
+    "--revocation",
+    type=click.Choice(["off", "soft", "required"]),
+    help="What the other side does where nothing tells whether a certificate was revoked: off does not ask, soft "
+    "warns, required refuses.  [default: required with --crl]",
+)
 @click.option("--allow", multiple=True, metavar="RULE", help="An access rule of the other side; repeatable.")
 @click.option("--deny", multiple=True, metavar="RULE", help="A rule of it that keeps out; repeatable.")
 @click.option(
@@ -54,6 +66,7 @@ def command(
     asJSON: bool,
     roots: Sequence[str],
     crl: Sequence[str],
+    revocation: Mode | None,
     allow: Sequence[str],
     deny: Sequence[str],
     serverName: str | None,
@@ -70,7 +83,9 @@ def command(
     try:
         keys = () if key is None else (key,)
         (credential,) = identitiesIn((source,), keys, places, insecureAllowReadableKey=insecureAllowReadableKey).load()
-        failure = _verdict(credential, role, roots=roots, crl=crl, allow=allow, deny=deny, serverName=serverName)
+        failure = _verdict(
+            credential, role, roots=roots, crl=crl, revocation=revocation, allow=allow, deny=deny, serverName=serverName
+        )
     except TLSFailure as named:
         failure = named
     _report(credential, role, failure, asJSON)
@@ -84,6 +99,7 @@ def _verdict(
     *,
     roots: Sequence[str],
     crl: Sequence[str],
+    revocation: Mode | None,
     allow: Sequence[str],
     deny: Sequence[str],
     serverName: str | None,
@@ -99,7 +115,7 @@ def _verdict(
             role,
             roots=[root for each in roots for root in loadRoots(each)] if roots else None,
             serverName=serverName,
-            revocation=Revocation(files=crl),
+            revocation=Revocation(files=crl, mode=revocation),
             access=AccessRules.parse(allow, deny),
         )
     except ValueError as wrong:
