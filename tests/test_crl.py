@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.revocationlists import NOW, entry, indicator, point, revocationList, scope, withoutNextUpdate
 from tlscomm._issuing import newKey
+from tlscomm._wording import timeText
 from tlscomm.authority import Authority
 from tlscomm.failures import Problem, TLSFailure
 from tlscomm.revocation import Mode, Revocation, loadRevocationLists
@@ -63,12 +64,12 @@ class Coverage(_Case):
 
     def test_aRevocationIsToldWithDateAndReason(self) -> None:
         listed = revocationList(ROOT, entries=[entry(serial(), REASON.key_compromise)])
-        says = f"on {NOW - DAY:%Y-%m-%d %H:%M} UTC, reason keyCompromise, says the list 1 of CN=the root"
+        says = f"on {timeText(NOW - DAY)}, reason keyCompromise, says the list 1 of CN=the root"
         self.assertRevoked(says, listed)
 
     def test_aReasonThatIsNoneIsNotTold(self) -> None:
         listed = revocationList(ROOT, entries=[entry(serial(), REASON.unspecified)])
-        self.assertRevoked("UTC, says the list", listed)
+        self.assertRevoked("+00:00, says the list", listed)
 
     def test_aDateInTheFutureCountsAlready(self) -> None:
         self.assertRevoked("", revocationList(ROOT, entries=[entry(serial(), date=NOW + DAY)]))
@@ -78,7 +79,7 @@ class Coverage(_Case):
 
     def test_anExpiredList(self) -> None:
         expired = revocationList(ROOT, since=NOW - 2 * DAY, until=NOW - DAY)
-        self.assertUnknown(f"the list 1 of CN=the root expired at {NOW - DAY:%Y-%m-%d %H:%M} UTC", expired)
+        self.assertUnknown(f"the list 1 of CN=the root expired at {timeText(NOW - DAY)}", expired)
 
     def test_aListExpiresWhenTheNextIsDue(self) -> None:
         listed = revocationList(ROOT, until=NOW)

@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.ocspresponses import MUST_STAPLE, ocspResponse, responder
 from tests.revocationlists import NOW, revocationList
+from tlscomm._wording import timeText
 from tlscomm.authority import Authority
 from tlscomm.credentials import Credential
 from tlscomm.failures import Problem
@@ -67,7 +68,7 @@ class Statuses(_Case):
 
     def test_revoked(self) -> None:
         reason = x509.ReasonFlags.key_compromise
-        says = f"on {NOW - HOUR:%Y-%m-%d %H:%M} UTC, reason keyCompromise, says its OCSP response"
+        says = f"on {timeText(NOW - HOUR)}, reason keyCompromise, says its OCSP response"
         for mode in ("soft", "required", None):
             self.assertRefused("revoked", says, ocspResponse(ROOT, LEAF, "revoked", reason=reason), mode=mode)
 

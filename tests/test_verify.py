@@ -35,7 +35,7 @@ class Verify(SynchronousTestCase):
         )
         found = json.loads(result.stdout)
         self.assertEqual((result.exit_code, found["outcome"]), (1, "failed"))
-        self.assertEqual((found["failure"]["code"], found["failure"]["side"]), ("expired", "local"))
+        self.assertEqual((found["failure"]["code"], found["failure"]["side"]), ("expired", "remote"))
         self.assertIn("expired server", found["certificate"]["subject"])
 
     def test_aClientThatNoRuleLetsIn(self) -> None:

@@ -14,7 +14,8 @@ from functools import cached_property
 from typing import Literal
 
 from tlscomm._examined import Examined, subjectOf
-from tlscomm.failures import Problem, printable
+from tlscomm._wording import unreadableText
+from tlscomm.failures import Problem
 
 __all__ = ["PROFILES", "Breach", "Place", "Profile", "Role", "Rule", "problemsAt"]
 
@@ -139,5 +140,5 @@ def _checked(rule: Rule, place: Place) -> tuple[Problem, ...]:
         return tuple(rule.problems(place))
     except Exception as broken:
         # What a stranger wrote may break any parser, and a check that breaks has not accepted anything.
-        detail = f"it cannot be checked: {printable(str(broken))} ({rule.name}, {rule.source})"
+        detail = f"it cannot be checked: {unreadableText(broken)} ({rule.name}, {rule.source})"
         return (Problem("invalid-certificate", place.depth, subjectOf(place.certificate.certificate), detail),)

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, ObjectIdentifier
 
 from tlscomm._chainrule import Breach, Place, Role, Rule
+from tlscomm._wording import purposesText, timeText
 
 __all__ = ["CORE", "PURPOSES", "formatTime"]
 
@@ -62,8 +63,8 @@ _UNDERSTOOD = frozenset(
 def formatTime(name: str, certificate: x509.Certificate) -> str:
     """Return the phrase for a certificate out of its time; the name is a failure's code."""
     if name == "expired":
-        return f"its validity ended at {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
-    return f"its validity begins at {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
+        return f"its validity ended at {timeText(certificate.not_valid_after_utc)}"
+    return f"its validity begins at {timeText(certificate.not_valid_before_utc)}"
 
 
 def _readable(place: Place) -> Iterator[str]:
@@ -137,9 +138,9 @@ def _purpose(place: Place) -> Iterator[str]:
     purposes = place.certificate.purposes
     if purposes is not None and PURPOSES[place.role] not in purposes:
         if place.isLeaf:
-            yield f"it is presented by a {place.role}, and its extended key usage does not say so"
+            yield f"it is presented by a {place.role}, and its extended key usage has {purposesText(purposes)}"
         else:
-            yield f"its extended key usage does not allow it to issue for a {place.role}"
+            yield f"it issues for a {place.role}, and its extended key usage has {purposesText(purposes)}"
 
 
 def _usage(place: Place) -> Iterator[str]:

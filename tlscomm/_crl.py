@@ -27,6 +27,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import CRLEntryExtensionOID, ExtensionOID
 
 from tlscomm._material import REJECTIONS
+from tlscomm._wording import timeText
 from tlscomm.failures import printable
 
 __all__ = [
@@ -239,7 +240,7 @@ def revokedStatus(date: datetime, reason: x509.ReasonFlags | None, source: str) 
         source: what says so.
     """
     because = "" if reason is None or reason is x509.ReasonFlags.unspecified else f", reason {reason.value}"
-    return Status("revoked", f"on {date:%Y-%m-%d %H:%M} UTC{because}, says {source}")
+    return Status("revoked", f"on {timeText(date)}{because}, says {source}")
 
 
 def _concluded(
@@ -321,7 +322,7 @@ def _fault(
     if not any(each.isSignedBy(signer) for signer in signers):
         return f"{_name(each)} is badly signed"
     if at < each.thisUpdate:
-        return f"{_name(each)} is not valid before {each.thisUpdate:%Y-%m-%d %H:%M} UTC"
+        return f"{_name(each)} is not valid before {timeText(each.thisUpdate)}"
     return ""
 
 
@@ -330,7 +331,7 @@ def _lapsed(each: RevocationList) -> str:
         return f"{_name(each)} does not say until when it holds"
     if each.base is not None:
         return f"{_name(each)} is a delta list without the list that it adds to"
-    return f"{_name(each)} expired at {each.nextUpdate:%Y-%m-%d %H:%M} UTC"
+    return f"{_name(each)} expired at {timeText(each.nextUpdate)}"
 
 
 def _signers(

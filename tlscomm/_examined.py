@@ -21,6 +21,7 @@ from cryptography.x509.oid import ExtensionOID, NameOID, ObjectIdentifier
 from tlscomm import _der
 from tlscomm._canonical import CanonicalName, canonicalName
 from tlscomm._nameconstraints import Subtrees
+from tlscomm._wording import unreadableText
 from tlscomm.failures import printable
 
 __all__ = ["Examined", "examined", "subjectOf"]
@@ -62,12 +63,12 @@ class Examined:
             self.serialNumber = self.certificate.serial_number
             _ = self.certificate.not_valid_before_utc, self.certificate.not_valid_after_utc
         except Exception as unreadable:
-            return f"it cannot be read: {printable(str(unreadable))}"
+            return f"it cannot be read: {unreadableText(unreadable)}"
         try:
             self._extensions = {extension.oid: extension for extension in self.certificate.extensions}
             _ = self.subtrees
         except Exception as unreadable:
-            return f"its extensions cannot be read: {printable(str(unreadable))}"
+            return f"its extensions cannot be read: {unreadableText(unreadable)}"
         return ""
 
     @property

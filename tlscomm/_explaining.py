@@ -15,6 +15,7 @@ from cryptography.x509.oid import NameOID
 from tlscomm._chainrule import Role, Rule
 from tlscomm._chainrules import formatTime
 from tlscomm._examined import examined, subjectOf
+from tlscomm._wording import purposesText
 from tlscomm.failures import Problem, printable
 
 __all__ = ["malformation", "merged", "refined"]
@@ -49,8 +50,14 @@ def refined(
     if problem.code == "unknown-issuer":
         return _issuerProblem(problem, certificate, anchors)
     if problem.code == "wrong-purpose" and not problem.detail:
-        return replace(problem, detail=f"it is presented by a {role}")
+        return replace(problem, detail=_purposeText(certificate, role))
     return problem
+
+
+def _purposeText(certificate: x509.Certificate, role: Role) -> str:
+    purposes = examined(certificate).purposes
+    said = "has none that says so" if purposes is None else f"has {purposesText(purposes)}"
+    return f"it is presented by a {role}, and its extended key usage {said}"
 
 
 def merged(found: Sequence[Problem], broken: Iterable[tuple[Rule, Problem]]) -> list[Problem]:

@@ -23,6 +23,7 @@ from OpenSSL import SSL
 
 from tlscomm._openssl import Channel, verifyErrorText
 from tlscomm._reasons import FOLLOWING, UNSPECIFIC, codeForVerifyError, errorToReport
+from tlscomm._wording import unreadableText
 from tlscomm.configuration import Configuration
 from tlscomm.credentials import certificateFacts
 from tlscomm.failures import HookFailed, InvalidCertificate, Problem, TLSFailure, failureForCode, printable
@@ -223,7 +224,7 @@ def _mayChange(problems: Sequence[Problem]) -> bool:
 
 def _broken(broken: Exception) -> TLSFailure:
     # A check that breaks has not accepted anybody.
-    return InvalidCertificate(f"it cannot be checked: {printable(str(broken))}")
+    return InvalidCertificate(f"it cannot be checked: {unreadableText(broken)}")
 
 
 def _asProblems(errors: Sequence[tuple[int, int]]) -> list[Problem]:

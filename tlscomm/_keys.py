@@ -21,7 +21,8 @@ from tlscomm._kdf import Unsupported
 from tlscomm._material import REJECTIONS, Contents, Reading, named
 from tlscomm._passphrase import Secret
 from tlscomm._sources import Source
-from tlscomm.failures import Damaged, printable
+from tlscomm._wording import unreadableText
+from tlscomm.failures import Damaged
 
 __all__ = ["decryptedKey", "loadedKey", "readEncryptedKey", "readKey"]
 
@@ -119,9 +120,9 @@ def loadedKey(der: Secret, what: str, reading: Reading) -> PrivateKeyTypes:
         return load_der_private_key(der.value, None)
     except (UnsupportedAlgorithm, Warning) as error:
         # The warning, where warnings are errors, is of kinds of keys that are no use to TLS.
-        raise Unsupported(f"it is of a kind that is not supported ({printable(str(error))})") from None
+        raise Unsupported(f"it is of a kind that is not supported ({unreadableText(error)})") from None
     except REJECTIONS as error:
-        reason = printable(str(error))
+        reason = unreadableText(error)
     key = _mended(_der.first(der.value))
     if key is None:
         raise Damaged(what, evidence=(reason,))

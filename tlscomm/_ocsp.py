@@ -31,6 +31,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 from tlscomm import _der
 from tlscomm._crl import GOOD, Status, hasIssued, revokedStatus
 from tlscomm._material import REJECTIONS
+from tlscomm._wording import timeText
 
 __all__ = ["LARGEST_RESPONSE", "Answer", "answerIn", "statusByResponse"]
 
@@ -88,13 +89,13 @@ def statusByResponse(
     if answer.responder is not None and (fault := _responderFault(answer.responder, at, isListed)):
         return _unknown(fault)
     if at < answer.thisUpdate:
-        return _unknown(f"is not valid before {answer.thisUpdate:%Y-%m-%d %H:%M} UTC")
+        return _unknown(f"is not valid before {timeText(answer.thisUpdate)}")
     isLate = at >= answer.until
     if answer.status is ocsp.OCSPCertStatus.REVOKED and not (isLate and answer.reason in _NOT_FINAL):
         late = ", which is out of date" if isLate else ""
         return revokedStatus(answer.revokedAt or answer.thisUpdate, answer.reason, f"its OCSP response{late}")
     if isLate:
-        return _unknown(f"expired at {answer.until:%Y-%m-%d %H:%M} UTC")
+        return _unknown(f"expired at {timeText(answer.until)}")
     return GOOD if answer.status is ocsp.OCSPCertStatus.GOOD else _unknown("says that its responder does not know it")
 
 

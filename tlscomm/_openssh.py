@@ -18,6 +18,7 @@ from tlscomm._kdf import MOST_ROUNDS, Unsupported
 from tlscomm._material import REJECTIONS, Contents, Reading, named
 from tlscomm._passphrase import Secret
 from tlscomm._sources import Source
+from tlscomm._wording import unreadableText
 from tlscomm.failures import Damaged, printable
 
 __all__ = ["readOpenSSH"]
@@ -99,6 +100,6 @@ def _loaded(source: Source, secret: Secret | None) -> PrivateKeyTypes | None:
     try:
         return load_ssh_private_key(text.value, None if secret is None else secret.value)
     except UnsupportedAlgorithm as error:
-        raise Unsupported(f"it is not supported ({printable(str(error))})") from None
+        raise Unsupported(f"it is not supported ({unreadableText(error)})") from None
     except REJECTIONS:
         return None

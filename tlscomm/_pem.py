@@ -26,6 +26,7 @@ from tlscomm._openssh import readOpenSSH
 from tlscomm._passphrase import Secret
 from tlscomm._sources import Source
 from tlscomm._structure import structureOf
+from tlscomm._wording import unreadableText
 from tlscomm.failures import Damaged, UnknownFormat, printable
 
 __all__ = ["isPEM", "readPEM"]
@@ -204,6 +205,6 @@ def _decrypted(label: str, cipher: str, iv: str, inside: Source, secret: Secret)
         return load_pem_private_key(_OLD_KEY % (*words, base64.b64encode(inside.content), words[0]), secret.value)
     except UnsupportedAlgorithm as error:
         # Only a key that was decrypted can be of the wrong kind.
-        raise Unsupported(f"it is of a kind that is not supported ({printable(str(error))})") from None
+        raise Unsupported(f"it is of a kind that is not supported ({unreadableText(error)})") from None
     except REJECTIONS:
         return None

@@ -16,6 +16,7 @@ from service_identity import CertificateError, VerificationError
 from service_identity.hazmat import DNS_ID, DNSPattern, IPAddress_ID, IPAddressPattern, verify_service_identity
 
 from tlscomm._examined import subjectOf
+from tlscomm._wording import unreadableText
 from tlscomm.failures import Problem, printable
 
 __all__ = ["isAddress", "nameProblem"]
@@ -44,7 +45,7 @@ def nameProblem(certificate: x509.Certificate, serverName: str) -> Problem | Non
         if patterns and _matches(patterns, wanted):
             return None
     except Exception as broken:
-        detail = f"its subject alternative names cannot be used: {printable(str(broken))}"
+        detail = f"its subject alternative names cannot be used: {unreadableText(broken)}"
         return _nameProblem(certificate, "invalid-certificate", detail)
     if not names:
         detail = f"asked for {serverName}, it has no subject alternative name, and a common name does not count"

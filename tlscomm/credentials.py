@@ -29,6 +29,7 @@ from tlscomm._material import REJECTIONS, Contents
 from tlscomm._ordering import chainOf, fits, leavesAndKeys
 from tlscomm._passphrase import Passphrase, PassphraseSource, retrying
 from tlscomm._sources import STANDARD_INPUT, Source, SourceLike, nameOf, readSource
+from tlscomm._wording import purposesText
 from tlscomm.failures import (
     Expired,
     InvalidCertificate,
@@ -403,8 +404,7 @@ def _missingPurpose(certificate: x509.Certificate, role: Role) -> str:
     # The usage for any purpose does not stand in for it: OpenSSL refuses a server or client that has no other.
     if usage in found:
         return ""
-    purposes = printable(", ".join(other.dotted_string for other in found))
-    return f"its extended key usage lacks {name} ({usage.dotted_string}) and has {purposes}"
+    return f"its extended key usage lacks {name} ({usage.dotted_string}) and has {purposesText(found)}"
 
 
 def _weaknessOf(certificate: x509.Certificate) -> str:

@@ -30,6 +30,7 @@ from tlscomm._retrying import Schedule
 from tlscomm._sources import STANDARD_INPUT, readSource
 from tlscomm._upkeep import Upkeep
 from tlscomm._web import FetchFailed, fetch, isFetchable
+from tlscomm._wording import timeText
 from tlscomm.credentials import Credential
 from tlscomm.failures import Damaged, TLSFailure, Unreadable, printable
 
@@ -151,7 +152,7 @@ class Staple:
                 _log.warn(
                     "the OCSP response for {subject} is not sent any more: it expired at {until}",
                     subject=_subject(served),
-                    until=f"{served.answer.until:%Y-%m-%d %H:%M} UTC",
+                    until=timeText(served.answer.until),
                 )
                 served.answer = None
 

@@ -7,6 +7,8 @@ longer revocation list can be tried before anybody depends on it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -88,7 +90,7 @@ def command(
         )
     except TLSFailure as named:
         failure = named
-    _report(credential, role, failure, asJSON)
+    _report(credential, role, None if failure is None else _ofOurs(failure), asJSON)
     if failure is not None:
         click.get_current_context().exit(1)
 
@@ -120,6 +122,17 @@ def _verdict(
         )
     except ValueError as wrong:
         raise click.UsageError(str(wrong)) from None
+
+
+def _ofOurs(failure: TLSFailure) -> TLSFailure:
+    """Return what the other side found, as the owner of the credential would be told of it."""
+    if failure.stage == "credential":
+        return failure
+    told = copy(failure)
+    told.side = "remote"
+    if told.alert is not None:
+        told.alert = replace(told.alert, direction="received")
+    return told
 
 
 def _report(credential: Credential | None, role: Role, failure: TLSFailure | None, asJSON: bool) -> None:
