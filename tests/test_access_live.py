@@ -17,6 +17,7 @@ from tlscomm.access import AccessRules, parseRule
 from tlscomm.connection import TLSConnection
 from tlscomm.credentials import Credential
 from tlscomm.failures import Problem
+from tlscomm.hook import accept
 from tlscomm.peer import Peer
 from tlscomm.verdict import handshake, verdict
 
@@ -67,11 +68,22 @@ class ServerTests(SynchronousTestCase):
         self.assertIsNone(server.failure)
 
     def test_worseFirst(self) -> None:
-        """Rules are not asked about whom nobody knows."""
+        """That nobody knows a client is the reason, and that the rules would keep it out is told besides."""
         stranger = STRANGER.issue("billing", role="client", uris=["spiffe://example.org/billing"])
         _, server = shaken(client=stranger, deny=["cn=billing"])
         assert server.failure is not None
-        self.assertEqual({problem.code for problem in server.failure.problems}, {"unknown-issuer"})
+        self.assertEqual(server.failure.code, "unknown-issuer")
+        self.assertEqual([problem.code for problem in server.failure.problems], ["unknown-issuer", "not-allowed"])
+
+    def test_overruled(self) -> None:
+        """A hook that overrules what is wrong with a certificate lets in nobody whom a rule keeps out."""
+        stranger = STRANGER.issue("billing", role="client")
+        for code, rules in (("not-allowed", {"deny": ["cn=billing"]}), (None, {"allow": ["cn=billing"]})):
+            _, server = handshake(
+                clientConfiguration(credential=stranger),
+                serverConfiguration(access=AccessRules.parse(**rules), hook=lambda _: accept("unknown-issuer")),
+            )
+            self.assertEqual(server.failure and server.failure.code, code)
 
 
 class ClientTests(SynchronousTestCase):

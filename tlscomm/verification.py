@@ -28,7 +28,7 @@ from tlscomm._paths import Budget, ByName, Path, Search, byName
 from tlscomm._reasons import UNSPECIFIC, codeForVerifyError
 from tlscomm._servernames import isAddress, nameProblem
 from tlscomm._webpki import webPKIProblem
-from tlscomm.access import EVERYBODY, AccessRule, AccessRules, Decision
+from tlscomm.access import EVERYBODY, AccessRule, AccessRules
 from tlscomm.failures import Problem
 from tlscomm.peer import Peer
 from tlscomm.revocation import Revocation
@@ -131,7 +131,7 @@ class Verifier:
             where any name will do, as for clients.
         trust: whom to trust. Where None somebody else's context decides on that: what OpenSSL says there stands, and
             the rules for chains only warn.
-        access: who of the peers that nothing is wrong with is let in.
+        access: who is let in, of the peers that nothing else is wrong with.
         revocation: what is known of revoked certificates.
         profile: ``compatible`` insists on what makes a chain secure, and warns of the rest; ``strict`` insists on the
             rules of RFC 5280 and the Web PKI.
@@ -272,10 +272,16 @@ class Verifier:
         problems += self._strictly(chain, case) if not problems else ()
         revoked, unknown = self._revocation(chain, case)
         problems += revoked
-        decision = Decision() if problems else self.access.judge(Peer(chain))
-        if decision.problem is not None:
-            problems.append(decision.problem)
-        return Judgement(chain, tuple(problems), (*warnings, *unknown), decision.rule)
+        return self._asked(Judgement(chain, tuple(problems), (*warnings, *unknown)))
+
+    def _asked(self, judgement: Judgement) -> Judgement:
+        """Ask the access rules as well, last, and whatever else is wrong.
+
+        A hook may overrule what is wrong with a certificate, and has not thereby let in whom a rule keeps out.
+        """
+        decision = self.access.judge(Peer(judgement.chain))
+        kept = () if decision.problem is None else (decision.problem,)
+        return replace(judgement, problems=(*judgement.problems, *kept), rule=decision.rule)
 
     def _explained(self, findings: Findings, case: _Case) -> Judgement:
         """Judge a chain that OpenSSL has refused, which may not lead to anybody who is trusted."""
@@ -285,7 +291,7 @@ class Verifier:
         if isTrusted:
             revoked, unknown = self._revocation(chain, case)
             problems, warnings = [*problems, *revoked], [*warnings, *unknown]
-        return Judgement(chain, tuple(problems), tuple(warnings))
+        return self._asked(Judgement(chain, tuple(problems), tuple(warnings)))
 
     def _weighed(
         self, chain: tuple[x509.Certificate, ...], case: _Case, found: Sequence[Problem], *, isTrusted: bool
