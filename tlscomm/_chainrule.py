@@ -17,7 +17,7 @@ from tlscomm._examined import Examined, subjectOf
 from tlscomm._wording import unreadableText
 from tlscomm.failures import Problem
 
-__all__ = ["PROFILES", "Breach", "Place", "Profile", "Role", "Rule", "problemsAt"]
+__all__ = ["PROFILES", "Breach", "Place", "Profile", "Role", "Rule", "RuleBook", "problemsAt"]
 
 Role = Literal["client", "server"]
 
@@ -114,25 +114,40 @@ class Rule:
             yield Problem(self.code, breach.depth, subjectOf(culprit.certificate), detail)
 
 
-def problemsAt(place: Place, rules: Sequence[Rule]) -> tuple[tuple[Rule, Problem], ...]:
+class RuleBook:
+    """Rules to check together.
+
+    Attributes:
+        fixed: those that look at one certificate alone; the one that it can be read at all comes first.
+        moving: those that look at time and at what is below it.
+    """
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self.fixed = tuple(rule for rule in rules if rule.isFixed)
+        self.moving = tuple(rule for rule in rules if not rule.isFixed)
+
+    def __iter__(self) -> Iterator[Rule]:
+        return iter((*self.fixed, *self.moving))
+
+
+def problemsAt(place: Place, rules: RuleBook) -> tuple[tuple[Rule, Problem], ...]:
     """Return which rules a certificate breaks in its place, and how.
 
     Args:
         place: the certificate and what is below it.
-        rules: those to check, the one that it can be read at all first. One that cannot is not asked for more.
+        rules: those to check. A certificate that cannot be read is not asked for more than that.
     """
-    if place.certificate.malformation:
-        rules = rules[:1]
-    return tuple((rule, problem) for rule in rules for problem in _problems(rule, place))
-
-
-def _problems(rule: Rule, place: Place) -> Sequence[Problem]:
-    if not rule.isFixed:
-        return _checked(rule, place)
-    remembered = place.certificate.remembered.get((rule.name, place.kind))
-    if remembered is None:
-        remembered = place.certificate.remembered[rule.name, place.kind] = _checked(rule, place)
-    return [replace(problem, depth=place.depth) for problem in remembered]
+    certificate = place.certificate
+    fixed = certificate.remembered.get(place.kind)
+    if fixed is None:
+        checked = rules.fixed[:1] if certificate.malformation else rules.fixed
+        fixed = tuple((rule, problem) for rule in checked for problem in _checked(rule, place))
+        certificate.remembered[place.kind] = fixed
+    if fixed and fixed[0][1].depth != place.depth:
+        fixed = tuple((rule, replace(problem, depth=place.depth)) for rule, problem in fixed)
+    if certificate.malformation:
+        return fixed
+    return (*fixed, *((rule, problem) for rule in rules.moving for problem in _checked(rule, place)))
 
 
 def _checked(rule: Rule, place: Place) -> tuple[Problem, ...]:

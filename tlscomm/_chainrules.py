@@ -5,7 +5,7 @@ while it is built, because OpenSSL stops where a person wants to know of everyth
 pass: a wildcard that stands for an excluded name, an authority that has no basic constraints.
 
 That each certificate is signed by the next one, and that the last one is trusted, is seen to where paths are built
-(`tlscomm._paths`); what an authority says of policies is OpenSSL's to judge.
+(`tlscomm._paths`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, ObjectIdentifier
 
 from tlscomm._chainrule import Breach, Place, Role, Rule
+from tlscomm._policies import policyViolation
 from tlscomm._wording import purposesText, timeText
 
 __all__ = ["CORE", "PURPOSES", "formatTime"]
@@ -38,11 +39,9 @@ _LARGEST_FACTORED = 16384
 
 _WEAK_DIGESTS = (hashes.MD5, hashes.SHA1)
 
-#: The extensions that are understood here, by OpenSSL, or by who looks at revocation.
+#: The extensions that are understood here, by OpenSSL (which takes no others), or by who looks at revocation.
 _UNDERSTOOD = frozenset(
     {
-        ExtensionOID.AUTHORITY_INFORMATION_ACCESS,
-        ExtensionOID.AUTHORITY_KEY_IDENTIFIER,
         ExtensionOID.BASIC_CONSTRAINTS,
         ExtensionOID.CERTIFICATE_POLICIES,
         ExtensionOID.CRL_DISTRIBUTION_POINTS,
@@ -54,8 +53,6 @@ _UNDERSTOOD = frozenset(
         ExtensionOID.POLICY_CONSTRAINTS,
         ExtensionOID.POLICY_MAPPINGS,
         ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
-        ExtensionOID.SUBJECT_KEY_IDENTIFIER,
-        ExtensionOID.TLS_FEATURE,
     }
 )
 
@@ -160,6 +157,11 @@ def _nameConstraints(place: Place) -> Iterator[Breach]:
         if depth == 0 or not below.isSelfIssued:
             for violation in subtrees.violations(below.constrainedNames, below.subjectMailboxes):
                 yield Breach(violation, depth)
+
+
+def _policies(place: Place) -> Iterator[Breach]:
+    if place.isAnchor and (violation := policyViolation(place.below)):
+        yield Breach(violation, 0)
 
 
 def _key(place: Place) -> Iterator[str]:
@@ -326,6 +328,15 @@ CORE: tuple[Rule, ...] = (
         "No signature but that of the trusted certificate is made with MD5 or SHA-1.",
         check=_signatureStrength,
         openssl=frozenset({68}),
+    ),
+    _core(
+        "policies",
+        "RFC 5280, section 6.1",
+        "not-permitted",
+        "Where an authority demands a policy, one holds all the way down; mappings and inhibitions are followed.",
+        check=_policies,
+        openssl=frozenset({42, 43}),
+        isFixed=False,
     ),
     _core(
         "name-constraints",

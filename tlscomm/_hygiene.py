@@ -29,14 +29,6 @@ __all__ = ["HYGIENE"]
 
 _LONGEST_SERIAL = 20
 
-_MUST_NOT_BE_CRITICAL = {
-    ExtensionOID.AUTHORITY_INFORMATION_ACCESS: "the authority information access",
-    ExtensionOID.AUTHORITY_KEY_IDENTIFIER: "the authority key identifier",
-    ExtensionOID.FRESHEST_CRL: "the freshest CRL",
-    ExtensionOID.SUBJECT_DIRECTORY_ATTRIBUTES: "the subject directory attributes",
-    ExtensionOID.SUBJECT_INFORMATION_ACCESS: "the subject information access",
-    ExtensionOID.SUBJECT_KEY_IDENTIFIER: "the subject key identifier",
-}
 _MUST_BE_CRITICAL = {
     ExtensionOID.INHIBIT_ANY_POLICY: "the inhibition of any policy",
     ExtensionOID.NAME_CONSTRAINTS: "the name constraints",
@@ -117,8 +109,6 @@ def _criticalConstraints(place: Place) -> Iterator[str]:
 
 def _criticalFlags(place: Place) -> Iterator[str]:
     for extension in place.certificate.extensions:
-        if extension.critical and extension.oid in _MUST_NOT_BE_CRITICAL:
-            yield f"{_MUST_NOT_BE_CRITICAL[extension.oid]} must not be critical"
         if not extension.critical and extension.oid in _MUST_BE_CRITICAL:
             yield f"{_MUST_BE_CRITICAL[extension.oid]} must be critical"
 
@@ -294,8 +284,8 @@ HYGIENE: tuple[Rule, ...] = (
     ),
     _rule(
         "critical-flags",
-        f"{_RFC}4.2",
-        "Extensions that must be critical are, and those that must not are not.",
+        f"{_RFC}4.2.1.10, 11 and 14",
+        "Name constraints and constraints of policies are critical.",
         _criticalFlags,
     ),
     _rule(

@@ -74,8 +74,8 @@ _NEVER_CHECK_SUBJECT = 0x20
 #: X509_PURPOSE_SSL_CLIENT and X509_PURPOSE_SSL_SERVER of x509v3.h.
 _PURPOSES = {"client": 1, "server": 2}
 
-#: Whatever was named as an authority is one, its own issuer or not; and policies that an authority insists on count.
-_PATH_FLAGS = X509StoreFlags.PARTIAL_CHAIN | X509StoreFlags.POLICY_CHECK
+#: Whatever was named as an authority is one, its own issuer or not.
+_PATH_FLAGS = X509StoreFlags.PARTIAL_CHAIN
 
 _feed = _lib.BIO_write
 _read = _lib.SSL_read

@@ -216,7 +216,7 @@ class Authority:
             publicKey = privateKey.public_key()
         names = alternativeNames(dnsNames, addresses, uris, emails)
         certificate = self._issue(
-            subject or distinguishedName(commonName, organization),
+            distinguishedName(commonName, organization) if subject is None else subject,
             publicKey,
             Validity.of(now, days, notBefore, notAfter),
             chosen((*leafExtensions(publicKey, role, names), self._keyIdentifier()), extensions, omit),

@@ -18,7 +18,7 @@ from itertools import islice
 
 from cryptography import x509
 
-from tlscomm._chainrule import PROFILES, Place, Profile, Role, Rule, problemsAt
+from tlscomm._chainrule import PROFILES, Place, Profile, Role, Rule, RuleBook, problemsAt
 from tlscomm._chainrules import CORE
 from tlscomm._examined import Examined, examined, subjectOf
 from tlscomm._explaining import malformation, merged, refined
@@ -196,7 +196,7 @@ class Verifier:
             if not judgement.problems:
                 return judgement
             if not all(problem.code in _UNKNOWN_TO_OPENSSL for problem in judgement.problems):
-                # Name constraints and policies OpenSSL only looks at after it has asked us.
+                # OpenSSL looks at name constraints only after it has asked us.
                 judgement = self._judgedAlone(case.findings.chain, case)
             refused.append(judgement)
         search = self._search(case)
@@ -358,7 +358,7 @@ class Verifier:
         self._accepted[key] = judgement
 
 
-RULES: tuple[Rule, ...] = (*CORE, *HYGIENE)
+RULES = RuleBook((*CORE, *HYGIENE))
 """Every rule that is checked of a certificate in its place."""
 
 
