@@ -8,6 +8,7 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 from twisted.trial.unittest import SynchronousTestCase
 
+from tlscomm.access import AccessRules
 from tlscomm.authority import writeDevelopmentAuthority
 from tlscomm.commandline import program
 from tlscomm.commandline._plan import Address, addressIn, planFor
@@ -52,6 +53,13 @@ class PlanTests(SynchronousTestCase):
 
     def plan(self, text: str, timeout: str | None = None, serverName: str | None = None) -> object:
         return planFor(addressIn(text), timeout, serverName=serverName)
+
+    def test_accessRules(self) -> None:
+        """Rules say which valid servers are talked to; what is none is wrong usage."""
+        plan = planFor(addressIn("localhost:1"), None, serverName=None, allow=["cn=a"], deny=["cn=b"])
+        self.assertEqual(plan.configuration.access, AccessRules.parse(["cn=a"], ["cn=b"]))
+        for option in ("--allow", "--deny"):
+            self.assertEqual(connect(option, "nonsense").exit_code, 2)
 
     def test_names(self) -> None:
         """The certificate must be for the host, in ASCII and without a zone, or for the name that is given."""

@@ -28,6 +28,7 @@ from zope.interface.verify import verifyObject
 
 from tlscomm._export import keyPEM, pem
 from tlscomm._parsers import TLSCommClientParser, TLSCommServerParser
+from tlscomm.access import AccessRules
 from tlscomm.authority import Authority
 from tlscomm.configuration import ClientConfiguration, ServerConfiguration
 from tlscomm.credentials import Credential
@@ -290,6 +291,11 @@ class ClientStringTests(ParserCase):
         self.assertEqual(configuration.credential.certificate, CLIENT.certificate)
         self.assertEqual((configuration.roots, configuration.serverName), (ROOTS, "other.example"))
         self.assertEqual((endpoint._endpoint._hostText, endpoint._endpoint._timeout), ("localhost", 5))
+
+    def test_access(self) -> None:
+        """Access rules about the server, commas between them."""
+        access = self.client("localhost:8443:allow=dns=a.example,cn=b&o=c:deny=ip=192.0.2.0/24")._configuration.access
+        self.assertEqual(access, AccessRules.parse(["dns=a.example", "cn=b&o=c"], ["ip=192.0.2.0/24"]))
 
     def test_systemRoots(self) -> None:
         """The system's authorities may be named."""

@@ -44,6 +44,14 @@ class Verify(SynchronousTestCase):
         self.assertEqual(result.exit_code, 1)
         self.assertTrue(result.stderr.startswith("not-allowed: "))
 
+    def test_aDeniedOne(self) -> None:
+        """Rules that deny are tried as well, about clients and about servers."""
+        for role in ("client", "server"):
+            good = (*("--as", role, self.path(f"{role}/good.pfx")), "--roots", self.path("roots.pem"))
+            self.assertEqual(self.verify(*good, "--deny", "cn=somebody-else").exit_code, 0, role)
+            result = self.verify(*good, "--allow", "cn=*", "--deny", "issuer=*|issuer=*.*|!cn=x")
+            self.assertTrue(result.stderr.startswith("not-allowed: "), result.stderr)
+
     def test_aRevokedClient(self) -> None:
         roots, lists = self.path("roots.pem"), self.path("revoked.crl")
         result = self.verify("--as", "client", self.path("client/revoked.pfx"), "--roots", roots, "--crl", lists)

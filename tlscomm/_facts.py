@@ -81,8 +81,8 @@ def _alternativeNames(certificate: x509.Certificate) -> Iterator[str]:
 
 
 def nameText(name: x509.GeneralName) -> str:
-    """Return a subject alternative name as ``kind:value``. It is not printable yet."""
-    return f"{_KINDS.get(type(name), 'other')}:{_text(name)}"
+    """Return a subject alternative name as ``kind:value``. It is not printable yet. Never raises."""
+    return f"{_KINDS.get(type(name), 'other')}:{_either(lambda: _text(name), _UNREADABLE)}"
 
 
 def _text(name: x509.GeneralName) -> str:

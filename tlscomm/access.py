@@ -66,10 +66,20 @@ class AccessRules:
     Attributes:
         allow: one of them has to fit; where there are none, every peer counts as allowed.
         deny: none of them may fit.
+
+    Raises:
+        TypeError: one of them is no rule, but its text for one.
     """
 
     allow: tuple[AccessRule, ...] = ()
     deny: tuple[AccessRule, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("allow", "deny"):
+            rules = tuple(getattr(self, name))
+            object.__setattr__(self, name, rules)
+            if wrong := [rule for rule in rules if not isinstance(rule, AccessRule)]:
+                raise TypeError(f"{wrong[0]!r} is no AccessRule; parseRule makes one of a text")
 
     @classmethod
     def parse(cls, allow: Iterable[str] = (), deny: Iterable[str] = ()) -> AccessRules:
