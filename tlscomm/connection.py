@@ -249,6 +249,10 @@ class TLSConnection:
         hasSession = self._channel.ticketSeen or not self._isTLS13
         if self._isClient and self.isAccepted and hasSession and not self._isSessionKept:
             self._keepSession()
+        if self.isAccepted and (self.failure is None or self.failure.alert is None):
+            # OpenSSL forgets the session of a connection that was cut. Only a fatal alert asks for that (RFC 8446,
+            # section 6.2): many clients just go away.
+            self._raw.set_shutdown(SSL.SENT_SHUTDOWN | SSL.RECEIVED_SHUTDOWN)
         self._raw.set_app_data(None)
         self._channel.release()
 
