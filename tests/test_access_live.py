@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm._export import pem
 from tlscomm.access import AccessRules, parseRule
+from tlscomm.authority import Authority
 from tlscomm.connection import TLSConnection
 from tlscomm.credentials import Credential
 from tlscomm.failures import Problem
@@ -198,3 +199,24 @@ class ProgramTests(SynchronousTestCase):
     def file(self, name: str, certificates: Any) -> str:
         Path(name).write_bytes(pem(certificates))
         return name
+
+
+class ChainTests(SynchronousTestCase):
+    """Rules about authorities where there are several ways to them."""
+
+    def test_anyWay(self) -> None:
+        """Of several valid chains, one that the rules let in is enough, whichever is found first."""
+        key = AUTHORITY.issue("key", role=None).privateKey
+        others = [Authority.create(name) for name in ("one", "two")]
+        crossed = [other.intermediate("between", privateKey=key) for other in others]
+        client = crossed[0].issue("client", role="client").certificate
+        roots = tuple(other.certificate for other in others)
+        for other in others:
+            for sent in (crossed, crossed[::-1]):
+                presented = (client, *(each.certificate for each in sent))
+                fingerprint = Peer((other.certificate,)).fingerprint
+                verifier = serverConfiguration(
+                    clientRoots=roots, access=AccessRules.parse([f"authority={fingerprint}"])
+                ).verifier
+                judgement = verifier.verify(presented)
+                self.assertEqual((judgement.problems, judgement.chain[-1]), ((), other.certificate))
