@@ -3,6 +3,7 @@
 import errno
 import io
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from tlscomm._log import EventLog, JSONLines, eventLog
+from tlscomm.access import AccessRules
 from tlscomm.applications import Echo, Greet, applicationNamed, factoryFor
 from tlscomm.authority import Authority
 from tlscomm.configuration import ClientConfiguration, Deadlines, ServerConfiguration
+from tlscomm.failures import FileNotFound
 from tlscomm.protocol import MessageFactory, MessageProtocol
 from tlscomm.service import CannotListen, Listener, TLSService
 from tlscomm.testing import MemoryLink
@@ -395,6 +398,55 @@ class StopTests(ServiceCase):
         """Without connections it ends at once."""
         service, _ = self.started()
         self.successResultOf(service.stopService())
+
+
+class ReloadTests(ServiceCase):
+    """The configuration is read again while the server runs."""
+
+    def test_rules(self) -> None:
+        """What was read holds for new connections, and open ones whose peer is not let in any more end."""
+        service, _ = self.started(readAgain=lambda: ServerConfiguration(**self.narrow))
+        link = self.connect(service)
+        self.assertTrue(service.reload())
+        self.clock.advance(0)
+        link.flush()
+        events = [json.loads(line) for line in self.stream.getvalue().splitlines()]
+        self.assertEqual(events[-1]["failure"]["code"], "not-allowed")
+        self.assertFalse(link.server.connected)
+        self.connect(service)
+        self.assertEqual(json.loads(self.stream.getvalue().splitlines()[-1])["event"], "refused")
+
+    def test_unreadable(self) -> None:
+        """What cannot be read is said in the log by its name, and nothing changes."""
+
+        def fail() -> ServerConfiguration:
+            raise FileNotFound("ca.pem")
+
+        service, _ = self.started(readAgain=fail)
+        link, before = self.connect(service), service.factory.configuration
+        with capturedLogs() as captured:
+            self.assertFalse(service.reload())
+        self.assertIn("file-not-found", formatEvent(captured[0]))
+        self.assertIs(service.factory.configuration, before)
+        self.assertTrue(link.server.connected)
+
+    def test_signal(self) -> None:
+        """SIGHUP reads it again while the service runs; afterwards the signal means what it meant before."""
+        before = signal.getsignal(signal.SIGHUP)
+        service, _ = self.started(readAgain=lambda: ServerConfiguration(**self.narrow))
+        signal.raise_signal(signal.SIGHUP)
+        self.assertEqual(str(service.factory.configuration.verifier.access.allow[0]), "cn=nobody")
+        self.successResultOf(service.stopService())
+        self.assertIs(signal.getsignal(signal.SIGHUP), before)
+
+    def test_nothingToRead(self) -> None:
+        """A service that was made without a way to read again has no reload, and leaves the signal alone."""
+        before = signal.getsignal(signal.SIGHUP)
+        service, _ = self.started()
+        self.assertFalse(service.reload())
+        self.assertIs(signal.getsignal(signal.SIGHUP), before)
+
+    narrow: Any = {"credential": SERVER, "clientRoots": ROOTS, "access": AccessRules.parse(["cn=nobody"])}
 
 
 class LogTests(ServiceCase):

@@ -171,6 +171,26 @@ class TwistdCase(TestCase):
         return first
 
 
+class ReloadTests(TwistdCase):
+    """SIGHUP."""
+
+    def test_otherAuthorities(self) -> None:
+        """A client of an authority that is not trusted any more is cut off, and named; the server goes on."""
+        server, port = self.serveJSON()
+        client = self.connect(port)
+        self.assertEqual(server.event()["event"], "authenticated")
+        Path("ca.pem").write_bytes(pem([Authority.create("another").certificate]))
+        server.process.send_signal(signal.SIGHUP)
+        event = server.event()
+        self.assertEqual((event["event"], event["failure"]["code"]), ("closed", "unknown-issuer"))
+        # close_notify, and not a mere end of stream, which would raise.
+        self.assertEqual(client.recv(1), b"")
+        Path("ca.pem").unlink()
+        server.process.send_signal(signal.SIGHUP)
+        self.assertEqual(server.stop(), -signal.SIGTERM)
+        self.assertIn("file-not-found", "".join(server.errors))
+
+
 class HelpTests(TwistdCase):
     """What a person reads first."""
 

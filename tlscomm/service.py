@@ -13,9 +13,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import signal
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
@@ -33,6 +35,7 @@ from twisted.python.failure import Failure
 
 from tlscomm._log import EventLog
 from tlscomm.configuration import ServerConfiguration
+from tlscomm.failures import TLSFailure
 from tlscomm.transport import TLSFactory, describeAddress
 
 try:
@@ -122,6 +125,7 @@ class TLSService(Service):
         maximumConnections: int | None = None,
         complain: Callable[[str], object] | None = None,
         whenListening: Callable[[Sequence[str]], object] | None = None,
+        readAgain: Callable[[], ServerConfiguration] | None = None,
     ) -> None:
         """
         Args:
@@ -134,16 +138,19 @@ class TLSService(Service):
                 the process may then have that many files open. None for no limit.
             complain: is told why the service cannot start; the log where None.
             whenListening: called with the addresses, as ``host:port``, when the service has started.
+            readAgain: returns the configuration as it is now, of files that may have changed. Where there is one,
+                SIGHUP calls `reload` while the service runs.
         """
-        if IProtocolNegotiationFactory.providedBy(application):
-            configuration = configuration.withProtocols(application.acceptableProtocols())
-        self.factory = TLSFactory(configuration, application, clock, log, maximumConnections)
+        self._application = application
+        self.factory = TLSFactory(self._negotiating(configuration), application, clock, log, maximumConnections)
         self.listeners = tuple(listeners)
         self._clock = clock
         self._maximumConnections = maximumConnections
         self._events = log
         self._complain = complain or _complainInLog
         self._whenListening = whenListening
+        self._readAgain = readAgain
+        self._formerSignal: Any = None
         self._opening: list[Deferred[IListeningPort | None]] = []
 
     def privilegedStartService(self) -> None:
@@ -172,6 +179,7 @@ class TLSService(Service):
         if not self._opening:
             self.privilegedStartService()
         super().startService()  # type: ignore[no-untyped-call]
+        self._listenToSignal()
         addresses: list[str] = []
         for opening in self._opening:
             opening.addCallback(self._announce, addresses)
@@ -184,7 +192,44 @@ class TLSService(Service):
         Connections that have not ended by their own deadlines are cut after the close deadline.
         """
         super().stopService()  # type: ignore[no-untyped-call]
+        if self._formerSignal is not None:
+            signal.signal(signal.SIGHUP, self._formerSignal)
+            self._formerSignal = None
         return Deferred.fromCoroutine(self._stop())
+
+    def reload(self) -> bool:
+        """Read the configuration again, for new connections, and judge the open ones by it.
+
+        Returns:
+            Whether it could be read. Otherwise the log says why, and the former one stays in use.
+        """
+        if self._readAgain is None:
+            return False
+        try:
+            configuration = self._readAgain()
+        except (TLSFailure, ValueError) as refused:
+            nextStep = refused.nextStep if isinstance(refused, TLSFailure) else "Correct it and try again."
+            _log.error(
+                "the configuration is not read again, the former one stays: {problem} Next step: {nextStep}",
+                problem=str(refused),
+                nextStep=nextStep,
+            )
+            return False
+        self.factory.reconfigure(self._negotiating(configuration))
+        _log.info("the configuration was read again")
+        return True
+
+    def _negotiating(self, configuration: ServerConfiguration) -> ServerConfiguration:
+        if IProtocolNegotiationFactory.providedBy(self._application):
+            return configuration.withProtocols(self._application.acceptableProtocols())
+        return configuration
+
+    def _listenToSignal(self) -> None:
+        isMain = threading.current_thread() is threading.main_thread()
+        if self._readAgain is not None and isMain and hasattr(signal, "SIGHUP"):
+            fromThread = getattr(self._clock, "callFromThread", lambda call: call())
+            # A signal comes in the middle of anything.
+            self._formerSignal = signal.signal(signal.SIGHUP, lambda *_: fromThread(self.reload))
 
     def _open(self, listener: Listener) -> Deferred[IListeningPort | None]:
         opening = cast(

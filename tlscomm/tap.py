@@ -29,6 +29,7 @@ from twisted.python.usage import UsageError
 
 import tlscomm
 from tlscomm._log import LOG_FORMATS, eventLog
+from tlscomm._passphrasesource import Prompt
 from tlscomm._settings import Identities, seconds, serverConfiguration
 from tlscomm.access import AccessRules
 from tlscomm.applications import applicationNamed, factoryFor
@@ -276,7 +277,8 @@ def makeService(options: Options, reactor: Any = None) -> TLSService:
             clock=reactor,
         )
         development = None if options["identity"] else _developmentAuthority()
-        configuration = _configuration(options, development)
+        person = _Person()
+        configuration = _configuration(options, development, person.ask)
     return TLSService(
         reactor,
         configuration,
@@ -286,6 +288,7 @@ def makeService(options: Options, reactor: Any = None) -> TLSService:
         maximumConnections=options["maximum-connections"],
         complain=_complainOnTerminal if options.isForeground else None,
         whenListening=None if development is None else _introduction(options, configuration, development),
+        readAgain=lambda: _configuration(options, development, person.remember),
     )
 
 
@@ -343,7 +346,7 @@ def _endpoint(reactor: Any, place: str) -> IStreamServerEndpoint:
         raise UsageError(f"--listen {printable(place)}: {printable(str(problem) or repr(problem))}") from None
 
 
-def _configuration(options: Options, development: DevelopmentAuthority | None) -> ServerConfiguration:
+def _configuration(options: Options, development: DevelopmentAuthority | None, prompt: Prompt) -> ServerConfiguration:
     identity, key, roots = options["identity"], options["key"], options["client-roots"]
     if development is not None:
         identity, key = [str(development.path("server.pem"))], [str(development.path("server.key"))]
@@ -356,7 +359,7 @@ def _configuration(options: Options, development: DevelopmentAuthority | None) -
             passphraseFile=tuple(options["passphrase-file"]),
             passphraseEnv=tuple(options["passphrase-env"]),
             passphraseFD=tuple(options["passphrase-fd"]),
-            prompt=_askPerson,
+            prompt=prompt,
             insecureAllowReadableKey=bool(options["insecure-allow-readable-key"]),
         ),
         clientCertificates=options["client-certificates"],
@@ -375,13 +378,26 @@ def _configuration(options: Options, development: DevelopmentAuthority | None) -
     )
 
 
-def _askPerson(source: str) -> bytes | None:
-    if sys.stdin is None or not sys.stdin.isatty():
-        return None
-    try:
-        return os.fsencode(getpass.getpass(f"Pass phrase for {source}: "))
-    except (EOFError, KeyboardInterrupt):
-        return None
+class _Person:
+    """Who started the program, and is asked for pass phrases once: later it has no terminal, or other things to do."""
+
+    def __init__(self) -> None:
+        self._answers: dict[str, bytes | None] = {}
+
+    def ask(self, source: str) -> bytes | None:
+        """Ask for a pass phrase, where there is a terminal."""
+        if sys.stdin is None or not sys.stdin.isatty():
+            return None
+        try:
+            answer = os.fsencode(getpass.getpass(f"Pass phrase for {source}: "))
+        except (EOFError, KeyboardInterrupt):
+            answer = None
+        self._answers[source] = answer
+        return answer
+
+    def remember(self, source: str) -> bytes | None:
+        """Return what was answered last."""
+        return self._answers.get(source)
 
 
 def _developmentAuthority() -> DevelopmentAuthority:

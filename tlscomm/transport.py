@@ -6,13 +6,14 @@ factory above for a protocol when both sides have accepted each other, and tells
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.internet.interfaces import IAddress, IProtocolFactory, IReactorTime
 from zope.interface import implementer
 
 from tlscomm._observer import Nobody, Observer, describeAddress, tell
 from tlscomm._rounds import Rounds
 from tlscomm._transport import TLSTransport
-from tlscomm._upkeep import Upkeep
 from tlscomm.configuration import Configuration
 from tlscomm.failures import TooManyConnections
 
@@ -50,7 +51,8 @@ class TLSFactory:
         self.clock = clock
         self.observer = Nobody() if observer is None else observer
         self.connections: set[TLSTransport] = set()
-        self._upkeeps: list[tuple[Upkeep, ...]] = []
+        self._users = 0
+        self._used: _Used | None = None
         self._maximumConnections = maximumConnections
         self._rounds = Rounds(clock, self.connections, self._judgeOne)
 
@@ -65,7 +67,10 @@ class TLSFactory:
         """
         if configuration.isClient is not self.configuration.isClient:
             raise TypeError("a server cannot go on as a client, nor a client as a server")
-        self.configuration = configuration
+        former, self.configuration = self._used, configuration
+        if former is not None:
+            self._use(configuration)
+            former.release()
         self.judgeAgain()
 
     def judgeAgain(self) -> None:
@@ -99,13 +104,33 @@ class TLSFactory:
         transport.judgeAgain(self.configuration.verifier)
 
     def doStart(self) -> None:
-        # The configuration may be another one when this is stopped.
-        self._upkeeps.append(self.configuration.upkeeps)
-        for upkeep in self._upkeeps[-1]:
-            upkeep.use(self.clock)
+        # Each port that listens, and each connector, starts the factory.
+        self._users += 1
+        if self._used is None:
+            self._use(self.configuration)
         self.wrappedFactory.doStart()
 
     def doStop(self) -> None:
-        for upkeep in self._upkeeps.pop():
-            upkeep.release()
+        self._users -= 1
+        if not self._users and self._used is not None:
+            self._used.release()
+            self._used = None
         self.wrappedFactory.doStop()
+
+    def _use(self, configuration: Configuration) -> None:
+        self._used = _Used(configuration, self.clock, self.judgeAgain)
+
+
+class _Used:
+    """What a configuration needs while it is in use: its files are watched, and a change is heard of."""
+
+    def __init__(self, configuration: Configuration, clock: IReactorTime, changed: Callable[[], object]) -> None:
+        self._upkeeps = configuration.upkeeps
+        self._forget = configuration.verifier.revocation.whenChanged(changed)
+        for upkeep in self._upkeeps:
+            upkeep.use(clock)
+
+    def release(self) -> None:
+        self._forget()
+        for upkeep in self._upkeeps:
+            upkeep.release()
