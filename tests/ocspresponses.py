@@ -10,8 +10,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
+from revocationlists import NOW
 
-from tests.revocationlists import NOW
 from tlscomm.authority import Authority
 from tlscomm.credentials import Credential
 

@@ -10,8 +10,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
+from pfxfiles import der, seq
 
-from tests.pfxfiles import der, seq
 from tlscomm import _der
 from tlscomm.authority import Authority
 

@@ -9,9 +9,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from revocationlists import NOW, entry, indicator, point, revocationList, scope, withoutNextUpdate
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.revocationlists import NOW, entry, indicator, point, revocationList, scope, withoutNextUpdate
 from tlscomm._issuing import newKey
 from tlscomm._wording import timeText
 from tlscomm.authority import Authority

@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ocspresponses import MUST_STAPLE, ocspResponse, responder
+from revocationlists import NOW, revocationList
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.ocspresponses import MUST_STAPLE, ocspResponse, responder
-from tests.revocationlists import NOW, revocationList
 from tlscomm._wording import timeText
 from tlscomm.authority import Authority
 from tlscomm.credentials import Credential

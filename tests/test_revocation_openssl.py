@@ -6,10 +6,10 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+from ocspresponses import responder
+from opensslauthority import OpenSSLAuthority
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.ocspresponses import responder
-from tests.opensslauthority import OpenSSLAuthority
 from tlscomm.authority import Authority
 from tlscomm.failures import Problem
 from tlscomm.revocation import Revocation

@@ -7,15 +7,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from conversation import VERSIONS
+from logs import logged
+from ocspresponses import ocspResponse, responder
 from OpenSSL import SSL
+from revocationlists import NOW
 from twisted.internet.task import Clock
 from twisted.logger import LogLevel
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.conversation import VERSIONS
-from tests.logs import logged
-from tests.ocspresponses import ocspResponse, responder
-from tests.revocationlists import NOW
 from tlscomm.authority import Authority
 from tlscomm.configuration import ServerConfiguration
 from tlscomm.connection import TLSConnection

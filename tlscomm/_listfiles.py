@@ -45,6 +45,7 @@ class ListFiles:
 
     def __init__(self, sources: Sequence[str | os.PathLike[str]]) -> None:
         self._known: dict[str, dict[Path, _Known]] = {os.fspath(source): {} for source in sources}
+        self._missing: set[str] = set()
         problems = self.reread()[1]
         if problems:
             raise problems[0]
@@ -64,29 +65,37 @@ class ListFiles:
             Whether the lists are others now, and what could not be read. Of a file that could not be read the lists
             from before stay, and it is not reported again until it changes again.
         """
-        changed, problems = False, []
+        changed, problems = False, list[TLSFailure]()
         for source, files in self._known.items():
             try:
                 paths = _filesOf(source)
             except TLSFailure as problem:
-                problems.append(problem)
-                continue
-            for path in paths:
-                mark = markOf(path)
-                if path in files and files[path].mark == mark:
-                    continue
-                before = files[path].lists if path in files else ()
-                try:
-                    files[path] = _Known(mark, _readFile(path, isAlone=str(path) == source))
-                    changed = True
-                except TLSFailure as problem:
-                    files[path] = _Known(mark, before)
+                if source not in self._missing:
                     problems.append(problem)
-            if gone := files.keys() - set(paths):
-                changed = True
-                for path in gone:
-                    del files[path]
+                self._missing.add(source)
+                continue
+            self._missing.discard(source)
+            gone = files.keys() - set(paths)
+            changed = changed or bool(gone)
+            for path in gone:
+                del files[path]
+            for path in paths:
+                changed |= _readAgain(path, files, problems, isAlone=str(path) == source)
         return changed, problems
+
+
+def _readAgain(path: Path, files: dict[Path, _Known], problems: list[TLSFailure], *, isAlone: bool) -> bool:
+    """Read a file if it has changed, and return whether its lists are others now."""
+    mark, known = markOf(path), files.get(path)
+    if known is not None and known.mark == mark:
+        return False
+    try:
+        files[path] = _Known(mark, _readFile(path, isAlone=isAlone))
+    except TLSFailure as problem:
+        files[path] = _Known(mark, () if known is None else known.lists)
+        problems.append(problem)
+        return False
+    return True
 
 
 def readLists(source: SourceLike) -> tuple[RevocationList, ...]:

@@ -80,6 +80,9 @@ async def _fetch(reactor: Any, url: str, body: bytes | None, kind: str, budget: 
         asked = (b"GET", None) if body is None else (b"POST", _Body(body))
         response: IResponse = await agent.request(asked[0], url.encode("ascii"), headers, asked[1])
         content = await _read(response, budget)
+        # Where nobody says how long a body is, one that we cut off looks complete.
+        if budget.isSpent:
+            raise FetchFailed("it is too large")
         if response.code == _OK:
             return content
         if response.code not in _REDIRECTS or not (places := response.headers.getRawHeaders("Location")):

@@ -1,0 +1,382 @@
+"""What is fetched in the background, from servers that behave and from servers that do not."""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import closing
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any, cast
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import AuthorityInformationAccessOID
+from interop import LOOPBACK, InteropCase, authorityFile, credential, files, reactor, root
+from logs import logged
+from opensslauthority import OpenSSLAuthority
+from revocationlists import point, revocationList
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import deferLater
+from twisted.protocols.portforward import ProxyFactory
+from twisted.trial.unittest import SynchronousTestCase
+
+from tlscomm._retrying import Schedule
+from tlscomm._web import FetchFailed, fetch, isFetchable
+from tlscomm.authority import Authority
+from tlscomm.configuration import ServerConfiguration
+from tlscomm.credentials import Credential
+from tlscomm.failures import Unreadable
+from tlscomm.revocation import Revocation
+from tlscomm.stapling import Staple
+
+ROOT = Authority.create("the root")
+
+
+class _Speaking(Protocol):
+    """Answers each request with what is at its place, raw, and closes; says nothing for a place that is not."""
+
+    def connectionMade(self) -> None:
+        cast(Any, self.factory).connections.append(self.transport)
+
+    def dataReceived(self, data: bytes) -> None:
+        factory: Any = self.factory
+        place = data.split(b" ")[1].decode()
+        factory.asked.append(place)
+        answer = factory.answers.get(place)
+        if answer is None:
+            return
+        if isinstance(answer, bytes):
+            self.transport.write(answer)
+            self.transport.loseConnection()
+        else:
+            self.transport.registerProducer(_Endless(self.transport, answer), False)
+
+
+class _Endless:
+    """Writes the same for ever."""
+
+    def __init__(self, transport: Any, words: list[bytes]) -> None:
+        self.transport = transport
+        self._first, self._rest = words
+
+    def resumeProducing(self) -> None:
+        self.transport.write(self._first + self._rest)
+        self._first = b""
+
+    def stopProducing(self) -> None: ...
+
+
+def ok(body: bytes) -> bytes:
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+
+
+def moved(place: str) -> bytes:
+    return b"HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n" % place.encode()
+
+
+class _Case(InteropCase):
+    async def web(self, **answers: Any) -> str:
+        """Start a server of HTTP and return its address."""
+        self.site: Any = Factory.forProtocol(_Speaking)  # type: ignore[arg-type]
+        self.site.noisy = False
+        self.site.asked, self.site.connections = [], []
+        self.site.answers = {f"/{name}": answer for name, answer in answers.items()}
+        port: Any = reactor.listenTCP(0, self.site, interface=LOOPBACK)
+        self.addCleanup(port.stopListening)
+        return f"http://{LOOPBACK}:{port.getHost().port}"
+
+    async def until(self, condition: Any) -> None:
+        """Wait until something is so; the test's own deadline bounds it."""
+        while not condition():
+            await deferLater(reactor, 0.01)
+
+
+class Web(_Case):
+    async def fetch(self, url: str, *, largest: int = 1000, seconds: float = 60) -> bytes:
+        return await fetch(reactor, url, largest=largest, seconds=seconds)
+
+    async def fails(self, url: str, says: str, **limits: Any) -> None:
+        with self.assertRaises(FetchFailed) as raised:
+            await self.fetch(url, **limits)
+        self.assertIn(says, str(raised.exception))
+
+    async def test_aPlainAnswer(self) -> None:
+        untilTheEnd = b"HTTP/1.0 200 OK\r\n\r\nold"
+        base = await self.web(here=ok(b"fine"), old=untilTheEnd, moved=moved("/here"))
+        for place, answer in (("here", b"fine"), ("old", b"old"), ("moved", b"fine")):
+            self.assertEqual(await self.fetch(f"{base}/{place}"), answer)
+
+    async def test_aServerThatHangs(self) -> None:
+        await self.fails(f"{await self.web()}/nothing", "did not come within 0.1 seconds", seconds=0.1)
+
+    async def test_aServerThatRefuses(self) -> None:
+        with closing(socket.create_server((LOOPBACK, 0))) as place:
+            port = place.getsockname()[1]
+        await self.fails(f"http://{LOOPBACK}:{port}/", "refused")
+
+    async def test_anErrorIsNoAnswer(self) -> None:
+        base = await self.web(none=b"HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnone")
+        await self.fails(f"{base}/none", "its server answered 404")
+
+    async def test_redirectionsEnd(self) -> None:
+        base = await self.web(loop=moved("/loop"))
+        await self.fails(f"{base}/loop", "leads to more than 3 other places")
+        self.assertEqual(len(self.site.asked), 4)
+
+    async def test_aRedirectionToSomethingElse(self) -> None:
+        base = await self.web(file=moved("file:///etc/passwd"), secure=moved("https://localhost/"))
+        for place in ("file", "secure"):
+            await self.fails(f"{base}/{place}", "is not fetched from")
+
+    async def test_aBodyWithoutEnd(self) -> None:
+        head = b"HTTP/1.1 200 OK\r\n\r\n"
+        base = await self.web(body=[head, bytes(1 << 16)], chunks=[head[:-2] + _CHUNKED, _CHUNK])
+        for place in ("body", "chunks"):
+            await self.fails(f"{base}/{place}", "it is too large", largest=100_000)
+
+    async def test_headersWithoutEnd(self) -> None:
+        base = await self.web(head=[b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n" * 1000])
+        await self.fails(f"{base}/head", "it is too large")
+
+    async def test_nonsense(self) -> None:
+        base = await self.web(text=b"hello\r\n\r\n", cut=ok(b"more")[:-2])
+        for place in ("text", "cut"):
+            await self.fails(f"{base}/{place}", "")
+
+    async def test_itCanBeCancelled(self) -> None:
+        base = await self.web()
+        fetching = fetch(reactor, f"{base}/nothing", largest=10, seconds=60)
+        await self.until(lambda: self.site.asked)
+        fetching.cancel()
+        self.failureResultOf(fetching)
+
+
+_CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
+_CHUNK = b"10000\r\n" + bytes(1 << 16) + b"\r\n"
+
+
+class Lists(_Case):
+    def published(self, base: str, place: str = "list") -> tuple[x509.Certificate, ...]:
+        """A path whose certificate says where its list is."""
+        points = (x509.CRLDistributionPoints([point(f"{base}/{place}")]), False)
+        return ROOT.issue("leaf", role="client", extensions=[points]).certificate, ROOT.certificate
+
+    def code(self, revocation: Revocation, path: Any) -> str | None:
+        problems, _ = revocation.check(path, at=datetime.now(timezone.utc))
+        return problems[0].code if problems else None
+
+    def using(self, cache: str = "cache", **settings: Any) -> Revocation:
+        revocation = Revocation(cache=cache, **settings)
+        for upkeep in revocation.upkeeps:
+            upkeep.use(reactor)
+            self.addCleanup(upkeep.release)
+        return revocation
+
+    async def test_theListIsThereForTheNextHandshake(self) -> None:
+        base = await self.web(list=ok(revocationList(ROOT).public_bytes(Encoding.DER)))
+        path, revocation = self.published(base), self.using()
+        self.assertEqual(self.code(revocation, path), "revocation-unknown")
+        await self.until(lambda: revocation.generation)
+        self.assertIsNone(self.code(revocation, path))
+        self.assertEqual(self.site.asked, ["/list"])
+
+    async def test_aRevocationIsFound(self) -> None:
+        base = await self.web()
+        path = self.published(base)
+        listed = revocationList(ROOT, [path[0].serial_number]).public_bytes(Encoding.PEM)
+        self.site.answers["/list"] = ok(listed)
+        revocation = self.using(mode="soft")
+        self.assertIsNone(self.code(revocation, path))
+        await self.until(lambda: revocation.generation)
+        self.assertEqual(self.code(revocation, path), "revoked")
+
+    async def test_itIsKeptOnTheDiskForItsOwnerOnly(self) -> None:
+        base = await self.web(list=ok(revocationList(ROOT).public_bytes(Encoding.DER)))
+        path, revocation = self.published(base), self.using()
+        self.code(revocation, path)
+        await self.until(lambda: revocation.generation)
+        self.assertEqual(os.stat("cache").st_mode & 0o777, 0o700)
+        self.assertEqual([kept.stat().st_mode & 0o777 for kept in Path("cache").iterdir()], [0o600])
+        self.assertIsNone(self.code(Revocation(cache="cache"), path))
+
+    async def test_whatIsWrongIsNotKeptAndSaid(self) -> None:
+        now = datetime.now(timezone.utc)
+        day = timedelta(days=1)
+        answers = {
+            "forged": revocationList(ROOT, signer=Authority.create().privateKey),
+            "expired": revocationList(ROOT, since=now - 2 * day, until=now - day),
+            "other": Authority.create("another").revocationList(),
+        }
+        base = await self.web(
+            **{name: ok(each.public_bytes(Encoding.DER)) for name, each in answers.items()},
+            nothing=ok(b"hello"),
+            damaged=ok(revocationList(ROOT).public_bytes(Encoding.DER)[:-9]),
+        )
+        revocation = self.using()
+        with logged() as events:
+            for number, place in enumerate(("forged", "expired", "other", "nothing", "damaged"), 1):
+                path = self.published(base, place)
+                self.code(revocation, path)
+                await self.until(lambda number=number: len(events) == number)
+                self.assertEqual(self.code(revocation, path), "revocation-unknown")
+        said = [event["problem"] for event in events]
+        for says, words in zip(
+            ("badly signed", "expired", "badly signed", "no revocation list", ""), said, strict=True
+        ):
+            self.assertIn(says, words)
+        self.assertEqual(list(Path("cache").iterdir()), [])
+
+    async def test_aLowerNumberDoesNotReplaceAHigherOne(self) -> None:
+        """Somebody between us and the authority could bring back an old list that still counts."""
+        base = await self.web(list=ok(revocationList(ROOT, number=2).public_bytes(Encoding.DER)))
+        path, first = self.published(base), self.using()
+        self.code(first, path)
+        await self.until(lambda: first.generation)
+        self.site.answers["/list"] = ok(revocationList(ROOT, number=1).public_bytes(Encoding.DER))
+        second = self.using()
+        with logged() as events:
+            self.code(second, path)
+            await self.until(lambda: events)
+        self.assertIn("lower than 2", events[0]["problem"])
+
+    async def test_whatNobodyHasSignedIsNotFetchedFrom(self) -> None:
+        """Else who connects could choose whom our server asks."""
+        base = await self.web(list=ok(b""))
+        strange = Authority.create("the root")
+        points = (x509.CRLDistributionPoints([point(f"{base}/list")]), False)
+        forged = strange.issue("leaf", role="client", extensions=[points]).certificate
+        revocation = self.using()
+        revocation.check((forged, ROOT.certificate), at=datetime.now(timezone.utc))
+        fetcher: Any = revocation._fetcher
+        self.assertEqual(fetcher._wanted, {})
+
+    def test_theNumberOfPlacesIsBounded(self) -> None:
+        revocation = Revocation(cache="cache")
+        fetcher: Any = revocation._fetcher
+        for number in range(130):
+            path = self.published(f"http://host{number % 30}.example", str(number))
+            revocation.check(path, at=datetime.now(timezone.utc))
+        self.assertEqual(len({url.split("/")[2] for url in fetcher._wanted}), 20)
+        self.assertLessEqual(len(fetcher._wanted), 100)
+
+    def test_aFolderThatCannotBeUsed(self) -> None:
+        Path("file").write_bytes(b"")
+        self.assertRaises(Unreadable, Revocation, cache="file")
+
+
+class Responses(_Case):
+    """A server's staple from OpenSSL's own responder."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.openssl = OpenSSLAuthority(root())
+
+    async def identity(self, *, isRevoked: bool = False) -> Credential:
+        """Start OpenSSL's responder, which reads its index once, for a credential that names it."""
+        forwarding = ProxyFactory(LOOPBACK, 0)
+        forwarding.noisy = False
+        port: Any = reactor.listenTCP(0, forwarding, interface=LOOPBACK)
+        self.addCleanup(port.stopListening)
+        made = self.naming(f"http://{LOOPBACK}:{port.getHost().port}/")
+        self.openssl.issued(made.certificate)
+        if isRevoked:
+            self.openssl.revoke(made.certificate)
+        folder = self.openssl.folder
+        program = self.spawn(
+            *("openssl", "ocsp", "-index", str(folder / "index.txt"), "-CA", str(folder / "ca.pem"), "-port", "0"),
+            *("-rsigner", str(folder / "ca.pem"), "-rkey", str(folder / "ca.key"), "-ndays", "1", "-ignore_err"),
+        )
+        forwarding.port = int((await program.prints(r"ACCEPT .*:([0-9]+)"))[1])
+        return made
+
+    def naming(self, url: str) -> Credential:
+        place = x509.AccessDescription(AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier(url))
+        access = (x509.AuthorityInformationAccess([place]), False)
+        return root().issue("localhost", role="server", dnsNames=["localhost"], extensions=[access])
+
+    async def test_itIsFetchedAndStapled(self) -> None:
+        for version in ("1.2", "1.3"):
+            identity = await self.identity()
+            staple = Staple(fetches=True)
+            configuration = ServerConfiguration(
+                credential=identity, clientRoots=(root().certificate,), staple=staple, clientCertificates="requested"
+            )
+            port = await self.serve(configuration=configuration)
+            await self.until(lambda staple=staple, of=identity.certificate: staple.responseFor(of))
+            client = self.asking(port, version)
+            await client.prints("OCSP Response Status: successful")
+            await client.prints("Cert Status: good")
+            await client.prints("Verify return code: 0 \\(ok\\)")
+
+    async def test_aRevokedServerStaplesNothingAndSaysSo(self) -> None:
+        identity = await self.identity(isRevoked=True)
+        staple = Staple(fetches=True)
+        with logged() as events:
+            configuration = ServerConfiguration(credential=identity, clientRoots=(root().certificate,), staple=staple)
+            port = await self.serve(configuration=configuration)
+            await self.until(lambda: events)
+        self.assertIn("says its OCSP response", events[0]["problem"])
+        await self.asking(port, "1.3").prints("OCSP response: no response sent")
+
+    async def test_aResponderThatDoesNotAnswerDelaysNobody(self) -> None:
+        identity = self.naming(f"{await self.web()}/nothing")
+        configuration = ServerConfiguration(
+            credential=identity, clientRoots=(root().certificate,), staple=Staple(fetches=True)
+        )
+        port = await self.serve(configuration=configuration)
+        await self.until(lambda: self.site.asked)
+        await self.asking(port, "1.3").prints("OCSP response: no response sent")
+        with logged() as events:
+            self.site.connections[0].abortConnection()
+            await self.until(lambda: events)
+        self.assertIn("no OCSP response", events[0]["log_format"])
+
+    async def test_aFileIsStapled(self) -> None:
+        certificate = credential("server").certificate
+        self.openssl.issued(certificate)
+        Path("staple.der").write_bytes(self.openssl.staple(certificate, "-ndays", "1"))
+        port = await self.serve(staple=Staple(["staple.der"]))
+        await self.asking(port, "1.3").prints("Cert Status: good")
+
+    def asking(self, port: int, version: str) -> Any:
+        return self.spawn(
+            *("openssl", "s_client", "-connect", f"{LOOPBACK}:{port}", f"-tls{version.replace('.', '_')}", "-status"),
+            *("-CAfile", authorityFile(), "-cert", files("client"), "-servername", "localhost"),
+        )
+
+
+class Addresses(SynchronousTestCase):
+    def test_onlyPlainHTTPIsFetched(self) -> None:
+        for url in ("http://crl.example/a.crl", "http://127.0.0.1:80/", "http://[::1]/x"):
+            self.assertTrue(isFetchable(url), url)
+        for url in ("https://a/", "ldap://a/b", "file:///etc/passwd", "http:///x", "http://a b/", "http://a/\r\nX: y"):
+            self.assertFalse(isFetchable(url), url)
+        for url in ("http://u:p@a/", "http://a:b/", "http://é.example/", "http://[::1/", "http://a/" + "b" * 3000, ""):
+            self.assertFalse(isFetchable(url), url)
+
+
+class Schedules(SynchronousTestCase):
+    NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
+
+    def test_itIsFetchedAgainWhenAboutHalfOfTheTimeIsOver(self) -> None:
+        schedule = Schedule()
+        self.assertTrue(schedule.isDue(0))
+        schedule.succeeded(0, self.NOW, self.NOW + timedelta(hours=4))
+        self.assertFalse(schedule.isDue(3599))
+        self.assertTrue(schedule.isDue(3 * 3600))
+
+    def test_aFailureIsTriedAgainLaterEachTime(self) -> None:
+        schedule = Schedule()
+        for least in (15, 30, 60, 120):
+            schedule.failed(0)
+            self.assertFalse(schedule.isDue(least - 1))
+            self.assertTrue(schedule.isDue(3 * least))
+        for _ in range(100):
+            schedule.failed(0)
+        self.assertTrue(schedule.isDue(9 * 3600))
+
+    def test_whatIsUnderWayIsNotBegunAgain(self) -> None:
+        schedule = Schedule()
+        schedule.isRunning = True
+        self.assertFalse(schedule.isDue(1e9))
