@@ -371,7 +371,13 @@ class Damage(SynchronousTestCase):
         except TLSFailure:
             return
         problems, _ = Revocation(lists).check((LEAF.certificate, ROOT.certificate), at=NOW)
-        self.assertEqual([problem.code for problem in problems], ["revocation-unknown"])
+        if problems:
+            self.assertEqual([problem.code for problem in problems], ["revocation-unknown"])
+        else:
+            # A signature that ends in a zero bit may be said to have an unused bit, and is the same.
+            original = x509.load_der_x509_crl(self.DER)
+            self.assertEqual(lists[0].tbs_certlist_bytes, original.tbs_certlist_bytes)
+            self.assertEqual((lists[0].signature, self.DER[at]), (original.signature, 0))
 
     @settings(max_examples=200, deadline=None)
     @given(st.binary(max_size=400))

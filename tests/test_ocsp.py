@@ -199,7 +199,13 @@ class Damage(_Case):
         changed = bytearray(self.DER)
         changed[at] ^= change
         problems, _ = self.check(bytes(changed))
-        self.assertEqual([problem.code for problem in problems], ["revocation-unknown"])
+        if problems:
+            self.assertEqual([problem.code for problem in problems], ["revocation-unknown"])
+        else:
+            # A signature that ends in a zero bit may be said to have an unused bit, and is the same.
+            loaded, original = (ocsp.load_der_ocsp_response(each) for each in (bytes(changed), self.DER))
+            self.assertEqual(loaded.tbs_response_bytes, original.tbs_response_bytes)
+            self.assertEqual((loaded.signature, self.DER[at]), (original.signature, 0))
 
     @settings(max_examples=200, deadline=None)
     @given(st.binary(max_size=400))
