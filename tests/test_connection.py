@@ -30,6 +30,7 @@ from tlscomm.failures import (
     Truncated,
 )
 from tlscomm.testing import pump
+from tlscomm.verdict import handshake
 
 AUTHORITY = Authority.create()
 SERVER = AUTHORITY.issue("server", role="server", dnsNames=["localhost"])
@@ -74,6 +75,18 @@ class Accepted(SynchronousTestCase):
             self.assertEqual(one.facts.serverName, "localhost")
             self.assertEqual(one.facts.acceptance, "seen")
             self.assertFalse(one.facts.resumed)
+
+    def test_connectionsThatNegotiateShareSessions(self) -> None:
+        """To offer a factory's protocols makes no other client of a client: the next connection resumes."""
+        ours = ClientConfiguration(serverName="localhost", roots=ROOTS, credential=CLIENT)
+        theirs = ServerConfiguration(credential=SERVER, clientRoots=ROOTS, applicationProtocols=(b"h2",))
+        resumed = []
+        for _ in range(2):
+            one, other = handshake(ours.withProtocols([b"h2"]), theirs)
+            resumed.append(one.facts.resumed)
+            one.close()
+            pump(one, other)
+        self.assertEqual(resumed, [False, True])
 
     def test_eachKnowsTheOther(self) -> None:
         for version in VERSIONS:

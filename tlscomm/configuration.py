@@ -210,7 +210,17 @@ class _Base(ABC):
 
     def withProtocols(self: _C, protocols: Sequence[bytes]) -> _C:
         """Return the same configuration with these application protocols, unless it names its own."""
-        return self if self.applicationProtocols or not protocols else replace(self, applicationProtocols=(*protocols,))
+        names = (*protocols,)
+        if self.applicationProtocols or not names:
+            return self
+        if names not in self._negotiating:
+            self._negotiating[names] = replace(self, applicationProtocols=names)
+        return self._negotiating[names]
+
+    @cached_property
+    def _negotiating(self: _C) -> dict[tuple[bytes, ...], _C]:
+        """The same with application protocols: each has a context and sessions, for all connections with them."""
+        return {}
 
     def _prepare(self) -> None:
         """Build the context now, so that what OpenSSL does not accept is said when the configuration is made."""
@@ -564,7 +574,7 @@ def insecurelyPresenting(configuration: _P, credential: Credential) -> _P:
         OpenSSL.SSL.Error: OpenSSL cannot even load it, as with a key that belongs to another certificate.
     """
     changed = copy.copy(configuration)
-    for made in ("_context", "_contexts", "keyring", "_sessions"):
+    for made in ("_negotiating", "_context", "_contexts", "keyring", "_sessions"):
         changed.__dict__.pop(made, None)
     changed.__dict__.update(credential=None, others=(), choose=None)
     context = changed._context

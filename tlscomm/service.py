@@ -29,7 +29,6 @@ from twisted.internet.interfaces import (
     IReactorTime,
     IStreamServerEndpoint,
 )
-from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -49,8 +48,8 @@ _log = Logger(namespace="tlscomm")
 
 #: How long a stop waits for connections that have no close deadline: it has to end.
 _LONGEST_STOP = 5.0
-#: How often it looks whether they are gone.
-_STOP_INTERVAL = 0.02
+#: How much longer than their own deadlines, so that these come first.
+_GRACE = 0.02
 
 #: The files that a process has open besides its connections.
 _OTHER_FILES = 64
@@ -260,7 +259,7 @@ class TLSService(Service):
         limit = self.factory.configuration.deadlines.close or _LONGEST_STOP
         await self._whileConnected(limit)
         # Deadlines of their own that end at the same moment come first: they have names.
-        await self._whileConnected(_STOP_INTERVAL)
+        await self._whileConnected(_GRACE)
         for transport in tuple(self.factory.connections):
             transport.abortConnection()
         await self._whileConnected(limit)
@@ -273,10 +272,8 @@ class TLSService(Service):
                 await maybeDeferred(port.stopListening)
 
     async def _whileConnected(self, limit: float) -> None:
-        """Wait until all connections are gone, refused ones that still get their alert included, or time is up."""
-        end = self._clock.seconds() + limit
-        while self.factory.connections and self._clock.seconds() < end:
-            await deferLater(self._clock, _STOP_INTERVAL)
+        """Wait until all connections are gone, or time is up."""
+        await self.factory.whenIdle().addTimeout(limit, self._clock, lambda *_: None)
 
 
 def _permitFiles(wanted: int) -> None:

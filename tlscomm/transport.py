@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress, IProtocolFactory, IReactorTime
 from zope.interface import implementer
 
@@ -51,6 +52,7 @@ class TLSFactory:
         self.clock = clock
         self.observer = Nobody() if observer is None else observer
         self.connections: set[TLSTransport] = set()
+        self._awaitingEnd: list[Deferred[None]] = []
         self._users = 0
         self._used: _Used | None = None
         self._maximumConnections = maximumConnections
@@ -87,6 +89,17 @@ class TLSFactory:
         self.connections.discard(transport)
         if not self.connections:
             self._rounds.stop()
+            awaiting, self._awaitingEnd = self._awaitingEnd, []
+            for each in awaiting:
+                each.callback(None)
+
+    def whenIdle(self) -> Deferred[None]:
+        """Return a Deferred for when no connection is alive, refused ones that still get their alert included."""
+        if not self.connections:
+            return succeed(None)
+        idle: Deferred[None] = Deferred(self._awaitingEnd.remove)
+        self._awaitingEnd.append(idle)
+        return idle
 
     def buildProtocol(self, addr: IAddress | None) -> TLSTransport | None:
         """Return the transport for a new TCP connection, or None where there are too many."""
