@@ -80,6 +80,14 @@ class InitTests(SynchronousTestCase):
         self.assertEqual(Path("certs/ca.pem").read_bytes(), before)
         loadCredential(Path("certs/server-with-key.pem")).requireKey()
 
+    def test_renewedHosts(self) -> None:
+        """What has expired is renewed for the same names and addresses that it had."""
+        init("certs", "--host", "db.example", "--host", "192.0.2.1")
+        Path("certs/server.key").unlink()
+        result = init("certs")
+        self.assertEqual(result.exit_code, 0)
+        self.assertIn("localhost, db.example, 127.0.0.1, ::1, 192.0.2.1", result.output)
+
     def test_otherHosts(self) -> None:
         """One whose server is called otherwise is kept, and refused by name."""
         init("certs")

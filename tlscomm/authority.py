@@ -43,7 +43,7 @@ from tlscomm._issuing import (
     signatureHash,
     signCertificate,
 )
-from tlscomm.credentials import Credential, Role, checkUsable, loadCredential
+from tlscomm.credentials import Credential, Role, checkUsable, loadCertificates, loadCredential
 from tlscomm.failures import TLSFailure, Unreadable, UnsafePermissions
 
 __all__ = [
@@ -336,7 +336,8 @@ def ensureDevelopmentAuthority(
     Args:
         folder: where it is. Made with mode 0700 where it does not exist; the mode of one that exists is left alone, the
             private keys in it are 0600 all the same.
-        hosts: names and addresses of the server, where its credential has to be made.
+        hosts: names and addresses of the server, where its credential has to be made; one that is made again keeps
+            those that it had.
         now: the time to judge by; the present where None is given.
 
     Raises:
@@ -351,7 +352,10 @@ def ensureDevelopmentAuthority(
         return found
     with _claimed(place):
         # Another process may have been first.
-        return _load(place, now) or _write(place, _loadAuthority(place, now) or _newAuthority(now), hosts, now)
+        if found := _load(place, now):
+            return found
+        kept = tuple(dict.fromkeys((*hosts, *_formerHosts(place))))
+        return _write(place, _loadAuthority(place, now) or _newAuthority(now), kept, now)
 
 
 def writeDevelopmentAuthority(
@@ -422,6 +426,17 @@ def _loadPair(place: Path, name: str) -> Credential | None:
         raise
     except TLSFailure:
         return None
+
+
+def _formerHosts(place: Path) -> tuple[str, ...]:
+    """Return whom the server's certificate is for, expired or not; nobody where there is none that can be read."""
+    try:
+        certificate = loadCertificates(place / "server.pem")[0]
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (TLSFailure, x509.ExtensionNotFound, ValueError):
+        return ()
+    addresses = (str(address) for address in names.get_values_for_type(x509.IPAddress))
+    return (*names.get_values_for_type(x509.DNSName), *addresses)
 
 
 def _isUsable(credential: Credential, role: Role, now: datetime) -> bool:
