@@ -14,7 +14,8 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 import tlscomm
-from tlscomm import _parsers
+from tlscomm import _parsers, service
+from tlscomm._search import FIELDS
 from tlscomm.authority import ensureDevelopmentAuthority
 from tlscomm.commandline import program
 from tlscomm.failures import CODES
@@ -241,6 +242,16 @@ class PageTests(SynchronousTestCase):
         options = {option for each in parameters for option in each.opts if option.startswith("--")}
         self.assertEqual(options - set(re.findall(r"--[a-z-]+", page("client"))), set())
 
+    def test_toolOptions(self) -> None:
+        """Every command, option and field of a search is on the tools' page, or among the client's options."""
+        commands = {**program.commands, **program.commands["store"].commands, **program.commands["pki"].commands}
+        names = set(commands) - {"connect", "store", "pki"}
+        options = {o for name in names for each in commands[name].params for o in each.opts if o.startswith("--")}
+        text = page("tools")
+        self.assertEqual({name for name in names if f" {name}" not in text}, set())
+        self.assertEqual(options - set(re.findall(r"--[a-z-]+", text)), set())
+        self.assertEqual({field for field in FIELDS if f"``{field}``" not in text}, set())
+
     def test_endpointArguments(self) -> None:
         """Every argument of a ``tlscomm:`` string is on the endpoints' page."""
         ours = (_parsers.TLSCommServerParser.parseStreamServer, _parsers.TLSCommClientParser.parseStreamClient)
@@ -258,6 +269,7 @@ class PageTests(SynchronousTestCase):
             summary = re.sub(r"\\{\w+\\}", ".+", re.escape(CODES[line[1]].summary))
             self.assertRegex(line[2], f"(?i){summary}")
         steps = {step for failure in CODES.values() for step in (failure.ours, failure.theirs)}
+        steps |= set(service._NEXT_STEPS.values())
         shown = {found[1] for line in lines if (found := re.match(r" {4}Next(?: step:| ) (.+)", line))}
         self.assertEqual({step.strip() for step in shown} - steps, set())
 

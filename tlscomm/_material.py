@@ -19,6 +19,7 @@ from tlscomm._der import Malformed, TooMuch
 from tlscomm._kdf import Unsupported, Work
 from tlscomm._passphrase import Passphrase, PassphraseSource
 from tlscomm._sources import Source, SourceLike, nameOf, readSource
+from tlscomm._wording import unreadableText
 from tlscomm.failures import Damaged, UnknownFormat, printable
 
 __all__ = [
@@ -157,6 +158,10 @@ class _Counts:
     bytesOfKeys: int = 0
 
 
+_COMPARE = (
+    "Fetch or export the file again, and compare its checksum with that of the original. If they agree, the "
+    "certificate is not encoded as RFC 5280 says, and has to be issued again by another program."
+)
 _WRITE_ANEW = (
     "Write it anew, as PEM or as PKCS#12 with AES-256 and the usual number of rounds, with the program that made it; "
     "openssl pkcs12 -legacy, openssl pkey and keytool -importkeystore convert most files."
@@ -206,4 +211,4 @@ def certificateOf(der: bytes, what: str, reading: Reading) -> x509.Certificate:
     try:
         return x509.load_der_x509_certificate(der)
     except REJECTIONS as error:
-        raise Damaged(what, evidence=(printable(str(error)),)) from None
+        raise Damaged(f"{what}: {unreadableText(error)}", evidence=(printable(str(error)),), remedy=_COMPARE) from None

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes, PrivateKeyTypes
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, PublicKeyAlgorithmOID
 
 from tlscomm._facts import certificateFacts
 from tlscomm._formats import readContents
@@ -408,6 +408,9 @@ def _missingPurpose(certificate: x509.Certificate, role: Role) -> str:
 
 
 def _weaknessOf(certificate: x509.Certificate) -> str:
+    if certificate.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS:
+        # `cryptography` forgets the restriction when it loads the private key, and OpenSSL then signs with neither.
+        return "an RSA key that is for PSS alone (id-RSASSA-PSS), which cannot be used here"
     try:
         return _weakness(certificate.public_key())
     except REJECTIONS:

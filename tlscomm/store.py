@@ -1,8 +1,8 @@
 """Certificate stores: a place with a name, where credentials are kept and found again by what they are.
 
 A path says where a file is, and breaks when the certificate in it is renewed under another name. A store is asked for
-"the certificate for gateway.example that is valid now", by every program of a user or of the machine. The document that
-this project was made from picks its certificates that way, out of ``X509Store(StoreName.My, StoreLocation.…)``.
+"the certificate for gateway.example that is valid now", by every program of a user or of the machine. Programs for .NET
+pick their certificates that way, out of ``X509Store(StoreName.My, StoreLocation.…)``.
 
 The user's stores are those of .NET on Linux, in the same folders and files (see `tlscomm._storefolder`): a certificate
 that a .NET program adds is found here, and the other way round. Whoever can read a file there has the private key in

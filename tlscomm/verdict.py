@@ -8,14 +8,16 @@ and the other judges it with the very code that judges real peers.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timezone
 
 from cryptography import x509
+from cryptography.x509.oid import PublicKeyAlgorithmOID
 
 from tlscomm.access import EVERYBODY, AccessRules
 from tlscomm.authority import Authority
 from tlscomm.configuration import ClientConfiguration, Configuration, ServerConfiguration, insecurelyPresenting
 from tlscomm.connection import TLSConnection
-from tlscomm.credentials import Credential, Role
+from tlscomm.credentials import Credential, Role, usabilityProblems
 from tlscomm.failures import TLSFailure
 from tlscomm.peer import Peer
 from tlscomm.revocation import Revocation
@@ -52,6 +54,10 @@ def verdict(
         credential.requireKey()
     except TLSFailure as unusable:
         return unusable
+    if credential.certificate.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS:
+        # It cannot be presented, so no peer gets as far as to judge it.
+        problems = usabilityProblems(credential, role, datetime.now(timezone.utc))
+        return next(problem for problem in problems if problem.code == "key-too-weak")
     revocation = revocation or Revocation()
     if role == "client":
         return _verdictOnClient(credential, tuple(roots or ()), revocation, access)

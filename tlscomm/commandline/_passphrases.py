@@ -62,7 +62,7 @@ def passphraseOptions(does: str, *, areSeveral: bool = True) -> Callable[[F], F]
                 "--passphrase-fd",
                 "passphraseFD",
                 multiple=True,
-                type=click.IntRange(0, (1 << 31) - 1),
+                type=click.IntRange(0),
                 metavar="N",
                 help=f"The number of an open file whose first line does{more}",
             ),

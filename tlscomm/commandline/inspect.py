@@ -84,8 +84,9 @@ def _said(found: Inspection, now: datetime) -> Iterator[RenderableType]:
 
     known = found.form or ("not read" if found.failure else "not known")
     yield heading(f"{printable(found.name)}: {known}")
-    if held := ", ".join(_held(found)):
-        yield table([("Holds", held), *_summary(found, now)])
+    held = ", ".join(_held(found))
+    if held or found.failure is None:
+        yield table([("Holds", held or "nothing that TLS has a use for"), *_summary(found, now)])
     for number, certificate in enumerate(found.certificates[:_MOST_SHOWN], 1):
         yield ""
         yield heading(f"Certificate {number}: {titleOf(certificate)}")
@@ -165,7 +166,7 @@ def _listRows(revocations: x509.CertificateRevocationList, now: datetime) -> Ite
     yield "Issuer", str(facts["issuer"])
     yield "From", str(facts["lastUpdate"])
     yield "Until", f"{facts['nextUpdate']}{', which is over' if facts['isExpired'] else ''}"
-    yield "Number", str(facts["number"])
+    yield "Number", "none" if facts["number"] is None else str(facts["number"])
     yield "Revoked", f"{facts['revoked']} certificates"
 
 
