@@ -22,6 +22,7 @@ __all__ = [
     "NAME",
     "NOW",
     "Parts",
+    "crossSigned",
     "extensionsEdited",
     "intermediate",
     "judged",
@@ -69,6 +70,13 @@ def leaf(
     """Make a certificate with which all is well but for the changes, which are arguments of `Authority.issue`."""
     arguments = {"organization": "chains", "now": NOW, "dnsNames": names, **changes}
     return (issuer or root()).issue(NAME, role=role, **arguments).certificate
+
+
+def crossSigned(of: Authority, by: Authority, **changes: Any) -> x509.Certificate:
+    """Have an authority say that another one's name has its key."""
+    (name,) = of.certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+    arguments = {"organization": "chains", "now": NOW, "pathLength": None, "privateKey": of.privateKey, **changes}
+    return by.intermediate(str(name.value), **arguments).certificate
 
 
 def judged(

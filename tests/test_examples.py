@@ -199,6 +199,15 @@ class ExampleTests(ExampleCase):
         self.assertEqual(status, 0, said)
         self.assertIn("CN=billing, issued by CN=example services", said)
 
+    def test_judging(self) -> None:
+        """Certificates are judged without a connection."""
+        status, said = self.example("judging.py").ends()
+        self.assertEqual(status, 0)
+        accepted, incomplete, late = said.splitlines()
+        self.assertEqual(accepted, "accepted: CN=server CN=services,O=Example CN=root,O=Example")
+        self.assertEqual(incomplete, "refused: incomplete-chain at 0")
+        self.assertIn("expired at 0", late)
+
     def test_rules(self) -> None:
         """Rules are combined as objects, and the application reads which one let a peer in."""
         status, said = self.example("rules.py").ends()

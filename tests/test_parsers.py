@@ -187,6 +187,15 @@ class ServerStringTests(ParserCase):
         self.assertEqual(len(configuration.access.allow), 2)
         self.assertWrong(self.serverConfiguration, "clientRoots=ca.pem:allow=nonsense", "nonsense")
 
+    def test_chains(self) -> None:
+        """Authorities that are known, pins with commas between them, and the profile."""
+        pins = f"spki=sha256{'0' * 64},fingerprint=sha256{'1' * 64}"
+        configuration = self.serverConfiguration(f"clientRoots=ca.pem:intermediates=ca.pem:pin={pins}:profile=strict")
+        self.assertEqual([pin.kind for pin in configuration.pins], ["spki", "fingerprint"])
+        self.assertEqual((len(configuration.intermediates), configuration.profile), (1, "strict"))
+        self.assertRaises(ValueError, self.serverConfiguration, "clientRoots=ca.pem:pin=1")
+        self.assertRaises(ValueError, self.serverConfiguration, "clientRoots=ca.pem:profile=lenient")
+
     def test_deny(self) -> None:
         """Rules that keep out; a comma in quotes separates none, and an address has its colons behind backslashes."""
         configuration = self.serverConfiguration(

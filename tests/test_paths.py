@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from twisted.internet.ssl import Certificate, platformTrust, trustRootFromCertificates
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.chains import NAME, NOW, intermediate, judged, leaf, root
+from tests.chains import NAME, NOW, crossSigned, intermediate, judged, leaf, root
 from tlscomm._examined import examined
 from tlscomm._paths import Budget, Search, byName
 from tlscomm._systemroots import systemRoots
@@ -26,13 +26,6 @@ DAY = timedelta(days=1)
 
 def stranger(name: str = "stranger") -> Authority:
     return Authority.create(name, organization="chains", now=NOW)
-
-
-def crossSigned(of: Authority, by: Authority, **changes: Any) -> x509.Certificate:
-    """Have an authority say that another one's name has its key."""
-    (name,) = of.certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
-    arguments = {"organization": "chains", "now": NOW, "pathLength": None, "privateKey": of.privateKey, **changes}
-    return by.intermediate(str(name.value), **arguments).certificate
 
 
 def codes(problems: Iterable[Any]) -> list[str]:

@@ -50,6 +50,9 @@ DEFAULTS: dict[str, Any] = {
     "staple": [],
     "allow": [],
     "deny": [],
+    "intermediates": [],
+    "pin": [],
+    "profile": "compatible",
     "application": "echo",
     "framing": "eof",
     "maximum-message": 1048576,
@@ -70,6 +73,7 @@ ALL = """
     --client-certificates required --client-roots b.pem --client-roots system --application greet --framing int32
     --crl a.crl --crl b.crl --revocation soft --fetch-crls lists --staple a.der --staple fetch
     --allow dns=*.example.org --allow cn=x=y --deny o=Example&!ou=a
+    --intermediates i.pem --intermediates more --pin spki=sha256:00 --profile strict
     --maximum-message 7 --minimum-tls 1.3 --maximum-tls 1.3 --handshake-timeout 1.5 --read-timeout 0 --write-timeout 3
     --close-timeout 4 --maximum-connections 8 --log-format json
 """
@@ -116,6 +120,9 @@ class OptionsTests(SynchronousTestCase):
                 "staple": ["a.der", "fetch"],
                 "allow": ["dns=*.example.org", "cn=x=y"],
                 "deny": ["o=Example&!ou=a"],
+                "intermediates": ["i.pem", "more"],
+                "pin": ["spki=sha256:00"],
+                "profile": "strict",
                 "application": "greet",
                 "framing": "int32",
                 "maximum-message": 7,

@@ -39,6 +39,8 @@ class TLSCommServerParser:
         staple: str | None = None,
         allow: str | None = None,
         deny: str | None = None,
+        intermediates: str | None = None,
+        pin: str | None = None,
         maximumConnections: str | None = None,
         clientRoots: str | None = None,
         handshakeTimeout: str | None = None,
@@ -70,6 +72,8 @@ class TLSCommServerParser:
             staple=_several(staple),
             allow=_rules(allow),
             deny=_rules(deny),
+            intermediates=_several(intermediates),
+            pins=_several(pin),
             limits=limits,
             **settings,
         )
@@ -105,6 +109,8 @@ class TLSCommClientParser:
         crl: str | None = None,
         allow: str | None = None,
         deny: str | None = None,
+        intermediates: str | None = None,
+        pin: str | None = None,
         roots: str | None = None,
         handshakeTimeout: str | None = None,
         writeTimeout: str | None = None,
@@ -132,6 +138,8 @@ class TLSCommClientParser:
             crl=_several(crl),
             allow=_rules(allow),
             deny=_rules(deny),
+            intermediates=_several(intermediates),
+            pins=_several(pin),
             limits=limits,
             **settings,
         )
@@ -151,7 +159,7 @@ _DESCRIPTORS = (1 << 31) - 1
 _IDENTITIES = ("identity", "key", "passphraseFile", "passphraseEnv", "passphraseFD", "insecureAllowReadableKey")
 
 #: What each side has besides what its parser names.
-_BOTH = frozenset({*_IDENTITIES, "fetchCRLs", "maximumTLS", "minimumTLS", "revocation"})
+_BOTH = frozenset({*_IDENTITIES, "fetchCRLs", "maximumTLS", "minimumTLS", "profile", "revocation"})
 _SERVER = _BOTH | {"clientCertificates"}
 _CLIENT = _BOTH
 

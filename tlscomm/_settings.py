@@ -18,6 +18,7 @@ from tlscomm.credentials import loadCertificates
 from tlscomm.revocation import Revocation
 from tlscomm.stapling import Staple
 from tlscomm.store import isStoreSource, rootsFromStore, systemRoots
+from tlscomm.trust import parsePin
 
 __all__ = [
     "Identities",
@@ -44,6 +45,9 @@ def serverConfiguration(
     staple: Iterable[str] = (),
     allow: Iterable[str] = (),
     deny: Iterable[str] = (),
+    intermediates: Iterable[str] = (),
+    pins: Iterable[str] = (),
+    profile: str = "compatible",
     minimumTLS: str = "1.2",
     maximumTLS: str = "1.3",
     limits: Deadlines | None = None,
@@ -60,6 +64,9 @@ def serverConfiguration(
         staple: files with OCSP responses for the credentials, or ``fetch``.
         allow: access rules of which one has to fit.
         deny: access rules of which none may fit.
+        intermediates: files or folders with authorities that are known and not trusted.
+        pins: ``fingerprint=sha256:…`` or ``spki=sha256:…``, of which one has to fit.
+        profile: ``compatible`` or ``strict``.
         minimumTLS: ``1.2`` or ``1.3``.
         maximumTLS: ``1.2`` or ``1.3``.
         limits: the deadlines.
@@ -77,6 +84,7 @@ def serverConfiguration(
         revocation=Revocation(files=[*crl], mode=revocation, cache=fetchCRLs),  # type: ignore[arg-type]
         staple=_staple([*staple]),
         access=AccessRules.parse(allow, deny),
+        **_chainSettings(intermediates, pins, profile),
         minimumVersion=minimumTLS,  # type: ignore[arg-type]
         maximumVersion=maximumTLS,  # type: ignore[arg-type]
         deadlines=limits or Deadlines(),
@@ -93,6 +101,9 @@ def clientConfiguration(
     fetchCRLs: str | None = None,
     allow: Iterable[str] = (),
     deny: Iterable[str] = (),
+    intermediates: Iterable[str] = (),
+    pins: Iterable[str] = (),
+    profile: str = "compatible",
     minimumTLS: str = "1.2",
     maximumTLS: str = "1.3",
     limits: Deadlines | None = None,
@@ -114,10 +125,19 @@ def clientConfiguration(
         roots=None if sources in ([], ["system"]) else tuple(root for source in sources for root in loadRoots(source)),
         revocation=Revocation(files=[*crl], mode=revocation, cache=fetchCRLs),  # type: ignore[arg-type]
         access=AccessRules.parse(allow, deny),
+        **_chainSettings(intermediates, pins, profile),
         minimumVersion=minimumTLS,  # type: ignore[arg-type]
         maximumVersion=maximumTLS,  # type: ignore[arg-type]
         deadlines=limits or Deadlines(),
     )
+
+
+def _chainSettings(intermediates: Iterable[str], pins: Iterable[str], profile: str) -> dict[str, Any]:
+    return {
+        "intermediates": tuple(each for source in intermediates for each in loadRoots(source)),
+        "pins": tuple(parsePin(pin) for pin in pins),
+        "profile": profile,
+    }
 
 
 def loadRoots(source: str) -> tuple[x509.Certificate, ...]:

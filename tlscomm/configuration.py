@@ -21,16 +21,13 @@ from typing import Any, ClassVar, Literal, Protocol, TypeVar, cast
 import idna
 from cryptography import x509
 from OpenSSL import SSL
-from OpenSSL.crypto import X509
 from service_identity.hazmat import DNS_ID
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator
 from twisted.internet.ssl import (
     AcceptableCiphers,
-    Certificate,
     CertificateOptions,
     TLSVersion,
     platformTrust,
-    trustRootFromCertificates,
 )
 
 from tlscomm import _openssl
@@ -43,8 +40,8 @@ from tlscomm.failures import KeyTooWeak
 from tlscomm.hook import Hook
 from tlscomm.revocation import Revocation
 from tlscomm.stapling import Staple
-from tlscomm.trust import Trust
-from tlscomm.verification import Verifier, isAddress
+from tlscomm.trust import Pin, Roots, Trust
+from tlscomm.verification import Profile, Verifier, isAddress
 
 __all__ = [
     "ClientCertificates",
@@ -175,6 +172,10 @@ class _Base(ABC):
         groups: the key exchange groups, the preferred one first; OpenSSL's choice where None.
         revocation: what is known of revoked certificates. Where lists are given, every certificate of a peer's chain
             must be covered by a valid one, unless the mode is another.
+        intermediates: authorities that are known and not trusted by themselves, for peers that forget to send them.
+        pins: where there are any, a chain is accepted only if one of them fits one of its certificates.
+        profile: how much of the rules for chains is insisted on: ``compatible`` or ``strict``.
+        maximumDepth: the most authorities between the peer's certificate and the trusted one (9).
         hook: is asked about each peer before it is let in; see `tlscomm.hook`.
         resumption: whether a session may be resumed, which spares both sides the certificates. Whoever resumes one is
             judged again, by the certificates of then and the rules of now.
@@ -189,6 +190,10 @@ class _Base(ABC):
     ciphers: str | None = None
     groups: tuple[str, ...] | None = None
     revocation: Revocation = field(default_factory=Revocation)
+    intermediates: tuple[x509.Certificate, ...] = ()
+    pins: tuple[Pin, ...] = ()
+    profile: Profile = "compatible"
+    maximumDepth: int = 9
     hook: Hook | None = None
     resumption: bool = True
     judgesAgain: bool = True
@@ -202,6 +207,10 @@ class _Base(ABC):
                 raise ValueError(f"TLS {version} is not spoken here; there are {' and '.join(_VERSIONS)}")
         if self.minimumVersion > self.maximumVersion:
             raise ValueError(f"the minimum TLS {self.minimumVersion} is above the maximum TLS {self.maximumVersion}")
+
+    @property
+    @abstractmethod
+    def verifier(self) -> Verifier: ...
 
     @property
     def upkeeps(self) -> tuple[Upkeep, ...]:
@@ -225,7 +234,7 @@ class _Base(ABC):
     def _prepare(self) -> None:
         """Build the context now, so that what OpenSSL does not accept is said when the configuration is made."""
         try:
-            _ = self._context, self._contexts
+            _ = self._context, self._contexts, self.verifier
         except SSL.Error as refused:
             reasons = " ".join(str(entry[-1]) for entry in refused.args[0])
             if "too small" in reasons or "too weak" in reasons:
@@ -262,6 +271,7 @@ class _Base(ABC):
         return CertificateOptions(
             raiseMinimumTo=_VERSIONS[self.minimumVersion],
             lowerMaximumSecurityTo=_VERSIONS[self.maximumVersion],
+            verifyDepth=self.maximumDepth,
             **more,
         )
 
@@ -285,8 +295,9 @@ class ServerConfiguration(_Base):
         others: more credentials, for other names or with other kinds of key. `Keyring` says which is shown to whom.
         choose: has the last word on that, called in the middle of each handshake; what it raises is `hook-failed`, and
             None is `refused-by-hook`.
-        clientRoots: the authorities that may issue client certificates. Their names are sent to clients, which choose
-            their certificate by them. None are trusted by default, never the system's.
+        clientRoots: the authorities that may issue client certificates, as certificates or as a provider of Twisted's
+            ``IOpenSSLTrustRoot``. Their names are sent to clients, which choose their certificate by them. None are
+            trusted by default, never the system's.
         clientCertificates: ``none``, ``requested`` or ``required``; ``required`` where `clientRoots` are given, else
             ``none``. A certificate that is presented is always checked.
         access: who of the clients with a valid certificate is let in; all of them where there are no rules.
@@ -301,7 +312,7 @@ class ServerConfiguration(_Base):
     credential: Credential
     others: tuple[Credential, ...] = ()
     choose: Choose | None = None
-    clientRoots: tuple[x509.Certificate, ...] = ()
+    clientRoots: Roots = ()
     clientCertificates: ClientCertificates | None = None
     access: AccessRules = EVERYBODY
     serverNames: tuple[str, ...] | None = None
@@ -314,7 +325,7 @@ class ServerConfiguration(_Base):
         for credential in (self.credential, *self.others):
             checkUsable(credential, "server", datetime.now(timezone.utc))
             if self.staple is not None:
-                self.staple.serve(credential, self.clientRoots)
+                self.staple.serve(credential, self._trust.anchors)
         if self.clientCertificates is None:
             object.__setattr__(self, "clientCertificates", "required" if self.clientRoots else "none")
         if self.clientCertificates not in _CLIENT_CERTIFICATES:
@@ -334,9 +345,18 @@ class ServerConfiguration(_Base):
         return super().upkeeps if self.staple is None else (*super().upkeeps, self.staple.upkeep)
 
     @cached_property
+    def _trust(self) -> Trust:
+        return Trust(self.clientRoots, self.intermediates, self.pins)
+
+    @cached_property
     def verifier(self) -> Verifier:
         return Verifier(
-            peerRole="client", trust=Trust(self.clientRoots), access=self.access, revocation=self.revocation
+            peerRole="client",
+            trust=self._trust,
+            access=self.access,
+            revocation=self.revocation,
+            profile=self.profile,
+            maximumDepth=self.maximumDepth,
         )
 
     def certificateOptions(self) -> CertificateOptions:
@@ -347,7 +367,7 @@ class ServerConfiguration(_Base):
         return self._certificateOptions(self.credential)
 
     def _certificateOptions(self, credential: Credential | None) -> CertificateOptions:
-        trust = {} if self.clientCertificates == "none" else {"trustRoot": _trustRoot(self.clientRoots)}
+        trust = {} if self.clientCertificates == "none" else {"trustRoot": self._trust.trustRoot}
         return self._options(credential, **trust)
 
     @cached_property
@@ -376,7 +396,7 @@ class ServerConfiguration(_Base):
         if self.clientCertificates == "requested":
             context.set_verify(SSL.VERIFY_PEER)
         if self.clientCertificates != "none":
-            for root in self.clientRoots:
+            for root in self._trust.anchors:
                 context.add_client_ca(root)
         if self.resumption:
             _openssl.resumeSessions(context, _SESSIONS, _SESSION_SECONDS)
@@ -398,7 +418,8 @@ class ClientConfiguration(_Base):
     Attributes:
         serverName: the DNS name or address that the server's certificate must be for. A name is also sent to the server
             (RFC 6066, section 3).
-        roots: the authorities that may issue the server's certificate; the system's where None.
+        roots: the authorities that may issue the server's certificate, as certificates or as a provider of Twisted's
+            ``IOpenSSLTrustRoot``; the system's where None, and only then.
         credential: the client's certificate, its chain and its private key, where the server may ask for them.
         others: more credentials, of other authorities or with other kinds of key. `Keyring` says which is
             shown.
@@ -413,7 +434,7 @@ class ClientConfiguration(_Base):
     """
 
     serverName: str
-    roots: tuple[x509.Certificate, ...] | None = None
+    roots: Roots | None = None
     credential: Credential | None = None
     others: tuple[Credential, ...] = ()
     choose: Choose | None = None
@@ -437,18 +458,23 @@ class ClientConfiguration(_Base):
         return Verifier(
             peerRole="server",
             serverName=self.serverName,
-            trust=Trust.system() if self.roots is None else Trust(self.roots),
+            trust=self._trust,
             access=self.access,
             revocation=self.revocation,
+            profile=self.profile,
+            maximumDepth=self.maximumDepth,
         )
+
+    @cached_property
+    def _trust(self) -> Trust:
+        return Trust(platformTrust() if self.roots is None else self.roots, self.intermediates, self.pins)
 
     def certificateOptions(self) -> CertificateOptions:
         """Return Twisted's options for this client, for use outside tlscomm. They do not check the server's name."""
         return self._certificateOptions(self.credential)
 
     def _certificateOptions(self, credential: Credential | None) -> CertificateOptions:
-        trust = platformTrust() if self.roots is None else _trustRoot(self.roots)
-        return self._options(credential, trustRoot=trust)
+        return self._options(credential, trustRoot=self._trust.trustRoot)
 
     @property
     def _credentials(self) -> tuple[Credential, ...]:
@@ -625,7 +651,3 @@ def _checkedName(name: str) -> str:
     except ValueError:
         raise ValueError(f"{name!r} cannot be the name of a server") from None
     return name.lower()
-
-
-def _trustRoot(roots: Sequence[x509.Certificate]) -> Any:
-    return trustRootFromCertificates([Certificate(X509.from_cryptography(root)) for root in roots])

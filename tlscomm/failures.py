@@ -535,7 +535,7 @@ class InvalidCertificate(CertificateFailure):
     """A certificate breaks the rules for certificates."""
 
     code = "invalid-certificate"
-    summary = "{whose} is malformed"
+    summary = "{whose} breaks the rules for certificates"
     ours = "Have the certificate issued again; tlscomm inspect FILE says what is wrong with it."
     theirs = "The peer's certificate must be issued again by an authority that follows RFC 5280."
     reproduce = "tlscomm pki gallery FOLDER writes one with a malformed subject alternative name."

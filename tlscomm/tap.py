@@ -40,6 +40,7 @@ from tlscomm.framing import FRAMINGS
 from tlscomm.peer import Peer
 from tlscomm.revocation import MODES
 from tlscomm.service import Listener, TLSService
+from tlscomm.verification import PROFILES
 
 __all__ = ["Options", "makeService"]
 
@@ -61,6 +62,7 @@ _CHOICES = {
     "minimum-tls": ("1.2", "1.3"),
     "maximum-tls": ("1.2", "1.3"),
     "log-format": LOG_FORMATS,
+    "profile": PROFILES,
 }
 #: What says more about an identity.
 _OF_IDENTITY = ("key", "passphrase-file", "passphrase-env", "passphrase-fd", "insecure-allow-readable-key")
@@ -76,6 +78,8 @@ _SEVERAL = (
     "staple",
     "allow",
     "deny",
+    "intermediates",
+    "pin",
 )
 
 
@@ -99,6 +103,8 @@ class Options(_Options):
          "given."],
         ["fetch-crls", None, None, "A folder for revocation lists that are fetched in the background from where the "
          "clients' certificates say that they are published. Default: nothing is fetched."],
+        ["profile", None, "compatible", "How much of the rules for certificates is insisted on. compatible: what makes "
+         "a chain secure. strict: RFC 5280 and the Web PKI's rules as well."],
         ["application", None, "echo", "What is done with the messages: echo returns each, greet answers each with a "
          "greeting, and package.module:name is a class that extends tlscomm.protocol.MessageProtocol, or any protocol "
          "factory of Twisted's, to which --framing, --maximum-message and --read-timeout do not apply."],
@@ -171,6 +177,20 @@ class Options(_Options):
     def opt_client_roots(self, source: str) -> None:
         """Who may issue client certificates: a file, a folder, store:…, or system. May be given several times."""
         self["client-roots"].append(source)
+
+    def opt_intermediates(self, source: str) -> None:
+        """
+        Authorities that are known and not trusted by themselves, for clients that forget to send them: a file or a
+        folder. May be given several times.
+        """
+        self["intermediates"].append(source)
+
+    def opt_pin(self, pin: str) -> None:
+        """
+        A certificate or a key that has to be in a client's chain: fingerprint=sha256: or spki=sha256: and the digest.
+        May be given several times; one that fits is enough.
+        """
+        self["pin"].append(pin)
 
     def opt_crl(self, file: str) -> None:
         """
@@ -370,6 +390,9 @@ def _configuration(options: Options, development: DevelopmentAuthority | None, p
         staple=options["staple"],
         allow=options["allow"],
         deny=options["deny"],
+        intermediates=options["intermediates"],
+        pins=options["pin"],
+        profile=options["profile"],
         minimumTLS=options["minimum-tls"],
         maximumTLS=options["maximum-tls"],
         limits=Deadlines(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timezone
+from typing import Any
 
 from cryptography import x509
 from cryptography.x509.oid import PublicKeyAlgorithmOID
@@ -18,11 +19,13 @@ from tlscomm.authority import Authority
 from tlscomm.configuration import ClientConfiguration, Configuration, ServerConfiguration, insecurelyPresenting
 from tlscomm.connection import TLSConnection
 from tlscomm.credentials import Credential, Role, usabilityProblems
-from tlscomm.failures import TLSFailure
+from tlscomm.failures import Problem, TLSFailure
 from tlscomm.peer import Peer
 from tlscomm.revocation import Revocation
+from tlscomm.trust import Pin
+from tlscomm.verification import Profile
 
-__all__ = ["handshake", "pump", "verdict"]
+__all__ = ["handshake", "pump", "verdict", "verdictWithWarnings"]
 
 #: The name of the other side where its certificate does not matter (RFC 2606).
 _NOBODY = "judge.invalid"
@@ -36,6 +39,9 @@ def verdict(
     serverName: str | None = None,
     revocation: Revocation | None = None,
     access: AccessRules = EVERYBODY,
+    intermediates: Sequence[x509.Certificate] = (),
+    pins: Sequence[Pin] = (),
+    profile: Profile = "compatible",
 ) -> TLSFailure | None:
     """Return why a peer would refuse a credential, or None where it would accept it.
 
@@ -46,6 +52,44 @@ def verdict(
         serverName: the name that clients ask for; the credential's own first name where None. For servers only.
         revocation: what the judge knows of revoked certificates.
         access: the rules of the judge.
+        intermediates: authorities that the judge knows and does not trust by themselves.
+        pins: the certificates and keys of which the judge insists on one.
+        profile: how much of the rules for chains the judge insists on.
+
+    Raises:
+        ValueError: the arguments do not fit together.
+    """
+    return verdictWithWarnings(
+        credential,
+        role,
+        roots=roots,
+        serverName=serverName,
+        revocation=revocation,
+        access=access,
+        intermediates=intermediates,
+        pins=pins,
+        profile=profile,
+    )[0]
+
+
+def verdictWithWarnings(
+    credential: Credential,
+    role: Role,
+    *,
+    roots: Sequence[x509.Certificate] | None = None,
+    serverName: str | None = None,
+    revocation: Revocation | None = None,
+    **judging: Any,
+) -> tuple[TLSFailure | None, tuple[Problem, ...]]:
+    """Return what `verdict` returns, and what a peer that would accept a credential would warn of.
+
+    Args:
+        credential: what is to be judged.
+        role: the side that presents it.
+        roots: as in `verdict`.
+        serverName: as in `verdict`.
+        revocation: as in `verdict`.
+        judging: the other arguments of `verdict`.
 
     Raises:
         ValueError: the arguments do not fit together.
@@ -53,15 +97,17 @@ def verdict(
     try:
         credential.requireKey()
     except TLSFailure as unusable:
-        return unusable
+        return unusable, ()
     if credential.certificate.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS:
         # It cannot be presented, so no peer gets as far as to judge it.
         problems = usabilityProblems(credential, role, datetime.now(timezone.utc))
-        return next(problem for problem in problems if problem.code == "key-too-weak")
-    revocation = revocation or Revocation()
+        return next(problem for problem in problems if problem.code == "key-too-weak"), ()
+    for several in ("intermediates", "pins"):
+        judging[several] = tuple(judging.get(several, ()))
+    judging["revocation"] = revocation or Revocation()
     if role == "client":
-        return _verdictOnClient(credential, tuple(roots or ()), revocation, access)
-    return _verdictOnServer(credential, None if roots is None else tuple(roots), revocation, access, serverName)
+        return _verdictOnClient(credential, tuple(roots or ()), judging)
+    return _verdictOnServer(credential, None if roots is None else tuple(roots), serverName, judging)
 
 
 def handshake(
@@ -102,47 +148,41 @@ def pump(client: TLSConnection, server: TLSConnection) -> tuple[bytes, bytes]:
 
 
 def _verdictOnClient(
-    credential: Credential,
-    roots: tuple[x509.Certificate, ...],
-    revocation: Revocation,
-    access: AccessRules,
-) -> TLSFailure | None:
+    credential: Credential, roots: tuple[x509.Certificate, ...], judging: dict[str, Any]
+) -> tuple[TLSFailure | None, tuple[Problem, ...]]:
     authority = Authority.create()
     judge = ServerConfiguration(
         credential=authority.issue(_NOBODY, role="server", dnsNames=[_NOBODY]),
         clientRoots=roots,
         clientCertificates="required",
-        revocation=revocation,
-        access=access,
+        **judging,
     )
     client = ClientConfiguration(serverName=_NOBODY, roots=(authority.certificate,))
-    presenting, judging = handshake(insecurelyPresenting(client, credential), judge)
-    return _settled(judging, presenting)
+    presenting, other = handshake(insecurelyPresenting(client, credential), judge)
+    return _settled(other, presenting)
 
 
 def _verdictOnServer(
     credential: Credential,
     roots: tuple[x509.Certificate, ...] | None,
-    revocation: Revocation,
-    access: AccessRules,
     serverName: str | None,
-) -> TLSFailure | None:
-    judge = ClientConfiguration(
-        serverName=serverName or _firstName(credential) or _NOBODY, roots=roots, revocation=revocation, access=access
-    )
+    judging: dict[str, Any],
+) -> tuple[TLSFailure | None, tuple[Problem, ...]]:
+    judge = ClientConfiguration(serverName=serverName or _firstName(credential) or _NOBODY, roots=roots, **judging)
     stand = Authority.create().issue(_NOBODY, role="server", dnsNames=[_NOBODY])
     server = ServerConfiguration(credential=stand)
-    judging, presenting = handshake(judge, insecurelyPresenting(server, credential))
-    return _settled(judging, presenting)
+    other, presenting = handshake(judge, insecurelyPresenting(server, credential))
+    return _settled(other, presenting)
 
 
-def _settled(judging: TLSConnection, presenting: TLSConnection) -> TLSFailure | None:
+def _settled(judging: TLSConnection, presenting: TLSConnection) -> tuple[TLSFailure | None, tuple[Problem, ...]]:
     """Return what came of it; a handshake that did not come to its end is no acceptance."""
     if not judging.isAccepted:
         judging.receiveEnd()
+    warnings = () if judging.peer is None else judging.peer.warnings
     for side in (judging, presenting):
         side.release()
-    return judging.failure
+    return judging.failure, warnings
 
 
 def _firstName(credential: Credential) -> str | None:

@@ -36,6 +36,7 @@ from tlscomm.trust import Trust
 
 __all__ = [
     "PROFILES",
+    "RULES",
     "Findings",
     "Judgement",
     "Profile",

@@ -1,7 +1,7 @@
 """Pages that are made from the data that the code and the tests use: they cannot say anything else.
 
 ``failure-catalogue`` shows every failure as ``tlscomm explain`` does, ``failure-table`` the table that the tests play,
-and ``failure-gallery`` the exhibits of the gallery.
+``failure-gallery`` the exhibits of the gallery, and ``chain-rules`` the rules that chains have to keep.
 """
 
 import re
@@ -17,6 +17,7 @@ from sphinx.util.docutils import SphinxDirective
 from tlscomm.alerts import Alert
 from tlscomm.commandline.explain import Entry, catalogue
 from tlscomm.gallery import EXHIBITS
+from tlscomm.verification import PROFILES, RULES
 
 sys.path.append(str(Path(__file__).parents[2] / "tests"))
 
@@ -138,8 +139,23 @@ def _plain(text: str) -> str:
     return re.sub(r"([*`|_\\])", r"\\\1", text)
 
 
+class ChainRules(_Generated):
+    def lines(self) -> Iterator[str]:
+        yield from (".. list-table::", "   :header-rows: 1", "")
+        yield from _cells("rule", "compatible", "strict", "what has to hold", "source", "failure")
+        for rule in RULES:
+            done = ("refuses" if rule.isInsistedOn(profile) else "warns" for profile in PROFILES)
+            yield from _cells(f"``{rule.name}``", *done, rule.about, rule.source, f"``{rule.code}``")
+
+
+def _cells(first: str, *others: str) -> Iterator[str]:
+    yield f"   * - {first}"
+    yield from (f"     - {other}" for other in others)
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("failure-catalogue", Catalogue)
     app.add_directive("failure-table", Table)
+    app.add_directive("chain-rules", ChainRules)
     app.add_directive("failure-gallery", GalleryTable)
     return {"parallel_read_safe": True}

@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from tlscomm.commandline._chain import chainOptions
 from tlscomm.commandline._identity import identityOptions
 from tlscomm.commandline._plan import Address, Plan, addressIn, planFor
 from tlscomm.failures import TLSFailure, Unreadable, printable
@@ -43,6 +44,7 @@ def _address(_context: click.Context, _argument: click.Parameter, text: str) -> 
     help="Who may issue the server's certificate: a file or a folder with authorities, store:... or 'system', which "
     "is the default; repeatable.",
 )
+@chainOptions
 @click.option(
     "--crl",
     multiple=True,

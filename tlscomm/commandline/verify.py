@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from tlscomm.commandline._chain import chainOptions
 from tlscomm.commandline._identity import identitiesIn, readableKeyOption
 from tlscomm.commandline._passphrases import Places, passphraseOptions
 from tlscomm.commandline._printing import heading, say, sayFailure, table, writeJSON
@@ -20,7 +21,9 @@ from tlscomm.failures import TLSFailure
 
 if TYPE_CHECKING:
     from tlscomm.credentials import Credential
+    from tlscomm.failures import Problem
     from tlscomm.revocation import Mode
+    from tlscomm.verification import Profile
 
 __all__ = ["command"]
 
@@ -40,6 +43,7 @@ Role = Literal["client", "server"]
     help="Whom the other side trusts: a file, a folder, store:... or 'system', which is the default for servers; "
     "repeatable.",
 )
+@chainOptions
 @click.option(
     "--crl",
     multiple=True,
@@ -72,6 +76,7 @@ def command(
     allow: Sequence[str],
     deny: Sequence[str],
     serverName: str | None,
+    **chain: Any,
 ) -> None:
     """Say whether the other side would accept CREDENTIAL, a PEM or PFX file or store:...
 
@@ -82,15 +87,24 @@ def command(
     if role == "client" and not roots:
         raise click.UsageError("--roots is missing: no authority is trusted to issue client certificates by default")
     credential: Credential | None = None
+    warnings: tuple[Problem, ...] = ()
     try:
         keys = () if key is None else (key,)
         (credential,) = identitiesIn((source,), keys, places, insecureAllowReadableKey=insecureAllowReadableKey).load()
-        failure = _verdict(
-            credential, role, roots=roots, crl=crl, revocation=revocation, allow=allow, deny=deny, serverName=serverName
+        failure, warnings = _verdict(
+            credential,
+            role,
+            roots=roots,
+            crl=crl,
+            revocation=revocation,
+            allow=allow,
+            deny=deny,
+            serverName=serverName,
+            **chain,
         )
     except TLSFailure as named:
         failure = named
-    _report(credential, role, None if failure is None else _ofOurs(failure), asJSON)
+    _report(credential, role, None if failure is None else _ofOurs(failure), warnings, asJSON)
     if failure is not None:
         click.get_current_context().exit(1)
 
@@ -105,20 +119,27 @@ def _verdict(
     allow: Sequence[str],
     deny: Sequence[str],
     serverName: str | None,
-) -> TLSFailure | None:
+    intermediates: Sequence[str],
+    pins: Sequence[str],
+    profile: Profile,
+) -> tuple[TLSFailure | None, tuple[Problem, ...]]:
     from tlscomm._settings import loadRoots
     from tlscomm.access import AccessRules
     from tlscomm.revocation import Revocation
-    from tlscomm.verdict import verdict
+    from tlscomm.trust import parsePin
+    from tlscomm.verdict import verdictWithWarnings
 
     try:
-        return verdict(
+        return verdictWithWarnings(
             credential,
             role,
             roots=[root for each in roots for root in loadRoots(each)] if roots else None,
             serverName=serverName,
             revocation=Revocation(files=crl, mode=revocation),
             access=AccessRules.parse(allow, deny),
+            intermediates=[each for source in intermediates for each in loadRoots(source)],
+            pins=[parsePin(pin) for pin in pins],
+            profile=profile,
         )
     except ValueError as wrong:
         raise click.UsageError(str(wrong)) from None
@@ -135,7 +156,9 @@ def _ofOurs(failure: TLSFailure) -> TLSFailure:
     return told
 
 
-def _report(credential: Credential | None, role: Role, failure: TLSFailure | None, asJSON: bool) -> None:
+def _report(
+    credential: Credential | None, role: Role, failure: TLSFailure | None, warnings: Sequence[Problem], asJSON: bool
+) -> None:
     from tlscomm.credentials import certificateFacts
 
     facts = None if credential is None else certificateFacts(credential.certificate)
@@ -144,6 +167,7 @@ def _report(credential: Credential | None, role: Role, failure: TLSFailure | Non
             {
                 "outcome": "accepted" if failure is None else "failed",
                 "failure": None if failure is None else failure.toJSON(),
+                "warnings": [warning.toJSON() for warning in warnings],
                 "role": role,
                 "certificate": None if facts is None else facts.toJSON(),
             }
@@ -151,4 +175,6 @@ def _report(credential: Credential | None, role: Role, failure: TLSFailure | Non
     elif failure is not None:
         sayFailure(failure)
     elif facts is not None:
-        say(heading(f"Accepted as a {role}"), table([("Subject", facts.subject), ("Until", facts.notAfter)]))
+        rows = [("Subject", facts.subject), ("Until", facts.notAfter)]
+        rows += [("Warning", f"{warning.subject}: {warning.detail}") for warning in warnings]
+        say(heading(f"Accepted as a {role}"), table(rows))

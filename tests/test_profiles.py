@@ -1,0 +1,180 @@
+"""What is said of chains in a configuration holds in a handshake, in a verdict and on the command line."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner, Result
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+from OpenSSL.crypto import X509
+from twisted.internet.ssl import Certificate, trustRootFromCertificates
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.chains import NOW, crossSigned, judged
+from tlscomm._export import keyPEM, pem
+from tlscomm._settings import Identities, clientConfiguration, serverConfiguration
+from tlscomm.authority import Authority
+from tlscomm.commandline import program
+from tlscomm.configuration import ClientConfiguration, ServerConfiguration
+from tlscomm.connection import TLSConnection
+from tlscomm.credentials import Credential
+from tlscomm.trust import parsePin
+from tlscomm.verdict import handshake, verdict, verdictWithWarnings
+
+ROOT = Authority.create("root", organization="profiles", now=NOW)
+INTERMEDIATE = ROOT.intermediate(organization="profiles", now=NOW)
+SERVER = INTERMEDIATE.issue("localhost", role="server", dnsNames=["localhost"], now=NOW)
+CLIENT = INTERMEDIATE.issue("client", role="client", dnsNames=["client.example"], now=NOW)
+PLAIN_CLIENT = ROOT.issue("client", role=None, now=NOW)
+ROOTS = (ROOT.certificate,)
+OTHER_PIN = parsePin("spki=sha256:" + "0" * 64)
+ROOT_PIN = parsePin(f"fingerprint=sha256:{ROOT.certificate.fingerprint(hashes.SHA256()).hex()}")
+
+
+def shaken(client: dict[str, Any], server: dict[str, Any]) -> tuple[TLSConnection, TLSConnection]:
+    return handshake(
+        ClientConfiguration(**{"serverName": "localhost", "roots": ROOTS, "credential": CLIENT, **client}),
+        ServerConfiguration(**{"credential": SERVER, "clientRoots": ROOTS, **server}),
+    )
+
+
+class Handshakes(SynchronousTestCase):
+    def assertOutcome(self, expected: str | None, client: dict[str, Any], server: dict[str, Any]) -> TLSConnection:
+        """The side with other settings is the one that judges."""
+        one, other = shaken(client, server)
+        judging = one if client else other
+        if not judging.isAccepted:
+            judging.receiveEnd()
+        self.assertEqual(judging.failure and judging.failure.code, expected)
+        return judging
+
+    def test_strictRefusesWhatCompatibleWarnsOf(self) -> None:
+        _one, other = shaken({"credential": PLAIN_CLIENT}, {"profile": "compatible"})
+        assert other.peer is not None
+        self.assertIn("end-entity-purpose", " ".join(each.detail for each in other.peer.warnings))
+        _one, other = shaken({"credential": PLAIN_CLIENT}, {"profile": "strict"})
+        self.assertEqual(other.failure and other.failure.code, "invalid-certificate")
+        self.assertOutcome(None, {}, {"profile": "strict"})
+        self.assertOutcome(None, {"profile": "strict"}, {})
+
+    def test_anIntermediateThatIsKnownHere(self) -> None:
+        known = {"intermediates": (INTERMEDIATE.certificate,)}
+        bare = replace(SERVER, chain=())
+        self.assertOutcome("incomplete-chain", {"roots": ROOTS}, {"credential": bare})
+        judging = self.assertOutcome(None, known, {"credential": bare})
+        assert judging.peer is not None
+        self.assertEqual([each.code for each in judging.peer.warnings], ["incomplete-chain"])
+        _one, other = shaken({"credential": replace(CLIENT, chain=())}, known)
+        self.assertIsNone(other.failure)
+
+    def test_pins(self) -> None:
+        self.assertOutcome(None, {"pins": (OTHER_PIN, ROOT_PIN)}, {})
+        self.assertOutcome("not-allowed", {"pins": (OTHER_PIN,)}, {})
+        _one, other = shaken({}, {"pins": (OTHER_PIN,)})
+        self.assertEqual(other.failure and other.failure.code, "not-allowed")
+
+    def test_aTrustRootOfTwisted(self) -> None:
+        trustRoot = trustRootFromCertificates([Certificate(X509.from_cryptography(ROOT.certificate))])
+        one, other = shaken({"roots": trustRoot}, {"clientRoots": trustRoot})
+        self.assertEqual((one.failure, other.failure), (None, None))
+        stranger = Authority.create("stranger", now=NOW).issue("localhost", role="server", dnsNames=["localhost"])
+        self.assertOutcome("incomplete-chain", {"roots": trustRoot}, {"credential": stranger})
+
+    def test_anIntermediateIsTrustedIfItIsNamed(self) -> None:
+        roots = (INTERMEDIATE.certificate,)
+        one, other = shaken({"roots": roots}, {"clientRoots": roots})
+        self.assertEqual((one.failure, other.failure), (None, None))
+        assert other.peer is not None
+        self.assertEqual(other.peer.chain, (CLIENT.certificate, INTERMEDIATE.certificate))
+
+    def test_aWildcardThatStandsForAnExcludedNameIsRefused(self) -> None:
+        constraints = x509.NameConstraints(None, [x509.DNSName("b.a.example")])
+        issuer = ROOT.intermediate("constrained", now=NOW, extensions=[(constraints, True)])
+        server = issuer.issue("a", role="server", dnsNames=["*.a.example"], now=NOW)
+        client = {"serverName": "c.a.example", "roots": ROOTS}
+        judging = self.assertOutcome("not-permitted", client, {"credential": server})
+        assert judging.failure is not None
+        self.assertIn("excluded subtree", judging.failure.message)
+
+    def test_whatOpenSSLGivesUpOnIsFoundAllTheSame(self) -> None:
+        # Its issuer's other certificate comes first, and leads to somebody who is not trusted.
+        foreign = crossSigned(INTERMEDIATE, Authority.create("stranger", now=NOW))
+        server = replace(SERVER, chain=(foreign, INTERMEDIATE.certificate))
+        one, other = shaken({"roots": ROOTS}, {"credential": server})
+        self.assertEqual((one.failure, other.failure), (None, None))
+
+    def test_maximumDepth(self) -> None:
+        self.assertOutcome("chain-too-long", {"maximumDepth": 0}, {})
+        self.assertOutcome(None, {"maximumDepth": 1}, {})
+
+    def test_whatIsNoProfile(self) -> None:
+        self.assertRaises(ValueError, ServerConfiguration, credential=SERVER, profile="lenient")
+        self.assertRaises(ValueError, ClientConfiguration, serverName="localhost", maximumDepth=-1)
+
+
+class Verdicts(SynchronousTestCase):
+    def test_theyTakeTheSame(self) -> None:
+        bare = replace(SERVER, chain=())
+        known = (INTERMEDIATE.certificate,)
+        self.assertIsNone(verdict(bare, "server", roots=ROOTS, intermediates=known))
+        self.assertEqual(self.code(bare), "incomplete-chain")
+        self.assertEqual(self.code(SERVER, pins=[OTHER_PIN]), "not-allowed")
+        self.assertIsNone(self.code(SERVER, profile="strict"))
+
+    def test_warnings(self) -> None:
+        failure, warnings = verdictWithWarnings(PLAIN_CLIENT, "client", roots=ROOTS)
+        self.assertIsNone(failure)
+        self.assertIn("invalid-certificate", [each.code for each in warnings])
+
+    def code(self, credential: Credential, **more: Any) -> str | None:
+        failure = verdict(credential, "server", roots=ROOTS, **more)
+        return None if failure is None else failure.code
+
+
+class Texts(SynchronousTestCase):
+    def setUp(self) -> None:
+        Path("roots.pem").write_bytes(ROOT.certificate.public_bytes(Encoding.PEM))
+        Path("known.pem").write_bytes(INTERMEDIATE.certificate.public_bytes(Encoding.PEM))
+        for name, credential in (("plain", PLAIN_CLIENT), ("bare", replace(CLIENT, chain=()))):
+            Path(f"{name}.pem").touch(0o600)
+            assert credential.privateKey is not None
+            content = pem((credential.certificate, *credential.chain)) + keyPEM(credential.privateKey)
+            Path(f"{name}.pem").write_bytes(content)
+
+    def test_settings(self) -> None:
+        words = {"intermediates": ["known.pem"], "pins": [str(ROOT_PIN)], "profile": "strict"}
+        configurations = (
+            clientConfiguration("localhost", roots=["roots.pem"], **words),  # type: ignore[arg-type]
+            serverConfiguration(identities=Identities(identity=("plain.pem",)), clientRoots=["roots.pem"], **words),  # type: ignore[arg-type]
+        )
+        for configuration in configurations:
+            trust = configuration.verifier.trust
+            assert trust is not None
+            self.assertEqual((trust.intermediates, trust.pins), ((INTERMEDIATE.certificate,), (ROOT_PIN,)))
+            self.assertEqual(configuration.verifier.profile, "strict")
+        self.assertRaises(ValueError, clientConfiguration, "localhost", pins=["spki=1"])
+
+    def test_verify(self) -> None:
+        plain = self.verify("plain.pem", "--json")
+        found = json.loads(plain.stdout)
+        self.assertEqual((plain.exit_code, found["outcome"]), (0, "accepted"))
+        self.assertIn("end-entity-purpose", str(found["warnings"]))
+        self.assertIn("Warning", self.verify("plain.pem").stdout)
+        self.assertEqual(self.verify("plain.pem", "--profile", "strict").exit_code, 1)
+        self.assertEqual(self.verify("bare.pem").exit_code, 1)
+        self.assertEqual(self.verify("bare.pem", "--intermediates", "known.pem").exit_code, 0)
+        self.assertTrue(self.verify("plain.pem", "--pin", str(OTHER_PIN)).stderr.startswith("not-allowed"))
+        self.assertEqual(self.verify("plain.pem", "--pin", "nonsense").exit_code, 2)
+
+    def verify(self, source: str, *more: str) -> Result:
+        return CliRunner().invoke(program, ["verify", source, "--as", "client", "--roots", "roots.pem", *more])
+
+
+class OffLine(SynchronousTestCase):
+    def test_itIsTheVerdictOfTheHandshake(self) -> None:
+        self.assertEqual(judged([SERVER.certificate, INTERMEDIATE], [ROOT], serverName="localhost").problems, ())
