@@ -15,6 +15,7 @@ acceptance; a refusal takes the place of that flight.
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
@@ -110,7 +111,7 @@ class Judging:
             return
         try:
             answer = self._configuration.hook(question(self.judgement))
-        except Exception as raised:
+        except (Exception, CancelledError) as raised:
             self.refuse(hookFailure(raised))
             return
         if isinstance(answer, Awaitable):
@@ -142,8 +143,9 @@ class Judging:
         presented = self.channel.presented
         if self.judgement is None or not presented:
             return None
-        findings = Findings((), tuple(presented)) if self._configuration.isForeign else None
         verifier = verifier or self._configuration.verifier
+        # What somebody else's context has accepted stands, but only where nobody has named authorities since.
+        findings = Findings((), tuple(presented)) if verifier.trust is None else None
         try:
             judgement = verifier.verify(presented, findings=findings, staple=self.staple)
         except Exception as broken:
@@ -156,6 +158,9 @@ class Judging:
 
         The answer makes OpenSSL choose the alert.
         """
+        if self.isSettled:
+            # Who was judged cannot become somebody else.
+            return errorToReport("invalid-certificate", None)
         try:
             findings = self._findings = Findings(tuple(_asProblems(errors)), tuple(builtChain()))
             if self._isClient:

@@ -57,7 +57,7 @@ class Rounds:
         self._go()
 
     def stop(self) -> None:
-        """There is no connection left."""
+        """There is no connection left, or none is to be judged again."""
         self._left = None
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
@@ -66,7 +66,10 @@ class Rounds:
     def _go(self) -> None:
         self._wait(0.0)
         for _ in range(_SLICE):
-            if (connection := next(self._left or iter(()), None)) is None:
+            if self._left is None:
+                # The last of them was gone at once.
+                return
+            if (connection := next(self._left, None)) is None:
                 self._left = None
                 self._wait(_INTERVAL)
                 return

@@ -17,6 +17,7 @@ alert.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.defer import Deferred
@@ -327,10 +328,9 @@ class TLSTransport(Face):
         if self._asked is not None:
             return
         self._asked = asked = asDeferred(awaited)
-        wait = self._handshakeLeft()
-        if self._deadlines.hook is not None:
-            wait = self._deadlines.hook if wait is None else min(wait, self._deadlines.hook)
-        self._startTimer(wait, self._hookTimedOut)
+        limits = [each for each in (self._handshakeLeft(), self._deadlines.hook) if each is not None]
+        wait = min(limits, default=None)
+        self._startTimer(wait, partial(self._hookTimedOut, wait or 0.0))
         self.transport.pauseProducing()
         asked.addCallbacks(self._answered, self._hookRaised)
 
@@ -344,15 +344,21 @@ class TLSTransport(Face):
             self._connection.answerFailed(hookFailure(cast(BaseException, reason.value)))
             self._goOn()
 
-    def _hookTimedOut(self) -> None:
-        self._connection.answerFailed(HookTimeout(f"it had {self._deadlines.hook} s"))
+    def _hookTimedOut(self, seconds: float) -> None:
+        self._connection.answerFailed(HookTimeout(f"it had {seconds:g} s"))
         self._stopAsking()
         self._goOn()
 
     def _stopAsking(self) -> None:
+        """Nobody waits for the hook any more."""
         asked, self._asked = self._asked, None
-        if asked is not None:
+        if asked is None:
+            return
+        try:
             asked.cancel()
+        except Exception:
+            # Who cancels runs the hook's own code, and what that raises must not keep this connection from its end.
+            _log.failure("the hook that was asked about a peer failed when it was cancelled")
 
     def _goOn(self) -> None:
         """The hook has answered, or its time is up."""
@@ -459,6 +465,7 @@ class TLSTransport(Face):
         """The connection has FAILED: let the peer hear why, then close."""
         if self._lingering or self._aborted:
             return
+        self._stopAsking()
         self._lingering = self._deaf = self.disconnecting = True
         self._adoptFailure()
         hasLastWords = self._output.finish()
@@ -497,6 +504,7 @@ class TLSTransport(Face):
         self.transport.loseConnection()
 
     def _abortTCP(self) -> None:
+        self._stopAsking()
         self.disconnecting = self._deaf = True
         self._output.discard()
         if self.transport is not None:

@@ -131,6 +131,7 @@ class TLSConnection:
         self._hasSpoken = False
         self._isSessionKept = False
         self._lastWords: bytes | None = None
+        self._hasStartedOver = False
         self._peer: Peer | None = None
         self._acceptance: Acceptance = "seen"
 
@@ -309,7 +310,7 @@ class TLSConnection:
             return
         if not self._judging.isSettled and self._judging.isDue(self._isDone):
             self._judging.look()
-            if self._judging.isStale and not self._hasSpoken and len(self._opening) < _LONGEST_HELLO:
+            if self._judging.isStale and self._mayStartOver:
                 self._startOver()
                 return
             self._judging.decide(self._question)
@@ -317,11 +318,17 @@ class TLSConnection:
         elif self._isDone:
             self._noteHandshakeDone()
 
+    @property
+    def _mayStartOver(self) -> bool:
+        """Whether the client has heard nothing yet, and its first message is still known."""
+        return not (self._hasSpoken or self._hasStartedOver) and len(self._opening) < _LONGEST_HELLO
+
     def _startOver(self) -> None:
         """Shake hands in full with a client whose session may not be resumed: it may have something better to show.
 
         It has heard nothing yet, so all that has to be done again is to read its first message.
         """
+        self._hasStartedOver = True
         transport = self._raw.get_app_data()
         self._raw.set_app_data(None)
         self._channel.release()

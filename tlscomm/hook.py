@@ -72,12 +72,19 @@ class Answer:
         reason: why it is refused, as a phrase. It is for our side: the peer hears an alert.
         overruled: the codes of the problems that do not count.
         overrulesAll: whether no problem counts.
+
+    Raises:
+        ValueError: the code is none of a failure that speaks of a peer's certificate.
     """
 
     code: str | None = None
     reason: str = ""
     overruled: frozenset[str] = frozenset()
     overrulesAll: bool = False
+
+    def __post_init__(self) -> None:
+        for code in (*self.overruled, *([] if self.code is None else [self.code])):
+            _checkKnown(code)
 
     def leaves(self, problems: Iterable[Problem]) -> tuple[Problem, ...]:
         """Return those of the problems that still count."""
@@ -96,7 +103,7 @@ def accept(*overruling: Problem | str) -> Answer:
     Raises:
         ValueError: there is no such code.
     """
-    return Answer(overruled=frozenset(_known(each.code if isinstance(each, Problem) else each) for each in overruling))
+    return Answer(overruled=frozenset(each.code if isinstance(each, Problem) else each for each in overruling))
 
 
 def refuse(reason: str = "", code: str = "refused-by-hook") -> Answer:
@@ -109,7 +116,7 @@ def refuse(reason: str = "", code: str = "refused-by-hook") -> Answer:
     Raises:
         ValueError: there is no such code.
     """
-    return Answer(code=_known(code), reason=reason)
+    return Answer(code=code, reason=reason)
 
 
 def insecurelyAccept() -> Answer:
@@ -117,7 +124,6 @@ def insecurelyAccept() -> Answer:
     return Answer(overrulesAll=True)
 
 
-def _known(code: str) -> str:
+def _checkKnown(code: str) -> None:
     if not issubclass(CODES.get(code, Exception), CertificateFailure):
         raise ValueError(f"{code!r} is no code of a failure that speaks of a peer's certificate")
-    return code

@@ -73,13 +73,15 @@ class TLSFactory:
         if former is not None:
             self._use(configuration)
             former.release()
+        if not configuration.judgesAgain:
+            self._rounds.stop()
         self.judgeAgain()
 
     def judgeAgain(self) -> None:
         """Judge all open connections by what holds now, and end those whose peer would be refused.
 
-        It happens by itself every half minute, and when revocation lists have changed; call it when something else has
-        changed that a hook or a rule depends on. Nothing happens where the configuration says that it is not wanted.
+        It happens by itself every half minute, and when revocation lists have changed. The hook is not asked again.
+        Nothing happens where the configuration says that it is not wanted.
         """
         if self.configuration.judgesAgain and self.connections:
             self._rounds.begin()
