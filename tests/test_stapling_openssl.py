@@ -35,8 +35,8 @@ class ClientTests(InteropCase):
             Path("staple.der").write_bytes(staple)
             stapling = ("-status_file", "staple.der")
         program = self.spawn(
-            *("openssl", "s_server", "-accept", "127.0.0.1:0", "-cert", "server.pem", f"-tls{version.replace('.', '_')}"),
-            *("-naccept", "1", *stapling),
+            *("openssl", "s_server", "-accept", "127.0.0.1:0", "-cert", "server.pem"),
+            *(f"-tls{version.replace('.', '_')}", "-naccept", "1", *stapling),
         )
         port = int((await program.prints(r"ACCEPT .*:([0-9]+)"))[1])
         return self.connect(port, **settings)

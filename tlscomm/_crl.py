@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal, TypeAlias
 
 from cryptography import x509
@@ -37,6 +37,7 @@ __all__ = [
     "Status",
     "hasIssued",
     "isListedBy",
+    "issuerKey",
     "nameKey",
     "revokedStatus",
     "statusByLists",
@@ -198,10 +199,11 @@ def statusByLists(
         others: certificates that may have signed a list in the issuer's place.
         at: the time to judge for.
     """
-    named = [each for each in lists if each.issuer == nameKey(certificate.issuer)]
+    issuer = issuerKey(certificate)
+    named = [each for each in lists if each.issuer == issuer]
     if not named:
         return Status("revocation-unknown", f"no list of its issuer {_text(certificate.issuer)} is known")
-    signers = [*_signers(issuers, certificate, lists, others, at)]
+    signers = _Signers(issuers, certificate, lists, others, at)
     usable: list[RevocationList] = []
     faults: list[str] = []
     for each in named:
@@ -212,7 +214,21 @@ def statusByLists(
     return _concluded(certificate, usable, faults, at)
 
 
+# To take a name out of a certificate costs more than all else that a handshake asks here.
 @lru_cache(maxsize=1024)
+def issuerKey(certificate: x509.Certificate) -> NameKey:
+    """Return the name of a certificate's issuer, as `nameKey` does."""
+    return nameKey(certificate.issuer)
+
+
+@lru_cache(maxsize=1024)
+def _subjectKey(certificate: x509.Certificate) -> NameKey | None:
+    try:
+        return nameKey(certificate.subject)
+    except ValueError:
+        return None
+
+
 def nameKey(name: x509.Name) -> NameKey:
     """Return a name in a form that is equal for names that match (RFC 5280, section 7.1)."""
     return tuple(
@@ -312,14 +328,12 @@ def _revocation(
 _NOT_FINAL = frozenset({x509.ReasonFlags.certificate_hold, x509.ReasonFlags.remove_from_crl})
 
 
-def _fault(
-    each: RevocationList, certificate: x509.Certificate, signers: Sequence[x509.Certificate], at: datetime
-) -> str:
+def _fault(each: RevocationList, certificate: x509.Certificate, signers: _Signers, at: datetime) -> str:
     if fault := each.faultFor(certificate):
         return f"{_name(each)} does not cover it: {fault}"
     if not signers:
         return f"{_name(each)} does not count: its issuer may not sign lists"
-    if not any(each.isSignedBy(signer) for signer in signers):
+    if not signers.haveSigned(each):
         return f"{_name(each)} is badly signed"
     if at < each.thisUpdate:
         return f"{_name(each)} is not valid before {timeText(each.thisUpdate)}"
@@ -334,28 +348,44 @@ def _lapsed(each: RevocationList) -> str:
     return f"{_name(each)} expired at {timeText(each.nextUpdate)}"
 
 
-def _signers(
-    issuers: Sequence[x509.Certificate],
-    certificate: x509.Certificate,
-    lists: Iterable[RevocationList],
-    others: Sequence[x509.Certificate],
-    at: datetime,
-) -> Iterator[x509.Certificate]:
-    """Return whose signature counts on a list: the issuer's, or that of another key of the same name.
+class _Signers:
+    """Whose signature counts on a list: the issuer's, or that of another key of the same name.
 
     The certificate of such a key must be one of the authorities' that the chain goes through, say that it signs lists,
     and be on no list itself. The list that says so is the one that the issuer itself had to be looked up in.
     """
-    issuer = issuers[0]
-    if _maySignLists(issuer, orHasNoUsage=True):
-        yield issuer
-    name = nameKey(certificate.issuer)
-    candidates = [each for each in dict.fromkeys(others) if each != issuer and _isNamed(each, name)]
-    for candidate in [each for each in candidates if _maySignLists(each)][:_MOST_SIGNERS]:
-        isValid = candidate.not_valid_before_utc <= at <= candidate.not_valid_after_utc
-        parent = next((each for each in issuers if hasIssued(each, candidate)), None)
-        if isValid and parent is not None and not isListedBy(parent, candidate, lists):
-            yield candidate
+
+    def __init__(
+        self,
+        issuers: Sequence[x509.Certificate],
+        certificate: x509.Certificate,
+        lists: Iterable[RevocationList],
+        others: Sequence[x509.Certificate],
+        at: datetime,
+    ) -> None:
+        self._issuers, self._name = issuers, issuerKey(certificate)
+        self._lists, self._others, self._at = lists, others, at
+        self._maySign = _maySignLists(issuers[0], orHasNoUsage=True)
+
+    def __bool__(self) -> bool:
+        return self._maySign or bool(self._delegates)
+
+    def haveSigned(self, each: RevocationList) -> bool:
+        if self._maySign and each.isSignedBy(self._issuers[0]):
+            return True
+        return any(each.isSignedBy(delegate) for delegate in self._delegates)
+
+    @cached_property
+    def _delegates(self) -> list[x509.Certificate]:
+        named = [each for each in dict.fromkeys(self._others) if _subjectKey(each) == self._name]
+        candidates = [each for each in named if each != self._issuers[0] and _maySignLists(each)]
+        return [each for each in candidates[:_MOST_SIGNERS] if self._isDelegate(each)]
+
+    def _isDelegate(self, candidate: x509.Certificate) -> bool:
+        if not candidate.not_valid_before_utc <= self._at <= candidate.not_valid_after_utc:
+            return False
+        parent = next((each for each in self._issuers if hasIssued(each, candidate)), None)
+        return parent is not None and not isListedBy(parent, candidate, self._lists)
 
 
 def isListedBy(issuer: x509.Certificate, certificate: x509.Certificate, lists: Iterable[RevocationList]) -> bool:
@@ -363,15 +393,8 @@ def isListedBy(issuer: x509.Certificate, certificate: x509.Certificate, lists: I
     return any(
         each.entry(certificate) is not None and each.isSignedBy(issuer)
         for each in lists
-        if each.issuer == nameKey(certificate.issuer)
+        if each.issuer == issuerKey(certificate)
     )
-
-
-def _isNamed(certificate: x509.Certificate, name: NameKey) -> bool:
-    try:
-        return nameKey(certificate.subject) == name
-    except ValueError:
-        return False
 
 
 def _maySignLists(certificate: x509.Certificate, *, orHasNoUsage: bool = False) -> bool:

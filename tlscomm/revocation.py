@@ -21,7 +21,7 @@ from cryptography import x509
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from tlscomm._crl import GOOD, NameKey, RevocationList, Status, isListedBy, nameKey, statusByLists
+from tlscomm._crl import GOOD, NameKey, RevocationList, Status, isListedBy, issuerKey, statusByLists
 from tlscomm._fetching import ListFetcher
 from tlscomm._listfiles import ListFiles, readLists
 from tlscomm._material import REJECTIONS
@@ -172,7 +172,7 @@ class Revocation:
     def _listsFor(self, path: Sequence[x509.Certificate]) -> list[RevocationList]:
         if not self._byIssuer:
             return []
-        names = dict.fromkeys(nameKey(certificate.issuer) for certificate in path)
+        names = dict.fromkeys(issuerKey(certificate) for certificate in path)
         return [each for name in names for each in self._byIssuer.get(name, ())]
 
     def _index(self) -> None:
