@@ -4,15 +4,20 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from revocationlists import revocationList
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm import failures
+from tlscomm._issuing import newKey
 from tlscomm.authority import Authority
 from tlscomm.configuration import ClientConfiguration, ServerConfiguration
 from tlscomm.connection import State, TLSConnection
 from tlscomm.revocation import Revocation, loadRevocationLists
 from tlscomm.testing import pump
+from tlscomm.trust import Trust
+from tlscomm.verification import Verifier
 
 AUTHORITY = Authority.create()
 INTERMEDIATE = AUTHORITY.intermediate()
@@ -90,6 +95,21 @@ class Handshakes(SynchronousTestCase):
         past = datetime.now(timezone.utc) - timedelta(days=400)
         lists = {"revocation": Revocation((AUTHORITY.revocationList(now=past),))}
         self.assertEqual(self.codes({}, lists), [("refused", "revocation-unknown")] * 2)
+
+    def test_aSeparateSignerOfListsMayBeKnownLocally(self) -> None:
+        """An authority may sign its lists with another key, whose certificate no peer sends."""
+        key = newKey()
+        names = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
+        usage = x509.KeyUsage(
+            **dict.fromkeys((*names, "key_cert_sign", "encipher_only", "decipher_only"), False), crl_sign=True
+        )
+        subject = AUTHORITY.certificate.subject
+        signer = AUTHORITY.issue("", role=None, subject=subject, privateKey=key, extensions=[(usage, True)])
+        listed = revocationList(AUTHORITY, [CLIENT.certificate.serial_number], signer=key)
+        for intermediates, code in (((), "revocation-unknown"), ((signer.certificate,), "revoked")):
+            trust = Trust(ROOTS, intermediates)
+            verifier = Verifier(peerRole="client", trust=trust, revocation=Revocation([listed]))
+            self.assertEqual([problem.code for problem in verifier.verify([CLIENT.certificate]).problems], [code])
 
     def test_withoutAListNobodyAsks(self) -> None:
         one, _ = self.between({}, {}, "1.3")

@@ -317,8 +317,13 @@ class Verifier:
     def _revocation(
         self, chain: Sequence[x509.Certificate], case: _Case
     ) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
+        known = () if self.trust is None else self.trust.intermediates
         return self.revocation.check(
-            chain, at=case.at, staple=case.staple, others=case.presented, stapling=self.peerRole == "server"
+            chain,
+            at=case.at,
+            staple=case.staple,
+            others=(*case.presented, *known),
+            stapling=self.peerRole == "server",
         )
 
     def _strictly(self, chain: Sequence[x509.Certificate], case: _Case) -> Iterator[Problem]:
