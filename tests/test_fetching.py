@@ -380,3 +380,20 @@ class Schedules(SynchronousTestCase):
         schedule = Schedule()
         schedule.isRunning = True
         self.assertFalse(schedule.isDue(1e9))
+
+
+class Files(_Case):
+    async def test_aChangedListIsReadInAThread(self) -> None:
+        """A long one takes a while, and connections go on."""
+        path = ROOT.issue("leaf", role="client").certificate, ROOT.certificate
+        Path("list.crl").write_bytes(revocationList(ROOT).public_bytes(Encoding.DER))
+        revocation = Revocation(files=["list.crl"], interval=0.01)
+        for upkeep in revocation.upkeeps:
+            upkeep.use(reactor)
+            self.addCleanup(upkeep.release)
+        revoked = revocationList(ROOT, [path[0].serial_number], number=2).public_bytes(Encoding.DER)
+        Path("new.crl").write_bytes(revoked)
+        os.replace("new.crl", "list.crl")
+        await self.until(lambda: revocation.generation)
+        problems, _ = revocation.check(path, at=datetime.now(timezone.utc))
+        self.assertEqual([problem.code for problem in problems], ["revoked"])

@@ -58,6 +58,11 @@ class ListFiles:
         """The lists that count now."""
         return [each for files in self._known.values() for known in files.values() for each in known.lists]
 
+    @property
+    def mayHaveChanged(self) -> bool:
+        """Whether there is anything to read again. That costs a look at each file, which is not opened."""
+        return any(self._mayHaveChanged(source, files) for source, files in self._known.items())
+
     def reread(self) -> tuple[bool, list[TLSFailure]]:
         """Read what has changed.
 
@@ -66,7 +71,9 @@ class ListFiles:
             from before stay, and it is not reported again until it changes again.
         """
         changed, problems = False, list[TLSFailure]()
-        for source, files in self._known.items():
+        # This may run in a thread, while others read what is known.
+        known = {source: dict(files) for source, files in self._known.items()}
+        for source, files in known.items():
             try:
                 paths = _filesOf(source)
             except TLSFailure as problem:
@@ -81,7 +88,17 @@ class ListFiles:
                 del files[path]
             for path in paths:
                 changed |= _readAgain(path, files, problems, isAlone=str(path) == source)
+        self._known = known
         return changed, problems
+
+    def _mayHaveChanged(self, source: str, files: dict[Path, _Known]) -> bool:
+        try:
+            paths = _filesOf(source)
+        except TLSFailure:
+            return source not in self._missing
+        if source in self._missing or files.keys() != set(paths):
+            return True
+        return any(files[path].mark != markOf(path) for path in paths)
 
 
 def _readAgain(path: Path, files: dict[Path, _Known], problems: list[TLSFailure], *, isAlone: bool) -> bool:

@@ -15,11 +15,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from cryptography import x509
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.defer import maybeDeferred
+from twisted.internet.interfaces import IReactorThreads, IReactorTime
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from tlscomm._crl import GOOD, NameKey, RevocationList, Status, isListedBy, issuerKey, statusByLists
 from tlscomm._fetching import ListFetcher
@@ -78,6 +81,7 @@ class Revocation:
             raise ValueError(f"revocation is {', '.join(MODES)}, not {mode}")
         self._given = [RevocationList(each) for each in lists]
         self._files = ListFiles(files)
+        self._isReading = False
         self._fetcher = None if cache is None else ListFetcher(cache, self._noteChange)
         self._isSilent = mode is None and not self._given and not self._files and self._fetcher is None
         self.mode: Mode = mode or ("soft" if self._isSilent else "required")
@@ -183,11 +187,29 @@ class Revocation:
         self._byIssuer = byIssuer
 
     def _work(self, clock: IReactorTime) -> None:
-        if self._files:
-            for problem in self.reread():
-                _log.warn("a revocation list is not read again: {problem}", problem=str(problem), code=problem.code)
+        if not self._isReading and self._files.mayHaveChanged:
+            self._isReading = True
+            if IReactorThreads.providedBy(clock):
+                # A list of a hundred thousand entries takes a tenth of a second.
+                reactor: Any = clock
+                reading = deferToThreadPool(reactor, reactor.getThreadPool(), self._files.reread)
+            else:
+                reading = maybeDeferred(self._files.reread)
+            reading.addCallback(self._takeFiles).addBoth(self._endReading)
         if self._fetcher is not None:
             self._fetcher.work(clock)
+
+    def _takeFiles(self, read: tuple[bool, list[TLSFailure]]) -> None:
+        changed, problems = read
+        for problem in problems:
+            _log.warn("a revocation list is not read again: {problem}", problem=str(problem), code=problem.code)
+        if changed:
+            self._noteChange()
+
+    def _endReading(self, broken: Failure | None) -> None:
+        self._isReading = False
+        if broken is not None:
+            _log.failure("reading revocation lists again broke", broken)
 
     def _noteChange(self) -> None:
         self._index()
