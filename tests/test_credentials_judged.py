@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import warnings
 from dataclasses import replace
 from datetime import timedelta
@@ -16,6 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tlscomm import _export, credentials, failures
 from tlscomm.authority import Authority, withBadSignature
 from tlscomm.credentials import Credential, certificateFacts, checkUsable, loadCertificates
+from tlscomm.verdict import verdict
 
 
 class CertificatesTests(SynchronousTestCase):
@@ -66,6 +68,17 @@ class UsableTests(SynchronousTestCase):
         self.assertIn(says, raised.detail)
         self.assertEqual((raised.side, raised.stage), ("local", "credential"))
         self.assertEqual(raised.certificate, certificateFacts(credential.certificate))
+
+    def test_pssKey(self) -> None:
+        """A key that is for PSS alone is refused, for with it no handshake would come about."""
+        Path("cnf").write_text("[req]\ndistinguished_name=n\n[n]\n")
+        words = "req -x509 -newkey rsa-pss -nodes -subj /CN=pss -days 9 -config cnf -keyout pss.key -out pss.pem"
+        subprocess.run(["openssl", *words.split()], check=True, capture_output=True)
+        credential = credentials.loadCredential("pss.pem", key="pss.key")
+        now = credential.certificate.not_valid_before_utc
+        failure = self.assertRaises(failures.KeyTooWeak, checkUsable, credential, "server", now)
+        self.assertIn("PSS", failure.detail)
+        self.assertEqual(verdict(credential, "server", roots=[credential.certificate]), failure)
 
     def test_good(self) -> None:
         """A good credential can be used on the side that it is for; one without any purpose on both."""

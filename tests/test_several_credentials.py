@@ -133,6 +133,20 @@ class SeveralTests(SynchronousTestCase):
                 ours, theirs = self.connected(serving, self.asking(foreign, **asked))
                 self.assertEqual(ours.failure, failures.IncompleteChain())
 
+    def test_resumed(self) -> None:
+        """A session is resumed whichever certificates began it, and shows none."""
+        clients = [roots()[0].issue("client", role="client", privateKey=key) for key in (None, rsaKey())]
+        for version in VERSIONS:
+            serving = self.serving(server("a.example"), server("b.example"), version=version)
+            asking = self.asking(*clients, name="b.example")
+            for isAgain in (False, True, True):
+                sides = self.connected(serving, asking)
+                self.assertEqual([side.facts.resumed for side in sides], [isAgain, isAgain])
+                self.assertEqual([side.facts.choice is None for side in sides], [isAgain, isAgain])
+                self.assertEqual([side.peer.dnsNames for side in sides if side.peer], [(), ("b.example",)])
+                for side in sides:
+                    side.release()
+
     def test_noCostOfOne(self) -> None:
         """With one credential there is nothing to choose, and nothing looks for what might be chosen."""
         self.assertIsNone(self.serving(server("a.example")).keyring)

@@ -159,6 +159,7 @@ class Channel:
         self._judge = judge
         self._select = select
         self._selectionFailures: list[Exception] = []
+        self._shown: SSL.Context | None = None
         self._sessions: Any = connection.get_context()._context
         self._cacheMode: int | None = None
         self._foreignVerify: Any = connection._verify_callback
@@ -367,8 +368,10 @@ class Channel:
         except Exception as problem:
             self._selectionFailures.append(problem)
             return 0
-        if context is not None and context is not self.connection.get_context():
-            self.connection.set_context(context)
+        if context is not None:
+            # Not by the connection's own method: the context of its sessions is the one that it began with.
+            _lib.SSL_set_SSL_CTX(self._ssl, context._context)
+            self._shown = context
         return int(self._isClient or context is not None)
 
     def _noteEvent(self, where: int, value: int) -> None:
