@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtensionOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -340,3 +342,24 @@ class KeyIdentifiers(SynchronousTestCase):
         issuer = intermediate(omit=[ExtensionOID.SUBJECT_KEY_IDENTIFIER])
         made = leaf(issuer, omit=[ExtensionOID.AUTHORITY_KEY_IDENTIFIER])
         self.assertEqual(judged([made, issuer], serverName=NAME).problems, ())
+
+
+class Mutations(SynchronousTestCase):
+    """A certificate in which anything is changed is refused, and breaks nothing."""
+
+    issuer = intermediate()
+    sent = (leaf(issuer, uris=["spiffe://example/a"], emails=["a@b.example"]), issuer.certificate)
+
+    @settings(max_examples=300, deadline=None)
+    @given(st.integers(0, 1), st.integers(0, 10_000), st.integers(1, 255))
+    def test_oneByte(self, which: int, place: int, change: int) -> None:
+        content = bytearray(self.sent[which].public_bytes(Encoding.DER))
+        content[place % len(content)] ^= change
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                changed = x509.load_der_x509_certificate(bytes(content))
+            except (ValueError, x509.InvalidVersion):
+                return
+            sent = (changed, self.sent[1]) if which == 0 else (self.sent[0], changed)
+            self.assertNotEqual(judged(sent).problems, ())

@@ -14,8 +14,7 @@ from hashlib import sha256
 from typing import Any, TypeVar
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.utils import CryptographyDeprecationWarning
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtensionOID, NameOID, ObjectIdentifier
 
 from tlscomm import _der
@@ -51,7 +50,7 @@ class Examined:
         self.serialNumber = 0
         with warnings.catch_warnings():
             # What cryptography warns of there are rules for here.
-            warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+            warnings.simplefilter("ignore")
             self.malformation = self._read()
 
     def _read(self) -> str:
@@ -145,16 +144,21 @@ class Examined:
             return None
 
     @cached_property
-    def entity(self) -> tuple[bytes, bytes]:
+    def entity(self) -> tuple[CanonicalName, bytes]:
         """Name and key: who it is, whichever authority says so."""
-        return self.certificate.subject.public_bytes(), self.publicKeyDigest
+        return self.subject, self.publicKeyDigest
 
     @cached_property
     def publicKeyDigest(self) -> bytes:
-        """The SHA-256 digest of the public key with its kind (SubjectPublicKeyInfo)."""
-        if self.key is None:
-            return sha256(self.certificate.tbs_certificate_bytes).digest()
-        return sha256(self.key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
+        """The SHA-256 digest of the public key with its kind (SubjectPublicKeyInfo), as they stand there."""
+        content = self.certificate.tbs_certificate_bytes
+        try:
+            parts = _der.first(content).parts()
+            content = parts[6 if parts[0].tag == _der.CONTEXT_0 else 5].encoded
+        except (_der.Malformed, IndexError):
+            # Of what cannot be taken apart the whole is as good: it is nobody else's.
+            pass
+        return sha256(content).digest()
 
     @cached_property
     def agreesOnAlgorithm(self) -> bool:

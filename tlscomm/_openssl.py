@@ -27,6 +27,7 @@ from cryptography import x509
 from OpenSSL import SSL
 from OpenSSL._util import ffi, lib
 from OpenSSL.crypto import X509, X509Store, X509StoreContext, X509StoreContextError, X509StoreFlags
+from OpenSSL.crypto import Error as CryptoError
 
 __all__ = [
     "Channel",
@@ -73,6 +74,9 @@ _NEVER_CHECK_SUBJECT = 0x20
 
 #: X509_PURPOSE_SSL_CLIENT and X509_PURPOSE_SSL_SERVER of x509v3.h.
 _PURPOSES = {"client": 1, "server": 2}
+
+#: X509_V_ERR_UNSPECIFIED of x509_vfy.h.
+_UNSPECIFIED = 1
 
 #: Whatever was named as an authority is one, its own issuer or not.
 _PATH_FLAGS = X509StoreFlags.PARTIAL_CHAIN
@@ -540,14 +544,17 @@ def verifyPath(
     _lib.X509_VERIFY_PARAM_set_hostflags(parameters, _NEVER_CHECK_SUBJECT)
     _lib.X509_STORE_set1_param(store._store, parameters)
     _lib.X509_STORE_set_purpose(store._store, _PURPOSES[role])
-    leaf, *issuers = (X509.from_cryptography(certificate) for certificate in path)
-    store.add_cert(issuers[-1] if issuers else leaf)
     try:
+        leaf, *issuers = (X509.from_cryptography(certificate) for certificate in path)
+        store.add_cert(issuers[-1] if issuers else leaf)
         verified = X509StoreContext(store, leaf, issuers[:-1]).get_verified_chain()
     except X509StoreContextError as refused:
         _clearErrors()
         number, depth, *_ = refused.errors
         return (*path,), number, depth
+    except CryptoError:
+        # It cannot even be read.
+        return (*path,), _UNSPECIFIED, 0
     return tuple(certificate.to_cryptography() for certificate in verified), 0, 0
 
 

@@ -178,10 +178,10 @@ def _isOtherKey(issuer: Examined, subject: Examined) -> bool:
 
 
 def _verified(issuer: Examined, subject: Examined) -> bool:
-    if issuer.certificate.subject != subject.certificate.issuer:
-        # The same name in other letters, which cryptography takes for another name. OpenSSL verifies each path again.
-        return True
     try:
+        if issuer.certificate.subject != subject.certificate.issuer:
+            # The same name in other letters, which cryptography takes for another. OpenSSL verifies each path again.
+            return True
         subject.certificate.verify_directly_issued_by(issuer.certificate)
     except (InvalidSignature, UnsupportedAlgorithm, TypeError, ValueError):
         return False

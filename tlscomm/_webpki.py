@@ -37,12 +37,13 @@ def webPKIProblem(
         return None
     leaf, *others = path
     builder = PolicyBuilder().store(Store([others[-1]])).time(at).max_chain_depth(maximumDepth)
+    subject = _subject(serverName, leaf)
     try:
         if role == "client":
             builder.build_client_verifier().verify(leaf, others[:-1])
-        elif (subject := _subject(serverName, leaf)) is not None:
+        elif subject is not None:
             builder.build_server_verifier(subject).verify(leaf, others[:-1])
-    except VerificationError as refused:
+    except (VerificationError, ValueError) as refused:
         detail = f"{printable(str(refused))} (web-pki, the verifier of cryptography)"
         return Problem("invalid-certificate", 0, subjectOf(leaf), detail)
     return None

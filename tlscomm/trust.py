@@ -15,11 +15,12 @@ from hashlib import sha256
 from typing import Any, Literal
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import SSL
 from OpenSSL.crypto import X509, X509Store
 from twisted.internet.ssl import Certificate, platformTrust, trustRootFromCertificates
 
+from tlscomm._examined import examined
 from tlscomm._systemroots import systemRoots
 from tlscomm.credentials import loadCertificates
 from tlscomm.failures import TLSFailure
@@ -44,11 +45,9 @@ class Pin:
 
     def fits(self, certificate: x509.Certificate) -> bool:
         """Return whether a certificate is the one, or has the key."""
-        if self.kind == "fingerprint":
-            content = certificate.public_bytes(Encoding.DER)
-        else:
-            content = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        return sha256(content).hexdigest() == self.digest
+        if self.kind == "spki":
+            return examined(certificate).publicKeyDigest.hex() == self.digest
+        return sha256(certificate.public_bytes(Encoding.DER)).hexdigest() == self.digest
 
     def __str__(self) -> str:
         return f"{self.kind}=sha256:{self.digest}"
