@@ -653,9 +653,15 @@ class RevocationUnknown(CertificateFailure):
     """Whether a certificate was revoked cannot be found out, and must be."""
 
     code = "revocation-unknown"
-    summary = "no valid revocation list covers {whose}"
-    ours = "Ask who runs the peer to renew its revocation lists."
-    theirs = "Provide a current revocation list of the certificate's issuer (--crl), for every authority of the chain."
+    summary = "nothing valid tells that {whose} was not revoked"
+    ours = (
+        "Ask who runs the peer to renew its revocation lists. If the certificate has to come with an OCSP response, "
+        "staple one (--staple)."
+    )
+    theirs = (
+        "Provide a current revocation list (--crl) of each authority of the chain, or have the server staple an OCSP "
+        "response."
+    )
     reproduce = "Check revocation with a list that has expired."
     permanent = False
 
