@@ -494,6 +494,11 @@ class LogTests(ServiceCase):
         self.assertEqual(len(lines), 6)
         self.assertFalse([line for line in lines if "\n" in line])
 
+    def test_textOfSeveral(self) -> None:
+        """Where there was a choice the text says which certificate was shown, and why."""
+        lines = [formatEvent(event) for event in self.write(configuration={"others": (SERVER,)})]
+        self.assertTrue(lines[1].endswith("; we showed CN=server, it is the first"), lines[1])
+
     def test_textOfOtherProtocols(self) -> None:
         """The text of a protocol without messages speaks of bytes alone."""
         service, _ = self.started(application=Factory.forProtocol(Protocol), configuration={"clientRoots": ()})

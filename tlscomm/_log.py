@@ -20,7 +20,10 @@ from typing import Any, Literal, TextIO
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import FileLogObserver, Logger, LogLevel, textFileLogObserver
 
+from tlscomm.choosing import Choice
+from tlscomm.credentials import certificateFacts
 from tlscomm.failures import TLSFailure, printable
+from tlscomm.peer import Peer
 from tlscomm.transport import TLSTransport, describeAddress
 
 __all__ = ["LOG_FORMATS", "EventLog", "JSONLines", "LogFormat", "eventLog", "onStandardError"]
@@ -163,12 +166,22 @@ def _nothing(event: Event) -> dict[str, str]:
     return {}
 
 
-def _who(event: Event) -> dict[str, str]:
-    peer = event["certificate"]
+def _accepted(event: Event) -> dict[str, str]:
+    return {"who": _who(event["certificate"]), "shown": _shown(event["tls"].choice)}
+
+
+def _shown(choice: Choice | None) -> str:
+    # Which of several credentials was shown is the first question when it was the wrong one.
+    if choice is None or choice.credential is None:
+        return ""
+    return f"; we showed {certificateFacts(choice.credential.certificate).subject}, {choice.reason}"
+
+
+def _who(peer: Peer | None) -> str:
     if peer is None:
-        return {"who": "a client without a certificate"}
+        return "a client without a certificate"
     rule = "" if peer.rule is None else f" (by {printable(str(peer.rule))})"
-    return {"who": f"{peer.facts.subject}{rule}"}
+    return f"{peer.facts.subject}{rule}"
 
 
 def _traffic(event: Event) -> dict[str, str]:
@@ -182,7 +195,10 @@ def _amount(size: int, count: int | None) -> str:
 #: By the event's name, how it reads, and what says the parts of it that are not facts as they are.
 _TEXTS: dict[str, tuple[str, Callable[[Event], dict[str, str]]]] = {
     "listening": ("listening on {address}", _nothing),
-    "authenticated": ("connection {connection} from {peer} authenticated: {who}, {tls.version}, {tls.cipher}", _who),
+    "authenticated": (
+        "connection {connection} from {peer} authenticated: {who}, {tls.version}, {tls.cipher}{shown}",
+        _accepted,
+    ),
     "refused": ("connection {connection} from {peer} {outcome}", _nothing),
     "closed": (
         "connection {connection} from {peer} closed ({Received} received, {Sent} sent), {outcome}",

@@ -7,6 +7,7 @@ messages are whole; what is not as it should be here all the same says nothing a
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 
 __all__ = ["CertificateRequest", "ClientHello", "readCertificateRequest", "readClientHello"]
@@ -162,7 +163,8 @@ def _list(extension: bytes | None) -> tuple[int, ...] | None:
 
 
 def _numbers(data: bytes) -> tuple[int, ...]:
-    return tuple(int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data) - 1, 2))
+    count = len(data) // 2
+    return struct.unpack_from(f">{count}H", data)
 
 
 def _names(data: bytes) -> frozenset[bytes]:
