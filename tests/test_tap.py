@@ -365,6 +365,16 @@ class MakeServiceTests(ServiceCase):
             self.assertEqual(configuration.credential.certificate, SERVER.certificate)
         self.assertRaises(PassphraseRequired, self.service, "--identity", "encrypted.pem")
 
+    def test_passphraseAgain(self) -> None:
+        """What a file descriptor gave is remembered for a reload."""
+        self.encrypt()
+        reading, writing = os.pipe()
+        self.addCleanup(os.close, reading)
+        os.write(writing, b"open sesame")
+        os.close(writing)
+        service = self.service("--identity", "encrypted.pem", "--passphrase-fd", str(reading))
+        self.assertTrue(service.reload())
+
     def test_passphraseOfAPerson(self) -> None:
         """At a terminal a person is asked for it, by the name of the file, and need not answer."""
         asked: list[str] = []

@@ -31,7 +31,7 @@ class Identities:
         key: files with the private keys of those that have none.
         passphraseFile: files whose first line is a pass phrase.
         passphraseEnv: environment variables that hold one.
-        passphraseFD: numbers of open files that one can be read from.
+        passphraseFD: numbers of open files that one can be read from, or what reads them.
         prompt: asks a person where no place of a pass phrase is named.
         insecureAllowReadableKey: accept a private key that others can read.
     """
@@ -40,7 +40,7 @@ class Identities:
     key: tuple[str, ...] = ()
     passphraseFile: tuple[str, ...] = ()
     passphraseEnv: tuple[str, ...] = ()
-    passphraseFD: tuple[int, ...] = ()
+    passphraseFD: tuple[int | Prompt, ...] = ()
     prompt: Prompt | None = None
     insecureAllowReadableKey: bool = False
 

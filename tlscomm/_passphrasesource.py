@@ -75,7 +75,7 @@ def passphraseSource(
 def anyPassphrase(
     files: Sequence[str] = (),
     variables: Sequence[str] = (),
-    descriptors: Sequence[int] = (),
+    descriptors: Sequence[int | Prompt] = (),
     prompt: Prompt | None = None,
 ) -> Prompt | None:
     """Return the same for any number of places, for several things that are encrypted.
@@ -85,13 +85,14 @@ def anyPassphrase(
     Args:
         files: each as in `passphraseSource`.
         variables: each as in `passphraseSource`.
-        descriptors: each as in `passphraseSource`.
+        descriptors: each as in `passphraseSource`, or what `passphraseSource` made of one, which still knows what it
+            has read from it.
         prompt: as in `passphraseSource`.
     """
     sources = [
         *(passphraseSource(file) for file in files),
         *(passphraseSource(None, variable) for variable in variables),
-        *(passphraseSource(descriptor=descriptor) for descriptor in descriptors),
+        *(passphraseSource(descriptor=each) if isinstance(each, int) else each for each in descriptors),
     ]
     places = [source for source in sources if source is not None]
     if len(places) > 1:

@@ -18,6 +18,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,7 +30,7 @@ from twisted.python.usage import UsageError
 
 import tlscomm
 from tlscomm._log import LOG_FORMATS, eventLog
-from tlscomm._passphrasesource import Prompt
+from tlscomm._passphrasesource import Prompt, passphraseSource
 from tlscomm._settings import Identities, seconds, serverConfiguration
 from tlscomm.access import AccessRules
 from tlscomm.applications import applicationNamed, factoryFor
@@ -298,7 +299,10 @@ def makeService(options: Options, reactor: Any = None) -> TLSService:
         )
         development = None if options["identity"] else _developmentAuthority()
         person = _Person()
-        configuration = _configuration(options, development, person.ask)
+        # Each can be read once, and what it gave is needed again when the files have changed.
+        pipes = [passphraseSource(descriptor=number) for number in options["passphrase-fd"]]
+        configure = partial(_configuration, options, development, [pipe for pipe in pipes if pipe is not None])
+        configuration = configure(person.ask)
     return TLSService(
         reactor,
         configuration,
@@ -308,7 +312,7 @@ def makeService(options: Options, reactor: Any = None) -> TLSService:
         maximumConnections=options["maximum-connections"],
         complain=_complainOnTerminal if options.isForeground else None,
         whenListening=None if development is None else _introduction(options, configuration, development),
-        readAgain=lambda: _configuration(options, development, person.remember),
+        readAgain=partial(configure, person.remember),
     )
 
 
@@ -366,7 +370,9 @@ def _endpoint(reactor: Any, place: str) -> IStreamServerEndpoint:
         raise UsageError(f"--listen {printable(place)}: {printable(str(problem) or repr(problem))}") from None
 
 
-def _configuration(options: Options, development: DevelopmentAuthority | None, prompt: Prompt) -> ServerConfiguration:
+def _configuration(
+    options: Options, development: DevelopmentAuthority | None, pipes: Sequence[Prompt], prompt: Prompt
+) -> ServerConfiguration:
     identity, key, roots = options["identity"], options["key"], options["client-roots"]
     if development is not None:
         identity, key = [str(development.path("server.pem"))], [str(development.path("server.key"))]
@@ -378,7 +384,7 @@ def _configuration(options: Options, development: DevelopmentAuthority | None, p
             key=tuple(key),
             passphraseFile=tuple(options["passphrase-file"]),
             passphraseEnv=tuple(options["passphrase-env"]),
-            passphraseFD=tuple(options["passphrase-fd"]),
+            passphraseFD=tuple(pipes),
             prompt=prompt,
             insecureAllowReadableKey=bool(options["insecure-allow-readable-key"]),
         ),
