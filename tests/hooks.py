@@ -70,7 +70,7 @@ class Slow:
 
 
 def ended(client: TLSConnection, server: TLSConnection) -> None:
-    """End a connection in order, without which OpenSSL resumes no session of it."""
+    """End a connection in order. OpenSSL need not resume the session of one that was broken off."""
     for side in (client, server):
         side.close()
         pump(client, server)

@@ -20,7 +20,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from weakref import WeakSet, WeakValueDictionary
 
 from cryptography import x509
@@ -41,6 +41,7 @@ __all__ = [
     "preferGroups",
     "prepareForPaths",
     "resumeSessions",
+    "sessionOf",
     "verifyErrorText",
     "verifyPath",
 ]
@@ -283,6 +284,13 @@ class Channel:
             # It may be called in the middle of the handshake.
             _lib.SSL_CTX_set_session_cache_mode(self._sessions, _NO_SESSIONS)
 
+    def forgetSession(self) -> None:
+        """Have OpenSSL forget the session of this handshake, which it has kept where it takes the handshake for done.
+
+        A TLS 1.2 client knows the session before we have judged it, and could resume it at once.
+        """
+        _lib.SSL_set_session(self._ssl, _ffi.NULL)
+
     def release(self) -> None:
         """Forget who judges and selects: the handshake is done, or will never be."""
         self._judge = _refuseAll
@@ -505,6 +513,18 @@ def resumeSessions(context: SSL.Context, name: bytes, seconds: int) -> None:
     context.set_session_id(name)
     context.set_timeout(seconds)
     context.set_session_cache_mode(SSL.SESS_CACHE_SERVER)
+
+
+def sessionOf(connection: SSL.Connection, context: SSL.Context) -> SSL.Session | None:
+    """Return the session of a connection for others to resume that begin with a context.
+
+    The connection may have gone on to another context, for the certificate that it has shown, and pyOpenSSL ties its
+    session to that one. They differ in nothing that a session depends on.
+    """
+    session: Any = connection.get_session()
+    if session is not None:
+        session._context = context
+    return cast("SSL.Session | None", session)
 
 
 def verifyErrorText(number: int) -> str:

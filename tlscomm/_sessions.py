@@ -18,6 +18,8 @@ from weakref import WeakKeyDictionary
 from cryptography import x509
 from OpenSSL import SSL
 
+from tlscomm._openssl import sessionOf
+
 __all__ = ["Sessions"]
 
 _MOST = 8
@@ -32,7 +34,12 @@ class _Kept(NamedTuple):
 class Sessions:
     """Keeps the latest sessions of one configuration."""
 
-    def __init__(self) -> None:
+    def __init__(self, context: SSL.Context) -> None:
+        """
+        Args:
+            context: that of all connections when they begin.
+        """
+        self._context = context
         self._kept: deque[_Kept] = deque(maxlen=_MOST)
         self._staples: WeakKeyDictionary[SSL.Connection, bytes] = WeakKeyDictionary()
 
@@ -44,7 +51,7 @@ class Sessions:
             presented: what the server has sent, its own certificate first.
             staple: the OCSP response that came with it.
         """
-        if (session := connection.get_session()) is not None:
+        if (session := sessionOf(connection, self._context)) is not None:
             self._kept.append(_Kept(session, presented, staple))
 
     def resume(

@@ -508,7 +508,7 @@ class ClientConfiguration(_Base):
 
     @cached_property
     def _sessions(self) -> Sessions:
-        return Sessions()
+        return Sessions(self._context)
 
     @cached_property
     def _context(self) -> SSL.Context:

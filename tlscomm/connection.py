@@ -375,6 +375,7 @@ class TLSConnection:
         else:
             self._lastWords = b"" if secret is None else sealedAlert(number, self._raw.get_cipher_name() or "", secret)
         failure.alert = Alert(number, "sent") if self._lastWords else None
+        self._channel.forgetSession()
         self._fail(failure)
 
     def _noteHandshakeDone(self) -> None:
