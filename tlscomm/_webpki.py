@@ -7,7 +7,7 @@ server whose name is neither known nor in its certificate.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timezone
 from ipaddress import ip_address
 
 from cryptography import x509
@@ -36,7 +36,9 @@ def webPKIProblem(
     if len(path) == 1:
         return None
     leaf, *others = path
-    builder = PolicyBuilder().store(Store([others[-1]])).time(at).max_chain_depth(maximumDepth)
+    # It looks at the numbers of a time and not at its zone.
+    moment = at.astimezone(timezone.utc)
+    builder = PolicyBuilder().store(Store([others[-1]])).time(moment).max_chain_depth(maximumDepth)
     subject = _subject(serverName, leaf)
     try:
         if role == "client":

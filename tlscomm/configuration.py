@@ -589,7 +589,7 @@ def insecurelyPresenting(configuration: _P, credential: Credential) -> _P:
 
     A configuration refuses an expired certificate, for one, before any network is involved. This is for tests of what
     the *peer* says of it. The result is insecure in one more respect: OpenSSL's security level is off on this side, so
-    it also accepts weak keys and signatures of its peer.
+    of weak keys and signatures of its peer only those are refused that tlscomm's own rules refuse.
 
     Args:
         configuration: a server's or a client's; it is not changed.
