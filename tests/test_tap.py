@@ -10,6 +10,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+from ocspresponses import ocspResponse
 from twisted.application.service import IService
 from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.internet.defer import Deferred, succeed
@@ -304,6 +305,20 @@ class MakeServiceTests(ServiceCase):
         configuration = self.configuration(*words.split())
         self.assertEqual(configuration.revocation.lists, (revoked,))
         self.assertEqual([str(rule) for rule in configuration.access.allow], ["dns=a.example", "cn=b"])
+
+    def test_revocation(self) -> None:
+        """What is stapled, where lists are kept, and what happens where nothing is known."""
+        certificate = SERVER.certificate
+        Path("server.ocsp").write_bytes(ocspResponse(AUTHORITY, certificate))
+        words = "--identity server.pem --client-roots ca.pem --staple server.ocsp --fetch-crls lists --revocation soft"
+        configuration = self.configuration(*words.split())
+        assert configuration.staple is not None
+        self.assertEqual(configuration.staple.responseFor(certificate), Path("server.ocsp").read_bytes())
+        self.assertEqual(configuration.revocation.mode, "soft")
+        self.assertTrue(Path("lists").is_dir())
+        self.assertEqual(
+            self.configuration("--identity", "server.pem", "--fetch-crls", "x").revocation.mode, "required"
+        )
 
     def test_limit(self) -> None:
         """The limit of connections is the service's."""

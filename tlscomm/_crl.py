@@ -20,30 +20,27 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, lru_cache
-from typing import Literal, TypeAlias
+from typing import Literal
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import CRLEntryExtensionOID, ExtensionOID
 
+from tlscomm._canonical import CanonicalName, canonicalName
 from tlscomm._material import REJECTIONS
 from tlscomm._wording import timeText
 from tlscomm.failures import printable
 
 __all__ = [
     "GOOD",
-    "NameKey",
     "RevocationList",
     "Status",
     "hasIssued",
     "isListedBy",
     "issuerKey",
-    "nameKey",
     "revokedStatus",
     "statusByLists",
 ]
-
-NameKey: TypeAlias = tuple[frozenset[tuple[str, str]], ...]
 
 _LIST_EXTENSIONS = frozenset(
     {
@@ -103,7 +100,7 @@ class RevocationList:
 
     def __init__(self, crl: x509.CertificateRevocationList) -> None:
         self.crl = crl
-        self.issuer = nameKey(crl.issuer)
+        self.issuer = canonicalName(crl.issuer)
         self.number = -1
         self.base: int | None = None
         self.scope: x509.IssuingDistributionPoint | None = None
@@ -200,9 +197,10 @@ def statusByLists(
         at: the time to judge for.
     """
     issuer = issuerKey(certificate)
-    named = [each for each in lists if each.issuer == issuer]
+    named = [each for each in lists if issuer and each.issuer == issuer]
     if not named:
-        return Status("revocation-unknown", f"no list of its issuer {_text(certificate.issuer)} is known")
+        name = _text(certificate.issuer) if issuer else "(unreadable)"
+        return Status("revocation-unknown", f"no list of its issuer {name} is known")
     signers = _Signers(issuers, certificate, lists, others, at)
     usable: list[RevocationList] = []
     faults: list[str] = []
@@ -216,25 +214,20 @@ def statusByLists(
 
 # To take a name out of a certificate costs more than all else that a handshake asks here.
 @lru_cache(maxsize=1024)
-def issuerKey(certificate: x509.Certificate) -> NameKey:
-    """Return the name of a certificate's issuer, as `nameKey` does."""
-    return nameKey(certificate.issuer)
+def issuerKey(certificate: x509.Certificate) -> CanonicalName:
+    """Return the name of a certificate's issuer, in canonical form; nothing where it cannot be read."""
+    try:
+        return canonicalName(certificate.issuer)
+    except ValueError:
+        return ()
 
 
 @lru_cache(maxsize=1024)
-def _subjectKey(certificate: x509.Certificate) -> NameKey | None:
+def _subjectKey(certificate: x509.Certificate) -> CanonicalName | None:
     try:
-        return nameKey(certificate.subject)
+        return canonicalName(certificate.subject)
     except ValueError:
         return None
-
-
-def nameKey(name: x509.Name) -> NameKey:
-    """Return a name in a form that is equal for names that match (RFC 5280, section 7.1)."""
-    return tuple(
-        frozenset((attribute.oid.dotted_string, " ".join(str(attribute.value).split()).casefold()) for attribute in rdn)
-        for rdn in name.rdns
-    )
 
 
 @lru_cache(maxsize=256)

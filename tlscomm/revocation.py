@@ -24,14 +24,16 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from tlscomm._crl import GOOD, NameKey, RevocationList, Status, isListedBy, issuerKey, statusByLists
+from tlscomm._canonical import CanonicalName
+from tlscomm._crl import GOOD, RevocationList, Status, isListedBy, issuerKey, statusByLists
+from tlscomm._examined import subjectOf
 from tlscomm._fetching import ListFetcher
 from tlscomm._listfiles import ListFiles, readLists
 from tlscomm._material import REJECTIONS
 from tlscomm._ocsp import statusByResponse
 from tlscomm._sources import SourceLike
 from tlscomm._upkeep import Upkeep
-from tlscomm.failures import Problem, TLSFailure, printable
+from tlscomm.failures import Problem, TLSFailure
 
 __all__ = ["MODES", "Mode", "Revocation", "loadRevocationLists"]
 
@@ -87,7 +89,7 @@ class Revocation:
         self.mode: Mode = mode or ("soft" if self._isSilent else "required")
         self.generation = 0
         self._listeners: list[Callable[[], object]] = []
-        self._byIssuer: dict[NameKey, list[RevocationList]] = {}
+        self._byIssuer: dict[CanonicalName, list[RevocationList]] = {}
         self._index()
         isConstant = not self._files and self._fetcher is None
         self.upkeeps: tuple[Upkeep, ...] = () if isConstant else (Upkeep(self._work, interval),)
@@ -180,7 +182,7 @@ class Revocation:
         return [each for name in names for each in self._byIssuer.get(name, ())]
 
     def _index(self) -> None:
-        byIssuer: dict[NameKey, list[RevocationList]] = {}
+        byIssuer: dict[CanonicalName, list[RevocationList]] = {}
         fetched = [] if self._fetcher is None else self._fetcher.lists
         for each in (*self._given, *self._files.lists, *fetched):
             byIssuer.setdefault(each.issuer, []).append(each)
@@ -273,4 +275,4 @@ def _mustStaple(certificate: x509.Certificate) -> bool:
 
 
 def _problem(status: Status, depth: int, certificate: x509.Certificate) -> Problem:
-    return Problem(status.code, depth, printable(certificate.subject.rfc4514_string()), status.detail)
+    return Problem(status.code, depth, subjectOf(certificate), status.detail)

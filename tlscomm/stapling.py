@@ -23,6 +23,7 @@ from twisted.internet.interfaces import IReactorTCP, IReactorTime
 from twisted.logger import Logger
 
 from tlscomm._crl import GOOD, hasIssued
+from tlscomm._examined import subjectOf
 from tlscomm._marks import Mark, markOf
 from tlscomm._material import REJECTIONS
 from tlscomm._ocsp import LARGEST_RESPONSE, Answer, answerIn, statusByResponse
@@ -151,7 +152,7 @@ class Staple:
             if served.answer is not None and now >= served.answer.until:
                 _log.warn(
                     "the OCSP response for {subject} is not sent any more: it expired at {until}",
-                    subject=_subject(served),
+                    subject=subjectOf(served.certificate),
                     until=timeText(served.answer.until),
                 )
                 served.answer = None
@@ -166,7 +167,11 @@ class Staple:
                 served.response, served.answer = response, answer
         elif not isOther and (response, fault) not in self._refused:
             self._refused = {*list(self._refused)[-9:], (response, fault)}
-            _log.warn("an OCSP response for {subject} is not sent: it {fault}", subject=_subject(served), fault=fault)
+            _log.warn(
+                "an OCSP response for {subject} is not sent: it {fault}",
+                subject=subjectOf(served.certificate),
+                fault=fault,
+            )
 
     async def _fetch(self, served: _Served, issuer: x509.Certificate, clock: IReactorTime) -> None:
         served.schedule.isRunning = True
@@ -222,7 +227,3 @@ def _responders(certificate: x509.Certificate) -> tuple[str, ...]:
         and isinstance(place.access_location, x509.UniformResourceIdentifier)
     )
     return tuple(url for url in found if isFetchable(url))[:_MOST_RESPONDERS]
-
-
-def _subject(served: _Served) -> str:
-    return printable(served.certificate.subject.rfc4514_string())
