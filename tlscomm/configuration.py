@@ -293,8 +293,8 @@ class ServerConfiguration(_Base):
     Attributes:
         credential: the server's certificate, its chain and its private key.
         others: more credentials, for other names or with other kinds of key. `Keyring` says which is shown to whom.
-        choose: has the last word on that, called in the middle of each handshake; what it raises is `hook-failed`, and
-            None is `refused-by-hook`.
+        choose: has the last word on that, called in the middle of each handshake; what it raises is ``hook-failed``,
+            and None is ``refused-by-hook``.
         clientRoots: the authorities that may issue client certificates, as certificates or as a provider of Twisted's
             ``IOpenSSLTrustRoot``. Their names are sent to clients, which choose their certificate by them. None are
             trusted by default, never the system's.
@@ -421,10 +421,9 @@ class ClientConfiguration(_Base):
         roots: the authorities that may issue the server's certificate, as certificates or as a provider of Twisted's
             ``IOpenSSLTrustRoot``; the system's where None, and only then.
         credential: the client's certificate, its chain and its private key, where the server may ask for them.
-        others: more credentials, of other authorities or with other kinds of key. `Keyring` says which is
-            shown.
-        choose: has the last word on that, called when a server asks for a certificate; what it raises is `hook-failed`,
-            and with None no certificate is shown.
+        others: more credentials, of other authorities or with other kinds of key. `Keyring` says which is shown.
+        choose: has the last word on that, called when a server asks for a certificate; what it raises is
+            ``hook-failed``, and with None no certificate is shown.
         access: which of the servers with a valid certificate for the name are talked to; all of them where there are no
             rules.
 
