@@ -165,7 +165,7 @@ class SeveralTests(SynchronousTestCase):
             self.assertEqual((ours.failure, theirs.failure), (failures.RefusedByHook(), failures.Refused()))
 
     def test_broken(self) -> None:
-        """A function that breaks lets nobody in."""
+        """A function that breaks, or chooses what there is not, ends the handshake on either side."""
 
         def choose(wishes: Wishes, suggested: Credential) -> Credential:
             raise RuntimeError("broken")
@@ -175,6 +175,11 @@ class SeveralTests(SynchronousTestCase):
             ours, theirs = self.connected(broken, self.asking())
             self.assertEqual(ours.failure, failures.HookFailed())
             self.assertIs(theirs.state, State.FAILED)
+            for choosing in (choose, lambda wishes, suggested: server("not on the ring")):
+                asking = self.asking(roots()[0].issue("client", role="client"), choose=choosing)
+                ours, theirs = self.connected(self.serving(server("a.example"), version=version), asking)
+                self.assertEqual(theirs.failure, failures.HookFailed())
+                self.assertIs(ours.state, State.FAILED)
 
     def test_facts(self) -> None:
         """What was shown and why stands in the facts, without the private key; nothing where there is no choice."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import codecs
 import os
-import stat
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from tlscomm._passphrase import Retrying, Secret, retrying
-from tlscomm._sources import Pipe, Readable, opened
+from tlscomm._sources import Pipe, Readable, isPipe, opened
 from tlscomm.failures import FileNotFound, PassphraseRequired, Unreadable, printable
 
 __all__ = ["SYSTEMD_CREDENTIAL", "Prompt", "anyPassphrase", "passphraseSource"]
@@ -131,8 +130,7 @@ class _Descriptor:
     def _line(self) -> bytes:
         where = f"the file descriptor {self._descriptor}"
         try:
-            isPipe = stat.S_ISFIFO(os.fstat(self._descriptor).st_mode)
-            content = _beginning(Pipe(self._descriptor) if isPipe else _Open(self._descriptor))
+            content = _beginning((Pipe if isPipe(self._descriptor) else _Open)(self._descriptor))
         except (OSError, OverflowError) as problem:
             raise Unreadable(f"{where}, for the pass phrase: {getattr(problem, 'strerror', None) or problem}") from None
         return _firstLine(content, where)

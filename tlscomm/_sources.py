@@ -20,7 +20,7 @@ from typing import BinaryIO, Protocol, TypeAlias
 from tlscomm._permissions import isReadableByOthers
 from tlscomm.failures import FileNotFound, Unreadable, printable
 
-__all__ = ["STANDARD_INPUT", "Pipe", "Source", "SourceLike", "nameOf", "opened", "readSource"]
+__all__ = ["STANDARD_INPUT", "Pipe", "Source", "SourceLike", "isPipe", "nameOf", "opened", "readSource"]
 
 SourceLike: TypeAlias = "str | os.PathLike[str] | bytes | BinaryIO"
 """A path, ``-`` for standard input, the content itself as `bytes`, or a file object that gives bytes."""
@@ -113,8 +113,12 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Readable]:
         OSError, ValueError: as `open`; reading raises them, too.
     """
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
-        isPipe = stat.S_ISFIFO(os.fstat(file.fileno()).st_mode)
-        yield Pipe(file.fileno()) if isPipe else file
+        yield Pipe(file.fileno()) if isPipe(file.fileno()) else file
+
+
+def isPipe(descriptor: int) -> bool:
+    """Return whether an open file is a pipe that can be waited for, which those of Windows cannot."""
+    return sys.platform != "win32" and stat.S_ISFIFO(os.fstat(descriptor).st_mode)
 
 
 class Pipe:
