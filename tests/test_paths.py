@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import ExtensionOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.ssl import Certificate, platformTrust, trustRootFromCertificates
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.chains import NAME, NOW, crossSigned, intermediate, judged, leaf, root
+from tests.chains import NAME, NOW, Parts, crossSigned, intermediate, judged, leaf, remade, root
+from tests.pfxfiles import der, seq
 from tlscomm._examined import examined
 from tlscomm._paths import Budget, Search, byName
 from tlscomm._systemroots import systemRoots
 from tlscomm.authority import Authority
 from tlscomm.revocation import Revocation
 from tlscomm.trust import Trust, parsePin
+from tlscomm.verification import PROFILES
 
 DAY = timedelta(days=1)
 
@@ -89,6 +92,14 @@ class OtherPaths(SynchronousTestCase):
         trust = Trust((other.certificate, root().certificate), pins=(pin,))
         judgement = judged([self.leaf, foreign, self.issuer], trust=trust)
         self.assertEqual((judgement.problems, judgement.chain[-1]), ((), root().certificate))
+
+    def test_anIssuerWhoseNameIsWrittenInAnotherTypeOfString(self) -> None:
+        printable = x509.Name(
+            x509.NameAttribute(each.oid, each.value, _ASN1Type.PrintableString) for each in self.leaf.issuer
+        )
+        named = remade(self.leaf, self.issuer, lambda parts: [*parts[:3], printable.public_bytes(), *parts[4:]])
+        self.assertNotEqual(self.leaf.issuer.public_bytes(), named.issuer.public_bytes())
+        self.assertAccepted([named, self.issuer], (named, self.issuer.certificate, root().certificate))
 
     def test_anAuthorityWithANewKey(self) -> None:
         new = Authority.create("root", organization="chains", now=NOW)
@@ -182,6 +193,35 @@ class Refusals(SynchronousTestCase):
         self.assertEqual(self.code([leaf(forger)]), ("bad-signature", 0))
         below = intermediate(forger)
         self.assertEqual(self.code([leaf(below), below]), ("bad-signature", 1))
+
+    def test_aCertificateThatNobodyCanReadIsNoneOfAPath(self) -> None:
+        issuer = intermediate()
+        early = seq(der(0x18, b"00000101000000Z"), der(0x17, b"491231235959Z"))
+        emptyName = seq(der(0x31, b""))
+        edits: list[Callable[[Parts], Parts]] = [
+            lambda parts: [*parts[:4], early, *parts[5:]],
+            lambda parts: [*parts[:5], emptyName, *parts[6:]],
+            lambda parts: [*parts[:3], emptyName, *parts[4:]],
+        ]
+        made = leaf(issuer)
+        for edit in edits:
+            odd = remade(issuer.certificate, root(), edit)
+            for profile in PROFILES:
+                judgement = judged([made, odd], profile=profile)
+                self.assertTrue(judgement.problems)
+                self.assertEqual(judged([made, odd, issuer], profile=profile).problems, ())
+                self.assertTrue(judged([odd, made, issuer], profile=profile).problems)
+                self.assertTrue(judged([made], trust=Trust((odd,)), profile=profile).problems)
+                pinned = Trust((root().certificate,), pins=(parsePin(f"spki={'0' * 64}"),))
+                self.assertTrue(judged([odd, made], trust=pinned, profile=profile).problems)
+
+    def test_aNameThatTheSecondOpinionDoesNotTakeForOneIsRefusedUnderStrict(self) -> None:
+        wild = leaf(names=("*.server.example",))
+        self.assertEqual(judged([wild], serverName="a_b.server.example").problems, ())
+        self.assertEqual(
+            codes(judged([wild], serverName="a_b.server.example", profile="strict").problems)[:1],
+            ["invalid-certificate"],
+        )
 
     def test_everythingThatIsWrongIsTold(self) -> None:
         issuer = intermediate(notBefore=NOW - 2 * DAY, notAfter=NOW - DAY)

@@ -12,6 +12,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 from twisted.trial.unittest import SynchronousTestCase
@@ -31,6 +32,7 @@ from tests.chains import (
     weaklySigned,
 )
 from tests.pfxfiles import der, seq
+from tlscomm import _der
 from tlscomm.authority import Authority
 from tlscomm.verification import RULES, Role
 
@@ -263,12 +265,18 @@ FORM_CASES = (
     Case("web-pki-key", "Ed25519", lambda: (leaf(privateKey=ed25519.Ed25519PrivateKey.generate()),)),
     Case("web-pki-key", "secp256k1", lambda: (leaf(privateKey=curve(ec.SECP256K1())),)),
     Case("web-pki-key", "RSA with 2050 bits", lambda: (leaf(privateKey=rsaKey(2050)),)),
+    Case("web-pki-key", "RSA without parameters", lambda: patched(replaced(6, _keyWithoutParameters()))),
     Case("web-pki-signature", "SHA-224", lambda: _weak(hashes.SHA224(), _SHA224_WITH_RSA), lambda: (rsaRoot(),)),
     Case("usage-critical", "it is not", lambda: (leaf(extensions=[(usage(digital_signature=True), False)]),)),
     Case("exponent", "3", lambda: (leaf(privateKey=rsaKey(2048, 3)),)),
     Case("common-name", "another one", lambda: (leaf(names=("other.example",)),)),
 )
 CASES = (*CORE_CASES, *FORM_CASES)
+
+
+def _keyWithoutParameters() -> bytes:
+    key = rsaKey(2048).public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return seq(seq(bytes.fromhex("06092a864886f70d010101")), _der.first(key).parts()[1].encoded)
 
 
 def _badNames() -> Callable[[Parts], Parts]:

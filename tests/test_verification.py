@@ -41,6 +41,17 @@ class Names(SynchronousTestCase):
         self.bad("name-mismatch", "a.b.example.org", *dns("*.example.org"))
         self.bad("name-mismatch", "example.org", *dns("*.example.org"))
 
+    def test_aWildcardIsForLabelsOfOtherScriptsToo(self) -> None:
+        self.good("xn--bcher-kva.example.org", *dns("*.example.org"))
+        self.bad("name-mismatch", "xn--bcher-kva.b.example.org", *dns("*.example.org"))
+
+    def test_aNameWithSomethingAroundItIsAnotherOne(self) -> None:
+        for odd in (" localhost", "localhost ", "localhost\t", "localhost\n", "localhost.", "localhost\0"):
+            self.bad("invalid-certificate", "localhost", *dns(odd))
+
+    def test_theDotAtTheEndOfWhatIsAskedForIsNoneOfTheName(self) -> None:
+        self.good("a.example.org.", *dns("a.example.org"))
+
     def test_addresses(self) -> None:
         self.good("127.0.0.1", x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
         self.good("::1", x509.IPAddress(ipaddress.ip_address("::1")))

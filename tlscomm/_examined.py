@@ -11,6 +11,7 @@ from __future__ import annotations
 import warnings
 from functools import cached_property, lru_cache
 from hashlib import sha256
+from math import inf
 from typing import Any, TypeVar
 
 from cryptography import x509
@@ -134,6 +135,11 @@ class Examined:
     def authorityKeyIdentifier(self) -> bytes | None:
         found = self.value(x509.AuthorityKeyIdentifier)
         return None if found is None else found.key_identifier
+
+    @cached_property
+    def notBefore(self) -> float:
+        """When its validity begins, in seconds since 1970; long ago where that cannot be read."""
+        return -inf if self.malformation else self.certificate.not_valid_before_utc.timestamp()
 
     @cached_property
     def key(self) -> Any:

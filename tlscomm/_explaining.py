@@ -96,6 +96,7 @@ def _issuerProblem(problem: Problem, certificate: x509.Certificate, anchors: Seq
         # OpenSSL finds no issuer for what it cannot read.
         return replace(problem, code="invalid-certificate", detail=malformed)
     issuer = f"issuer {_name(certificate.issuer)}"
+    anchors = [anchor for anchor in anchors if not malformation(anchor)]
     if certificate.issuer == certificate.subject:
         return replace(problem, detail="the chain ends there")
     if problem.depth > 0:

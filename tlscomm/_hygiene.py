@@ -44,6 +44,9 @@ _OF_AUTHORITIES = {
 _WEB_PKI_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 _WEB_PKI_DIGESTS = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 
+#: CA/Browser Forum BR, section 7.1.3.1.1: "byte-for-byte identical".
+_RSA_ENCRYPTION = bytes.fromhex("300d06092a864886f70d0101010500")
+
 _UTC_TIME, _GENERALIZED_TIME = 0x17, 0x18
 _UNIQUE_IDENTIFIERS = frozenset({0x81, 0x82, 0xA1, 0xA2})
 #: RFC 5280, section 4.1.2.5: dates up to 2049 are UTCTime.
@@ -215,8 +218,16 @@ def _key(place: Place) -> Iterator[str]:
     if isinstance(key, rsa.RSAPublicKey):
         if key.key_size % 8:
             yield f"its RSA key has {key.key_size} bits, which is no multiple of 8"
+        if _keyAlgorithm(place) != _RSA_ENCRYPTION:
+            yield "its RSA key is not called rsaEncryption, with parameters that are NULL"
     elif not (isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, _WEB_PKI_CURVES)):
         yield "its key is neither an RSA key nor one on P-256, P-384 or P-521"
+
+
+def _keyAlgorithm(place: Place) -> bytes:
+    parts = _signedParts(place)
+    key = parts[6] if parts[0].tag == _der.CONTEXT_0 else parts[5]
+    return key.parts()[0].encoded
 
 
 def _exponent(place: Place) -> Iterator[str]:
@@ -326,8 +337,8 @@ HYGIENE: tuple[Rule, ...] = (
     _rule("other-names", f"{_RFC}4.2.1.6", "URIs are absolute, and mail addresses are such.", _otherNames),
     _rule(
         "web-pki-key",
-        f"{_CABF}6.1.5",
-        "Keys are RSA keys of a multiple of 8 bits, or on the curves P-256, P-384 or P-521.",
+        f"{_CABF}6.1.5 and 7.1.3.1",
+        "Keys are RSA keys (rsaEncryption) of a multiple of 8 bits, or on the curves P-256, P-384 or P-521.",
         _key,
     ),
     _rule("web-pki-signature", f"{_CABF}7.1.3.2", "Signatures use SHA-256, SHA-384 or SHA-512.", _signature),

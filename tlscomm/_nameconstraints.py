@@ -34,6 +34,10 @@ _LONGEST_DOMAIN = 253
 #: RFC 3986, section 2: what may stand in a URI. Others read the rest in different ways.
 _URI = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+", re.ASCII)
 
+#: RFC 5321, section 4.1.2: what may stand before the at sign.
+_ATOM = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LOCAL_PART = re.compile(rf'{_ATOM}(\.{_ATOM})*|"([ !#-\[\]-~]|\\[ -~])*"', re.ASCII)
+
 #: id-on-SmtpUTF8Mailbox (RFC 9598, section 3): a mail address under another kind of name.
 _SMTP_UTF8_MAILBOX = x509.ObjectIdentifier("1.3.6.1.5.5.7.8.9")
 
@@ -78,7 +82,8 @@ class Subtrees:
         if kind not in self._permitted.kinds and kind not in self._excluded.kinds:
             return ""
         called = f"the {_KINDS[kind]} {_text(value)}"
-        if unreadable := self._permitted.unreadable.get(kind, self._excluded.unreadable.get(kind, "")):
+        unreadable = self._permitted.unreadable.get(kind, self._excluded.unreadable.get(kind))
+        if unreadable is not None:
             return f"a name constraint that applies to {called} cannot be used: {unreadable}"
         known = _reading(kind, name, value)
         if known is None:
@@ -237,7 +242,7 @@ def _mailbox(address: str) -> str | None:
     """Return a mail address with its host in lower case; local parts may differ by case (RFC 5321, section 2.4)."""
     local, at, host = address.rpartition("@")
     host = host.lower()
-    return f"{local}@{host}" if local and at and address.isascii() and isDomain(host) else None
+    return f"{local}@{host}" if at and _LOCAL_PART.fullmatch(local) and isDomain(host) else None
 
 
 def _parentsOf(domain: str) -> Iterator[str]:

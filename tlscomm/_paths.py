@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
 
 from tlscomm._canonical import CanonicalName
 from tlscomm._examined import Examined, examined
@@ -130,7 +131,7 @@ class Search:
         wanted, has = subject.authorityKeyIdentifier, issuer.subjectKeyIdentifier
         isOther = wanted is not None and has is not None and wanted != has
         distance = self._distances.get(issuer.issuer, self.maximumDepth)
-        return isOther, not isAnchor, distance, -issuer.certificate.not_valid_before_utc.timestamp()
+        return isOther, not isAnchor, distance, -issuer.notBefore
 
     def _hasSigned(self, issuer: Examined, subject: Examined) -> bool:
         signed = self._signed.get((issuer, subject))
@@ -178,11 +179,25 @@ def _isOtherKey(issuer: Examined, subject: Examined) -> bool:
 
 
 def _verified(issuer: Examined, subject: Examined) -> bool:
+    """Return whether an issuer's key has signed a certificate.
+
+    `Certificate.verify_directly_issued_by` is no use here: it takes a name that is spelled in another way, be it in
+    another type of string, for another name.
+    """
+    certificate, key = subject.certificate, issuer.key
+    signature, content = certificate.signature, certificate.tbs_certificate_bytes
     try:
-        if issuer.certificate.subject != subject.certificate.issuer:
-            # The same name in other letters, which cryptography takes for another. OpenSSL verifies each path again.
-            return True
-        subject.certificate.verify_directly_issued_by(issuer.certificate)
+        parameters, digest = certificate.signature_algorithm_parameters, certificate.signature_hash_algorithm
+        if isinstance(key, rsa.RSAPublicKey) and isinstance(parameters, padding.AsymmetricPadding) and digest:
+            key.verify(signature, content, parameters, digest)
+        elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(parameters, ec.ECDSA):
+            key.verify(signature, content, parameters)
+        elif isinstance(key, dsa.DSAPublicKey) and digest:
+            key.verify(signature, content, digest)
+        elif isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
+            key.verify(signature, content)
+        else:
+            return False
     except (InvalidSignature, UnsupportedAlgorithm, TypeError, ValueError):
         return False
     return True

@@ -6,20 +6,23 @@ an authority does not check it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator
 from functools import lru_cache
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import TypeAlias
 
 from cryptography import x509
-from service_identity import CertificateError, VerificationError
-from service_identity.hazmat import DNS_ID, DNSPattern, IPAddress_ID, IPAddressPattern, verify_service_identity
+from service_identity.hazmat import DNS_ID
 
 from tlscomm._examined import subjectOf
+from tlscomm._nameconstraints import isDomain
 from tlscomm._wording import unreadableText
 from tlscomm.failures import Problem, printable
 
-__all__ = ["isAddress", "nameProblem"]
+__all__ = ["Identity", "identityOf", "isAddress", "nameProblem"]
+
+#: A DNS name in lower case, perhaps with a wildcard, or an address.
+Identity: TypeAlias = str | IPv4Address | IPv6Address
 
 
 @lru_cache(maxsize=256)
@@ -32,6 +35,16 @@ def isAddress(name: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=256)
+def identityOf(serverName: str) -> Identity:
+    """Return a server name as it is compared: an address, or a DNS name in lower case and in its ASCII form.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    return ip_address(serverName) if isAddress(serverName) else DNS_ID(serverName.removesuffix(".")).hostname.decode()
+
+
 def nameProblem(certificate: x509.Certificate, serverName: str) -> Problem | None:
     """Return why a certificate is not for a server name, or None where it is (RFC 9525, section 6).
 
@@ -40,9 +53,9 @@ def nameProblem(certificate: x509.Certificate, serverName: str) -> Problem | Non
     """
     try:
         names = list(_alternativeNames(certificate))
-        wanted = IPAddress_ID(serverName) if isAddress(serverName) else DNS_ID(serverName)
+        wanted = identityOf(serverName)
         patterns = [pattern for name in names if (pattern := _pattern(name)) is not None]
-        if patterns and _matches(patterns, wanted):
+        if any(_covers(pattern, wanted) for pattern in patterns):
             return None
     except Exception as broken:
         detail = f"its subject alternative names cannot be used: {unreadableText(broken)}"
@@ -57,22 +70,27 @@ def nameProblem(certificate: x509.Certificate, serverName: str) -> Problem | Non
     return _nameProblem(certificate, "name-mismatch", f"asked for {serverName}, it is for {texts}")
 
 
-def _pattern(name: x509.GeneralName) -> DNSPattern | IPAddressPattern | None:
+def _pattern(name: x509.GeneralName) -> Identity | None:
     """Return what a name stands for in the comparison, or None where it stands for no server."""
     if isinstance(name, x509.IPAddress):
-        return IPAddressPattern(ip_address(str(name.value)))
-    if isinstance(name, x509.DNSName):
-        with suppress(CertificateError):
-            return DNSPattern.from_bytes(name.value.encode("utf-8"))
-    return None
+        return ip_address(str(name.value))
+    if not isinstance(name, x509.DNSName) or _isPlainAddress(name):
+        return None
+    domain = name.value.lower()
+    base = domain.removeprefix("*.")
+    # A wildcard for all of a top-level domain is nobody's to have.
+    return domain if isDomain(base) and (base == domain or "." in base) else None
 
 
-def _matches(patterns: Sequence[DNSPattern | IPAddressPattern], wanted: DNS_ID | IPAddress_ID) -> bool:
-    try:
-        verify_service_identity(patterns, obligatory_ids=[wanted], optional_ids=[])
-    except VerificationError:
-        return False
-    return True
+def _covers(pattern: Identity, wanted: Identity) -> bool:
+    """Compare what a certificate has with what is asked for (RFC 9525, section 6.3).
+
+    A wildcard stands for exactly one label, whatever that is: one in the ASCII form of another script, too.
+    """
+    if isinstance(pattern, str) and isinstance(wanted, str) and pattern.startswith("*."):
+        label, _, parent = wanted.partition(".")
+        return bool(label) and parent == pattern[2:]
+    return pattern == wanted
 
 
 def _isPlainAddress(name: x509.DNSName) -> bool:

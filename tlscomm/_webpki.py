@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timezone
-from ipaddress import ip_address
 
 from cryptography import x509
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
 from tlscomm._chainrule import Role
 from tlscomm._examined import examined, subjectOf
-from tlscomm._servernames import isAddress
+from tlscomm._servernames import identityOf
 from tlscomm.failures import Problem, printable
 
 __all__ = ["webPKIProblem"]
@@ -39,8 +38,8 @@ def webPKIProblem(
     # It looks at the numbers of a time and not at its zone.
     moment = at.astimezone(timezone.utc)
     builder = PolicyBuilder().store(Store([others[-1]])).time(moment).max_chain_depth(maximumDepth)
-    subject = _subject(serverName, leaf)
     try:
+        subject = _subject(serverName, leaf)
         if role == "client":
             builder.build_client_verifier().verify(leaf, others[:-1])
         elif subject is not None:
@@ -55,7 +54,8 @@ def _subject(serverName: str | None, leaf: x509.Certificate) -> x509.DNSName | x
     name = serverName or next((str(n.value) for n in examined(leaf).names if isinstance(n, _OF_SERVERS)), None)
     if name is None:
         return None
-    return x509.IPAddress(ip_address(name)) if isAddress(name) else x509.DNSName(name.replace("*", "any", 1))
+    identity = identityOf(name.replace("*", "any", 1))
+    return x509.DNSName(identity) if isinstance(identity, str) else x509.IPAddress(identity)
 
 
 _OF_SERVERS = (x509.DNSName, x509.IPAddress)
