@@ -23,12 +23,11 @@ from conversation import (
     clientConfiguration,
     serverConfiguration,
 )
-from cryptography.hazmat.primitives.serialization import Encoding
 from hooks import OTHER, Asked, Slow, ended, everywhere
 from ocspresponses import MUST_STAPLE, ocspResponse
 from OpenSSL.crypto import X509
 from rawclient import RawClient
-from revocationlists import revocationList
+from revoking import Lists
 from twisted.internet.ssl import Certificate, CertificateOptions, trustRootFromCertificates
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -41,28 +40,6 @@ from tlscomm.hook import accept, insecurelyAccept
 from tlscomm.revocation import Revocation
 from tlscomm.stapling import Staple
 from tlscomm.verdict import handshake
-
-
-class Lists:
-    """A revocation list in a file, of the authority that everybody trusts."""
-
-    def __init__(self, name: str = "list.crl") -> None:
-        self._path = Path(name)
-        self._number = 0
-        self.revoke()
-        self.revocation = Revocation(files=[self._path])
-
-    def revoke(self, *credentials: Credential) -> None:
-        """Write another list, on which these are."""
-        self._number += 1
-        serials = [credential.certificate.serial_number for credential in credentials]
-        listed = revocationList(AUTHORITY, serials, number=self._number)
-        self._path.write_bytes(listed.public_bytes(Encoding.PEM))
-
-    def publish(self, *credentials: Credential) -> None:
-        """Write another list and have it read."""
-        self.revoke(*credentials)
-        assert self.revocation.reread() == []
 
 
 class SessionCase(SynchronousTestCase):
@@ -218,9 +195,11 @@ class JudgedAgain(SessionCase):
             credential = {"client": client, "server": server}[OTHER[role]]
             pairs[version, role] = self.configured(version, OTHER[role], credential=credential)
             self.assertFalse(self.resumed(*pairs[version, role]))
+            pairs[version, "foreign"] = (self.configured(version, "client", credential=client)[0], foreign())
+            self.assertFalse(self.resumed(*pairs[version, "foreign"]))
         time.sleep(max(0.0, (soon - datetime.now(timezone.utc)).total_seconds()) + 1)
         for (_, role), pair in pairs.items():
-            self.assertRefused(handshake(*pair), role, "expired")
+            self.assertRefused(handshake(*pair), "server" if role == "foreign" else role, "expired")
 
     def test_hook(self) -> None:
         """The hook is asked again, once, and told that this is a resumption; it knows the peer and may refuse."""
@@ -272,19 +251,24 @@ class JudgedAgain(SessionCase):
     def test_aForeignContext(self) -> None:
         """Somebody else's context gives sessions away as tickets; who is refused starts over once, not for ever."""
         for version in VERSIONS:
-            options = CertificateOptions(
-                privateKey=SERVER.privateKey,
-                certificate=SERVER.certificate,
-                trustRoot=trustRootFromCertificates([Certificate(X509.from_cryptography(ROOTS[0]))]),
-                enableSessions=True,
-                enableSessionTickets=True,
-            )
-            server = ForeignConfiguration(creator=options)
+            server = foreign()
             client = clientConfiguration(maximumVersion=version)
             self.assertEqual([self.resumed(client, server) for _ in range(2)], [False, True])
             access = AccessRules.parse(deny=["cn=client"])
             server.__dict__["verifier"] = replace(server.verifier, access=access)
             self.assertRefused(handshake(client, server), "server", "not-allowed")
+
+
+def foreign() -> ForeignConfiguration:
+    """A server with a user's own options, which give sessions away as tickets."""
+    options = CertificateOptions(
+        privateKey=SERVER.privateKey,
+        certificate=SERVER.certificate,
+        trustRoot=trustRootFromCertificates([Certificate(X509.from_cryptography(ROOTS[0]))]),
+        enableSessions=True,
+        enableSessionTickets=True,
+    )
+    return ForeignConfiguration(creator=options)
 
 
 class Hostile(SessionCase):

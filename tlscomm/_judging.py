@@ -16,8 +16,9 @@ acceptance; a refusal takes the place of that flight.
 from __future__ import annotations
 
 from asyncio import CancelledError
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime, timezone
 
 from cryptography import x509
 from OpenSSL import SSL
@@ -62,6 +63,7 @@ class Judging:
         self._raw = raw
         self._findings: Findings | None = None
         self._overruling: Answer | None = None
+        self._acceptedAt: datetime | None = None
         self.channel = Channel(raw, self._isClient, self._note, select)
         self.failure: TLSFailure | None = None
         self.judgement: Judgement | None = None
@@ -144,9 +146,8 @@ class Judging:
         if self.judgement is None or not presented:
             return None
         verifier = verifier or self._configuration.verifier
-        # What somebody else's context has accepted stands, but only where nobody has named authorities since.
-        findings = Findings((), tuple(presented)) if verifier.trust is None else None
         try:
+            findings = self._findingsOfThen() if verifier.trust is None else None
             judgement = verifier.verify(presented, findings=findings, staple=self.staple)
         except Exception as broken:
             return _broken(broken)
@@ -188,11 +189,21 @@ class Judging:
             return Judgement((), (missing,) if self._isClient else ())
         findings = self._findings
         if resumed:
-            # Somebody else's context knows whom it trusts, and nobody else does.
-            findings = Findings((), tuple(presented)) if self._configuration.isForeign else None
+            findings = self._findingsOfThen() if self._configuration.isForeign else None
         elif findings is None:
             return Judgement(tuple(presented), (Problem("invalid-certificate", 0, detail="it was not checked"),))
         return self._configuration.verifier.verify(presented, findings=findings, staple=self.staple)
+
+    def _findingsOfThen(self) -> Findings:
+        """What somebody else's context has accepted stands, because only it knows whom it trusts; but time goes by."""
+        resumed, judgement = self.channel.resumed, self.judgement
+        chain = judgement.chain if judgement is not None and not resumed else tuple(self.channel.presented)
+        # Of a session only that is known which was sent, and servers send more than what their chain needs.
+        dated = chain[:1] if resumed and self._isClient else chain
+        now = datetime.now(timezone.utc)
+        # Their callback may have let something pass.
+        passed = () if self._acceptedAt is None else tuple(_outOfTime(dated, self._acceptedAt))
+        return Findings(tuple(each for each in _outOfTime(dated, now) if each not in passed), chain)
 
     def _conclude(self, answer: Answer) -> None:
         """Settle by what the hook says, or would say if there were one: it accepts what is not refused already."""
@@ -205,7 +216,7 @@ class Judging:
         elif left:
             self._settle(_refusal(left, judgement))
         else:
-            self._overruling = answer
+            self._overruling, self._acceptedAt = answer, datetime.now(timezone.utc)
             warnings = (*judgement.problems, *judgement.warnings)
             self.judgement = replace(judgement, problems=(), warnings=warnings) if judgement.problems else judgement
             self._settle(None)
@@ -230,6 +241,14 @@ def _mayChange(problems: Sequence[Problem]) -> bool:
 def _broken(broken: Exception) -> TLSFailure:
     # A check that breaks has not accepted anybody.
     return InvalidCertificate(f"it cannot be checked: {unreadableText(broken)}")
+
+
+def _outOfTime(chain: Sequence[x509.Certificate], at: datetime) -> Iterator[Problem]:
+    for depth, certificate in enumerate(chain):
+        if at > certificate.not_valid_after_utc:
+            yield Problem("expired", depth)
+        if at < certificate.not_valid_before_utc:
+            yield Problem("not-yet-valid", depth)
 
 
 def _asProblems(errors: Sequence[tuple[int, int]]) -> list[Problem]:

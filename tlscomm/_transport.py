@@ -94,6 +94,7 @@ class TLSTransport(Face):
         self._accepted: Deferred[IProtocol] | None = None
         self._signAwaited = False
         self._asked: Deferred[Any] | None = None
+        self._hasAsked = False
         self._paused = False
         self._early = b""
         self._deaf = False
@@ -328,6 +329,7 @@ class TLSTransport(Face):
         if self._asked is not None:
             return
         self._asked = asked = asDeferred(awaited)
+        self._hasAsked = True
         limits = [each for each in (self._handshakeLeft(), self._deadlines.hook) if each is not None]
         wait = min(limits, default=None)
         self._startTimer(wait, partial(self._hookTimedOut, wait or 0.0))
@@ -392,6 +394,9 @@ class TLSTransport(Face):
         else:
             if (accepted := self._takeAccepted()) is not None:
                 accepted.callback(protocol)
+            if self._hasAsked:
+                # The verdict is as old as the question was.
+                self.factory.judgeOne(self)
 
     def _deliver(self, plaintext: bytes) -> None:
         if self.disconnecting or self.protocol is None:

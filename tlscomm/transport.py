@@ -56,7 +56,7 @@ class TLSFactory:
         self._users = 0
         self._used: _Used | None = None
         self._maximumConnections = maximumConnections
-        self._rounds = Rounds(clock, self.connections, self._judgeOne)
+        self._rounds = Rounds(clock, self.connections, self.judgeOne)
 
     def reconfigure(self, configuration: Configuration) -> None:
         """Use another configuration for new connections, and judge the open ones by it.
@@ -86,6 +86,11 @@ class TLSFactory:
         if self.configuration.judgesAgain and self.connections:
             self._rounds.begin()
 
+    def judgeOne(self, transport: TLSTransport) -> None:
+        """Judge one open connection again, where that is wanted."""
+        if self.configuration.judgesAgain:
+            transport.judgeAgain(self.configuration.verifier)
+
     def forget(self, transport: TLSTransport) -> None:
         """A connection is gone."""
         self.connections.discard(transport)
@@ -114,9 +119,6 @@ class TLSFactory:
         if self.configuration.judgesAgain:
             self._rounds.watch()
         return transport
-
-    def _judgeOne(self, transport: TLSTransport) -> None:
-        transport.judgeAgain(self.configuration.verifier)
 
     def doStart(self) -> None:
         # Each port that listens, and each connector, starts the factory.
