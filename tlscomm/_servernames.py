@@ -11,6 +11,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TypeAlias
 
+import idna
 from cryptography import x509
 from service_identity.hazmat import DNS_ID
 
@@ -19,7 +20,7 @@ from tlscomm._nameconstraints import isDomain
 from tlscomm._wording import unreadableText
 from tlscomm.failures import Problem, printable
 
-__all__ = ["Identity", "identityOf", "isAddress", "nameProblem"]
+__all__ = ["Identity", "asciiServerName", "identityOf", "isAddress", "nameProblem"]
 
 #: A DNS name in lower case, perhaps with a wildcard, or an address.
 Identity: TypeAlias = str | IPv4Address | IPv6Address
@@ -106,3 +107,29 @@ def _alternativeNames(certificate: x509.Certificate) -> Iterator[x509.GeneralNam
         yield from certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return
+
+
+def asciiServerName(name: str) -> str:
+    """Return a server's name as it is sent and compared: an address as it is, a DNS name in its ASCII form (RFC 5890).
+
+    Raises:
+        ValueError: it is neither.
+    """
+    bare = name.strip("[]").rstrip(".")
+    if isAddress(bare):
+        return bare
+    try:
+        return idna.encode(bare, uts46=True).decode("ascii") if not bare.isascii() else _checkedName(bare)
+    except idna.IDNAError as problem:
+        raise ValueError(f"{name!r} is neither a host name nor an address: {problem}") from None
+
+
+def _checkedName(name: str) -> str:
+    labels = name.split(".")
+    if len(name) > 253 or any(not 0 < len(label) < 64 for label in labels) or not name.isprintable() or " " in name:
+        raise ValueError(f"{name!r} is neither a host name nor an address")
+    try:
+        DNS_ID(name)
+    except ValueError:
+        raise ValueError(f"{name!r} cannot be the name of a server") from None
+    return name.lower()

@@ -1,0 +1,159 @@
+"""What a server presents and whom it lets in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import cached_property, partial
+from typing import Any, Literal
+
+from cryptography import x509
+from OpenSSL import SSL
+from twisted.internet.ssl import (
+    CertificateOptions,
+)
+
+from tlscomm import _openssl
+from tlscomm._upkeep import Upkeep
+from tlscomm.access import EVERYBODY, AccessRules
+from tlscomm.choosing import Choose, Keyring
+from tlscomm.configuration._shared import Base
+from tlscomm.credentials import Credential, checkUsable
+from tlscomm.stapling import Staple
+from tlscomm.trust import Roots, Trust
+from tlscomm.verification import Verifier
+
+__all__ = ["ClientCertificates", "ServerConfiguration"]
+
+ClientCertificates = Literal["none", "requested", "required"]
+
+_CLIENT_CERTIFICATES = ("none", "requested", "required")
+
+#: The cache belongs to one context, so the name only has to be there (SSL_CTX_set_session_id_context(3)).
+_SESSIONS = b"tlscomm"
+_SESSION_SECONDS = 3600
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerConfiguration(Base):
+    """What a server presents and whom it lets in.
+
+    Attributes:
+        credential: the server's certificate, its chain and its private key.
+        others: more credentials, for other names or with other kinds of key. `Keyring` says which is shown to whom.
+        choose: has the last word on that, called in the middle of each handshake; what it raises is ``hook-failed``,
+            and None is ``refused-by-hook``.
+        clientRoots: the authorities that may issue client certificates, as certificates or as a provider of Twisted's
+            ``IOpenSSLTrustRoot``. Their names are sent to clients, which choose their certificate by them. None are
+            trusted by default, never the system's.
+        clientCertificates: ``none``, ``requested`` or ``required``; ``required`` where `clientRoots` are given, else
+            ``none``. A certificate that is presented is always checked.
+        access: who of the clients with a valid certificate is let in; all of them where there are no rules.
+        serverNames: the names (exact, in ASCII) that clients may ask for; any other is refused. None: all are served.
+        staple: the OCSP responses that are sent along with certificates; none where None.
+
+    Raises:
+        TLSFailure: the credential cannot be used by a server, with the failure that says why.
+        ValueError: the rest does not fit together.
+    """
+
+    credential: Credential
+    others: tuple[Credential, ...] = ()
+    choose: Choose | None = None
+    clientRoots: Roots = ()
+    clientCertificates: ClientCertificates | None = None
+    access: AccessRules = EVERYBODY
+    serverNames: tuple[str, ...] | None = None
+    staple: Staple | None = None
+
+    isClient = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for credential in (self.credential, *self.others):
+            checkUsable(credential, "server", datetime.now(timezone.utc))
+            if self.staple is not None:
+                self.staple.serve(credential, self._trust.anchors)
+        if self.clientCertificates is None:
+            object.__setattr__(self, "clientCertificates", "required" if self.clientRoots else "none")
+        if self.clientCertificates not in _CLIENT_CERTIFICATES:
+            raise ValueError(
+                f"client certificates are {', '.join(_CLIENT_CERTIFICATES)}, not {self.clientCertificates}"
+            )
+        if self.clientCertificates != "none" and not self.clientRoots:
+            raise ValueError("to check client certificates, name the authorities that may issue them (client roots)")
+        if self.hook is not None and self.clientCertificates == "none":
+            raise ValueError("a hook has nothing to look at where no client certificates are asked for")
+        if self.access and self.clientCertificates != "required":
+            raise ValueError("access rules let nobody in who has no certificate, so client certificates are required")
+        self._prepare()
+
+    @property
+    def upkeeps(self) -> tuple[Upkeep, ...]:
+        return super().upkeeps if self.staple is None else (*super().upkeeps, self.staple.upkeep)
+
+    @cached_property
+    def _trust(self) -> Trust:
+        return Trust(self.clientRoots, self.intermediates, self.pins)
+
+    @cached_property
+    def verifier(self) -> Verifier:
+        return Verifier(
+            peerRole="client",
+            trust=self._trust,
+            access=self.access,
+            revocation=self.revocation,
+            profile=self.profile,
+            maximumDepth=self.maximumDepth,
+        )
+
+    def certificateOptions(self) -> CertificateOptions:
+        """Return Twisted's options for this server, for use outside tlscomm.
+
+        They ask for a client certificate also where it is only requested; Twisted knows no other.
+        """
+        return self._certificateOptions(self.credential)
+
+    def _certificateOptions(self, credential: Credential | None) -> CertificateOptions:
+        trust = {} if self.clientCertificates == "none" else {"trustRoot": self._trust.trustRoot}
+        return self._options(credential, **trust)
+
+    @cached_property
+    def keyring(self) -> Keyring | None:
+        """The credentials where there is something to choose, else None."""
+        return Keyring((self.credential, *self.others), self.choose) if self.others or self.choose else None
+
+    def newConnection(self, transport: Any) -> SSL.Connection:
+        connection = SSL.Connection(self._context)
+        connection.set_app_data(transport)
+        return connection
+
+    def keepSession(self, connection: SSL.Connection, presented: list[x509.Certificate], staple: bytes | None) -> None:
+        """Part of `Configuration`. A server's sessions are with OpenSSL."""
+
+    def keptStaple(self, connection: SSL.Connection) -> bytes | None:
+        """Part of `Configuration`. Clients send none."""
+        return None
+
+    @cached_property
+    def _context(self) -> SSL.Context:
+        return self._contextWith(self.credential)
+
+    def _contextWith(self, credential: Credential | None) -> SSL.Context:
+        context = self._tune(self._certificateOptions(credential).getContext())
+        if self.clientCertificates == "requested":
+            context.set_verify(SSL.VERIFY_PEER)
+        if self.clientCertificates != "none":
+            for root in self._trust.anchors:
+                context.add_client_ca(root)
+        if self.resumption:
+            _openssl.resumeSessions(context, _SESSIONS, _SESSION_SECONDS)
+        if self.applicationProtocols:
+            _openssl.insistOnProtocol(context, self.applicationProtocols)
+        if self.staple is not None and credential is not None:
+            respond = partial(self.staple.responseFor, credential.certificate)
+            context.set_ocsp_server_callback(lambda _connection, _data: respond())
+        if self.serverNames is not None:
+            known = frozenset(name.lower().encode("ascii") for name in self.serverNames)
+            _openssl.insistOnServerName(context, lambda name: name is not None and name.lower() in known)
+        return context
