@@ -8,13 +8,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.access import AccessRules
-from tlscomm.alerts import Alert
+from tlscomm.alerts import Alert, alertForCode, codeForAlert
 from tlscomm.authority import Authority
 from tlscomm.configuration import ClientConfiguration, ServerConfiguration
 from tlscomm.connection import State, TLSConnection
-from tlscomm.failures import NotAllowed
+from tlscomm.failures import CODES, CertificateFailure, NotAllowed
 from tlscomm.testing import pump
-from tlscomm.wire.alerts import replaceAlert
+from tlscomm.wire.alerts import plainAlert, sealedAlert
 
 AUTHORITY = Authority.create()
 SERVER = AUTHORITY.issue("server", role="server", dnsNames=["localhost"])
@@ -85,15 +85,38 @@ class AccessDenied(SynchronousTestCase):
         return context
 
 
+class ClientsAlert(SynchronousTestCase):
+    def test_clientsRefusalIsSealed(self) -> None:
+        """Under TLS 1.3 a client that refuses says why where the server expects it: in a sealed record."""
+        for suite in SUITES:
+            ours = ClientConfiguration(serverName="other.example", roots=ROOTS, credential=CLIENT)
+            ours._context.set_tls13_ciphersuites(suite.encode())
+            one, other = TLSConnection(ours), server("cn=client")
+            one.start()
+            other.receive(one.outgoing())
+            one.receive(other.outgoing())
+            words = one.outgoing()
+            self.assertEqual((words[0], len(words)), (23, 5 + 2 + 1 + 16))
+            other.receive(words)
+            self.assertEqual(other.failure and other.failure.alert, Alert(42, "received"))
+
+
 class Records(SynchronousTestCase):
-    def test_anotherRecordBeforeItIsKept(self) -> None:
-        flight = b"\x16\x03\x03\x00\x01x\x15\x03\x03\x00\x02\x02\x2a"
-        self.assertEqual(replaceAlert(flight, 49, "", None), flight[:-1] + b"\x31")
+    def test_inTheClear(self) -> None:
+        self.assertEqual(plainAlert(49), b"\x15\x03\x03\x00\x02\x02\x31")
 
-    def test_whatIsNoAlertIsLeftAlone(self) -> None:
-        for flight in (b"", b"x", b"\x16\x03\x03\x00\x02\x02\x2a", b"\x15\x03\x03\x00\x02\x01\x00"):
-            self.assertIsNone(replaceAlert(flight, 49, SUITES[0], None))
-            self.assertIsNone(replaceAlert(flight, 49, SUITES[0], bytes(32)))
+    def test_anUnknownSuiteHasNoRecord(self) -> None:
+        self.assertEqual(sealedAlert(49, "TLS_NEW", bytes(32)), b"")
 
-    def test_anUnknownSuiteIsLeftAlone(self) -> None:
-        self.assertIsNone(replaceAlert(b"\x17\x03\x03\x00\x13" + bytes(19), 49, "TLS_NEW", bytes(32)))
+
+class Numbers(SynchronousTestCase):
+    def test_everyCodeHasAnAlert(self) -> None:
+        """Whatever a certificate is refused for, there is an alert to say, out of those about certificates."""
+        for code, kind in CODES.items():
+            if issubclass(kind, CertificateFailure):
+                self.assertIn(alertForCode(code), {42, 43, 44, 45, 46, 48, 49, 51, 80, 116}, code)
+
+    def test_whatIsSaidIsHeard(self) -> None:
+        """An alert that stands for one cause is sent for no other."""
+        for code in ("expired", "revoked", "wrong-purpose", "unknown-issuer", "not-allowed", "no-certificate"):
+            self.assertEqual(codeForAlert(alertForCode(code)), code)

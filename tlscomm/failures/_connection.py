@@ -1,0 +1,116 @@
+"""Failures of the connection that TLS runs over, and of time."""
+
+from __future__ import annotations
+
+from tlscomm.failures._failure import ConnectionFailure
+
+__all__ = [
+    "CloseTimeout",
+    "ClosedInHandshake",
+    "ConnectFailed",
+    "HandshakeTimeout",
+    "ReadTimeout",
+    "Reset",
+    "TooManyConnections",
+    "Truncated",
+    "WriteTimeout",
+]
+
+
+class ClosedInHandshake(ConnectionFailure):
+    """The connection ended before the handshake did."""
+
+    code = "closed-in-handshake"
+    summary = "the connection ended during the handshake"
+    ours = "Look in the peer's log. A port scanner or a health check does this too, and means no harm."
+    theirs = ours
+    reproduce = "Connect to the port and close the connection at once."
+
+
+class CloseTimeout(ConnectionFailure):
+    """The peer did not answer our close_notify in time."""
+
+    code = "close-timeout"
+    summary = "the peer did not finish the close of the connection in time"
+    ours = "Nothing that was received is lost. If it happens often, the peer does not close TLS properly."
+    theirs = ours
+    reproduce = "Connect a peer that ignores close_notify and keeps the connection open."
+    usualStage = "close"
+
+
+class ConnectFailed(ConnectionFailure):
+    """No TCP connection to the host and port could be made."""
+
+    code = "connect-failed"
+    summary = "no connection could be made"
+    ours = "Check host name, port, firewall, and that the server runs."
+    theirs = ours
+    reproduce = "Connect to a port where nothing listens."
+    usualStage = "connect"
+
+
+class HandshakeTimeout(ConnectionFailure):
+    """The handshake was not done in time."""
+
+    code = "handshake-timeout"
+    summary = "the handshake was not finished in time"
+    ours = "Check the network and the load of both machines; the detail says what was awaited."
+    theirs = ours
+    reproduce = "Connect to the port and send nothing."
+
+
+class ReadTimeout(ConnectionFailure):
+    """The peer sent no whole message in time."""
+
+    code = "read-timeout"
+    summary = "the peer sent no message in time"
+    ours = (
+        "Give the peer more time (--timeout on the client, --read-timeout on the server), or find out why it is silent."
+    )
+    theirs = ours
+    reproduce = "Connect and send half a message."
+    usualStage = "message"
+
+
+class Reset(ConnectionFailure):
+    """The connection was cut off by the peer or on the way."""
+
+    code = "reset"
+    summary = "the connection was reset"
+    ours = "Look in the peer's log; a crash, a kill or a firewall does this."
+    theirs = ours
+    reproduce = "Kill the peer's process while it has unread data."
+    usualStage = "message"
+
+
+class TooManyConnections(ConnectionFailure):
+    """The server has as many connections as it allows."""
+
+    code = "too-many-connections"
+    summary = "the server has as many connections as it allows"
+    ours = "Raise --maximum-connections, or find out who holds so many open."
+    theirs = ours
+    reproduce = "Start a server with --maximum-connections 1 and connect twice."
+    usualStage = "connect"
+
+
+class Truncated(ConnectionFailure):
+    """The stream ended without close_notify (RFC 8446, section 6.1), or in the middle of a message."""
+
+    code = "truncated"
+    summary = "the stream ended too early, so data may be missing"
+    ours = "Look in the peer's log: it crashed, was killed, or does not close TLS properly."
+    theirs = ours
+    reproduce = "Kill the peer's process in the middle of a message."
+    usualStage = "message"
+
+
+class WriteTimeout(ConnectionFailure):
+    """The peer did not take what was sent to it in time."""
+
+    code = "write-timeout"
+    summary = "the peer did not take our data in time"
+    ours = "Find out why the peer does not read, or give it more time (--write-timeout)."
+    theirs = ours
+    reproduce = "Send much to a peer that does not read."
+    usualStage = "message"

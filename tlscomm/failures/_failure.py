@@ -1,0 +1,253 @@
+"""What all failures have in common, and the groups that there are."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Literal
+
+from tlscomm.alerts import Alert
+
+__all__ = [
+    "CertificateFacts",
+    "CertificateFailure",
+    "ConnectionFailure",
+    "CredentialFailure",
+    "MessageFailure",
+    "NegotiationFailure",
+    "Problem",
+    "Side",
+    "Stage",
+    "TLSFailure",
+    "printable",
+]
+
+
+Side = Literal["local", "remote"]
+Stage = Literal["credential", "connect", "handshake", "authorization", "message", "close"]
+
+
+def printable(text: str, limit: int = 200) -> str:
+    """Return hostile text on one line, without anything that a terminal or a log would obey.
+
+    Args:
+        text: anything, a name out of a peer's certificate for one.
+        limit: the most characters of it that are kept.
+    """
+    # The first cut bounds the work on a name of megabytes, the second the result.
+    escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[: limit + 1])
+    return escaped if len(escaped) <= limit else escaped[: limit - 1] + "…"
+
+
+@dataclass(frozen=True)
+class CertificateFacts:
+    """What a failure keeps of a certificate: enough to find it, all of it printable, and its bytes.
+
+    Attributes:
+        subject: the distinguished name (RFC 4514), printable.
+        issuer: the issuer's distinguished name, printable.
+        serial: the serial number in hexadecimal.
+        notBefore: the first second of its validity, ISO 8601 in UTC.
+        notAfter: the last second of its validity, ISO 8601 in UTC.
+        fingerprint: ``sha256:`` and the digest of the certificate in hexadecimal.
+        names: its subject alternative names as ``kind:value``, printable.
+        der: the certificate itself.
+    """
+
+    subject: str
+    issuer: str
+    serial: str
+    notBefore: str
+    notAfter: str
+    fingerprint: str
+    names: tuple[str, ...] = ()
+    der: bytes = b""
+
+    def toJSON(self) -> dict[str, object]:
+        """Return everything but the bytes, for a log line."""
+        facts = asdict(self)
+        del facts["der"]
+        return facts
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a chain. A refused chain often has several.
+
+    Attributes:
+        code: the failure code.
+        depth: 0 for the peer's own certificate, 1 for its issuer, and so on.
+        subject: whose certificate it is, printable.
+        detail: what exactly, as a phrase; may be empty.
+        opensslError: OpenSSL's verification error number, or None where tlscomm found it.
+    """
+
+    code: str
+    depth: int
+    subject: str = ""
+    detail: str = ""
+    opensslError: int | None = None
+
+    def toJSON(self) -> dict[str, object]:
+        return asdict(self)
+
+
+class TLSFailure(Exception):
+    """What all failures have in common.
+
+    Two failures are equal when they have the same code: the rest is evidence.
+
+    Args:
+        detail: what exactly happened, as a phrase that completes the sentence of the code. Never holds a secret.
+        side: ``local`` where we refused or broke, ``remote`` where the peer did.
+        stage: where in the life of a connection; the code's usual stage where None is given.
+        alert: the TLS alert that was sent or received.
+        certificate: the certificate that is at fault.
+        depth: its place in the chain, 0 for the end entity's own.
+        peer: the peer's address, as text.
+        opensslError: OpenSSL's verification error number, as evidence.
+        evidence: what the libraries below said, in their own words, as evidence.
+        problems: everything that was found wrong, where the refusal was ours.
+        chain: the peer's chain as far as it is known, the end entity's certificate first.
+        remedy: what to do in this very case; what the code says of all its cases where it is empty.
+    """
+
+    code: ClassVar[str]
+    #: What happened. ``{whose}`` becomes "our certificate" or "the peer's certificate", or the issuing certificate that
+    #: is at fault; ``{owner}`` becomes "our" or "the peer's".
+    summary: ClassVar[str]
+    #: What to do where the mistake is on our side: our own credential, or a refusal by the peer.
+    ours: ClassVar[str]
+    #: What to do where the peer is at fault.
+    theirs: ClassVar[str]
+    #: How to make it happen.
+    reproduce: ClassVar[str]
+    #: Whether somebody has to change something before another try can succeed.
+    permanent: ClassVar[bool]
+    usualStage: ClassVar[Stage]
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        side: Side = "local",
+        stage: Stage | None = None,
+        alert: Alert | None = None,
+        certificate: CertificateFacts | None = None,
+        depth: int | None = None,
+        peer: str | None = None,
+        opensslError: int | None = None,
+        evidence: tuple[str, ...] = (),
+        problems: tuple[Problem, ...] = (),
+        chain: tuple[CertificateFacts, ...] = (),
+        remedy: str = "",
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.side = side
+        self.stage: Stage = self.usualStage if stage is None else stage
+        self.alert = alert
+        self.certificate = certificate
+        self.depth = depth
+        self.peer = peer
+        self.opensslError = opensslError
+        self.evidence = evidence
+        self.problems = problems
+        self.chain = chain
+        self.remedy = remedy
+
+    @property
+    def message(self) -> str:
+        """What happened, as one sentence."""
+        sentence = self.summary.format(whose=self._whose(), owner=self._owner())
+        if self.side == "remote" and self._judgesUs:
+            sentence = f"the peer refused us: {sentence}"
+        if self.detail:
+            sentence = f"{sentence}: {self.detail}"
+        return sentence[:1].upper() + sentence[1:] + "."
+
+    @property
+    def nextStep(self) -> str:
+        """What to do about it, as one or more sentences."""
+        return self.remedy or (self.ours if self._isOurs() else self.theirs)
+
+    def toJSON(self) -> dict[str, object]:
+        """Return the failure for a log line or a program; every value can be written as JSON."""
+        return {
+            "code": self.code,
+            "side": self.side,
+            "stage": self.stage,
+            "message": self.message,
+            "nextStep": self.nextStep,
+            "permanent": self.permanent,
+            "alert": None if self.alert is None else self.alert.toJSON(),
+            "certificate": None if self.certificate is None else self.certificate.toJSON(),
+            "depth": self.depth,
+            "peer": self.peer,
+            "opensslError": self.opensslError,
+            "evidence": list(self.evidence),
+            "problems": [problem.toJSON() for problem in self.problems],
+            "chain": [certificate.toJSON() for certificate in self.chain],
+        }
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.side} {self.stage}: {self.message}>"
+
+    def __eq__(self, other: object) -> bool:
+        return self.code == other.code if isinstance(other, TLSFailure) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.code)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.detail,), self.__dict__
+
+    @property
+    def _judgesUs(self) -> bool:
+        return isinstance(self, CertificateFailure | NegotiationFailure)
+
+    def _isOurs(self) -> bool:
+        return self.stage == "credential" or self.side == "remote"
+
+    def _owner(self) -> str:
+        return "our" if self._isOurs() else "the peer's"
+
+    def _whose(self) -> str:
+        return f"an issuing certificate in {self._owner()} chain" if self.depth else f"{self._owner()} certificate"
+
+
+class CredentialFailure(TLSFailure):
+    """A credential of our own cannot be read or used. No network was involved."""
+
+    usualStage: ClassVar[Stage] = "credential"
+    permanent = True
+
+
+class CertificateFailure(TLSFailure):
+    """A certificate, the peer's or our own, is not accepted."""
+
+    usualStage: ClassVar[Stage] = "handshake"
+    permanent = True
+
+
+class NegotiationFailure(TLSFailure):
+    """The two sides do not speak the same protocol."""
+
+    usualStage: ClassVar[Stage] = "handshake"
+    permanent = True
+
+
+class ConnectionFailure(TLSFailure):
+    """The connection broke, or something took too long. Another try may succeed."""
+
+    usualStage: ClassVar[Stage] = "handshake"
+    permanent = False
+
+
+class MessageFailure(TLSFailure):
+    """The bytes that were exchanged are not messages that both sides can accept."""
+
+    usualStage: ClassVar[Stage] = "message"
+    permanent = True

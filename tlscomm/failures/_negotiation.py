@@ -1,0 +1,89 @@
+"""Two sides that have nothing in common, or do not both speak TLS."""
+
+from __future__ import annotations
+
+from tlscomm.failures._failure import NegotiationFailure
+
+__all__ = [
+    "NoCommonCipher",
+    "NoCommonGroup",
+    "NoCommonProtocol",
+    "NoCommonVersion",
+    "NotTLS",
+    "ProtocolViolation",
+    "UnknownServerName",
+]
+
+
+class NoCommonCipher(NegotiationFailure):
+    """There is no cipher suite, or no kind of signature, that both sides accept."""
+
+    code = "no-common-cipher"
+    summary = "there is no cipher suite or signature algorithm that both sides accept"
+    ours = (
+        "Allow a cipher suite and signature algorithm that the peer has; the defaults of current software always "
+        "overlap."
+    )
+    theirs = ours
+    reproduce = "Connect with openssl s_client -tls1_2 -cipher and a suite that the server's key cannot serve."
+
+
+class NoCommonGroup(NegotiationFailure):
+    """There is no key exchange group that both sides accept."""
+
+    code = "no-common-group"
+    summary = "there is no key exchange group that both sides accept"
+    ours = "Allow X25519 or P-256 on both sides."
+    theirs = ours
+    reproduce = "Connect with openssl s_client -groups and a group that the server does not have."
+
+
+class NoCommonProtocol(NegotiationFailure):
+    """There is no application protocol (ALPN, RFC 7301) that both sides accept."""
+
+    code = "no-common-protocol"
+    summary = "there is no application protocol (ALPN) that both sides accept"
+    ours = "Give both sides one application protocol in common."
+    theirs = ours
+    reproduce = "Offer an application protocol that the server does not have."
+
+
+class NoCommonVersion(NegotiationFailure):
+    """There is no version of TLS that both sides accept."""
+
+    code = "no-common-version"
+    summary = "there is no version of TLS that both sides accept"
+    ours = "Check --minimum-tls and --maximum-tls on both sides. TLS 1.0 and 1.1 are never spoken."
+    theirs = ours
+    reproduce = "Connect with --maximum-tls 1.2 to a server that was started with --minimum-tls 1.3."
+
+
+class NotTLS(NegotiationFailure):
+    """The other side does not speak TLS on this port."""
+
+    code = "not-tls"
+    summary = "the peer does not speak TLS"
+    ours = "Check host and port: something else listens there, or a client for something else has come."
+    theirs = ours
+    reproduce = "Connect to a web server's plain HTTP port, or send plain HTTP to a TLS port."
+
+
+class ProtocolViolation(NegotiationFailure):
+    """What arrived is against the rules of TLS."""
+
+    code = "protocol-violation"
+    summary = "the rules of TLS were broken"
+    ours = "Look at the evidence: a peer that is broken, a machine in the middle that changes bytes, or an attack."
+    theirs = ours
+    reproduce = "Change one byte of an encrypted record on its way."
+    permanent = False
+
+
+class UnknownServerName(NegotiationFailure):
+    """The server has no certificate for the name that the client asked for (RFC 6066, section 3)."""
+
+    code = "unknown-server-name"
+    summary = "the server does not serve the name that was asked for"
+    ours = "Ask for a name that the server has (--server-name), or give the server a credential for this one."
+    theirs = ours
+    reproduce = "Connect with a --server-name that the server does not know to a server that insists on known names."
