@@ -157,6 +157,17 @@ class ExampleTests(ExampleCase):
         status, said = self.example("staying.py", port).ends()
         self.assertEqual((status, said.split(":")[:2]), (1, ["given up", " unknown-issuer"]), said)
 
+    def test_accounts(self) -> None:
+        """A hook with a database lets a client in, with a session as well; ``--hook`` names one on the command line."""
+        server, said = self.conversation("accounts.py", "ask", "hello", "again")
+        self.assertEqual(said, "hello resumed: False\nagain resumed: True\n")
+        server.says(r"^asked about \('client.localhost',\) from 127.0.0.1:\d+ resumed: False$")
+        server.says(r"resumed: True$")
+        Path("doors.py").write_text("import tlscomm.hook\n\ndef closed(_):\n    return tlscomm.hook.refuse('closed')\n")
+        _server, port = self.service("--hook", "doors:closed")
+        status, said = self.connect(port, "--message", "hello")
+        self.assertEqual((status, "not-allowed" in said), (1, True), said)
+
     def test_application(self) -> None:
         """``--application`` finds a class in a file of the current folder."""
         Path("shouting.py").write_bytes((EXAMPLES / "shouting.py").read_bytes())

@@ -54,6 +54,9 @@ DEFAULTS: dict[str, Any] = {
     "intermediates": [],
     "pin": [],
     "profile": "compatible",
+    "hook": None,
+    "hook-timeout": 5.0,
+    "no-resumption": 0,
     "application": "echo",
     "framing": "eof",
     "maximum-message": 1048576,
@@ -70,7 +73,7 @@ DEFAULTS: dict[str, Any] = {
 ALL = """
     --listen tcp:1 --listen tcp:2 --identity a.pem --identity b.pem --key a.key --key b.key --passphrase-file a.txt
     --passphrase-file b.txt --passphrase-env A --passphrase-env B --passphrase-fd 3 --passphrase-fd 0
-    --insecure-allow-readable-key
+    --insecure-allow-readable-key --hook test_tap:hook --hook-timeout 2 --no-resumption
     --client-certificates required --client-roots b.pem --client-roots system --application greet --framing int32
     --crl a.crl --crl b.crl --revocation soft --fetch-crls lists --staple a.der --staple fetch
     --allow dns=*.example.org --allow cn=x=y --deny o=Example&!ou=a
@@ -124,6 +127,9 @@ class OptionsTests(SynchronousTestCase):
                 "intermediates": ["i.pem", "more"],
                 "pin": ["spki=sha256:00"],
                 "profile": "strict",
+                "hook": "test_tap:hook",
+                "hook-timeout": 2.0,
+                "no-resumption": 1,
                 "application": "greet",
                 "framing": "int32",
                 "maximum-message": 7,
@@ -147,7 +153,7 @@ class OptionsTests(SynchronousTestCase):
         """The help explains every option and has every default."""
         text = " ".join(str(Options()).split())
         for name, value in DEFAULTS.items():
-            self.assertIn(f"--{name} " if name.startswith("insecure") else f"--{name}= ", text)
+            self.assertIn(f"--{name} " if name.startswith(("insecure", "no-")) else f"--{name}= ", text)
             if not name.startswith("insecure") and name != "listen" and value not in (None, []):
                 self.assertIn(f"[default: {value:.0f}]" if isinstance(value, float) else f"[default: {value}]", text)
         self.assertIn("[default: tcp:8443:interface=127.0.0.1]", text)
@@ -273,6 +279,27 @@ class MakeServiceTests(ServiceCase):
         """An application of one's own is used as it is."""
         application = self.service("--identity", "server.pem", "--application", "test_tap:OWN").factory.wrappedFactory
         self.assertIs(application, sys.modules["test_tap"].OWN)  # type: ignore[attr-defined]
+
+    def test_hook(self) -> None:
+        """A hook of one's own is asked, with its own deadline; a wrong name is a sentence."""
+        with_ = ("--identity", "server.pem", "--client-roots", "ca.pem", "--hook")
+        configuration = self.configuration(*with_, "test_tap:hook", "--hook-timeout", "2")
+        self.assertIs(configuration.hook, sys.modules["test_tap"].hook)  # type: ignore[attr-defined]
+        self.assertEqual(configuration.deadlines, Deadlines(hook=2.0))
+        for name, says in (
+            ("hook", "package.module:name"),
+            ("test_tap:nothing", "has no 'nothing'"),
+            ("no_such_module:hook", "cannot be imported"),
+            ("test_tap:Echo", "a hook is a function"),
+            ("test_tap:ALL", "a hook is a function"),
+        ):
+            with self.assertRaisesRegex(ValueError, says):
+                self.configuration(*with_, name)
+
+    def test_resumption(self) -> None:
+        """Sessions are resumed unless that is turned off."""
+        self.assertTrue(self.configuration("--identity", "server.pem").resumption)
+        self.assertFalse(self.configuration("--identity", "server.pem", "--no-resumption").resumption)
 
     def test_deadlines(self) -> None:
         """Deadlines are those that were asked for, and 0 is none."""
@@ -525,6 +552,11 @@ class _Listening:
 
     def getHost(self) -> IAddress:
         return self.address
+
+
+def hook(_: object) -> bool:
+    """A hook of one's own."""
+    return True
 
 
 OWN = MessageFactory(Echo)

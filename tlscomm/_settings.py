@@ -15,6 +15,7 @@ from tlscomm._identities import Identities, loadIdentity
 from tlscomm.access import AccessRules
 from tlscomm.configuration import ClientConfiguration, Deadlines, ServerConfiguration
 from tlscomm.credentials import loadCertificates
+from tlscomm.hook import Hook
 from tlscomm.revocation import Revocation
 from tlscomm.stapling import Staple
 from tlscomm.store import isStoreSource, rootsFromStore, systemRoots
@@ -50,6 +51,8 @@ def serverConfiguration(
     profile: str = "compatible",
     minimumTLS: str = "1.2",
     maximumTLS: str = "1.3",
+    hook: Hook | None = None,
+    resumption: bool = True,
     limits: Deadlines | None = None,
 ) -> ServerConfiguration:
     """Return a server's configuration.
@@ -69,6 +72,8 @@ def serverConfiguration(
         profile: ``compatible`` or ``strict``.
         minimumTLS: ``1.2`` or ``1.3``.
         maximumTLS: ``1.2`` or ``1.3``.
+        hook: is asked about each client.
+        resumption: whether sessions may be resumed.
         limits: the deadlines.
 
     Raises:
@@ -87,6 +92,8 @@ def serverConfiguration(
         **_chainSettings(intermediates, pins, profile),
         minimumVersion=minimumTLS,  # type: ignore[arg-type]
         maximumVersion=maximumTLS,  # type: ignore[arg-type]
+        hook=hook,
+        resumption=resumption,
         deadlines=limits or Deadlines(),
     )
 

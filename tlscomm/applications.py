@@ -19,9 +19,10 @@ from twisted.internet.protocol import Factory
 
 from tlscomm.failures import printable
 from tlscomm.framing import Message
+from tlscomm.hook import Hook
 from tlscomm.protocol import MessageFactory, MessageProtocol
 
-__all__ = ["APPLICATIONS", "Echo", "Greet", "applicationNamed", "factoryFor"]
+__all__ = ["APPLICATIONS", "Echo", "Greet", "applicationNamed", "factoryFor", "hookNamed"]
 
 
 class Echo(MessageProtocol):
@@ -54,14 +55,26 @@ def applicationNamed(name: str) -> object:
     """
     if name in APPLICATIONS:
         return APPLICATIONS[name]
-    module, colon, path = name.partition(":")
-    if not (module and colon and path):
+    if not _isPath(name):
         raise ValueError(f"no application is named {name!r}; there are {', '.join(APPLICATIONS)}, and module:name")
-    found = _import(module)
-    for part in path.split("."):
-        if (found := getattr(found, part, None)) is None:
-            raise ValueError(f"the module {module} has no {path!r}")
-    return found
+    return _found(name)
+
+
+def hookNamed(name: str) -> Hook:
+    """Return the hook (`tlscomm.hook`) that a name stands for, which is looked for as an application is.
+
+    Args:
+        name: ``package.module:name``.
+
+    Raises:
+        ValueError: there is none, or its module cannot be imported, or it cannot be called; the message says why.
+    """
+    if not _isPath(name):
+        raise ValueError(f"a hook is named as package.module:name, not {printable(repr(name))}")
+    hook = _found(name)
+    if not callable(hook) or isinstance(hook, type):
+        raise ValueError(f"{name} is {printable(repr(hook))}, and a hook is a function or another object to call")
+    return cast("Hook", hook)
 
 
 def factoryFor(
@@ -111,6 +124,20 @@ def _call(application: Callable[[], object]) -> object:
         return application()
     except Exception as problem:
         raise ValueError(f"{printable(repr(application))} cannot be called: {printable(repr(problem))}") from problem
+
+
+def _isPath(name: str) -> bool:
+    module, colon, path = name.partition(":")
+    return bool(module and colon and path)
+
+
+def _found(name: str) -> object:
+    module, _, path = name.partition(":")
+    found = _import(module)
+    for part in path.split("."):
+        if (found := getattr(found, part, None)) is None:
+            raise ValueError(f"the module {module} has no {path!r}")
+    return found
 
 
 def _import(module: str) -> object:

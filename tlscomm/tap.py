@@ -33,7 +33,7 @@ from tlscomm._log import LOG_FORMATS, eventLog
 from tlscomm._passphrasesource import Prompt, passphraseSource
 from tlscomm._settings import Identities, seconds, serverConfiguration
 from tlscomm.access import AccessRules
-from tlscomm.applications import applicationNamed, factoryFor
+from tlscomm.applications import applicationNamed, factoryFor, hookNamed
 from tlscomm.authority import DEVELOPMENT_HOSTS, DevelopmentAuthority, ensureDevelopmentAuthority
 from tlscomm.configuration import Deadlines, ServerConfiguration
 from tlscomm.failures import TLSFailure, printable
@@ -52,7 +52,7 @@ _DEFAULT_PLACE = "tcp:8443:interface=127.0.0.1"
 #: How many clients may wait to be let in. With Twisted's 50, of a thousand that come at once most wait for a second.
 _BACKLOG = 1024
 
-_DEADLINES = ("handshake-timeout", "read-timeout", "write-timeout", "close-timeout")
+_DEADLINES = ("handshake-timeout", "hook-timeout", "read-timeout", "write-timeout", "close-timeout")
 #: Endpoint strings that speak TLS themselves: Twisted's, txacme's and ours.
 _WITH_TLS = ("ssl:", "tls:", "le:", "tlscomm:")
 _COUNTS = ("maximum-message", "maximum-connections")
@@ -109,12 +109,15 @@ class Options(_Options):
         ["application", None, "echo", "What is done with the messages: echo returns each, greet answers each with a "
          "greeting, and package.module:name is a class that extends tlscomm.protocol.MessageProtocol, or any protocol "
          "factory of Twisted's, to which --framing, --maximum-message and --read-timeout do not apply."],
+        ["hook", None, None, "package.module:name: a function that is asked about each client before it is let in, and "
+         "may answer later. Without one, who has a valid certificate and keeps to --allow and --deny is let in."],
         ["framing", None, "eof", f"How messages are told apart: {', '.join(FRAMINGS)}."],
         ["maximum-message", None, 1 << 20, "The most bytes a message may have, either way."],
         ["minimum-tls", None, "1.2", "The oldest version of TLS that is spoken: 1.2 or 1.3."],
         ["maximum-tls", None, "1.3", "The newest version of TLS that is spoken: 1.2 or 1.3."],
         ["handshake-timeout", None, 10, "Seconds from the TCP connection until both sides have accepted each other, 0 "
          "for no limit."],
+        ["hook-timeout", None, 5, "Seconds in which the hook has to answer, 0 for no limit but the handshake's."],
         ["read-timeout", None, 5, "Seconds in which the next message has to come, 0 for no limit."],
         ["write-timeout", None, 5, "Seconds in which some of the bytes that are queued for a client have to move, 0 "
          "for no limit."],
@@ -131,6 +134,7 @@ class Options(_Options):
             None,
             "Accept a private key in a file that other users of the machine can read.",
         ],
+        ["no-resumption", None, "Resume no sessions: every client shows its certificate in every connection."],
     ]
 
     def __init__(self) -> None:
@@ -401,8 +405,13 @@ def _configuration(
         profile=options["profile"],
         minimumTLS=options["minimum-tls"],
         maximumTLS=options["maximum-tls"],
+        hook=None if options["hook"] is None else hookNamed(options["hook"]),
+        resumption=not options["no-resumption"],
         limits=Deadlines(
-            handshake=options["handshake-timeout"], write=options["write-timeout"], close=options["close-timeout"]
+            handshake=options["handshake-timeout"],
+            hook=options["hook-timeout"],
+            write=options["write-timeout"],
+            close=options["close-timeout"],
         ),
     )
 
