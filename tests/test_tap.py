@@ -153,8 +153,9 @@ class OptionsTests(SynchronousTestCase):
         """The help explains every option and has every default."""
         text = " ".join(str(Options()).split())
         for name, value in DEFAULTS.items():
-            self.assertIn(f"--{name} " if name.startswith(("insecure", "no-")) else f"--{name}= ", text)
-            if not name.startswith("insecure") and name != "listen" and value not in (None, []):
+            isFlag = name.startswith(("insecure", "no-"))
+            self.assertIn(f"--{name} " if isFlag else f"--{name}= ", text)
+            if not isFlag and name != "listen" and value not in (None, []):
                 self.assertIn(f"[default: {value:.0f}]" if isinstance(value, float) else f"[default: {value}]", text)
         self.assertIn("[default: tcp:8443:interface=127.0.0.1]", text)
 
