@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.utils import CryptographyDeprecationWarning
-from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.chains import (
@@ -427,6 +427,21 @@ class TheTable(SynchronousTestCase):
                 judgement = judged(presented, profile=profile, role=role, serverName=NAME if role == "server" else None)  # type: ignore[arg-type]
                 self.assertEqual((judgement.problems, judgement.warnings), ((), ()))
                 self.assertEqual(len(judgement.chain), 3)
+
+    def test_strictTakesWhatTheDocumentsAllowAndTheSecondOpinionDoesNotKnow(self) -> None:
+        organization = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "chains")])
+        demanding = intermediate(extensions=[(x509.PolicyConstraints(0, None), True), _policy("1")])
+        own = constrained(permitted=[x509.DirectoryName(organization), x509.DNSName("example")])
+        uris = constrained(excluded=[x509.UniformResourceIdentifier("a.example")])
+        newKey = Authority.create("rolling", organization="chains", now=NOW, pathLength=1)
+        rolled = intermediate(newKey, "rolling", pathLength=None)
+        for presented, anchor in (
+            ((leaf(demanding, extensions=[_policy("1")]), demanding), root()),
+            ((leaf(own), own), root()),
+            ((leaf(uris), uris), root()),
+            ((leaf(last := intermediate(rolled)), last, rolled), newKey),
+        ):
+            self.assertEqual(judged(presented, (anchor,), profile="strict").problems, ())
 
     def test_whatPrivateAuthoritiesMakeIsAcceptedUnderCompatible(self) -> None:
         plain = Authority.create(
