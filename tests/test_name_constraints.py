@@ -197,6 +197,21 @@ class Chains(SynchronousTestCase):
         self.assertTrue(judged([leaf(second, ["a.example"]), second, first]).problems)
         self.assertTrue(judged([leaf(second, ["b.example"]), second, first]).problems)
 
+    def test_ofManyThatAreWrongSomeAreTold(self) -> None:
+        issuer = constrained(permitted=[dns("a.example")])
+        problems = judged([leaf(issuer, [f"a{number}.b.example" for number in range(100)]), issuer]).problems
+        self.assertIn(len(problems), range(2, 20))
+
+    def test_whatCostsTooMuchToCompareIsRefused(self) -> None:
+        issuer = constrained(permitted=[dns("a.example")])
+        long = ".".join(["b"] * 120)
+        few, many = ([f"{number}.{long}.a.example" for number in range(count)] for count in (1000, 3000))
+        self.assertFalse(judged([leaf(issuer, few), issuer]).problems)
+        self.assertFalse(judged([leaf(names=many)]).problems)
+        (problem, *_) = judged([leaf(issuer, many), issuer]).problems
+        self.assertEqual(problem.code, "not-permitted")
+        self.assertIn("more names than are compared", problem.detail)
+
 
 def constrained(**constraints: Any) -> Authority:
     value = x509.NameConstraints(constraints.get("permitted"), constraints.get("excluded"))

@@ -11,6 +11,7 @@ That each certificate is signed by the next one, and that the last one is truste
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -36,6 +37,11 @@ _SMALLEST_FACTORED = 2048
 _SMALLEST_CURVE = 256
 #: OpenSSL takes no larger ones, because of what their signatures cost to verify.
 _LARGEST_FACTORED = 16384
+
+#: A hundred thousand comparisons take a second; ten thousand names are as many as anybody has.
+_HEAVIEST_NAMES = 16384
+#: Of the names of one certificate that an authority may not issue for.
+_MOST_TOLD = 8
 
 _WEAK_DIGESTS = (hashes.MD5, hashes.SHA1)
 
@@ -155,7 +161,10 @@ def _nameConstraints(place: Place) -> Iterator[Breach]:
     for depth, below in enumerate(place.below):
         # RFC 5280, section 6.1.3 (b) and (c): not self-issued ones, but always the end entity's.
         if depth == 0 or not below.isSelfIssued:
-            for violation in subtrees.violations(below.constrainedNames, below.subjectMailboxes):
+            if below.weightOfNames > _HEAVIEST_NAMES:
+                yield Breach("it has more names than are compared with name constraints", depth)
+                continue
+            for violation in islice(subtrees.violations(below.constrainedNames, below.subjectMailboxes), _MOST_TOLD):
                 yield Breach(violation, depth)
 
 

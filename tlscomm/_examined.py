@@ -121,6 +121,11 @@ class Examined:
         return tuple(str(attribute.value) for attribute in found)
 
     @cached_property
+    def weightOfNames(self) -> int:
+        """What it costs to compare its names with name constraints; an ordinary name is 1."""
+        return sum(map(_weight, self.constrainedNames)) + len(self.subjectMailboxes)
+
+    @cached_property
     def subtrees(self) -> Subtrees | None:
         """The name constraints, or None where there are none."""
         constraints = self.value(x509.NameConstraints)
@@ -195,6 +200,13 @@ def subjectOf(certificate: x509.Certificate) -> str:
         return printable(certificate.subject.rfc4514_string())
     except ValueError:
         return "(unreadable subject)"
+
+
+def _weight(name: x509.GeneralName) -> int:
+    # Each beginning of a directory name is looked up, and each end of a DNS name.
+    if isinstance(name, x509.DirectoryName):
+        return 1 + len(name.value.rdns) ** 2 // 64
+    return 1 + len(str(name.value)) // 32
 
 
 _kept = lru_cache(maxsize=_MOST_KEPT)(Examined)

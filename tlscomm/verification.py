@@ -231,7 +231,7 @@ class Verifier:
             if isForgiving:
                 return True
             if certificate.subtrees is not None:
-                budget.names -= sum(len(each.names) + 1 for each in below)
+                budget.names -= sum(each.weightOfNames for each in below)
             place = Place(certificate, below, isAnchor, self.peerRole, case.at, self.maximumDepth)
             return not any(rule.isInsistedOn(self.profile) for rule, _ in problemsAt(place, RULES))
 
