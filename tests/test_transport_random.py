@@ -14,11 +14,13 @@ from conversation import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.failures import Undecodable
+from tlscomm.hook import Question
 
 #: Without a deadline, which would make the clock part of the test, and the same plays every time.
 unhurried = settings(deadline=None, derandomize=True, max_examples=200)
@@ -117,6 +119,53 @@ WILD = (
 ACTIONS = st.one_of(*CALM, *WILD)
 
 
+class Asked:
+    """The hook of one side, which answers when a play says so, if ever.
+
+    Attributes:
+        answers: what it has returned in this play.
+        hasAccepted: whether it has accepted in this play.
+    """
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        self.answers: list[Deferred[Any]] = []
+        self.hasAccepted = False
+
+    def __call__(self, question: Question) -> Deferred[Any]:
+        self.answers.append(Deferred())
+        return self.answers[-1]
+
+    def answer(self, answer: Any) -> None:
+        if not self.answers or self.answers[0].called:
+            return
+        self.hasAccepted = answer is True
+        if isinstance(answer, type):
+            self.answers[0].errback(answer())
+        else:
+            self.answers[0].callback(answer)
+
+
+HOOKS = {"client": Asked(), "server": Asked()}
+ASKING = [clientConfiguration(**version, hook=HOOKS["client"]) for version in VERSIONS]
+ASKING_SERVER = serverConfiguration(resumption=False, hook=HOOKS["server"], judgesAgain=True)
+ANSWERS = st.sampled_from([*[True] * 6, False, None, ZeroDivisionError])
+
+
+@st.composite
+def askings(draw: st.DrawFn) -> list[tuple[Any, ...]]:
+    """Draw what happens before, between and after the answers of both sides."""
+    client, server = (("answer", name, draw(ANSWERS)) for name in HOOKS)
+    calm = draw(st.booleans())
+    few = st.lists(st.one_of(*CALM) if calm else st.one_of(*CALM, *WILD), max_size=6)
+    between = [draw(few) for _ in range(4)]
+    many = draw(st.lists(ACTIONS, max_size=30))
+    flush = ("flush",)
+    return [*between[0], flush, *between[1], client, *between[2], flush, *between[3], server, flush, *many]
+
+
 # Two echoes would never come to an end.
 PAIRS = st.sampled_from(
     [(above, below) for above in PROTOCOLS for below in PROTOCOLS if (above, below) != (Echo, Echo)]
@@ -169,6 +218,9 @@ class Play:
     def giveUp(self, side: str) -> None:
         self.sides[side].transport.closeBecause(Undecodable("of nothing"))
 
+    def answer(self, side: str, answer: Any) -> None:
+        HOOKS[side].answer(answer)
+
     def deafen(self, side: str) -> None:
         """From now on TCP brings this side nothing."""
         end = getattr(self.conversation.link, side)
@@ -216,9 +268,33 @@ class RandomTests(SynchronousTestCase):
         self.assertNotIn("built", sides["server"].events)
         self.assertEqual((sides["client"].received, sides["server"].received), (b"", b""))
 
-    def played(self, client: Any, protocols: tuple[Any, Any]) -> Play:
+    @unhurried
+    @given(st.sampled_from(ASKING), PAIRS, askings())
+    def test_asked(self, client: Any, protocols: tuple[Any, Any], actions: list[Any]) -> None:
+        """Where both ask hooks, nobody is let in before its hook has said so; both sides end; nothing is left."""
+        for hook in HOOKS.values():
+            hook.forget()
+        play = self.played(client, protocols, ASKING_SERVER)
+        for action in actions:
+            play.act(*action)
+            self.assertInOrder(play)
+            self.assertAsked(play)
+        self.ended(play)
+        self.over(play)
+        self.assertAsked(play)
+        self.assertTrue(all(answer.called for hook in HOOKS.values() for answer in hook.answers))
+
+    def assertAsked(self, play: Play) -> None:
+        for name, side in play.sides.items():
+            self.assertLessEqual(len(HOOKS[name].answers), 1)
+            if "built" in side.events:
+                self.assertTrue(HOOKS[name].hasAccepted)
+        if "data" in play.sides["client"].events:
+            self.assertTrue(HOOKS["server"].hasAccepted)
+
+    def played(self, client: Any, protocols: tuple[Any, Any], server: Any = SERVER) -> Play:
         clock = Clock()
-        sides = {"client": Side(client, protocols[0], clock), "server": Side(SERVER, protocols[1], clock)}
+        sides = {"client": Side(client, protocols[0], clock), "server": Side(server, protocols[1], clock)}
         for side in sides.values():
             side.written, side.hasEnded = bytearray(), False  # type: ignore[attr-defined]
         return Play(Conversation(*sides.values(), clock), sides=sides)
