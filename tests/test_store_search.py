@@ -235,8 +235,8 @@ class SourceTests(StoreCase):
     def test_connection(self) -> None:
         """A server and a client whose credentials and roots are in stores accept each other."""
         roots = ("store:CurrentUser/Root",)
-        found = Identities(("store:CurrentUser/My:extendedKeyUsage=client:subject=a client",))
-        serving = serverConfiguration(identities=Identities((self.entry.source,)), clientRoots=roots)
+        found = Identities(identity=("store:CurrentUser/My:extendedKeyUsage=client:subject=a client",))
+        serving = serverConfiguration(identities=Identities(identity=(self.entry.source,)), clientRoots=roots)
         asking = clientConfiguration("gateway.example", identities=found, roots=roots)
         self.assertEqual([side.failure for side in handshake(asking, serving)], [None, None])
 
