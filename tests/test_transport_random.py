@@ -12,7 +12,7 @@ from conversation import (
     clientConfiguration,
     serverConfiguration,
 )
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
@@ -154,6 +154,13 @@ ASKING_SERVER = serverConfiguration(resumption=False, hook=HOOKS["server"], judg
 ANSWERS = st.sampled_from([*[True] * 6, False, None, ZeroDivisionError])
 
 
+#: The client half-closes while the server's hook is asked about it.
+ENDED_WHILE_ASKING = [
+    *(("flush",), ("answer", "client", True), ("endTCP", "client")),
+    *(("flush",), ("answer", "server", True), ("flush",)),
+]
+
+
 @st.composite
 def askings(draw: st.DrawFn) -> list[tuple[Any, ...]]:
     """Draw what happens before, between and after the answers of both sides."""
@@ -270,6 +277,8 @@ class RandomTests(SynchronousTestCase):
 
     @unhurried
     @given(st.sampled_from(ASKING), PAIRS, askings())
+    @example(ASKING[0], (Recorder, Recorder), ENDED_WHILE_ASKING)
+    @example(ASKING[1], (Recorder, Recorder), ENDED_WHILE_ASKING)
     def test_asked(self, client: Any, protocols: tuple[Any, Any], actions: list[Any]) -> None:
         """Where both ask hooks, nobody is let in before its hook has said so; both sides end; nothing is left."""
         for hook in HOOKS.values():

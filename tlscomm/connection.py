@@ -465,6 +465,9 @@ class TLSConnection:
         self.isAccepted = True
 
     def _fail(self, failure: TLSFailure) -> None:
+        if self.state is State.PENDING and self._lastWords is None:
+            # What is held would tell the peer that it was accepted.
+            self._lastWords = b""
         # Later failures follow from the first.
         if self.state is not State.FAILED:
             self.state = State.FAILED
