@@ -33,6 +33,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.access import AccessRules
+from tlscomm.authority import Authority
 from tlscomm.configuration import Configuration, ForeignConfiguration
 from tlscomm.connection import State, TLSConnection
 from tlscomm.credentials import Credential
@@ -318,6 +319,17 @@ class Hostile(SessionCase):
                 self.assertIs(second.state, State.OPEN, repr(second.failure))
                 self.assertEqual([question.resumed for question in hook.questions], [False, False])
                 self.assertFalse(second.facts.resumed)
+
+    def test_manyCertificates(self) -> None:
+        """A client that sends more certificates than anybody needs is served, and leaves no session to be kept."""
+        more = tuple(Authority.create(f"authority {number}").certificate for number in range(60))
+        for version in VERSIONS:
+            large = Credential(CLIENT.certificate, more, CLIENT.privateKey)
+            client = clientConfiguration(credential=large, maximumVersion=version)
+            server = serverConfiguration()
+            self.assertEqual([self.resumed(client, server) for _ in range(2)], [False, False])
+            other = clientConfiguration(maximumVersion=version)
+            self.assertEqual([self.resumed(other, server) for _ in range(2)], [False, True])
 
     def test_withoutAHook(self) -> None:
         """The same where OpenSSL itself ends the handshake."""

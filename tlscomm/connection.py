@@ -290,8 +290,11 @@ class TLSConnection:
         self._channel.feed(ciphertext)
         if state is not State.HANDSHAKE:
             return state is State.UNCONFIRMED
-        if not self._isClient and len(self._opening) < _LONGEST_HELLO:
-            self._opening = (self._opening + ciphertext)[:_LONGEST_HELLO]
+        if not self._isClient and len(self._opening) < _LONGEST_OPENING:
+            self._opening = (self._opening + ciphertext)[:_LONGEST_OPENING]
+            if len(self._opening) == _LONGEST_OPENING:
+                # OpenSSL counts sessions and not how large their certificates are.
+                self._channel.forbidResumption()
         if self._heard or not ciphertext or _opensTLS(ciphertext):
             self._heard = self._heard or bool(ciphertext)
             self._advance()
@@ -321,7 +324,7 @@ class TLSConnection:
     @property
     def _mayStartOver(self) -> bool:
         """Whether the client has heard nothing yet, and its first message is still known."""
-        return not (self._hasSpoken or self._hasStartedOver) and len(self._opening) < _LONGEST_HELLO
+        return not (self._hasSpoken or self._hasStartedOver) and len(self._opening) < _LONGEST_OPENING
 
     def _startOver(self) -> None:
         """Shake hands in full with a client whose session may not be resumed: it may have something better to show.
@@ -480,8 +483,8 @@ _HANDSHAKE_FAILURE = 40
 #: refusal belongs to OpenSSL.
 _OPENING_TYPES = (21, 22, 0x80)
 
-#: More than any client's first message.
-_LONGEST_HELLO = 1 << 14
+#: More than any client's first message, and than all that a client has to say in a handshake.
+_LONGEST_OPENING = 1 << 14
 
 #: The states of a TLS 1.2 client that has sent all of its messages.
 _ANSWERED = frozenset({"SSLv3/TLS write finished", "SSLv3/TLS read change cipher spec"})
