@@ -146,6 +146,14 @@ class Causes(JudgedCase):
             self.reconfigure(again, role, access=AccessRules.parse(deny=[f"cn={OTHER[role]}"]))
             self.assertPutOut(again, role, "not-allowed")
 
+    def test_inTheHandshake(self) -> None:
+        """Who is in the middle of a handshake when the rules change is judged by the new ones when it is done."""
+        for version, role in everywhere():
+            conversation = self.conversation(version, **{role: {"judgesAgain": True}})
+            conversation.link.toServer()
+            self.reconfigure(conversation, role, access=AccessRules.parse(deny=[f"cn={OTHER[role]}"]))
+            self.assertPutOut(conversation, role, "not-allowed")
+
     def test_whileAHookWasAsked(self) -> None:
         """What has changed while a hook was thinking counts as soon as it has accepted."""
         for version, role in everywhere():

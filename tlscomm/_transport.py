@@ -86,7 +86,8 @@ class TLSTransport(Face):
         self.bytesSent = 0
         self._address = address
         self._clock = factory.clock
-        self._deadlines = factory.configuration.deadlines
+        self._configuration = factory.configuration
+        self._deadlines = self._configuration.deadlines
         self._output = Output(self._clock, self._stuck, self._noteDrained, self._brokenAbove)
         self._began = 0.0
         self._timer: IDelayedCall | None = None
@@ -111,20 +112,20 @@ class TLSTransport(Face):
         """TCP is connected: begin the handshake and its deadline."""
         self.transport = transport
         try:
-            self._connection = TLSConnection(self.factory.configuration, self)
+            self._connection = TLSConnection(self._configuration, self)
         except Exception:
             # Somebody else's creator of connections may raise anything.
             self._brokenAbove()
             return
         self._began = self._clock.seconds()
-        if self.factory.configuration.hook is not None:
+        if self._configuration.hook is not None:
             self._connection.address = describeAddress(self.getPeer())
         if (setNoDelay := getattr(transport, "setTcpNoDelay", None)) is not None:
             # Messages leave one write each, so Nagle's algorithm only ever delays them.
             setNoDelay(True)
         self._output.attach(self._connection, transport)
         self._startTimer(self._deadlines.handshake, self._handshakeTimedOut)
-        if self.factory.configuration.isClient:
+        if self._configuration.isClient:
             self._connection.start()
             self._proceed(b"")
 
@@ -394,8 +395,8 @@ class TLSTransport(Face):
         else:
             if (accepted := self._takeAccepted()) is not None:
                 accepted.callback(protocol)
-            if self._hasAsked:
-                # The verdict is as old as the question was.
+            if self._hasAsked or self.factory.configuration is not self._configuration:
+                # The verdict is as old as the question was, or rests on what does not hold any more.
                 self.factory.judgeOne(self)
 
     def _deliver(self, plaintext: bytes) -> None:

@@ -38,7 +38,8 @@ class Question:
         version: ``TLSv1.2`` or ``TLSv1.3``.
         cipher: the cipher suite, in OpenSSL's name.
         alpn: the application protocol, or None.
-        resumed: whether the peer resumed an earlier session, and showed its certificate then.
+        resumed: whether the peer resumes an earlier session, and showed its certificate then. Under TLS 1.2 it has yet
+            to prove that the session is its own, and is cut off later where it does not.
     """
 
     peerRole: Literal["client", "server"]
