@@ -22,9 +22,10 @@ from tlscomm._examined import examined
 from tlscomm._paths import Budget, Search, byName
 from tlscomm._systemroots import systemRoots
 from tlscomm.authority import Authority
+from tlscomm.failures import Problem
 from tlscomm.revocation import Revocation
 from tlscomm.trust import Trust, parsePin
-from tlscomm.verification import PROFILES
+from tlscomm.verification import PROFILES, Findings, Verifier
 
 DAY = timedelta(days=1)
 
@@ -247,8 +248,6 @@ class Remembering(SynchronousTestCase):
     """Who comes again is judged as the first time, whatever has changed since."""
 
     def test_theTimeGoesOn(self) -> None:
-        from tlscomm.verification import Verifier
-
         verifier = Verifier(peerRole="server", trust=Trust((root().certificate,)))
         made = leaf(notBefore=NOW - DAY, notAfter=NOW + DAY)
         for days, expected in ((0, []), (0.5, []), (2, ["expired"]), (-2, ["not-yet-valid"]), (0, [])):
@@ -256,9 +255,6 @@ class Remembering(SynchronousTestCase):
             self.assertEqual(sorted(set(codes(problems))), expected)
 
     def test_onlyWhatOpenSSLHasFoundNothingWrongWithIsTakenFromAHandshake(self) -> None:
-        from tlscomm.failures import Problem
-        from tlscomm.verification import Findings, Verifier
-
         verifier = Verifier(peerRole="server", trust=Trust((root().certificate,)))
         other = stranger()
         chain = (leaf(other), other.certificate)
@@ -266,6 +262,13 @@ class Remembering(SynchronousTestCase):
         refused = Findings((Problem("unknown-issuer", 1, opensslError=19),), chain)
         self.assertEqual(codes(verifier.verify(chain, findings=refused).problems), ["unknown-issuer"])
         self.assertEqual(codes(verifier.verify(chain).problems)[:1], ["unknown-issuer"])
+
+    def test_whatOpenSSLKnowsToBeRevokedIsRefusedHoweverOftenItWasAccepted(self) -> None:
+        verifier = Verifier(peerRole="server", trust=Trust((root().certificate,)))
+        chain = (leaf(), root().certificate)
+        self.assertEqual(verifier.verify(chain[:1], at=NOW).problems, ())
+        revoked = Findings((Problem("revoked", 0, opensslError=23),), chain)
+        self.assertEqual(codes(verifier.verify(chain[:1], findings=revoked, at=NOW).problems), ["revoked"])
 
 
 class Hostile(SynchronousTestCase):

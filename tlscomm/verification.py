@@ -184,7 +184,8 @@ class Verifier:
             raise ValueError("to judge a peer takes its certificate, and a time with a time zone")
         # A path of our own OpenSSL has been asked about. In a handshake it has not yet looked at all when it asks us.
         key = (True, findings.chain) if findings is not None and case.isSound else (False, case.presented)
-        if (judgement := self._remembered(key, case)) is None:
+        judgement = None if case.isFinal else self._remembered(key, case)
+        if judgement is None:
             judgement = self._judged(case)
             if not judgement.problems:
                 self._remember(key, judgement)
