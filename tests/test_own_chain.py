@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from failuretable import VERSIONS, Stage, gallery
 from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
@@ -40,6 +41,13 @@ class EvidentProblems(SynchronousTestCase):
             "revoked",
         ):
             self.assertIsNone(evidentProblem(chainOf(name)), name)
+
+    def test_areNotSeenInASignatureOfAnAlgorithmThatNobodyKnows(self) -> None:
+        leaf, issuer = chainOf("good-intermediate")[:2]
+        known, unknown = (bytes.fromhex(f"06082a8648ce3d0403{last}") for last in ("02", "7f"))
+        odd = x509.load_der_x509_certificate(issuer.public_bytes(Encoding.DER).replace(known, unknown))
+        self.assertIsNone(evidentProblem((leaf, odd)))
+        self.assertFalse(isCorrectlySigned((leaf, odd), gallery().roots))
 
 
 class Signatures(SynchronousTestCase):

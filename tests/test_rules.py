@@ -428,6 +428,11 @@ class TheTable(SynchronousTestCase):
                 self.assertEqual((judgement.problems, judgement.warnings), ((), ()))
                 self.assertEqual(len(judgement.chain), 3)
 
+    def test_aWeakSignatureIsNotCalledABadOne(self) -> None:
+        for digest, oid in ((hashes.SHA1(), _SHA1_WITH_RSA), (hashes.MD5(), _MD5_WITH_RSA)):
+            problems = judged(_weak(digest, oid), (rsaRoot(),)).problems
+            self.assertEqual([problem.code for problem in problems], ["key-too-weak"])
+
     def test_strictTakesWhatTheDocumentsAllowAndTheSecondOpinionDoesNotKnow(self) -> None:
         organization = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "chains")])
         demanding = intermediate(extensions=[(x509.PolicyConstraints(0, None), True), _policy("1")])

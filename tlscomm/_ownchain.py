@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from OpenSSL.crypto import X509, X509Store, X509StoreContext, X509StoreContextError, X509StoreFlags
 
+from tlscomm._examined import examined
 from tlscomm._explaining import malformation, refined
 from tlscomm._reasons import UNSPECIFIC, codeForVerifyError
 from tlscomm.failures import Problem
@@ -60,7 +60,7 @@ def isCorrectlySigned(chain: Sequence[x509.Certificate], authorities: Iterable[x
 def _hasSigned(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, TypeError, ValueError):
+    except (InvalidSignature, UnsupportedAlgorithm, TypeError, ValueError):
         return False
     return True
 
@@ -90,9 +90,17 @@ def _described(problem: Problem, chain: Sequence[x509.Certificate]) -> Problem:
 
 def _weakness(chain: Sequence[x509.Certificate]) -> Problem | None:
     for depth, certificate in enumerate(chain):
-        key: Any = certificate.public_key()
+        key = examined(certificate).key
         if isinstance(key, rsa.RSAPublicKey) and key.key_size < _SMALLEST_RSA:
             return Problem("key-too-weak", depth, detail=f"an RSA key of {key.key_size} bits")
-        if isinstance(certificate.signature_hash_algorithm, _WEAK_DIGESTS):
-            return Problem("key-too-weak", depth, detail=f"signed with {certificate.signature_hash_algorithm.name}")
+        if isinstance(digest := _digest(certificate), _WEAK_DIGESTS):
+            return Problem("key-too-weak", depth, detail=f"signed with {digest.name}")
     return None
+
+
+def _digest(certificate: x509.Certificate) -> hashes.HashAlgorithm | None:
+    try:
+        return certificate.signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        # Of one that nobody knows nobody can say that it is weak.
+        return None

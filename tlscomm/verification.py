@@ -253,10 +253,11 @@ class Verifier:
     def _judgedAlone(self, path: tuple[x509.Certificate, ...], case: _Case, search: Search | None = None) -> Judgement:
         """Judge a path of our own: by OpenSSL, which knows nothing else, and by the rules."""
         chain, number, depth = verifyPath(path, self.peerRole, case.at)
-        found = [_asProblem(number, depth)] if number else []
-        if search is not None and not found:
+        judgement = self._judgedByRules(chain, case, [_asProblem(number, depth)] if number else [])
+        if search is not None and not judgement.problems:
+            # OpenSSL also verifies signatures of kinds that are not verified here. A search that forgives accepts nobody.
             found = [_asProblem(_BADLY_SIGNED, depth) for depth in search.badlySigned(path)]
-        judgement = self._judgedByRules(chain, case, found)
+            judgement = self._judgedByRules(chain, case, found)
         return replace(judgement, warnings=(*judgement.warnings, *_forgotten(chain, case.presented)))
 
     def _judgedByRules(
