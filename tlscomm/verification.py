@@ -255,7 +255,7 @@ class Verifier:
         chain, number, depth = verifyPath(path, self.peerRole, case.at)
         judgement = self._judgedByRules(chain, case, [_asProblem(number, depth)] if number else [])
         if search is not None and not judgement.problems:
-            # OpenSSL also verifies signatures of kinds that are not verified here. A search that forgives accepts nobody.
+            # OpenSSL verifies signatures of more kinds, and a search that forgives accepts nobody.
             found = [_asProblem(_BADLY_SIGNED, depth) for depth in search.badlySigned(path)]
             judgement = self._judgedByRules(chain, case, found)
         return replace(judgement, warnings=(*judgement.warnings, *_forgotten(chain, case.presented)))
