@@ -93,9 +93,12 @@ def _signedParts(place: Place) -> tuple[_der.Element, ...]:
 
 
 def _authorityKeyIdentifier(place: Place) -> Iterator[str]:
-    if place.isAnchor and place.certificate.isSelfIssued:
-        return
-    if place.certificate.authorityKeyIdentifier is None:
+    certificate = place.certificate
+    if place.isAnchor and certificate.isSelfIssued:
+        found = certificate.extension(ExtensionOID.AUTHORITY_KEY_IDENTIFIER)
+        if found is not None and certificate.authorityKeyIdentifier != certificate.subjectKeyIdentifier:
+            yield "it is a root, and its authority key identifier is not its own"
+    elif certificate.authorityKeyIdentifier is None:
         yield "it has no authority key identifier"
 
 
@@ -237,6 +240,8 @@ def _exponent(place: Place) -> Iterator[str]:
 
 
 def _signature(place: Place) -> Iterator[str]:
+    if place.isAnchor and not place.certificate.agreesOnAlgorithm:
+        yield "its signature is of another algorithm than the one that was signed"
     digest = place.certificate.certificate.signature_hash_algorithm
     # A key of another kind signs without a digest, and is named by itself.
     if not place.isAnchor and digest is not None and not isinstance(digest, _WEB_PKI_DIGESTS):
@@ -276,7 +281,7 @@ HYGIENE: tuple[Rule, ...] = (
     _rule(
         "authority-key-identifier",
         f"{_RFC}4.2.1.1",
-        "Every certificate but a root has an authority key identifier.",
+        "Every certificate but a root has an authority key identifier; that of a root, where there is one, is its own.",
         _authorityKeyIdentifier,
     ),
     _rule(
@@ -341,7 +346,13 @@ HYGIENE: tuple[Rule, ...] = (
         "Keys are RSA keys (rsaEncryption) of a multiple of 8 bits, or on the curves P-256, P-384 or P-521.",
         _key,
     ),
-    _rule("web-pki-signature", f"{_CABF}7.1.3.2", "Signatures use SHA-256, SHA-384 or SHA-512.", _signature),
+    _rule(
+        "web-pki-signature",
+        f"{_CABF}7.1.3.2",
+        "Signatures use SHA-256, SHA-384 or SHA-512. Those of roots, too, are of the algorithm that the signed part "
+        "names.",
+        _signature,
+    ),
     _rule("usage-critical", f"{_RFC}4.2.1.3", "A key usage is critical.", _usageCritical, "never"),
     _rule("exponent", f"{_CABF}6.1.6", "The exponent of an RSA key is more than 65536.", _exponent, "never"),
     _rule(
