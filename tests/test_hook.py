@@ -19,11 +19,13 @@ from conversation import (
 )
 from cryptography import x509
 from hooks import OTHER, Asked, ended, everywhere
+from OpenSSL.crypto import X509
+from twisted.internet.ssl import Certificate, CertificateOptions, trustRootFromCertificates
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.access import AccessRules
 from tlscomm.authority import Authority
-from tlscomm.configuration import ServerConfiguration, insecurelyPresenting
+from tlscomm.configuration import ForeignConfiguration, ServerConfiguration, insecurelyPresenting
 from tlscomm.connection import State, TLSConnection
 from tlscomm.failures import Problem, TLSFailure
 from tlscomm.hook import Answer, Question, accept, insecurelyAccept, refuse
@@ -385,3 +387,41 @@ class ConfigurationTests(SynchronousTestCase):
         """A server that asks for no certificates has nothing to ask a hook about."""
         with self.assertRaisesRegex(ValueError, "hook"):
             ServerConfiguration(credential=SERVER, hook=Asked())
+
+
+class ForeignTests(HookCase):
+    """A user's own options for a server, with a hook on top of them."""
+
+    def server(self, hook: Any, heard: list[bytes] | None = None) -> ForeignConfiguration:
+        creator = CertificateOptions(
+            privateKey=SERVER.privateKey,
+            certificate=SERVER.certificate,
+            trustRoot=trustRootFromCertificates([Certificate(X509.from_cryptography(ROOTS[0]))]),
+        )
+        if heard is not None:
+            creator.getContext().set_keylog_callback(lambda _, line: heard.append(line))
+        return ForeignConfiguration(creator=creator, hook=hook)
+
+    def test_accepts(self) -> None:
+        for version in VERSIONS:
+            hook = Asked()
+            self.assertAccepted(*handshake(clientConfiguration(maximumVersion=version), self.server(hook)))
+            assert hook.question.peer is not None
+            self.assertEqual(hook.question.peer.commonName, "client")
+
+    def test_refuses(self) -> None:
+        """The alert is sealed as it has to be, and the context's own log of secrets goes on."""
+        for version in VERSIONS:
+            secrets: list[bytes] = []
+            server = self.server(Asked(False), secrets)
+            one, other = handshake(clientConfiguration(maximumVersion=version), server)
+            self.assertRefused(other, one, "refused-by-hook", "not-allowed")
+            self.assertTrue(secrets)
+
+    def test_overrules(self) -> None:
+        """It can overrule what the options' own verification found."""
+        for version in VERSIONS:
+            client = insecurelyPresenting(clientConfiguration(maximumVersion=version), expired("client"))
+            self.assertAccepted(*handshake(client, self.server(Asked(accept("expired")))))
+            one, other = handshake(client, self.server(Asked(accept())))
+            self.assertRefused(other, one, "expired", "expired")
