@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asyncio import CancelledError
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -232,6 +233,23 @@ class OverrulingTests(HookCase):
             asking, _ = self.shaken(version, role, Asked(), constrained(OTHER[role]))
             assert asking.failure is not None
             self.assertEqual(asking.failure.code, "not-permitted")
+
+    def test_stays(self) -> None:
+        """What was overruled has the same name when the open connection is judged again, and stays overruled."""
+        between = AUTHORITY.intermediate("between")
+        for version, role in everywhere():
+            peer = OTHER[role]
+            for credential in (
+                made(peer, STRANGER),
+                expired(peer),
+                expired(peer, STRANGER),
+                constrained(peer),
+                replace(made(peer, between), chain=()),
+                made(role),
+            ):
+                asking, _ = self.shaken(version, role, lambda question: accept(*question.problems), credential)
+                self.assertIs(asking.state, State.OPEN, repr(asking.failure))
+                self.assertIsNone(asking.judgeAgain())
 
 
 class QuestionTests(HookCase):
