@@ -11,7 +11,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
@@ -132,6 +132,22 @@ def _demanding() -> Authority:
 UNKNOWN = x509.UnrecognizedExtension(x509.ObjectIdentifier("2.999.3"), b"\x05\x00")
 POISON = x509.PrecertPoison()
 NOBODY = x509.Name([])
+
+
+def _withoutParameters() -> Presented:
+    made = leaf(rsaRoot())
+    parts = _der.first(made.tbs_certificate_bytes).parts()
+    algorithm = seq(bytes.fromhex("06092a864886f70d01010b"))
+    content = seq(*(algorithm if place == 2 else part.encoded for place, part in enumerate(parts)))
+    key = rsaRoot().privateKey
+    assert isinstance(key, rsa.RSAPrivateKey)
+    signature = key.sign(content, padding.PKCS1v15(), hashes.SHA256())
+    return (x509.load_der_x509_certificate(seq(content, algorithm, der(3, b"\0" + signature))),)
+
+
+def _printable() -> bytes:
+    return root().certificate.subject.public_bytes().replace(der(0x0C, b"root"), der(0x13, b"root"))
+
 
 CORE_CASES = (
     Case("readable", "an extension is no DER", lambda: patched(_badNames())),
@@ -267,6 +283,9 @@ FORM_CASES = (
     Case("web-pki-key", "RSA with 2050 bits", lambda: (leaf(privateKey=rsaKey(2050)),)),
     Case("web-pki-key", "RSA without parameters", lambda: patched(replaced(6, _keyWithoutParameters()))),
     Case("web-pki-signature", "SHA-224", lambda: _weak(hashes.SHA224(), _SHA224_WITH_RSA), lambda: (rsaRoot(),)),
+    Case("web-pki-signature", "RSA without parameters", _withoutParameters, lambda: (rsaRoot(),)),
+    Case("same-name", "another type of string", lambda: patched(replaced(3, _printable()))),
+    Case("not-critical", "policies", lambda: (leaf(extensions=[(_policy("1")[0], True)]),)),
     Case("usage-critical", "it is not", lambda: (leaf(extensions=[(usage(digital_signature=True), False)]),)),
     Case("exponent", "3", lambda: (leaf(privateKey=rsaKey(2048, 3)),)),
     Case("common-name", "another one", lambda: (leaf(names=("other.example",)),)),

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
 from tlscomm import _der
-from tlscomm._chainrule import Place, Rule
+from tlscomm._chainrule import Breach, Place, Rule
 from tlscomm._nameconstraints import isDomain
 from tlscomm.failures import printable
 
@@ -33,6 +33,12 @@ _MUST_BE_CRITICAL = {
     ExtensionOID.INHIBIT_ANY_POLICY: "the inhibition of any policy",
     ExtensionOID.NAME_CONSTRAINTS: "the name constraints",
     ExtensionOID.POLICY_CONSTRAINTS: "the policy constraints",
+}
+_MUST_NOT_BE_CRITICAL = {
+    ExtensionOID.CERTIFICATE_POLICIES: "the policies",
+    ExtensionOID.CRL_DISTRIBUTION_POINTS: "the distribution points of lists",
+    ExtensionOID.EXTENDED_KEY_USAGE: "the extended key usage",
+    ExtensionOID.OCSP_NO_CHECK: "that it is not looked for in OCSP",
 }
 _OF_AUTHORITIES = {
     ExtensionOID.INHIBIT_ANY_POLICY: "the inhibition of any policy",
@@ -46,6 +52,22 @@ _WEB_PKI_DIGESTS = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 
 #: CA/Browser Forum BR, section 7.1.3.1.1: "byte-for-byte identical".
 _RSA_ENCRYPTION = bytes.fromhex("300d06092a864886f70d0101010500")
+
+
+def _probabilistic(digest: str, salt: str) -> str:
+    hash = f"300d06096086480165030402{digest}0500"
+    return f"304106092a864886f70d01010a3034a00f{hash}a11c301a06092a864886f70d010108{hash}a2030201{salt}"
+
+
+#: CA/Browser Forum BR, section 7.1.3.2: ECDSA, RSA with PKCS #1, and RSASSA-PSS, "byte-for-byte identical".
+_WEB_PKI_ALGORITHMS = frozenset(
+    bytes.fromhex(algorithm)
+    for algorithm in (
+        *(f"300a06082a8648ce3d0403{digest}" for digest in ("02", "03", "04")),
+        *(f"300d06092a864886f70d0101{digest}0500" for digest in ("0b", "0c", "0d")),
+        *(_probabilistic("01", "20"), _probabilistic("02", "30"), _probabilistic("03", "40")),
+    )
+)
 
 _UTC_TIME, _GENERALIZED_TIME = 0x17, 0x18
 _UNIQUE_IDENTIFIERS = frozenset({0x81, 0x82, 0xA1, 0xA2})
@@ -244,8 +266,29 @@ def _signature(place: Place) -> Iterator[str]:
         yield "its signature is of another algorithm than the one that was signed"
     digest = place.certificate.certificate.signature_hash_algorithm
     # A key of another kind signs without a digest, and is named by itself.
-    if not place.isAnchor and digest is not None and not isinstance(digest, _WEB_PKI_DIGESTS):
+    if place.isAnchor or digest is None:
+        return
+    if not isinstance(digest, _WEB_PKI_DIGESTS):
         yield f"it is signed with {digest.name}"
+    elif _signatureAlgorithm(place) not in _WEB_PKI_ALGORITHMS:
+        yield "the algorithm of its signature is not written as it has to be"
+
+
+def _signatureAlgorithm(place: Place) -> bytes:
+    parts = _signedParts(place)
+    return (parts[2] if parts[0].tag == _der.CONTEXT_0 else parts[1]).encoded
+
+
+def _sameName(place: Place) -> Iterator[Breach]:
+    subject = place.certificate.certificate.subject.public_bytes()
+    if place.below and place.below[-1].certificate.issuer.public_bytes() != subject:
+        yield Breach("its issuer's name is written in another way than the issuer writes it", place.depth - 1)
+
+
+def _notCritical(place: Place) -> Iterator[str]:
+    for extension in place.certificate.extensions:
+        if extension.critical and extension.oid in _MUST_NOT_BE_CRITICAL:
+            yield f"{_MUST_NOT_BE_CRITICAL[extension.oid]} must not be critical"
 
 
 def _leafNamesOf(place: Place, kind: type[x509.GeneralName]) -> Iterable[x509.GeneralName]:
@@ -352,6 +395,21 @@ HYGIENE: tuple[Rule, ...] = (
         "Signatures use SHA-256, SHA-384 or SHA-512. Those of roots, too, are of the algorithm that the signed part "
         "names.",
         _signature,
+    ),
+    Rule(
+        name="same-name",
+        source=f"{_CABF}7.1.4.1",
+        code="invalid-certificate",
+        about="The name of an issuer is written byte by byte as the issuer's certificate writes it.",
+        weight="strict",
+        isFixed=False,
+        check=_sameName,
+    ),
+    _rule(
+        "not-critical",
+        f"{_CABF}7.1.2.7 and 11",
+        "Policies, extended key usages, distribution points of lists and the like are not critical.",
+        _notCritical,
     ),
     _rule("usage-critical", f"{_RFC}4.2.1.3", "A key usage is critical.", _usageCritical, "never"),
     _rule("exponent", f"{_CABF}6.1.6", "The exponent of an RSA key is more than 65536.", _exponent, "never"),
