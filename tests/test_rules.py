@@ -467,6 +467,12 @@ class TheTable(SynchronousTestCase):
         ):
             self.assertEqual(judged(presented, (anchor,), profile="strict").problems, ())
 
+    def test_strictTakesANewKeyForAnAnchorThatTheOldOneOfItsNameHasSigned(self) -> None:
+        old = Authority.create("rolling", organization="chains", now=NOW)
+        new = intermediate(old, "rolling", pathLength=None)
+        self.assertEqual(new.certificate.subject, new.certificate.issuer)
+        self.assertEqual(judged((leaf(new),), (new,), profile="strict").problems, ())
+
     def test_whatPrivateAuthoritiesMakeIsAcceptedUnderCompatible(self) -> None:
         plain = Authority.create(
             "plain",

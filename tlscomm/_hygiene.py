@@ -16,6 +16,7 @@ from ipaddress import IPv4Network, IPv6Network
 from urllib.parse import urlsplit
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
@@ -118,10 +119,20 @@ def _authorityKeyIdentifier(place: Place) -> Iterator[str]:
     certificate = place.certificate
     if place.isAnchor and certificate.isSelfIssued:
         found = certificate.extension(ExtensionOID.AUTHORITY_KEY_IDENTIFIER)
-        if found is not None and certificate.authorityKeyIdentifier != certificate.subjectKeyIdentifier:
+        isOwn = certificate.authorityKeyIdentifier == certificate.subjectKeyIdentifier
+        # An anchor may also be a new key that the old one of the same name has signed.
+        if found is not None and not isOwn and _isSelfSigned(certificate.certificate):
             yield "it is a root, and its authority key identifier is not its own"
     elif certificate.authorityKeyIdentifier is None:
         yield "it has no authority key identifier"
+
+
+def _isSelfSigned(certificate: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(certificate)
+    except (InvalidSignature, UnsupportedAlgorithm, TypeError, ValueError):
+        return False
+    return True
 
 
 def _subjectKeyIdentifier(place: Place) -> Iterator[str]:
