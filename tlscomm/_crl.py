@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Literal
 
 from cryptography import x509
@@ -28,6 +28,7 @@ from cryptography.x509.oid import CRLEntryExtensionOID, ExtensionOID
 
 from tlscomm._canonical import CanonicalName, canonicalName
 from tlscomm._material import REJECTIONS
+from tlscomm._remembering import remembering
 from tlscomm._wording import timeText
 from tlscomm.failures import printable
 
@@ -213,7 +214,7 @@ def statusByLists(
 
 
 # To take a name out of a certificate costs more than all else that a handshake asks here.
-@lru_cache(maxsize=1024)
+@remembering(1024)
 def issuerKey(certificate: x509.Certificate) -> CanonicalName:
     """Return the name of a certificate's issuer, in canonical form; nothing where it cannot be read."""
     try:
@@ -222,7 +223,7 @@ def issuerKey(certificate: x509.Certificate) -> CanonicalName:
         return ()
 
 
-@lru_cache(maxsize=1024)
+@remembering(1024)
 def _subjectKey(certificate: x509.Certificate) -> CanonicalName | None:
     try:
         return canonicalName(certificate.subject)
@@ -230,7 +231,7 @@ def _subjectKey(certificate: x509.Certificate) -> CanonicalName | None:
         return None
 
 
-@lru_cache(maxsize=256)
+@remembering(256)
 def hasIssued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
     """Return whether a certificate bears the name and the signature of an issuer."""
     try:

@@ -9,7 +9,7 @@ judges refuses it.
 from __future__ import annotations
 
 import warnings
-from functools import cached_property, lru_cache
+from functools import cached_property
 from hashlib import sha256
 from math import inf
 from typing import Any, TypeVar
@@ -21,6 +21,7 @@ from cryptography.x509.oid import ExtensionOID, NameOID, ObjectIdentifier
 from tlscomm import _der
 from tlscomm._canonical import CanonicalName, canonicalName
 from tlscomm._nameconstraints import Subtrees
+from tlscomm._remembering import remembering
 from tlscomm._wording import unreadableText
 from tlscomm.failures import printable
 
@@ -28,8 +29,6 @@ __all__ = ["Examined", "examined", "subjectOf"]
 
 T = TypeVar("T", bound=x509.ExtensionType)
 
-#: Strangers choose how large their certificates are, and what is kept of a thousand of them has to fit into memory.
-_LARGEST_KEPT = 8192
 _MOST_KEPT = 1024
 
 
@@ -189,8 +188,6 @@ class Examined:
 
 def examined(certificate: x509.Certificate) -> Examined:
     """Return what the rules ask of a certificate; that of the latest ones is kept."""
-    if len(certificate.tbs_certificate_bytes) > _LARGEST_KEPT:
-        return Examined(certificate)
     return _kept(certificate)
 
 
@@ -209,4 +206,4 @@ def _weight(name: x509.GeneralName) -> int:
     return 1 + len(str(name.value)) // 32
 
 
-_kept = lru_cache(maxsize=_MOST_KEPT)(Examined)
+_kept = remembering(_MOST_KEPT)(Examined)

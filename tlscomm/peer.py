@@ -6,7 +6,7 @@ Everything is worked out when it is asked for. A server that only echoes pays fo
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from cryptography import x509
@@ -15,6 +15,7 @@ from cryptography.x509.oid import NameOID
 
 from tlscomm._facts import certificateFacts, publicKeyDigest
 from tlscomm._nameforms import URI, isSPIFFE
+from tlscomm._remembering import remembering
 from tlscomm.failures import CertificateFacts, Problem
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Peer"]
 
 #: To describe a certificate costs a tenth of a handshake, and the same peers come again.
-_factsOf = lru_cache(maxsize=1024)(certificateFacts)
+_factsOf = remembering(1024)(certificateFacts)
 
 
 class Peer:

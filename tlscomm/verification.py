@@ -69,6 +69,8 @@ _UNKNOWN_TO_OPENSSL = frozenset({"name-mismatch", "not-allowed", "revoked", "rev
 _FINAL = frozenset({"revoked", "revocation-unknown"})
 
 _MOST_REMEMBERED = 1024
+#: Bytes of certificates, all that were presented: peers choose how much that is.
+_LARGEST_REMEMBERED = 1 << 15
 
 
 @dataclass(frozen=True)
@@ -360,7 +362,9 @@ class Verifier:
         self._accepted[key] = judgement
         return judgement
 
-    def _remember(self, key: object, judgement: Judgement) -> None:
+    def _remember(self, key: tuple[bool, tuple[x509.Certificate, ...]], judgement: Judgement) -> None:
+        if sum(len(each.tbs_certificate_bytes) for each in key[1]) > _LARGEST_REMEMBERED:
+            return
         while len(self._accepted) >= _MOST_REMEMBERED:
             self._accepted.pop(next(iter(self._accepted)), None)
         self._accepted[key] = judgement

@@ -1,0 +1,40 @@
+"""What was read from certificates is remembered, because the same ones come again.
+
+Strangers write certificates too, of up to 100 KB each, and each takes several times that once it is read. So large ones
+are not kept, or a thousand handshakes of somebody who is refused would fill the memory for good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import TypeVar
+
+from cryptography import x509
+
+__all__ = ["remembering"]
+
+_R = TypeVar("_R")
+
+#: Bytes of all certificates that one answer depends on.
+_LARGEST = 1 << 13
+
+
+def remembering(most: int) -> Callable[[Callable[..., _R]], Callable[..., _R]]:
+    """Return a decorator for functions of certificates alone, which remembers what they return for small ones.
+
+    Args:
+        most: how many answers are kept, the latest.
+    """
+
+    def decorate(read: Callable[..., _R]) -> Callable[..., _R]:
+        kept = lru_cache(maxsize=most)(read)
+
+        @wraps(read, updated=())
+        def ask(*certificates: x509.Certificate) -> _R:
+            isLarge = sum(len(each.tbs_certificate_bytes) for each in certificates) > _LARGEST
+            return read(*certificates) if isLarge else kept(*certificates)
+
+        return ask
+
+    return decorate
