@@ -15,13 +15,13 @@ acceptance; a refusal takes the place of that flight.
 
 from __future__ import annotations
 
-from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 
 from cryptography import x509
 from OpenSSL import SSL
+from twisted.python.reflect import safe_repr, safe_str
 
 from tlscomm._openssl import Channel, verifyErrorText
 from tlscomm._reasons import FOLLOWING, UNSPECIFIC, codeForVerifyError, errorToReport
@@ -113,23 +113,28 @@ class Judging:
             return
         try:
             answer = self._configuration.hook(question(self.judgement))
-        except (Exception, CancelledError) as raised:
+            if isinstance(answer, Awaitable):
+                self.awaited = answer
+            else:
+                self.answer(answer)
+        except BaseException as raised:
             self.refuse(hookFailure(raised))
-            return
-        if isinstance(answer, Awaitable):
-            self.awaited = answer
-        else:
-            self.answer(answer)
+            if isinstance(raised, KeyboardInterrupt | SystemExit):
+                raise
 
     def answer(self, answer: object) -> None:
         """Take what the hook has said."""
         self.awaited = None
-        if isinstance(answer, bool):
-            answer = Answer(code=None if answer else "refused-by-hook")
-        if isinstance(answer, Answer):
-            self._conclude(answer)
-        else:
-            self._settle(HookFailed(f"it returned {printable(repr(answer))}, which is no answer"))
+        try:
+            if isinstance(answer, bool):
+                answer = Answer(code=None if answer else "refused-by-hook")
+            if isinstance(answer, Answer):
+                self._conclude(answer)
+            else:
+                self._settle(HookFailed(f"it returned {printable(repr(answer))}, which is no answer"))
+        except Exception as raised:
+            # What the hook has made may raise when it is looked at.
+            self.refuse(hookFailure(raised))
 
     def refuse(self, failure: TLSFailure) -> None:
         """The hook has not answered, for a reason that is a failure."""
@@ -228,7 +233,8 @@ class Judging:
 
 def hookFailure(raised: BaseException) -> TLSFailure:
     """Return the failure for a hook that raised."""
-    failure = HookFailed(printable(f"{type(raised).__name__}: {raised}"), evidence=(printable(repr(raised)),))
+    detail, evidence = f"{type(raised).__name__}: {safe_str(raised)}", safe_repr(raised)
+    failure = HookFailed(printable(detail), evidence=(printable(evidence),))
     failure.__cause__ = raised
     return failure
 

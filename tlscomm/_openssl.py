@@ -295,6 +295,7 @@ class Channel:
         """Forget who judges and selects: the handshake is done, or will never be."""
         self._judge = _refuseAll
         self._select = None
+        self.secret = None
 
     @property
     def acceptedAuthorities(self) -> frozenset[bytes]:
@@ -312,6 +313,11 @@ class Channel:
     def hasOutput(self) -> bool:
         """Whether there are bytes to drain."""
         return bool(_available(self._out, _scratch.pointer))
+
+    @property
+    def waiting(self) -> int:
+        """How many bytes from the peer OpenSSL has yet to read."""
+        return int(_available(self._in, _scratch.pointer))
 
     @property
     def presented(self) -> list[x509.Certificate]:

@@ -96,6 +96,7 @@ class TLSTransport(Face):
         self._signAwaited = False
         self._asked: Deferred[Any] | None = None
         self._hasAsked = False
+        self._changesKnown = factory.changes
         self._paused = False
         self._early = b""
         self._deaf = False
@@ -346,6 +347,9 @@ class TLSTransport(Face):
         if self._asked is not None:
             self._connection.answerFailed(hookFailure(cast(BaseException, reason.value)))
             self._goOn()
+        else:
+            # It was cancelled from here, where its traceback leads back to.
+            reason.cleanFailure()
 
     def _hookTimedOut(self, seconds: float) -> None:
         self._connection.answerFailed(HookTimeout(f"it had {seconds:g} s"))
@@ -395,8 +399,8 @@ class TLSTransport(Face):
         else:
             if (accepted := self._takeAccepted()) is not None:
                 accepted.callback(protocol)
-            if self._hasAsked or self.factory.configuration is not self._configuration:
-                # The verdict is as old as the question was, or rests on what does not hold any more.
+            if self._hasAsked or self._changesKnown != self.factory.changes:
+                # The verdict is as old as the question was, or rests on what held when the handshake began.
                 self.factory.judgeOne(self)
 
     def _deliver(self, plaintext: bytes) -> None:

@@ -256,6 +256,9 @@ class TLSConnection:
             self._raw.set_shutdown(SSL.SENT_SHUTDOWN | SSL.RECEIVED_SHUTDOWN)
         self._raw.set_app_data(None)
         self._channel.release()
+        if self.failure is not None and self.failure.__cause__ is not None:
+            # What a hook has raised knows by its traceback who called the hook.
+            self.failure.__cause__.__traceback__ = None
 
     @property
     def handle(self) -> SSL.Connection:
@@ -287,7 +290,12 @@ class TLSConnection:
 
     def _receiveEarly(self, state: State, ciphertext: bytes) -> bool:
         """Take bytes before the connection is OPEN; return whether there may be application data to read."""
+        if state in (State.CLOSED, State.FAILED):
+            return False
         self._channel.feed(ciphertext)
+        if state is State.PENDING and self._channel.waiting > _MOST_WAITING:
+            detail = "it sent more than anybody should before it is accepted"
+            self._fail(ProtocolViolation(detail, side="remote"))
         if state is not State.HANDSHAKE:
             return state is State.UNCONFIRMED
         if not self._isClient and len(self._opening) < _LONGEST_OPENING:
@@ -312,12 +320,17 @@ class TLSConnection:
             self._fail(self._handshakeFailure(broken))
             return
         if not self._judging.isSettled and self._judging.isDue(self._isDone):
+            # What is ready now means acceptance, so it is held until there is a verdict, whatever a hook does.
+            self.state = State.PENDING
             self._judging.look()
             if self._judging.isStale and self._mayStartOver:
+                self.state = State.HANDSHAKE
                 self._startOver()
                 return
-            self._judging.decide(self._question)
-            self._followVerdict()
+            try:
+                self._judging.decide(self._question)
+            finally:
+                self._followVerdict()
         elif self._isDone:
             self._noteHandshakeDone()
 
@@ -357,9 +370,10 @@ class TLSConnection:
 
     def _followVerdict(self) -> None:
         """Go on where the verdict on the peer lets us."""
-        if self._judging.awaited is not None:
-            self.state = State.PENDING
-        elif (failure := self._judging.failure) is not None:
+        if self.state is not State.PENDING or not self._judging.isSettled:
+            # A hook may have ended the connection, or has yet to answer.
+            return
+        if (failure := self._judging.failure) is not None:
             self._refuse(failure)
         else:
             self.state = State.HANDSHAKE
@@ -378,7 +392,6 @@ class TLSConnection:
         else:
             self._lastWords = b"" if secret is None else sealedAlert(number, self._raw.get_cipher_name() or "", secret)
         failure.alert = Alert(number, "sent") if self._lastWords else None
-        self._channel.forgetSession()
         self._fail(failure)
 
     def _noteHandshakeDone(self) -> None:
@@ -468,9 +481,11 @@ class TLSConnection:
         self.isAccepted = True
 
     def _fail(self, failure: TLSFailure) -> None:
-        if self.state is State.PENDING and self._lastWords is None:
-            # What is held would tell the peer that it was accepted.
-            self._lastWords = b""
+        if self.state is State.PENDING:
+            # What is held would tell the peer that it was accepted, and the session would go on without it.
+            self._lastWords = self._lastWords or b""
+            self._channel.forgetSession()
+        self._channel.secret = None
         # Later failures follow from the first.
         if self.state is not State.FAILED:
             self.state = State.FAILED
@@ -485,6 +500,9 @@ _OPENING_TYPES = (21, 22, 0x80)
 
 #: More than any client's first message, and than all that a client has to say in a handshake.
 _LONGEST_OPENING = 1 << 14
+
+#: Bytes that wait for a hook's answer. A transport that is asked to pause brings no more than a few reads.
+_MOST_WAITING = 1 << 20
 
 #: The states of a TLS 1.2 client that has sent all of its messages.
 _ANSWERED = frozenset({"SSLv3/TLS write finished", "SSLv3/TLS read change cipher spec"})

@@ -29,6 +29,7 @@ class TLSFactory:
         configuration: a server's or a client's.
         wrappedFactory: makes the protocols above, each when its connection was accepted.
         connections: the transports that are alive, accepted or not yet.
+        changes: how often what a peer has to be has changed.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class TLSFactory:
         self.clock = clock
         self.observer = Nobody() if observer is None else observer
         self.connections: set[TLSTransport] = set()
+        self.changes = 0
         self._awaitingEnd: list[Deferred[None]] = []
         self._users = 0
         self._used: _Used | None = None
@@ -83,6 +85,7 @@ class TLSFactory:
         It happens by itself every half minute, and when revocation lists have changed. The hook is not asked again.
         Nothing happens where the configuration says that it is not wanted.
         """
+        self.changes += 1
         if self.configuration.judgesAgain and self.connections:
             self._rounds.begin()
 
