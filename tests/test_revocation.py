@@ -111,6 +111,17 @@ class Handshakes(SynchronousTestCase):
             verifier = Verifier(peerRole="client", trust=trust, revocation=Revocation([listed]))
             self.assertEqual([problem.code for problem in verifier.verify([CLIENT.certificate]).problems], [code])
 
+    def test_warningsAreThoseOfNow(self) -> None:
+        """What is warned of is what is unknown at the time, also of a peer that has been here before."""
+        revocation = Revocation([revocationList(AUTHORITY)], mode="soft")
+        verifier = Verifier(peerRole="client", trust=Trust(ROOTS), revocation=revocation)
+        warned = []
+        for days in (0, 2, 0):
+            at = datetime.now(timezone.utc) + timedelta(days=days)
+            judgement = verifier.verify([CLIENT.certificate], at=at)
+            warned.append([each.code for each in judgement.warnings if each.code == "revocation-unknown"])
+        self.assertEqual(warned, [[], ["revocation-unknown"], []])
+
     def test_withoutAListNobodyAsks(self) -> None:
         one, _ = self.between({}, {}, "1.3")
         self.assertIs(one.state, State.OPEN)

@@ -168,6 +168,8 @@ class WhileRunning(_Case):
         self.factory.doStop()
 
     def test_whereNothingCanChangeNobodyLooks(self) -> None:
-        server = ServerConfiguration(credential=SERVER, revocation=Revocation([ROOT.revocationList()]))
+        server = ServerConfiguration(
+            credential=SERVER, clientRoots=(ROOT.certificate,), revocation=Revocation([ROOT.revocationList()])
+        )
         TLSFactory(server, MessageFactory(MessageProtocol, clock=self.clock), self.clock).doStart()
         self.assertEqual(self.clock.getDelayedCalls(), [])

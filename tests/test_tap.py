@@ -344,9 +344,14 @@ class MakeServiceTests(ServiceCase):
         self.assertEqual(configuration.staple.responseFor(certificate), Path("server.ocsp").read_bytes())
         self.assertEqual(configuration.revocation.mode, "soft")
         self.assertTrue(Path("lists").is_dir())
-        self.assertEqual(
-            self.configuration("--identity", "server.pem", "--fetch-crls", "x").revocation.mode, "required"
-        )
+        words = "--identity server.pem --client-roots ca.pem --fetch-crls x"
+        self.assertEqual(self.configuration(*words.split()).revocation.mode, "required")
+
+    def test_idle(self) -> None:
+        """What only client certificates have a use for is refused where none are asked for."""
+        for words in ("--profile strict", "--revocation required", "--pin spki=sha256:" + 64 * "0"):
+            with self.assertRaisesRegex(ValueError, "no client certificates are asked for"):
+                self.configuration("--identity", "server.pem", *words.split())
 
     def test_limit(self) -> None:
         """The limit of connections is the service's."""

@@ -371,9 +371,25 @@ class SignTests(ConversationCase):
         """What connectionMade writes leaves at once also where acceptance was assumed."""
         conversation = self.conversation(server=self.pythonPeer(True, tickets=0), clientProtocol=Eager)
         conversation.flush()
-        conversation.clock.advance(1)
+        conversation.clock.advance(6)
         conversation.link.toServer()
         self.assertEqual(conversation.server.received, b"first words")
+
+    def test_silentServer(self) -> None:
+        """Of a server that accepted us in silence once, a second of it is enough the next time."""
+        ours = clientConfiguration(deadlines=Deadlines())
+        for wait in (5.9, 0.9):
+            clock = Clock()
+            client = Side(ours, Recorder, clock)
+            conversation = self.conversation(client=client, server=self.pythonPeer(True, tickets=0), clock=clock)
+            conversation.flush()
+            conversation.advance(wait)
+            self.assertEqual(conversation.client.events, [])
+            conversation.advance(0.2)
+            self.assertEqual(conversation.client.transport.tls.acceptance, "assumed")
+            conversation.server.say(b"welcome")
+            conversation.flush()
+            conversation.link.client.lose(ConnectionDone())
 
     def refusal(self, conversation: Conversation) -> Any:
         self.assertEqual(conversation.client.events, ["refused", "connected"])
@@ -419,7 +435,7 @@ class SignTests(ConversationCase):
         conversation = self.conversation(client=UNKNOWN_CLIENT)
         conversation.link.toServer()
         conversation.link.toClient()
-        conversation.clock.advance(1)
+        conversation.clock.advance(6)
         self.assertEqual(conversation.client.events, ["built", "accepted", "made"])
         conversation.flush()
         self.assertEqual(conversation.client.failure.code, "unknown-issuer")

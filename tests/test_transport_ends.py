@@ -725,7 +725,7 @@ class RaisingTests(ConversationCase):
         """Also where acceptance was assumed, and only a timer called it."""
         server = self.pythonPeer(True, tickets=0)
         conversation = self.opened(server=server, clientProtocol=self.raises("connectionMade"))
-        conversation.advance(1)
+        conversation.advance(6)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.assertFalse(conversation.link.client.connected)
 

@@ -125,20 +125,23 @@ class Naming:
             code = "no-common-group" if self._configuration.groups is not None else "no-common-cipher"
         elif number == _DECRYPT_ERROR and (sent or not self._isClient):
             code = "protocol-violation" if self._isCorrectlySigned() else "bad-signature"
-        elif problem := self._ownProblem(code):
+        elif problem := self._ownProblem(code, number):
             return problem
         elif number == _INTERNAL_ERROR:
-            detail = "it reports an error of its own (internal_error), which need not have to do with us"
+            detail = (
+                "it reports an error of its own (internal_error): its check of us may have failed, or been too slow"
+            )
         return Problem(code, depth=0, detail=detail)
 
-    def _ownProblem(self, code: str) -> Problem | None:
+    def _ownProblem(self, code: str, number: int) -> Problem | None:
         """Return what is evidently wrong with our own chain, where it is what an alert of the peer's may mean."""
         if not (chain := self._ownChain()) or code not in _MEANINGS:
             return None
         if chain[0].issuer == chain[0].subject:
             return Problem("self-signed", depth=0) if code != "expired" else None
         problem = evidentProblem(chain)
-        if problem is None and _MEANINGS[code] is None:
+        # Who reports an error of its own has not said that he looked at ours.
+        if problem is None and _MEANINGS[code] is None and number != _INTERNAL_ERROR:
             problem = self._misplacedIssuer(chain) if self._isClient else self._misnamed(chain[0])
         return problem if problem is not None and problem.code in (_MEANINGS[code] or CODES) else None
 

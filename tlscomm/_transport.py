@@ -58,6 +58,9 @@ _log = Logger()
 #: An enumeration's member costs more to find than a name of the module, and these are asked for in every read.
 _OPEN, _CLOSED, _FAILED = State.OPEN, State.CLOSED, State.FAILED
 
+#: How long a server is waited for that showed nothing the last time, and had accepted us.
+_BRIEF_SILENCE = 1.0
+
 #: How long, and for how many bytes, a refused peer is listened to after its alert was sent, so that the alert arrives.
 _LINGER_SECONDS = 1.0
 _LINGER_BYTES = 1 << 18
@@ -94,6 +97,7 @@ class TLSTransport(Face):
         self._failure: TLSFailure | None = None
         self._accepted: Deferred[IProtocol] | None = None
         self._signAwaited = False
+        self._assumed = False
         self._asked: Deferred[Any] | None = None
         self._hasAsked = False
         self._changesKnown = factory.changes
@@ -171,6 +175,8 @@ class TLSTransport(Face):
         if self._failure is None and not self._aborted:
             self._nameLoss(reason)
         self._stopAsking()
+        if self._assumed and self.bytesReceived:
+            self.factory.configuration.silence.isUsual = True
         wasConnected, self.connected, self.disconnecting, self._isLost = self.connected, False, True, True
         self._early = b""
         self._output.end()
@@ -424,13 +430,17 @@ class TLSTransport(Face):
         if self._signAwaited:
             return
         self._signAwaited = True
-        wait = max(self._deadlines.acceptance, 2 * (self._clock.seconds() - self._began))
+        patience = self._deadlines.acceptance
+        if self.factory.configuration.silence.isUsual:
+            patience = min(patience, _BRIEF_SILENCE)
+        wait = max(patience, 2 * (self._clock.seconds() - self._began))
         # The deadline of the whole handshake includes this wait.
         wait = min(wait, left) if (left := self._handshakeLeft()) is not None else wait
         self._startTimer(wait, self._signMissing)
 
     def _signMissing(self) -> None:
         self._connection.assumeAccepted()
+        self._assumed = True
         self._proceed(b"")
 
     def _peerClosed(self) -> None:

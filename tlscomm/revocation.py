@@ -95,6 +95,11 @@ class Revocation:
         self.upkeeps: tuple[Upkeep, ...] = () if isConstant else (Upkeep(self._work, interval),)
 
     @property
+    def isAskedFor(self) -> bool:
+        """Whether lists or a mode were given."""
+        return not self._isSilent and self.mode != "off"
+
+    @property
     def lists(self) -> tuple[x509.CertificateRevocationList, ...]:
         """All lists that count now."""
         return tuple(each.crl for group in self._byIssuer.values() for each in group)

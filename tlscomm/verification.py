@@ -357,7 +357,7 @@ class Verifier:
                 return None
         # Lists become old, and a staple is new each time, so this is asked again.
         revoked, unknown = self._revocation(judgement.chain, case)
-        if revoked or any(problem not in judgement.warnings for problem in unknown):
+        if revoked or unknown != tuple(each for each in judgement.warnings if each.code == "revocation-unknown"):
             return None
         self._accepted[key] = judgement
         return judgement

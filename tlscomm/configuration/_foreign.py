@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IOpenSS
 from tlscomm._servernames import asciiServerName
 from tlscomm._upkeep import Upkeep
 from tlscomm.choosing import Choice
-from tlscomm.configuration._shared import Deadlines
+from tlscomm.configuration._shared import Deadlines, Silence
 from tlscomm.hook import Hook
 from tlscomm.verification import Verifier
 
@@ -46,6 +46,10 @@ class ForeignConfiguration:
     keyring = None
     isForeign = True
     upkeeps: ClassVar[tuple[Upkeep, ...]] = ()
+
+    @cached_property
+    def silence(self) -> Silence:
+        return Silence()
 
     def contextFor(self, choice: Choice) -> SSL.Context | None:
         return None

@@ -33,7 +33,7 @@ def insecurelyPresenting(configuration: _P, credential: Credential) -> _P:
         OpenSSL.SSL.Error: OpenSSL cannot even load it, as with a key that belongs to another certificate.
     """
     changed = copy.copy(configuration)
-    for made in ("_negotiating", "_context", "_contexts", "keyring", "_sessions"):
+    for made in ("_negotiating", "silence", "_context", "_contexts", "keyring", "_sessions"):
         changed.__dict__.pop(made, None)
     changed.__dict__.update(credential=None, others=(), choose=None)
     context = changed._context

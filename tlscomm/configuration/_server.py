@@ -82,8 +82,11 @@ class ServerConfiguration(Base):
             )
         if self.clientCertificates != "none" and not self.clientRoots:
             raise ValueError("to check client certificates, name the authorities that may issue them (client roots)")
-        if self.hook is not None and self.clientCertificates == "none":
-            raise ValueError("a hook has nothing to look at where no client certificates are asked for")
+        if self.clientCertificates == "none" and (idle := self._idle()):
+            raise ValueError(
+                f"{' and '.join(idle)} would have nothing to look at: no client certificates are asked for, because no "
+                "authorities are named that may issue them (client roots)"
+            )
         if self.access and self.clientCertificates != "required":
             raise ValueError("access rules let nobody in who has no certificate, so client certificates are required")
         self._prepare()
@@ -117,6 +120,17 @@ class ServerConfiguration(Base):
     def _certificateOptions(self, credential: Credential | None) -> CertificateOptions:
         trust = {} if self.clientCertificates == "none" else {"trustRoot": self._trust.trustRoot}
         return self._options(credential, **trust)
+
+    def _idle(self) -> list[str]:
+        """Return what was asked for that only client certificates have a use for."""
+        asked = {
+            "the hook": self.hook is not None,
+            "pins": bool(self.pins),
+            "intermediates": bool(self.intermediates),
+            "revocation": self.revocation.isAskedFor,
+            "the profile strict": self.profile == "strict",
+        }
+        return [name for name, isAsked in asked.items() if isAsked]
 
     @cached_property
     def keyring(self) -> Keyring | None:

@@ -26,7 +26,7 @@ from tlscomm.revocation import Revocation
 from tlscomm.trust import Pin
 from tlscomm.verification import Profile, Verifier
 
-__all__ = ["Base", "Configuration", "Deadlines", "Version"]
+__all__ = ["Base", "Configuration", "Deadlines", "Silence", "Version"]
 
 Version = Literal["1.2", "1.3"]
 
@@ -42,27 +42,42 @@ _C = TypeVar("_C", bound="Base")
 
 @dataclass(frozen=True, kw_only=True)
 class Deadlines:
-    """How long each wait may last, in seconds. None means for ever.
+    """How long each wait may last, in seconds. None means for ever, but for `acceptance`.
 
     Attributes:
         handshake: from the TCP connection until both sides have accepted each other (10).
         write: while queued bytes do not move (5, as in the source document).
         close: for the peer's answer to close_notify (5).
         hook: for the answer of a hook (5). The handshake's deadline holds for it as well.
-        acceptance: for a TLS 1.3 server that asked for a certificate to show that it accepted it (1). Most show it in
-            one round trip. When the time is over the connection counts as accepted, and its facts say ``assumed``.
+        acceptance: for a TLS 1.3 server that asked for a certificate to show that it accepted it (6: longer than a
+            server's hook takes by default). Nearly all show it in one round trip. When the time is over the connection
+            counts as accepted, and its facts say ``assumed``. Of a server that has proved to be silent, a second is
+            enough the next time.
     """
 
     handshake: float | None = 10.0
     write: float | None = 5.0
     close: float | None = 5.0
     hook: float | None = 5.0
-    acceptance: float = 1.0
+    acceptance: float = 6.0
 
     def __post_init__(self) -> None:
         for name in ("handshake", "write", "close", "hook", "acceptance"):
             if (seconds := getattr(self, name)) is not None and not seconds > 0:
                 raise ValueError(f"the {name} deadline must be more than 0 seconds, or None, not {seconds}")
+        if self.acceptance is None:
+            raise ValueError("the acceptance deadline must be a number of seconds: some servers never give a sign")
+
+
+class Silence:
+    """What a client has learnt of its server.
+
+    Attributes:
+        isUsual: whether the server accepted us before without showing it.
+    """
+
+    def __init__(self) -> None:
+        self.isUsual = False
 
 
 class Configuration(Protocol):
@@ -99,6 +114,9 @@ class Configuration(Protocol):
 
     @property
     def judgesAgain(self) -> bool: ...
+
+    @property
+    def silence(self) -> Silence: ...
 
     def newConnection(self, transport: Any) -> SSL.Connection:
         """Return an OpenSSL connection without a socket, for one TLS connection.
@@ -179,6 +197,11 @@ class Base(ABC):
     def upkeeps(self) -> tuple[Upkeep, ...]:
         """What has to be done again and again while a server listens, or a client is connected."""
         return self.revocation.upkeeps
+
+    @cached_property
+    def silence(self) -> Silence:
+        """What was learnt of the server."""
+        return Silence()
 
     def withProtocols(self: _C, protocols: Sequence[bytes]) -> _C:
         """Return the same configuration with these application protocols, unless it names its own."""
