@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,24 @@ class Handshakes(SynchronousTestCase):
         server = replace(SERVER, chain=(foreign, INTERMEDIATE.certificate))
         one, other = shaken({"roots": ROOTS}, {"credential": server})
         self.assertEqual((one.failure, other.failure), (None, None))
+
+    def test_soItIsForAServerAndWhatAClientSent(self) -> None:
+        """A server finds another path among all that a client sent, whatever OpenSSL had chosen of it."""
+        constraints = x509.NameConstraints([x509.DNSName("elsewhere.example")], None)
+        stranger = Authority.create("stranger", now=NOW)
+        named = INTERMEDIATE.issue("client", role="client", dnsNames=["client.example"], now=NOW)
+        for other in (
+            crossSigned(INTERMEDIATE, stranger),
+            crossSigned(INTERMEDIATE, ROOT, extensions=[(constraints, True)]),
+            crossSigned(INTERMEDIATE, ROOT, notBefore=NOW - timedelta(days=2), notAfter=NOW - timedelta(days=1)),
+        ):
+            client = replace(named, chain=(other, INTERMEDIATE.certificate))
+            for version in ("1.2", "1.3"):
+                settings = {"roots": ROOTS, "credential": client, "maximumVersion": version}
+                one, judging = shaken(settings, {"clientRoots": ROOTS})
+                self.assertEqual((one.failure, judging.failure), (None, None))
+                assert judging.peer is not None
+                self.assertEqual(judging.peer.chain[1], INTERMEDIATE.certificate)
 
     def test_maximumDepth(self) -> None:
         self.assertOutcome("chain-too-long", {"maximumDepth": 0}, {})

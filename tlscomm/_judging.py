@@ -240,8 +240,13 @@ def hookFailure(raised: BaseException) -> TLSFailure:
 
 
 def _mayChange(problems: Sequence[Problem]) -> bool:
-    """Return whether more certificates may help, or the alert is one that OpenSSL cannot send."""
-    return problems[0].code == "not-allowed" or all(problem.depth > 0 for problem in problems)
+    """Return whether more certificates may help, or the alert is one that OpenSSL cannot send.
+
+    What is wrong with the own certificate of a peer is wrong on every path, but for what an authority does not permit.
+    """
+    return problems[0].code == "not-allowed" or all(
+        problem.depth > 0 or problem.code == "not-permitted" for problem in problems
+    )
 
 
 def _broken(broken: Exception) -> TLSFailure:
