@@ -71,7 +71,8 @@ class ExplainTests(SynchronousTestCase):
                 "To reproduce": entry.reproduce,
                 "Stage": "handshake",
                 "Permanent": "yes, somebody has to change something",
-                "Alerts": "unknown_ca",
+                "We hear": "unknown_ca",
+                "We send": "unknown_ca",
                 "Exception": "tlscomm.failures.UnknownIssuer, a CertificateFailure",
             },
         )
@@ -90,6 +91,12 @@ class ExplainTests(SynchronousTestCase):
         listed = [line.split("  ")[0] for line in result.output.splitlines()]
         self.assertEqual([code for code in listed if code in CODES], list(CODES))
         self.assertIn("CertificateFailure: A certificate, the peer's or our own, is not accepted.", result.output)
+
+    def test_theAlertThatIsSent(self) -> None:
+        """What the peer is sent may be another alert than the one that says the failure by itself."""
+        entry = entryFor("revocation-unknown")
+        self.assertEqual((entry.sent, entry.alerts), ("certificate_unknown", ("bad_certificate_status_response",)))
+        self.assertEqual([entryFor(code).sent for code in ("refused", "reset", "damaged")], ["", "", ""])
 
     def test_allForPrograms(self) -> None:
         """With ``--json`` the list has all that is known of each."""

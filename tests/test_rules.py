@@ -447,6 +447,12 @@ class TheTable(SynchronousTestCase):
                 self.assertEqual((judgement.problems, judgement.warnings), ((), ()))
                 self.assertEqual(len(judgement.chain), 3)
 
+    def test_aCommonNameThatIsFreeTextIsNoName(self) -> None:
+        for text, isTold in (("My gateway", False), ("gateway", False), ("a.example", True), ("192.0.2.1", True)):
+            certificate = root().issue(text, role="server", organization="chains", now=NOW, dnsNames=[NAME]).certificate
+            told = [warning for warning in judged([certificate]).warnings if "common-name" in warning.detail]
+            self.assertEqual(bool(told), isTold, text)
+
     def test_aWeakSignatureIsNotCalledABadOne(self) -> None:
         for digest, oid in ((hashes.SHA1(), _SHA1_WITH_RSA), (hashes.MD5(), _MD5_WITH_RSA)):
             problems = judged(_weak(digest, oid), (rsaRoot(),)).problems

@@ -24,6 +24,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 from tlscomm import _der
 from tlscomm._chainrule import Breach, Place, Rule
 from tlscomm._nameconstraints import isDomain
+from tlscomm._servernames import isAddress
 from tlscomm.failures import printable
 
 __all__ = ["HYGIENE"]
@@ -211,7 +212,7 @@ def _criticalNames(place: Place) -> Iterator[str]:
 def _dnsNames(place: Place) -> Iterator[str]:
     for name in _leafNamesOf(place, x509.DNSName):
         text = str(name.value).lower()
-        if not isDomain(text.removeprefix("*.")) or text.rpartition(".")[2].isdecimal():
+        if not isDomain(text.lower().removeprefix("*.")) or text.rpartition(".")[2].isdecimal():
             yield f"{_quoted(text)} is no DNS name"
         elif "_" in text:
             yield f"{_quoted(text)} has an underscore"
@@ -240,8 +241,13 @@ def _commonName(place: Place) -> Iterator[str]:
         return
     names = {str(name.value) for name in place.certificate.names}
     for attribute in place.certificate.certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME):
-        if attribute.value not in names:
+        # Free text, a product's name for one, is taken for a name by nobody.
+        if attribute.value not in names and _readsAsAName(str(attribute.value)):
             yield f"its common name {_quoted(str(attribute.value))} is none of its alternative names"
+
+
+def _readsAsAName(text: str) -> bool:
+    return isAddress(text) or ("." in text and isDomain(text.removeprefix("*.")))
 
 
 def _constraintForm(place: Place) -> Iterator[str]:
@@ -427,7 +433,8 @@ HYGIENE: tuple[Rule, ...] = (
     _rule(
         "common-name",
         f"{_CABF}7.1.4.3",
-        "A server's common name is one of its alternative names. It is never looked at otherwise.",
+        "A server's common name that reads as a domain or an address is one of its alternative names. It is never "
+        "looked at otherwise.",
         _commonName,
         "never",
     ),

@@ -92,8 +92,10 @@ def _entry(entry: Entry) -> Iterator[str]:
         yield f":If it is the peer's: {_plain(entry.theirs)}"
     yield f":To reproduce: {_plain(entry.reproduce)}"
     yield f":Permanent: {'yes, somebody has to change something' if entry.permanent else 'no, another try may succeed'}"
+    if entry.sent:
+        yield f":Alert that we send: {_plain(entry.sent)}"
     if entry.alerts:
-        yield f":Alerts: {_plain(', '.join(entry.alerts))}"
+        yield f":Alerts that we hear: {_plain(', '.join(entry.alerts))}"
     yield from (f":Exception: :class:`tlscomm.failures.{entry.exception}`", "")
 
 

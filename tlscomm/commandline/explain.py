@@ -13,9 +13,9 @@ from inspect import getdoc
 
 import click
 
-from tlscomm.alerts import CLOSE_NOTIFY, Alert, codeForAlert
+from tlscomm.alerts import CLOSE_NOTIFY, Alert, alertForCode, codeForAlert
 from tlscomm.commandline._printing import Row, heading, say, table, writeJSON
-from tlscomm.failures import CODES, TLSFailure
+from tlscomm.failures import CODES, CertificateFailure, Refused, TLSFailure
 
 __all__ = ["Entry", "catalogue", "command", "entryFor"]
 
@@ -37,6 +37,7 @@ class Entry:
         theirs: what to do where the peer is at fault.
         alerts: the TLS alerts that say it by themselves when the peer sends them. Some others say it together with what
             else is known of the connection.
+        sent: the alert that a peer is sent whose certificate is refused for it, empty where none is.
     """
 
     code: str
@@ -50,6 +51,7 @@ class Entry:
     ours: str
     theirs: str
     alerts: tuple[str, ...]
+    sent: str
 
 
 def entryFor(code: str) -> Entry:
@@ -71,6 +73,7 @@ def entryFor(code: str) -> Entry:
         ours=failure.ours,
         theirs=failure.theirs,
         alerts=tuple(alert.name for alert in _alerts(code)),
+        sent=_sent(failure),
     )
 
 
@@ -122,7 +125,8 @@ def _rows(entry: Entry) -> Iterator[Row]:
     yield "To reproduce", entry.reproduce
     yield "Stage", entry.stage
     yield "Permanent", "yes, somebody has to change something" if entry.permanent else "no, another try may succeed"
-    yield "Alerts", ", ".join(entry.alerts) or "none says this by itself"
+    yield "We hear", ", ".join(entry.alerts) or "none says this by itself"
+    yield "We send", entry.sent or "no alert of its own"
     yield "Exception", f"tlscomm.failures.{entry.exception}, a {entry.group}"
 
 
@@ -132,6 +136,12 @@ def _alerts(code: str) -> Iterator[Alert]:
         isNamed = alert.name != f"alert_{number}"
         if isNamed and number != CLOSE_NOTIFY and codeForAlert(number) == code:
             yield alert
+
+
+def _sent(failure: type[TLSFailure]) -> str:
+    # A refusal that does not say why is only ever the peer's.
+    isOurs = issubclass(failure, CertificateFailure) and failure is not Refused
+    return Alert(alertForCode(failure.code), "sent").name if isOurs else ""
 
 
 def _group(failure: type[TLSFailure]) -> type[TLSFailure]:
