@@ -12,6 +12,7 @@ from conversation import (
     CLIENT,
     ROOTS,
     SERVER,
+    STRANGER,
     VERSIONS,
     Conversation,
     ConversationCase,
@@ -34,7 +35,7 @@ from tlscomm._remembering import remembering
 from tlscomm.access import AccessRules
 from tlscomm.configuration import Configuration, ForeignConfiguration
 from tlscomm.connection import State, TLSConnection
-from tlscomm.hook import Answer, refuse
+from tlscomm.hook import Answer, insecurelyAccept, refuse
 from tlscomm.verdict import handshake, pump
 
 #: A certificate of some 20 KiB.
@@ -212,7 +213,35 @@ class Drawn(ConversationCase):
             self.assertOver(conversation)
 
 
-class Anonymous(SynchronousTestCase):
+class Tickets(SynchronousTestCase):
+    """Sessions that somebody else's context gives away under TLS 1.2, where it is settled at the first hello."""
+
+    def test_overruledOnce(self) -> None:
+        """A stranger whom a hook let in once is no less a stranger when it resumes the session."""
+        root = trustRootFromCertificates([Certificate(X509.from_cryptography(ROOTS[0]))])
+        options = CertificateOptions(
+            privateKey=SERVER.privateKey,
+            certificate=SERVER.certificate,
+            trustRoot=root,
+            enableSessions=True,
+            enableSessionTickets=True,
+        )
+        stranger = STRANGER.issue("client", role="client")
+        for version in VERSIONS:
+            hook = Asked(insecurelyAccept())
+            configuration, client = ForeignConfiguration(creator=options, hook=hook), RawClient(version)
+            first, second = TLSConnection(configuration), TLSConnection(configuration)
+            session = client.shake(first, stranger)
+            client.finish(first)
+            self.assertTrue(first.isAccepted)
+            hook._answer = True
+            client.shake(second, stranger, session)
+            self.assertIs(second.state, State.FAILED)
+            self.assertTrue(hook.questions[-1].problems)
+            self.assertFalse(hook.questions[-1].resumed)
+
+
+class Anonymous(ConversationCase):
     """Cipher suites without certificates, in somebody else's context."""
 
     def test_aServerThatInsists(self) -> None:
@@ -227,6 +256,15 @@ class Anonymous(SynchronousTestCase):
         server = TLSConnection(ForeignConfiguration(creator=options))
         client.shake(server)
         self.assertEqual((server.state, server.isAccepted), (State.FAILED, False))
+
+    def test_certificatesAreRequiredNow(self) -> None:
+        """Who came in without a certificate is put out when the server begins to insist on one."""
+        for version in VERSIONS:
+            settings = {"judgesAgain": True, "clientCertificates": "requested"}
+            conversation = self.opened(version, client={"credential": None}, server=settings)
+            conversation.server.factory.reconfigure(serverConfiguration(judgesAgain=True))
+            conversation.flush()
+            self.assertCodes(conversation, None, "no-certificate")
 
 
 class Memory(SynchronousTestCase):

@@ -28,7 +28,15 @@ from tlscomm._reasons import FOLLOWING, UNSPECIFIC, codeForVerifyError, errorToR
 from tlscomm._wording import unreadableText
 from tlscomm.configuration import Configuration
 from tlscomm.credentials import certificateFacts
-from tlscomm.failures import HookFailed, InvalidCertificate, Problem, TLSFailure, failureForCode, printable
+from tlscomm.failures import (
+    HookFailed,
+    InvalidCertificate,
+    NoCertificate,
+    Problem,
+    TLSFailure,
+    failureForCode,
+    printable,
+)
 from tlscomm.hook import Answer, Question
 from tlscomm.verification import Findings, Judgement, Verifier
 
@@ -148,9 +156,11 @@ class Judging:
             verifier: what a peer has to be now; what it had to be then where None.
         """
         presented = self.channel.presented
-        if self.judgement is None or not presented:
-            return None
         verifier = verifier or self._configuration.verifier
+        if self.judgement is None:
+            return None
+        if not presented:
+            return NoCertificate() if verifier.insists else None
         try:
             findings = self._findingsOfThen() if verifier.trust is None else None
             judgement = verifier.verify(presented, findings=findings, staple=self.staple)
@@ -208,7 +218,11 @@ class Judging:
         now = datetime.now(timezone.utc)
         # Their callback may have let something pass.
         passed = () if self._acceptedAt is None else tuple(_outOfTime(dated, self._acceptedAt))
-        return Findings(tuple(each for each in _outOfTime(dated, now) if each not in passed), chain)
+        problems = [each for each in _outOfTime(dated, now) if each not in passed]
+        if resumed and (number := self.channel.foundThen):
+            # What a hook overruled once, in a session that could not be withheld any more, it has to overrule again.
+            problems.append(_asProblem(number, 0))
+        return Findings(tuple(problems), chain)
 
     def _conclude(self, answer: Answer) -> None:
         """Settle by what the hook says, or would say if there were one: it accepts what is not refused already."""

@@ -315,6 +315,11 @@ class Channel:
         return bool(_available(self._out, _scratch.pointer))
 
     @property
+    def foundThen(self) -> int:
+        """The number of an error that OpenSSL found in the handshake of this session, whoever overruled it, or 0."""
+        return int(_lib.SSL_get_verify_result(self._ssl))
+
+    @property
     def waiting(self) -> int:
         """How many bytes from the peer OpenSSL has yet to read."""
         return int(_available(self._in, _scratch.pointer))
@@ -375,7 +380,8 @@ class Channel:
         verdict = self._judge(self._problems, lambda: _builtChain(context))
         if not verdict and self._vetoed:
             verdict = _REJECTED
-        _lib.X509_STORE_CTX_set_error(context, verdict)
+        # A session keeps this number, its tickets too, and is known by it for one that was not good in itself.
+        _lib.X509_STORE_CTX_set_error(context, verdict or (self._problems[0][0] if self._problems else 0))
         return int(verdict == 0)
 
     def _showCertificate(self) -> int:

@@ -139,6 +139,7 @@ class Verifier:
         profile: ``compatible`` insists on what makes a chain secure, and warns of the rest; ``strict`` insists on the
             rules of RFC 5280 and the Web PKI.
         maximumDepth: the most authorities between the peer's certificate and the trusted one.
+        insists: whether a peer must not stay without a certificate, when an open connection is judged again.
     """
 
     peerRole: Role
@@ -148,6 +149,7 @@ class Verifier:
     revocation: Revocation = field(default_factory=Revocation)
     profile: Profile = "compatible"
     maximumDepth: int = _MAXIMUM_DEPTH
+    insists: bool = False
     _accepted: dict[object, Judgement] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -108,6 +108,7 @@ class ServerConfiguration(Base):
             revocation=self.revocation,
             profile=self.profile,
             maximumDepth=self.maximumDepth,
+            insists=self.clientCertificates == "required",
         )
 
     def certificateOptions(self) -> CertificateOptions:
