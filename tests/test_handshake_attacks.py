@@ -257,6 +257,17 @@ class Anonymous(ConversationCase):
         client.shake(server)
         self.assertEqual((server.state, server.isAccepted), (State.FAILED, False))
 
+    def test_aContextThatAsksForNone(self) -> None:
+        """A hook on top of somebody else's context has its say there too, about a client that has shown nothing."""
+        for version in VERSIONS:
+            for answer, state in ((False, State.FAILED), (True, State.OPEN)):
+                options = CertificateOptions(privateKey=SERVER.privateKey, certificate=SERVER.certificate)
+                hook = Asked(answer)
+                server = ForeignConfiguration(creator=options, hook=hook)
+                sides = handshake(clientConfiguration(**versioned(version)), server)
+                self.assertIs(sides[1].state, state)
+                self.assertEqual(hook.question.chain, ())
+
     def test_certificatesAreRequiredNow(self) -> None:
         """Who came in without a certificate is put out when the server begins to insist on one."""
         for version in VERSIONS:

@@ -67,7 +67,6 @@ class Judging:
         """
         self._configuration = configuration
         self._isClient = configuration.isClient
-        self._asksNobody = not self._isClient and raw.get_verify_mode() == SSL.VERIFY_NONE
         self._raw = raw
         self._findings: Findings | None = None
         self._overruling: Answer | None = None
@@ -116,7 +115,7 @@ class Judging:
         """
         if self.isSettled or self.judgement is None:
             return
-        if self._configuration.hook is None or self._asksNobody:
+        if self._configuration.hook is None:
             self._conclude(Answer())
             return
         try:
