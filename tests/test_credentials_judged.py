@@ -53,7 +53,8 @@ class CertificatesTests(SynchronousTestCase):
         """No certificate where some were wanted is a failure, whatever else is there."""
         Path("roots").mkdir()
         for source in ("roots", made()["k.pem"], made()["pkcs8.pem"]):
-            self.assertRaises(failures.NoCertificate, loadCertificates, source)
+            refused = self.assertRaises(failures.NoCertificate, loadCertificates, source)
+            self.assertIn("--roots", refused.nextStep)
 
 
 class UsableTests(SynchronousTestCase):

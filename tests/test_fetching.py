@@ -18,6 +18,7 @@ from opensslauthority import OpenSSLAuthority
 from revocationlists import point, revocationList
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
+from twisted.logger import formatEvent
 from twisted.protocols.portforward import ProxyFactory
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -26,7 +27,7 @@ from tlscomm._web import FetchFailed, fetch, isFetchable
 from tlscomm.authority import Authority
 from tlscomm.configuration import ServerConfiguration
 from tlscomm.credentials import Credential
-from tlscomm.failures import Unreadable
+from tlscomm.failures import FileNotFound, Unreadable
 from tlscomm.revocation import Revocation
 from tlscomm.stapling import Staple
 
@@ -181,6 +182,16 @@ class Lists(_Case):
         self.assertIsNone(self.code(revocation, path))
         self.assertEqual(self.site.asked, ["/list"])
 
+    async def test_theLogSaysInOneLineWhatWasFetched(self) -> None:
+        base = await self.web(list=ok(revocationList(ROOT).public_bytes(Encoding.DER)))
+        path, revocation = self.published(base), self.using()
+        with logged() as events, logged("twisted.web.client._HTTP11ClientFactory") as others:
+            self.code(revocation, path)
+            await self.until(lambda: revocation.generation)
+        self.assertEqual(others, [])
+        (event,) = events
+        self.assertIn(f"fetched the revocation list from {base}/list, valid until", formatEvent(event))
+
     async def test_aRevocationIsFound(self) -> None:
         base = await self.web()
         path = self.published(base)
@@ -263,6 +274,9 @@ class Lists(_Case):
     def test_aFolderThatCannotBeUsed(self) -> None:
         Path("file").write_bytes(b"")
         self.assertRaises(Unreadable, Revocation, cache="file")
+        refused = self.assertRaises(FileNotFound, Revocation, cache="nope/lists")
+        self.assertIn("--fetch-crls", refused.nextStep)
+        self.assertFalse(Path("nope").exists())
 
 
 class Responses(_Case):

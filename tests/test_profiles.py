@@ -136,6 +136,12 @@ class Handshakes(SynchronousTestCase):
         self.assertRaises(ValueError, ClientConfiguration, serverName="localhost", maximumDepth=-1)
 
 
+class Pins(SynchronousTestCase):
+    def test_theirTextIsReadWithoutCase(self) -> None:
+        for text in (str(OTHER_PIN), str(OTHER_PIN).upper(), "SPKI=SHA256:" + ":".join(["00"] * 32)):
+            self.assertEqual(parsePin(text), OTHER_PIN)
+
+
 class Verdicts(SynchronousTestCase):
     def test_theyTakeTheSame(self) -> None:
         bare = replace(SERVER, chain=())
@@ -149,6 +155,14 @@ class Verdicts(SynchronousTestCase):
         failure, warnings = verdictWithWarnings(PLAIN_CLIENT, "client", roots=ROOTS)
         self.assertIsNone(failure)
         self.assertIn("invalid-certificate", [each.code for each in warnings])
+
+    def test_aWrongPinIsToBeMendedThere(self) -> None:
+        failure = verdict(SERVER, "server", roots=ROOTS, pins=[OTHER_PIN])
+        assert failure is not None
+        self.assertIn("pinned", failure.message)
+        self.assertNotIn("rule", failure.message)
+        self.assertIn("--pin", failure.nextStep)
+        self.assertNotIn("--allow", failure.nextStep)
 
     def code(self, credential: Credential, **more: Any) -> str | None:
         failure = verdict(credential, "server", roots=ROOTS, **more)

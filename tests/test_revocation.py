@@ -67,6 +67,18 @@ class Handshakes(SynchronousTestCase):
         pairs = [self.between(client, server, version) for version in VERSIONS]
         return [tuple(side.failure and side.failure.code for side in pair) for pair in pairs]  # type: ignore[misc]
 
+    def test_whereNothingIsKnownTheNextStepIsToGetAList(self) -> None:
+        late = revocationList(AUTHORITY, until=datetime.now(timezone.utc) - timedelta(hours=1))
+        for side, judge in enumerate(("client", "server")):
+            settings: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
+            settings[side]["revocation"] = Revocation([late])
+            failure = self.between(*settings, "1.3")[side].failure
+            assert failure is not None
+            self.assertEqual(failure.code, "revocation-unknown")
+            # Only a server can staple.
+            self.assertEqual("staple" in failure.nextStep, judge == "client")
+            self.assertIn("--crl", failure.nextStep)
+
     def test_whoIsNotOnTheListIsAccepted(self) -> None:
         lists = {"revocation": Revocation((AUTHORITY.revocationList([1]),))}
         self.assertEqual(self.codes(lists, lists), [(None, None)] * 2)

@@ -9,6 +9,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.serialization import Encoding
 from logs import logged
 from twisted.internet.task import Clock
+from twisted.logger import formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm._export import pem
@@ -62,7 +63,14 @@ class Reading(_Case):
             ("lists", UnknownFormat),
             ("-", Unreadable),
         ):
-            self.assertRaises(failure, Revocation, files=[source])
+            refused = self.assertRaises(failure, Revocation, files=[source])
+            self.assertIn("--crl" if source == "empty" else "", refused.nextStep)
+
+    def test_aListThatWasCutOffIsDamaged(self) -> None:
+        for content in (CLEAN[: len(CLEAN) // 2], CLEAN + CLEAN[:-9]):
+            Path("half.crl").write_bytes(content)
+            refused = self.assertRaises(Damaged, Revocation, files=["half.crl"])
+            self.assertIn("Get the list again", refused.nextStep)
 
     def test_aHugeFileIsNotRead(self) -> None:
         with open("huge.crl", "wb") as file:
@@ -164,6 +172,7 @@ class WhileRunning(_Case):
             self.clock.advance(5)
             self.clock.advance(5)
         self.assertEqual([event["code"] for event in events], ["unknown-format"])
+        self.assertIn("goes on counting until it expires. Next step: ", formatEvent(events[0]))
         self.assertIsNone(self.refusal())
         self.factory.doStop()
 

@@ -7,21 +7,29 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner
 from conversation import VERSIONS
 from logs import logged
-from ocspresponses import ocspResponse, responder
+from ocspresponses import MUST_STAPLE, ocspResponse, responder
 from OpenSSL import SSL
 from revocationlists import NOW
 from twisted.internet.task import Clock
-from twisted.logger import LogLevel
+from twisted.logger import LogLevel, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
+from tlscomm._export import pem
 from tlscomm.authority import Authority
+from tlscomm.commandline import program
 from tlscomm.configuration import ServerConfiguration
 from tlscomm.connection import TLSConnection
 from tlscomm.credentials import Credential
-from tlscomm.failures import Damaged, FileNotFound, Unreadable
+from tlscomm.export import exportCredential
+from tlscomm.failures import Damaged, FileNotFound, Revoked, Unreadable
+from tlscomm.protocol import MessageFactory, MessageProtocol
+from tlscomm.revocation import Revocation
 from tlscomm.stapling import Staple
+from tlscomm.transport import TLSFactory
+from tlscomm.verdict import verdict
 
 ROOT = Authority.create("the root")
 SERVER = ROOT.issue("server", role="server", dnsNames=["localhost"])
@@ -59,7 +67,7 @@ class Choice(_Case):
         for content, says in (
             (response(until=NOW - HOUR / 2), "it expired at"),
             (response(since=NOW + HOUR / 2), "it is not valid before"),
-            (response("revoked"), "it on 20"),
+            (response("revoked"), "it says that the certificate was revoked on 20"),
             (response("unknown"), "does not know it"),
             (response(credential=another), "about another certificate"),
             (response(by=by), "badly signed"),
@@ -68,6 +76,7 @@ class Choice(_Case):
                 self.assertEqual(self.sent(content), b"", says)
             self.assertEqual([event["log_level"] for event in events], [LogLevel.warn])
             self.assertIn(says, f"it {events[0]['fault']}")
+            self.assertIn("new certificate" if "revoked on" in says else "--staple fetch", events[0]["nextStep"])
 
     def test_aFileThatIsNoneIsNamed(self) -> None:
         Path("nothing").write_bytes(b"nothing")
@@ -97,6 +106,61 @@ class Choice(_Case):
 
     def test_toFetchOneItMustBeKnownWhere(self) -> None:
         self.assertRaises(ValueError, Staple(fetches=True).serve, SERVER, [ROOT.certificate])
+
+
+class WhatMustStaple(_Case):
+    def setUp(self) -> None:
+        self.credential = ROOT.issue("must", role="server", dnsNames=["localhost"], extensions=[MUST_STAPLE])
+
+    def said(self, credential: Credential, content: bytes | None) -> list[str]:
+        """What a server says in its log that begins to listen."""
+        staple = None
+        if content is not None:
+            Path("staple.der").write_bytes(content)
+            staple = Staple(["staple.der"])
+        configuration = ServerConfiguration(credential=credential, staple=staple)
+        factory = TLSFactory(configuration, MessageFactory(MessageProtocol), Clock())
+        with logged() as events:
+            factory.doStart()
+            factory.doStop()
+        return [formatEvent(event) for event in events]
+
+    def test_withoutAResponseTheLogSaysThatClientsWillRefuse(self) -> None:
+        for content in (None, response(credential=self.credential, until=NOW - HOUR / 2)):
+            (said,) = self.said(self.credential, content)
+            self.assertIn("clients will refuse CN=must", said)
+            self.assertIn("--staple FILE", said)
+
+    def test_otherwiseThereIsNothingToSay(self) -> None:
+        self.assertEqual(self.said(self.credential, response(credential=self.credential)), [])
+        self.assertEqual(self.said(SERVER, None), [])
+
+    def test_itsVerdictTakesAResponse(self) -> None:
+        roots = [ROOT.certificate]
+        good, revoked = (response(status, credential=self.credential) for status in ("good", "revoked"))
+        self.assertIsNone(verdict(self.credential, "server", roots=roots, staple=good))
+        without = verdict(self.credential, "server", roots=roots, revocation=Revocation([ROOT.revocationList()]))
+        assert without is not None
+        self.assertEqual(without.code, "revocation-unknown")
+        self.assertIn("--staple", without.nextStep)
+        self.assertEqual(verdict(self.credential, "server", roots=roots, staple=revoked), Revoked())
+        self.assertRaises(ValueError, verdict, self.credential, "client", roots=roots, staple=good)
+
+    def test_theCommandTakesAFile(self) -> None:
+        Path("must.pem").write_bytes(exportCredential(self.credential, "pem", insecureUnencryptedKey=True))
+        Path("must.pem").chmod(0o600)
+        Path("ca.pem").write_bytes(pem([ROOT.certificate]))
+        Path("good.der").write_bytes(response(credential=self.credential))
+        Path("none.der").write_bytes(b"none")
+        words = ["verify", "must.pem", "--as", "server", "--roots", "ca.pem"]
+        for more, status, says in (
+            (["--staple", "good.der"], 0, "Accepted as a server"),
+            (["--staple", "none.der"], 1, "damaged: "),
+            ([], 1, "revocation-unknown: "),
+        ):
+            result = CliRunner().invoke(program, [*words, *more])
+            self.assertEqual(result.exit_code, status, result.output)
+            self.assertIn(says, result.output)
 
 
 class Changes(_Case):

@@ -27,7 +27,8 @@ from tlscomm._listfiles import readLists
 from tlscomm._material import REJECTIONS
 from tlscomm._retrying import Schedule
 from tlscomm._web import FetchFailed, fetch, isFetchable
-from tlscomm.failures import TLSFailure, Unreadable, printable
+from tlscomm._wording import timeText
+from tlscomm.failures import FileNotFound, TLSFailure, Unreadable, printable
 
 __all__ = ["ListFetcher"]
 
@@ -56,7 +57,8 @@ class ListFetcher:
         whenChanged: called when there is another list.
 
     Raises:
-        Unreadable: the folder cannot be used.
+        FileNotFound: there is no folder above it.
+        Unreadable: it cannot be used.
     """
 
     def __init__(self, folder: str | os.PathLike[str], whenChanged: Callable[[], object]) -> None:
@@ -66,8 +68,14 @@ class ListFetcher:
         self._running = 0
         self._clock: IReactorTime | None = None
         try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, exist_ok=True)
             self._known = dict(self._kept())
+        except FileNotFoundError:
+            # Whoever mistypes a path would find lists in a place where nobody looks for them.
+            raise FileNotFound(
+                f"{printable(str(self.folder.parent))}, the folder above {printable(str(folder))}",
+                remedy="Correct the path of the folder for fetched lists (--fetch-crls), or make the folder above it.",
+            ) from None
         except OSError as problem:
             raise Unreadable(f"{printable(str(folder))}: {problem.strerror}") from None
 
@@ -123,6 +131,11 @@ class ListFetcher:
         self._store(url, fetched, content)
         assert fetched.nextUpdate is not None
         wanted.schedule.succeeded(clock.seconds(), now, fetched.nextUpdate)
+        _log.info(
+            "fetched the revocation list from {url}, valid until {until}",
+            url=printable(url),
+            until=timeText(fetched.nextUpdate),
+        )
         self._whenChanged()
 
     def _store(self, url: str, fetched: RevocationList, content: bytes) -> None:

@@ -299,4 +299,5 @@ def _refusal(problems: Sequence[Problem], judgement: Judgement) -> TLSFailure:
         opensslError=first.opensslError,
         problems=tuple(problems),
         chain=facts,
+        remedy=first.remedy,
     )

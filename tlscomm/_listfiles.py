@@ -23,6 +23,8 @@ from tlscomm.failures import Damaged, FileNotFound, TLSFailure, UnknownFormat, U
 __all__ = ["ListFiles", "readLists"]
 
 _PEM = re.compile(rb"-----BEGIN X509 CRL-----.+?-----END X509 CRL-----", re.DOTALL)
+_BEGINS = b"-----BEGIN X509 CRL-----"
+_COPY_AGAIN = "Get the list again from its authority, and put it there in one step (mv)."
 _ENDINGS = (".crl", ".der", ".pem")
 _MOST_FILES = 1000
 
@@ -127,6 +129,8 @@ def readLists(source: SourceLike) -> tuple[RevocationList, ...]:
         raise Unreadable("standard input, which cannot be read again when the lists change")
     found = readSource(source)
     blocks = _PEM.findall(found.content)
+    if found.content.count(_BEGINS) > len(blocks):
+        raise Damaged(f"{found.name} holds the beginning of a revocation list without its end", remedy=_COPY_AGAIN)
     if not blocks and not found.content.startswith(b"\x30"):
         raise UnknownFormat(f"{found.name} holds no revocation list, neither PEM nor DER")
     what = f"{found.name} holds a revocation list that cannot be read"
@@ -136,7 +140,7 @@ def readLists(source: SourceLike) -> tuple[RevocationList, ...]:
                 return tuple(RevocationList(x509.load_pem_x509_crl(block)) for block in blocks)
             return (RevocationList(x509.load_der_x509_crl(found.content)),)
         except REJECTIONS:
-            raise Damaged(what) from None
+            raise Damaged(what, remedy=_COPY_AGAIN) from None
 
 
 def _readFile(path: Path, *, isAlone: bool) -> tuple[RevocationList, ...]:
@@ -157,7 +161,10 @@ def _filesOf(source: str) -> list[Path]:
     except OSError as problem:
         raise Unreadable(f"{printable(source)}: {problem.strerror}") from None
     if not paths:
-        raise FileNotFound(f"{printable(source)} holds no file that ends in {', '.join(_ENDINGS)}")
+        raise FileNotFound(
+            f"{printable(source)} is a folder, and no file in it ends in {', '.join(_ENDINGS)}",
+            remedy="Put the revocation lists into it, or name the file of a list (--crl FILE).",
+        )
     if len(paths) > _MOST_FILES:
         raise Unreadable(f"{printable(source)} holds more than {_MOST_FILES} files")
     return paths

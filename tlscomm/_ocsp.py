@@ -31,9 +31,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 from tlscomm import _der
 from tlscomm._crl import GOOD, Status, hasIssued, revokedStatus
 from tlscomm._material import REJECTIONS
+from tlscomm._sources import STANDARD_INPUT, readSource
 from tlscomm._wording import timeText
+from tlscomm.failures import Damaged, Unreadable, printable
 
-__all__ = ["LARGEST_RESPONSE", "Answer", "answerIn", "statusByResponse"]
+__all__ = ["LARGEST_RESPONSE", "Answer", "answerIn", "mustStaple", "readResponse", "statusByResponse"]
 
 #: Bytes. One with the certificates of its responder has three thousand.
 LARGEST_RESPONSE = 1 << 16
@@ -66,6 +68,11 @@ class Answer:
     reason: x509.ReasonFlags | None = None
     responder: x509.Certificate | None = None
 
+    @property
+    def isRevoked(self) -> bool:
+        """Whether it says that the certificate was revoked."""
+        return self.status is ocsp.OCSPCertStatus.REVOKED
+
 
 def statusByResponse(
     response: bytes,
@@ -97,6 +104,35 @@ def statusByResponse(
     if isLate:
         return _unknown(f"expired at {timeText(answer.until)}")
     return GOOD if answer.status is ocsp.OCSPCertStatus.GOOD else _unknown("says that its responder does not know it")
+
+
+def mustStaple(certificate: x509.Certificate) -> bool:
+    """Return whether a certificate has to come with a response (RFC 7633)."""
+    try:
+        features = certificate.extensions.get_extension_for_class(x509.TLSFeature).value
+    except (x509.ExtensionNotFound, *REJECTIONS):
+        return False
+    return x509.TLSFeatureType.status_request in features
+
+
+def readResponse(path: str) -> bytes:
+    """Read a file that holds one response, DER.
+
+    Raises:
+        FileNotFound, Unreadable: it cannot be read. Nor can standard input, because it has to be read again.
+        Damaged: it holds no response.
+    """
+    if path == STANDARD_INPUT:
+        raise Unreadable("standard input, which cannot be read again when the response changes")
+    content = readSource(path).content
+    try:
+        ocsp.load_der_ocsp_response(content)
+    except REJECTIONS:
+        raise Damaged(
+            f"{printable(path)} holds no OCSP response (DER)",
+            remedy="Have it written again, by openssl ocsp -respout FILE for one, and put it there in one step (mv).",
+        ) from None
+    return content
 
 
 @lru_cache(maxsize=64)

@@ -181,6 +181,8 @@ class _BoundedEndpoint:
         self._budget = budget
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[Any]:
+        # Else Twisted's factory says in the log that it begins and ends.
+        cast(Any, protocolFactory).noisy = False
         connecting = self._below.connect(cast(IProtocolFactory, _BoundedFactory(protocolFactory, self._budget)))
         return connecting.addCallback(self._begun)
 

@@ -275,7 +275,11 @@ def loadCertificates(source: SourceLike, *, passphrase: PassphraseSource = None)
     del passphrase
     certificates = dict.fromkeys(_certificatesOf(source, unlocking))
     if not certificates:
-        raise NoCertificate(f"{nameOf(source)} holds no certificate", stage="credential")
+        raise NoCertificate(
+            f"{nameOf(source)} holds no certificate",
+            stage="credential",
+            remedy="Name a file or a folder with authorities: --roots, --client-roots, --intermediates.",
+        )
     return tuple(certificates)
 
 

@@ -29,8 +29,7 @@ from tlscomm._crl import GOOD, RevocationList, Status, isListedBy, issuerKey, st
 from tlscomm._examined import subjectOf
 from tlscomm._fetching import ListFetcher
 from tlscomm._listfiles import ListFiles, readLists
-from tlscomm._material import REJECTIONS
-from tlscomm._ocsp import statusByResponse
+from tlscomm._ocsp import mustStaple, statusByResponse
 from tlscomm._sources import SourceLike
 from tlscomm._upkeep import Upkeep
 from tlscomm.failures import Problem, TLSFailure
@@ -38,6 +37,14 @@ from tlscomm.failures import Problem, TLSFailure
 __all__ = ["MODES", "Mode", "Revocation", "loadRevocationLists"]
 
 _log = Logger(namespace="tlscomm")
+
+_STAPLE = (
+    "The server has to staple a current OCSP response (--staple FILE or fetch); no revocation list takes its place."
+)
+_GET_LISTS = (
+    "Get the current revocation list of each authority of the chain, and put it in the place of one that has expired, "
+    "or name it with --crl."
+)
 
 Mode: TypeAlias = Literal["off", "soft", "required"]
 
@@ -141,11 +148,14 @@ class Revocation:
             if depth == 0:
                 isListed = partial(isListedBy, issuers[0], lists=known)
                 byStaple = None if staple is None else statusByResponse(staple, certificate, issuers[0], at, isListed)
-                finding = _combined(byLists, byStaple, mustStaple=stapling and _mustStaple(certificate))
+                finding = _combined(byLists, byStaple, isDemanded=stapling and mustStaple(certificate))
             if finding.status == GOOD:
                 continue
             isRefusal = self.mode == "required" if finding.isRefusal is None else finding.isRefusal
-            (problems if isRefusal else warnings).append(_problem(finding.status, depth, certificate))
+            remedy = finding.remedy
+            if not remedy and finding.status.code == "revocation-unknown" and not (stapling and depth == 0):
+                remedy = _GET_LISTS
+            (problems if isRefusal else warnings).append(_problem(finding.status, depth, certificate, remedy))
         return tuple(problems), tuple(warnings)
 
     def reread(self) -> list[TLSFailure]:
@@ -209,7 +219,13 @@ class Revocation:
     def _takeFiles(self, read: tuple[bool, list[TLSFailure]]) -> None:
         changed, problems = read
         for problem in problems:
-            _log.warn("a revocation list is not read again: {problem}", problem=str(problem), code=problem.code)
+            _log.warn(
+                "a revocation list is not read again: {problem} What it held before goes on counting until it expires. "
+                "Next step: {nextStep}",
+                problem=str(problem),
+                code=problem.code,
+                nextStep=problem.nextStep,
+            )
         if changed:
             self._noteChange()
 
@@ -243,26 +259,33 @@ def loadRevocationLists(source: SourceLike) -> tuple[x509.CertificateRevocationL
 
 @dataclass(frozen=True)
 class _Finding:
-    """What is known of one certificate, and whether it refuses; None where that is for the mode to say."""
+    """What is known of one certificate, and whether it refuses; None where that is for the mode to say.
+
+    Attributes:
+        status: what is known.
+        isRefusal: whether that refuses.
+        remedy: what to do, where the code's own next step does not help.
+    """
 
     status: Status
     isRefusal: bool | None = None
+    remedy: str = ""
 
     def __post_init__(self) -> None:
         if self.status.code == "revoked":
             object.__setattr__(self, "isRefusal", True)
 
 
-def _combined(byLists: Status | None, byStaple: Status | None, *, mustStaple: bool) -> _Finding:
+def _combined(byLists: Status | None, byStaple: Status | None, *, isDemanded: bool) -> _Finding:
     """Return what lists and a stapled response come to together. That it was revoked needs one of them to say."""
     for each in (byLists, byStaple):
         if each is not None and each.code == "revoked":
             return _Finding(each)
     if byStaple == GOOD:
         return _Finding(GOOD)
-    if mustStaple:
+    if isDemanded:
         detail = "none came" if byStaple is None else byStaple.detail
-        return _Finding(Status("revocation-unknown", f"it has to come with an OCSP response, {detail}"), isRefusal=True)
+        return _Finding(Status("revocation-unknown", f"it has to come with an OCSP response, {detail}"), True, _STAPLE)
     if byStaple is None:
         return _Finding(byLists or GOOD)
     if byLists == GOOD:
@@ -271,13 +294,5 @@ def _combined(byLists: Status | None, byStaple: Status | None, *, mustStaple: bo
     return _Finding(Status("revocation-unknown", "; ".join(details)))
 
 
-def _mustStaple(certificate: x509.Certificate) -> bool:
-    try:
-        features = certificate.extensions.get_extension_for_class(x509.TLSFeature).value
-    except (x509.ExtensionNotFound, *REJECTIONS):
-        return False
-    return x509.TLSFeatureType.status_request in features
-
-
-def _problem(status: Status, depth: int, certificate: x509.Certificate) -> Problem:
-    return Problem(status.code, depth, subjectOf(certificate), status.detail)
+def _problem(status: Status, depth: int, certificate: x509.Certificate, remedy: str) -> Problem:
+    return Problem(status.code, depth, subjectOf(certificate), status.detail, remedy=remedy)

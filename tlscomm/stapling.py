@@ -22,26 +22,31 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTCP, IReactorTime
 from twisted.logger import Logger
 
-from tlscomm._crl import GOOD, hasIssued
+from tlscomm._crl import hasIssued
 from tlscomm._examined import subjectOf
 from tlscomm._marks import Mark, markOf
 from tlscomm._material import REJECTIONS
-from tlscomm._ocsp import LARGEST_RESPONSE, Answer, answerIn, statusByResponse
+from tlscomm._ocsp import LARGEST_RESPONSE, Answer, answerIn, mustStaple, readResponse, statusByResponse
 from tlscomm._retrying import Schedule
-from tlscomm._sources import STANDARD_INPUT, readSource
 from tlscomm._upkeep import Upkeep
 from tlscomm._web import FetchFailed, fetch, isFetchable
 from tlscomm._wording import timeText
 from tlscomm.credentials import Credential
-from tlscomm.failures import Damaged, TLSFailure, Unreadable, printable
+from tlscomm.failures import TLSFailure, printable
 
-__all__ = ["Staple"]
+__all__ = ["Staple", "warnOfUnstapled"]
 
 _log = Logger(namespace="tlscomm")
 
 _SECONDS = 15.0
 _MOST_RESPONDERS = 4
 _KIND = "application/ocsp-request"
+
+_GET_CERTIFICATE = "Get a new certificate, and ask the issuer why this one was revoked."
+_GET_RESPONSE = (
+    "Get a current response about this certificate from its issuer's responder (openssl ocsp -respout FILE) and put it "
+    "into the file, or have it fetched (--staple fetch)."
+)
 
 
 @dataclass
@@ -84,7 +89,7 @@ class Staple:
         self._refused: set[tuple[bytes, str]] = set()
         for file in files:
             path = os.fspath(file)
-            self._files[path] = markOf(path), _responseIn(path)
+            self._files[path] = markOf(path), readResponse(path)
         self.upkeep = Upkeep(self._work, interval)
 
     def serve(self, credential: Credential, issuers: Iterable[x509.Certificate] = ()) -> None:
@@ -104,9 +109,15 @@ class Staple:
         served = _Served(certificate, issuer, _responders(certificate) if self._fetches else ())
         if self._fetches and not self._files:
             if not served.addresses:
-                raise ValueError("the certificate does not say where to fetch an OCSP response (authorityInfoAccess)")
+                raise ValueError(
+                    "the certificate does not say where to fetch an OCSP response (authorityInfoAccess); name a file "
+                    "with one (--staple FILE)"
+                )
             if issuer is None:
-                raise ValueError("to fetch an OCSP response, the identity's chain needs the certificate of its issuer")
+                raise ValueError(
+                    "to fetch an OCSP response, the certificate of the issuer is needed; append it to the identity's "
+                    "file, or name it among the client roots (--client-roots)"
+                )
         self._served[certificate] = served
         self._choose()
 
@@ -127,7 +138,7 @@ class Staple:
         for path, (mark, response) in self._files.items():
             if (current := markOf(path)) != mark:
                 try:
-                    self._files[path] = current, _responseIn(path)
+                    self._files[path] = current, readResponse(path)
                 except TLSFailure as problem:
                     self._files[path] = current, response
                     problems.append(problem)
@@ -136,7 +147,13 @@ class Staple:
 
     def _work(self, clock: IReactorTime) -> None:
         for problem in self.reread():
-            _log.warn("a response to staple is not read again: {problem}", problem=str(problem), code=problem.code)
+            _log.warn(
+                "a response to staple is not read again: {problem} What the file held before is sent until it expires. "
+                "Next step: {nextStep}",
+                problem=str(problem),
+                code=problem.code,
+                nextStep=problem.nextStep,
+            )
         if IReactorTCP.providedBy(clock):
             for served in self._served.values():
                 if served.addresses and served.issuer is not None and served.schedule.isDue(clock.seconds()):
@@ -151,9 +168,11 @@ class Staple:
                     self._consider(served, response, now)
             if served.answer is not None and now >= served.answer.until:
                 _log.warn(
-                    "the OCSP response for {subject} is not sent any more: it expired at {until}",
+                    "the OCSP response for {subject} is not sent any more: it expired at {until}. "
+                    "Next step: {nextStep}",
                     subject=subjectOf(served.certificate),
                     until=timeText(served.answer.until),
+                    nextStep=_GET_RESPONSE,
                 )
                 served.answer = None
 
@@ -168,9 +187,10 @@ class Staple:
         elif not isOther and (response, fault) not in self._refused:
             self._refused = {*list(self._refused)[-9:], (response, fault)}
             _log.warn(
-                "an OCSP response for {subject} is not sent: it {fault}",
+                "an OCSP response for {subject} is not sent: it {fault}. Next step: {nextStep}",
                 subject=subjectOf(served.certificate),
                 fault=fault,
+                nextStep=_GET_CERTIFICATE if isinstance(answer, Answer) and answer.isRevoked else _GET_RESPONSE,
             )
 
     async def _fetch(self, served: _Served, issuer: x509.Certificate, clock: IReactorTime) -> None:
@@ -187,8 +207,31 @@ class Staple:
                 continue
             served.response, served.answer = response, answer
             served.schedule.succeeded(clock.seconds(), datetime.now(timezone.utc), answer.until)
+            _log.info(
+                "fetched the OCSP response from {url}, valid until {until}",
+                url=printable(url),
+                until=timeText(answer.until),
+            )
             return
         served.schedule.failed(clock.seconds())
+
+
+def warnOfUnstapled(credentials: Iterable[Credential], staple: Staple | None) -> None:
+    """Say in the log which certificates clients will refuse: they must staple (RFC 7633) and have nothing to staple.
+
+    Args:
+        credentials: what a server shows.
+        staple: what it staples.
+    """
+    for credential in credentials:
+        if mustStaple(credential.certificate) and not (staple and staple.responseFor(credential.certificate)):
+            _log.warn(
+                "clients will refuse {subject}: it has to come with an OCSP response (RFC 7633); there is none{yet}."
+                " Next step: {nextStep}",
+                subject=subjectOf(credential.certificate),
+                yet=" yet" if staple else "",
+                nextStep="Name a file with a current response (--staple FILE), and have newer ones fetched (fetch).",
+            )
 
 
 def _checked(response: bytes, served: _Served) -> Answer:
@@ -201,18 +244,8 @@ def _checked(response: bytes, served: _Served) -> Answer:
 
 def _fault(response: bytes, served: _Served, at: datetime) -> str:
     status = statusByResponse(response, served.certificate, served.issuer, at, lambda _: False)
-    return "" if status == GOOD else status.detail.removeprefix("its OCSP response ")
-
-
-def _responseIn(path: str) -> bytes:
-    if path == STANDARD_INPUT:
-        raise Unreadable("standard input, which cannot be read again when the response changes")
-    content = readSource(path).content
-    try:
-        ocsp.load_der_ocsp_response(content)
-    except REJECTIONS:
-        raise Damaged(f"{printable(path)} holds no OCSP response (DER)") from None
-    return content
+    said = f"says that the certificate was revoked {status.detail}" if status.code == "revoked" else status.detail
+    return said.removeprefix("its OCSP response ")
 
 
 def _responders(certificate: x509.Certificate) -> tuple[str, ...]:

@@ -15,8 +15,9 @@ from zope.interface import implementer
 from tlscomm._observer import Nobody, Observer, describeAddress, tell
 from tlscomm._rounds import Rounds
 from tlscomm._transport import TLSTransport
-from tlscomm.configuration import Configuration
+from tlscomm.configuration import Configuration, ServerConfiguration
 from tlscomm.failures import TooManyConnections
+from tlscomm.stapling import warnOfUnstapled
 
 __all__ = ["Observer", "TLSFactory", "TLSTransport", "describeAddress"]
 
@@ -138,6 +139,8 @@ class TLSFactory:
         self.wrappedFactory.doStop()
 
     def _use(self, configuration: Configuration) -> None:
+        if isinstance(configuration, ServerConfiguration):
+            warnOfUnstapled((configuration.credential, *configuration.others), configuration.staple)
         self._used = _Used(configuration, self.clock, self.judgeAgain)
 
 

@@ -59,8 +59,8 @@ def parsePin(text: str) -> Pin:
     Raises:
         ValueError: it is none.
     """
-    kind, _, value = text.partition("=")
-    digest = value.replace(":", "").lower().removeprefix("sha256")
+    kind, _, value = text.lower().partition("=")
+    digest = value.replace(":", "").removeprefix("sha256")
     if kind not in ("fingerprint", "spki") or not re.fullmatch("[0-9a-f]{64}", digest):
         raise ValueError(f"{text!r} is no pin: a pin is fingerprint= or spki= with sha256: and 64 hexadecimal digits")
     return Pin(kind, digest)  # type: ignore[arg-type]

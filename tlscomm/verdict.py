@@ -42,6 +42,7 @@ def verdict(
     intermediates: Sequence[x509.Certificate] = (),
     pins: Sequence[Pin] = (),
     profile: Profile = "compatible",
+    staple: bytes | None = None,
 ) -> TLSFailure | None:
     """Return why a peer would refuse a credential, or None where it would accept it.
 
@@ -55,6 +56,7 @@ def verdict(
         intermediates: authorities that the judge knows and does not trust by themselves.
         pins: the certificates and keys of which the judge insists on one.
         profile: how much of the rules for chains the judge insists on.
+        staple: the OCSP response (DER) that the server sends along with its certificate. For servers only.
 
     Raises:
         ValueError: the arguments do not fit together.
@@ -69,6 +71,7 @@ def verdict(
         intermediates=intermediates,
         pins=pins,
         profile=profile,
+        staple=staple,
     )[0]
 
 
@@ -79,6 +82,7 @@ def verdictWithWarnings(
     roots: Sequence[x509.Certificate] | None = None,
     serverName: str | None = None,
     revocation: Revocation | None = None,
+    staple: bytes | None = None,
     **judging: Any,
 ) -> tuple[TLSFailure | None, tuple[Problem, ...]]:
     """Return what `verdict` returns, and what a peer that would accept a credential would warn of.
@@ -89,11 +93,14 @@ def verdictWithWarnings(
         roots: as in `verdict`.
         serverName: as in `verdict`.
         revocation: as in `verdict`.
+        staple: as in `verdict`.
         judging: the other arguments of `verdict`.
 
     Raises:
         ValueError: the arguments do not fit together.
     """
+    if role == "client" and staple is not None:
+        raise ValueError("clients staple no OCSP response")
     try:
         credential.requireKey()
     except TLSFailure as unusable:
@@ -107,7 +114,7 @@ def verdictWithWarnings(
     judging["revocation"] = revocation or Revocation()
     if role == "client":
         return _verdictOnClient(credential, tuple(roots or ()), judging)
-    return _verdictOnServer(credential, None if roots is None else tuple(roots), serverName, judging)
+    return _verdictOnServer(credential, None if roots is None else tuple(roots), serverName, judging, staple or b"")
 
 
 def handshake(
@@ -167,11 +174,12 @@ def _verdictOnServer(
     roots: tuple[x509.Certificate, ...] | None,
     serverName: str | None,
     judging: dict[str, Any],
+    staple: bytes,
 ) -> tuple[TLSFailure | None, tuple[Problem, ...]]:
     judge = ClientConfiguration(serverName=serverName or _firstName(credential) or _NOBODY, roots=roots, **judging)
     stand = Authority.create().issue(_NOBODY, role="server", dnsNames=[_NOBODY])
     server = ServerConfiguration(credential=stand)
-    other, presenting = handshake(judge, insecurelyPresenting(server, credential))
+    other, presenting = handshake(judge, insecurelyPresenting(server, credential, staple=staple))
     return _settled(other, presenting)
 
 

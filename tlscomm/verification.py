@@ -58,6 +58,11 @@ _MOST_TOLD = 4
 #: What it may cost to find out why a peer that is refused is refused.
 _EXPLANATION = Budget(signatures=32, steps=256)
 
+_MEND_PINS = (
+    "Compare the pins (--pin) with the digests of the chain's certificates and keys, which tlscomm inspect FILE shows, "
+    "and name the right one; or somebody else is there than you meant."
+)
+
 _BADLY_SIGNED, _SELF_SIGNED_LEAF, _SELF_SIGNED_ISSUER, _ISSUER_NOT_FOUND = 7, 18, 19, 20
 
 #: OpenSSL found no authority that is trusted; another path may lead to one.
@@ -344,7 +349,7 @@ class Verifier:
             yield mismatch
         if self.trust is not None and not self.trust.isPinned(chain):
             detail = "no certificate of its chain, and no key in it, is one of those that are pinned"
-            yield Problem("not-allowed", depth=0, subject=subjectOf(chain[0]), detail=detail)
+            yield Problem("not-allowed", 0, subjectOf(chain[0]), detail, remedy=_MEND_PINS)
 
     def _refined(self, problem: Problem, chain: Sequence[x509.Certificate]) -> Problem:
         return refined(problem, chain, self.anchors, self.peerRole)

@@ -13,13 +13,13 @@ from typing import IO, TYPE_CHECKING, TypeAlias
 
 import click
 
-from tlscomm.failures import TLSFailure
+from tlscomm.failures import Problem, TLSFailure
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
 
-__all__ = ["Row", "heading", "isTerminal", "say", "sayFailure", "table", "writeJSON"]
+__all__ = ["Row", "heading", "isTerminal", "say", "sayFailure", "table", "warningText", "writeJSON"]
 
 Row: TypeAlias = "tuple[str, str | Text]"
 
@@ -87,6 +87,11 @@ def sayFailure(failure: TLSFailure) -> None:
         table([("Next", failure.nextStep), ("More", f"tlscomm explain {failure.code}")]),
         error=True,
     )
+
+
+def warningText(warning: Problem) -> str:
+    """Return a warning as the message of a failure is written: its code, whose certificate it is, and what is wrong."""
+    return f"{warning.code}: {', '.join(part for part in (warning.subject, warning.detail) if part)}"
 
 
 def writeJSON(value: object) -> None:

@@ -11,7 +11,7 @@ import sys
 from typing import Protocol
 
 from tlscomm.commandline._messages import Outgoing
-from tlscomm.commandline._printing import isTerminal, say, sayFailure, table, writeJSON
+from tlscomm.commandline._printing import isTerminal, say, sayFailure, table, warningText, writeJSON
 from tlscomm.connection import TLSFacts
 from tlscomm.failures import TLSFailure
 from tlscomm.framing import Framing, Message
@@ -54,7 +54,7 @@ class TextReport:
         if peer is not None:
             rows += [("Server", f"{peer.facts.subject}, until {peer.facts.notAfter}"), ("", peer.fingerprint)]
             rows += [("Let in by", str(peer.rule))] if peer.rule is not None else []
-            rows += [("Warning", f"{warning.code}: {warning.detail}") for warning in peer.warnings]
+            rows += [("Warning", warningText(warning)) for warning in peer.warnings]
         say(table([*rows, ("Acceptance", seen)]), error=True)
 
     def replied(self, reply: Message, request: Outgoing) -> bytes:

@@ -16,7 +16,7 @@ import click
 from tlscomm.commandline._chain import chainOptions
 from tlscomm.commandline._identity import identitiesIn, readableKeyOption
 from tlscomm.commandline._passphrases import Places, passphraseOptions
-from tlscomm.commandline._printing import heading, say, sayFailure, table, writeJSON
+from tlscomm.commandline._printing import heading, say, sayFailure, table, warningText, writeJSON
 from tlscomm.failures import TLSFailure
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ Role = Literal["client", "server"]
     help="What the other side does where nothing tells whether a certificate was revoked: off does not ask, soft "
     "warns, required refuses.  [default: required with --crl]",
 )
+@click.option("--staple", metavar="FILE", help="An OCSP response (DER) that the server sends along with CREDENTIAL.")
 @click.option("--allow", multiple=True, metavar="RULE", help="An access rule of the other side; repeatable.")
 @click.option("--deny", multiple=True, metavar="RULE", help="A rule of it that keeps out; repeatable.")
 @click.option(
@@ -73,6 +74,7 @@ def command(
     roots: Sequence[str],
     crl: Sequence[str],
     revocation: Mode | None,
+    staple: str | None,
     allow: Sequence[str],
     deny: Sequence[str],
     serverName: str | None,
@@ -84,6 +86,8 @@ def command(
     """
     if role == "client" and serverName is not None:
         raise click.UsageError("--server-name is for servers: clients are not looked for by a name")
+    if role == "client" and staple is not None:
+        raise click.UsageError("--staple is for servers: clients staple no OCSP response")
     if role == "client" and not roots:
         raise click.UsageError("--roots is missing: no authority is trusted to issue client certificates by default")
     credential: Credential | None = None
@@ -97,6 +101,7 @@ def command(
             roots=roots,
             crl=crl,
             revocation=revocation,
+            staple=staple,
             allow=allow,
             deny=deny,
             serverName=serverName,
@@ -116,6 +121,7 @@ def _verdict(
     roots: Sequence[str],
     crl: Sequence[str],
     revocation: Mode | None,
+    staple: str | None,
     allow: Sequence[str],
     deny: Sequence[str],
     serverName: str | None,
@@ -123,6 +129,7 @@ def _verdict(
     pins: Sequence[str],
     profile: Profile,
 ) -> tuple[TLSFailure | None, tuple[Problem, ...]]:
+    from tlscomm._ocsp import readResponse
     from tlscomm._settings import loadRoots
     from tlscomm.access import AccessRules
     from tlscomm.revocation import Revocation
@@ -136,6 +143,7 @@ def _verdict(
             roots=[root for each in roots for root in loadRoots(each)] if roots else None,
             serverName=serverName,
             revocation=Revocation(files=crl, mode=revocation),
+            staple=None if staple is None else readResponse(staple),
             access=AccessRules.parse(allow, deny),
             intermediates=[each for source in intermediates for each in loadRoots(source)],
             pins=[parsePin(pin) for pin in pins],
@@ -176,5 +184,5 @@ def _report(
         sayFailure(failure)
     elif facts is not None:
         rows = [("Subject", facts.subject), ("Until", facts.notAfter)]
-        rows += [("Warning", f"{warning.subject}: {warning.detail}") for warning in warnings]
+        rows += [("Warning", warningText(warning)) for warning in warnings]
         say(heading(f"Accepted as a {role}"), table(rows))

@@ -17,7 +17,7 @@ _P = TypeVar("_P", ClientConfiguration, ServerConfiguration)
 _NO_SECURITY_LEVEL = b"DEFAULT:@SECLEVEL=0"
 
 
-def insecurelyPresenting(configuration: _P, credential: Credential) -> _P:
+def insecurelyPresenting(configuration: _P, credential: Credential, *, staple: bytes = b"") -> _P:
     """Return a configuration that presents a credential without asking whether it can be used.
 
     A configuration refuses an expired certificate, for one, before any network is involved. This is for tests of what
@@ -28,6 +28,7 @@ def insecurelyPresenting(configuration: _P, credential: Credential) -> _P:
         configuration: a server's or a client's; it is not changed.
         credential: what to present. One without a private key is presented as far as OpenSSL goes along: a client then
             sends no certificate at all.
+        staple: the OCSP response (DER) that a server sends along, whatever is in it; none where empty.
 
     Raises:
         OpenSSL.SSL.Error: OpenSSL cannot even load it, as with a key that belongs to another certificate.
@@ -43,5 +44,7 @@ def insecurelyPresenting(configuration: _P, credential: Credential) -> _P:
         context.add_extra_chain_cert(certificate)
     if credential.privateKey is not None:
         context.use_privatekey(credential.privateKey)  # type: ignore[arg-type]
+    if staple:
+        context.set_ocsp_server_callback(lambda _connection, _data: staple)
     changed.__dict__["credential"] = credential
     return changed

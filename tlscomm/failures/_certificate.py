@@ -166,11 +166,11 @@ class NoCertificate(CertificateFailure):
 
 
 class NotAllowed(CertificateFailure):
-    """The certificate is valid, and the access rules keep its holder out."""
+    """The certificate is valid, and the access rules, or the pins, do not let its holder in."""
 
     usualStage = "authorization"
     code = "not-allowed"
-    summary = "{whose} is valid, but the access rules keep its holder out"
+    summary = "{whose} is valid, but its holder is not let in"
     ours = (
         "Ask who runs the peer for a rule that fits this certificate (--allow), or to lift one that denies it (--deny)."
     )

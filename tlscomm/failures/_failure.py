@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Literal
 
 from tlscomm.alerts import Alert
@@ -79,6 +79,7 @@ class Problem:
         subject: whose certificate it is, printable.
         detail: what exactly, as a phrase; may be empty.
         opensslError: OpenSSL's verification error number, or None where tlscomm found it.
+        remedy: what to do in this very case; what the code says of all its cases where it is empty.
     """
 
     code: str
@@ -86,9 +87,13 @@ class Problem:
     subject: str = ""
     detail: str = ""
     opensslError: int | None = None
+    remedy: str = field(default="", compare=False)
 
     def toJSON(self) -> dict[str, object]:
-        return asdict(self)
+        """Return everything but the remedy, which the failure tells that is made of it."""
+        facts = asdict(self)
+        del facts["remedy"]
+        return facts
 
 
 class TLSFailure(Exception):
