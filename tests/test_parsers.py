@@ -162,7 +162,7 @@ class ServerStringTests(ParserCase):
 
     def test_modesAndFetching(self) -> None:
         """What happens where nothing is known, where lists are kept, and what is stapled."""
-        configuration = self.serverConfiguration("revocation=soft:fetchCRLs=lists")
+        configuration = self.serverConfiguration("clientRoots=ca.pem:revocation=soft:fetchCRLs=lists")
         self.assertEqual(configuration.revocation.mode, "soft")
         self.assertTrue(Path("lists").is_dir())
         self.assertRaises(ValueError, self.serverConfiguration, "revocation=hard")

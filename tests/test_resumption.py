@@ -148,6 +148,21 @@ class Resumed(SessionCase):
             changed[role] = replace(changed[role], deadlines=changed[role].deadlines)
             self.assertFalse(self.resumed(changed["client"], changed["server"]))
 
+    def test_anotherName(self) -> None:
+        """Under TLS 1.2 a session is of one name (RFC 6066, section 3); the server knows which one is asked for."""
+        names = ("one.example", "other.example")
+        credential = AUTHORITY.issue("both", role="server", dnsNames=names)
+        for version in VERSIONS:
+            server = self.configured(version, "server", credential=credential)[1]
+            one, other = (self.configured(version, "client", serverName=name)[0] for name in names)
+            self.connected(one, server)
+            # As a client would that keeps its sessions by address.
+            other.__dict__["_context"] = one._context
+            other._sessions._kept.extend(one._sessions._kept)
+            sides = self.connected(other, server)
+            self.assertEqual([side.facts.resumed for side in sides], [version == "1.3"] * 2)
+            self.assertEqual(sides[1].facts.serverName, "other.example")
+
     def test_staple(self) -> None:
         """What the server has stapled is kept with the session: must-staple is satisfied by it."""
         for version in VERSIONS:

@@ -63,9 +63,9 @@ _HANDSHAKE = 22
 _CERTIFICATE_REQUEST = b"\x0d"
 
 #: Level fatal; TLS 1.3 has no other but for these: close_notify, user_canceled, and TLS 1.2's no_renegotiation
-#: (RFC 8446, section 6).
+#: (RFC 8446, section 6). TLS 1.2 servers warn of a name that they do not know and go on (RFC 6066, section 3).
 _FATAL = 2
-_NOT_FATAL = frozenset({0, 90, 100})
+_NOT_FATAL = frozenset({0, 90, 100, 112})
 
 #: X509_V_ERR_REJECTED of x509_vfy.h.
 _REJECTED = 28

@@ -55,6 +55,7 @@ from tlscomm.peer import Peer
 from tlscomm.verification import Judgement, Verifier
 from tlscomm.wire.alerts import plainAlert, sealedAlert
 from tlscomm.wire.clienthello import clientHello
+from tlscomm.wire.requests import readClientHello
 
 __all__ = ["State", "TLSConnection", "TLSFacts"]
 
@@ -323,7 +324,7 @@ class TLSConnection:
             # What is ready now means acceptance, so it is held until there is a verdict, whatever a hook does.
             self.state = State.PENDING
             self._judging.look()
-            if self._judging.isStale and self._mayStartOver:
+            if self._mayStartOver and (self._judging.isStale or self._asksForAnotherName):
                 self.state = State.HANDSHAKE
                 self._startOver()
                 return
@@ -338,6 +339,18 @@ class TLSConnection:
     def _mayStartOver(self) -> bool:
         """Whether the client has heard nothing yet, and its first message is still known."""
         return not (self._hasSpoken or self._hasStartedOver) and len(self._opening) < _LONGEST_OPENING
+
+    @property
+    def _asksForAnotherName(self) -> bool:
+        """Whether a client resumes the session of another name (RFC 6066, section 3: a server must not accept that).
+
+        Sessions of TLS 1.3 belong to no name (RFC 8446, section 4.6.1).
+        """
+        if self._isClient or self._isTLS13 or not self._channel.resumed:
+            return False
+        asked, former = readClientHello(clientHello(self._opening)).serverName, self._raw.get_servername()
+        # OpenSSL knows the name of a session only where a callback has acknowledged it, as in contexts of ours.
+        return former is not None and (asked or "").lower() != former.decode("ascii", "replace").lower()
 
     def _startOver(self) -> None:
         """Shake hands in full with a client whose session may not be resumed: it may have something better to show.

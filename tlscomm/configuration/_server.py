@@ -171,4 +171,7 @@ class ServerConfiguration(Base):
         if self.serverNames is not None:
             known = frozenset(name.lower().encode("ascii") for name in self.serverNames)
             _openssl.insistOnServerName(context, lambda name: name is not None and name.lower() in known)
+        elif self.resumption:
+            # OpenSSL keeps the name with the session only if somebody has acknowledged it.
+            _openssl.insistOnServerName(context, lambda _: True)
         return context
