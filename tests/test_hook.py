@@ -204,6 +204,12 @@ class OverrulingTests(HookCase):
             sides = self.shaken(version, role, Asked(accept("expired")), made(OTHER[role], STRANGER))
             self.assertRefused(*sides, "unknown-issuer", "unknown-issuer")
 
+    def test_oneCertificate(self) -> None:
+        """A problem of one certificate is named with it, and the same of another certificate still counts."""
+        problems = (Problem("expired", 0), Problem("expired", 1))
+        self.assertEqual(accept(problems[0]).leaves(problems), problems[1:])
+        self.assertEqual(accept("expired").leaves(problems), ())
+
     def test_everything(self) -> None:
         """Only what is called insecure overrules everything."""
         for version, role in everywhere():

@@ -71,7 +71,7 @@ class Answer:
     Attributes:
         code: the code of the failure that the peer is refused with, or None where it is not refused here.
         reason: why it is refused, as a phrase. It is for our side: the peer hears an alert.
-        overruled: the codes of the problems that do not count.
+        overruled: the problems that do not count: by code and depth, or by code alone for those of every certificate.
         overrulesAll: whether no problem counts.
 
     Raises:
@@ -80,16 +80,21 @@ class Answer:
 
     code: str | None = None
     reason: str = ""
-    overruled: frozenset[str] = frozenset()
+    overruled: frozenset[str | tuple[str, int]] = frozenset()
     overrulesAll: bool = False
 
     def __post_init__(self) -> None:
-        for code in (*self.overruled, *([] if self.code is None else [self.code])):
-            _checkKnown(code)
+        for named in self.overruled:
+            _checkKnown(named if isinstance(named, str) else named[0])
+        if self.code is not None:
+            _checkKnown(self.code)
 
     def leaves(self, problems: Iterable[Problem]) -> tuple[Problem, ...]:
         """Return those of the problems that still count."""
-        return () if self.overrulesAll else tuple(each for each in problems if each.code not in self.overruled)
+        return tuple(each for each in problems if not self._overrules(each))
+
+    def _overrules(self, problem: Problem) -> bool:
+        return self.overrulesAll or problem.code in self.overruled or (problem.code, problem.depth) in self.overruled
 
 
 Hook: TypeAlias = Callable[[Question], "Answer | bool | Awaitable[Answer | bool]"]
@@ -99,12 +104,15 @@ def accept(*overruling: Problem | str) -> Answer:
     """Accept the peer, if nothing but what is named here is wrong with it.
 
     Args:
-        overruling: problems out of the question, or their codes.
+        overruling: problems out of the question; or codes, which overrule what they name in every certificate of the
+            chain.
 
     Raises:
         ValueError: there is no such code.
     """
-    return Answer(overruled=frozenset(each.code if isinstance(each, Problem) else each for each in overruling))
+    return Answer(
+        overruled=frozenset((each.code, each.depth) if isinstance(each, Problem) else each for each in overruling)
+    )
 
 
 def refuse(reason: str = "", code: str = "refused-by-hook") -> Answer:
