@@ -266,9 +266,9 @@ class IssuerTests(RuleCase):
 
     def test_distinguishedName(self) -> None:
         """Or by its whole name, in the order of RFC 4514, a space behind a comma or not."""
-        for rule in ("issuer=CN=issuing,O=Example", "issuer=CN=Issuing, O=example", "issuer=CN=*,O=Example"):
+        for rule in ("issuer=CN=issuing,O=Example", "issuer=CN=Issuing, O=example", "issuer=O=Example,CN=*"):
             self.assertTrue(self.fits(rule), rule)
-        for rule in ("issuer=CN=issuing", "issuer=O=Example,CN=issuing", "issuer=CN=issuing+O=Example"):
+        for rule in ("issuer=CN=issuing", "issuer=O=Example,CN=other", "issuer=CN=issuing+O=Example"):
             self.assertFalse(self.fits(rule), rule)
 
     def test_authority(self) -> None:
@@ -428,18 +428,38 @@ class ListTests(SynchronousTestCase):
 
         someone = peer(dnsNames=["a.example"])
         self.assertEqual(detail(someone, deny=["dns=a.*"]), "the rule dns=a.* denies it")
-        self.assertEqual(detail(someone, allow=["cn=x"]), "no rule lets in CN=client, dns:a.example")
+        self.assertEqual(detail(someone, allow=["cn=x"]), "no rule lets it in; its names: dns:a.example")
+        self.assertEqual(
+            detail(someone, allow=["issuer=x"]),
+            "no rule lets it in; its names: dns:a.example; its issuer: CN=issuing,O=Example",
+        )
+        self.assertEqual(detail(peer(), allow=["cn=x"]), "no rule lets it in")
         self.assertEqual(
             detail(garbled(), deny=["dns=a.*"]),
             "the rule dns=a.* may deny it, and cannot be ruled out: its subject alternative names cannot be read",
         )
         many = detail(peer(dnsNames=[f"{n}.example" for n in range(100)]), allow=["cn=x"])
         self.assertEqual(
-            many, "no rule lets in CN=client, " + ", ".join(f"dns:{n}.example" for n in range(5)) + " and 95 more"
+            many, "no rule lets it in; its names: " + ", ".join(f"dns:{n}.example" for n in range(5)) + " and 95 more"
         )
         hostile = detail(peer(names=[x509.DNSName("\x1b[2J" + "a" * 50000)]), allow=["dns=a"])
         self.assertLess(len(hostile), 400)
         self.assertTrue(hostile.isprintable())
+
+    def test_whatIsWrongWithATextIsSaid(self) -> None:
+        """A text that is no rule is refused with the reason where that is plain."""
+        for text, why in (
+            ("(cn=a", "a parenthesis is not closed"),
+            ("cn=a)", ") is in the wrong place"),
+            ("cn=a&", "its end is missing"),
+            ("&cn=a", "& is in the wrong place"),
+            ("cn=", "cn= has no value"),
+            ("", "it is empty"),
+            ('cn="a', "a quote is not closed"),
+            ('cn=dave, the"2nd', '" stands outside quotes'),
+            ("(cn=a)cn=b", "a sign between two is missing"),
+        ):
+            self.assertIn(f"is no access rule: {why}", str(self.assertRaises(ValueError, parseRule, text)), text)
 
     def test_garbled(self) -> None:
         """Who cannot be compared fits nothing that allows by that kind, and everything that denies by it."""
@@ -504,9 +524,10 @@ class WorkTests(SynchronousTestCase):
         self.assertFalse(Glob("*a" * pieces + "*d*b", lambda text: (text,)).fitsAny(names))
         self.assertLessEqual(CountedText.looks, 2 * pieces + 1)
 
-    def test_manyWildcards(self) -> None:
-        """Adjacent wildcards mean one."""
-        self.assertEqual(str(parseRule("cn=" + "*" * 5000 + "x")), "cn=*x")
+    def test_twoWildcards(self) -> None:
+        """What elsewhere means any number of labels is refused."""
+        for rule in ("dns=**.org", "uri=spiffe://a/**", "cn=" + "*" * 5000 + "x"):
+            self.assertIn("one label", str(self.assertRaises(ValueError, parseRule, rule)))
 
     def test_aPatternIsNoExpression(self) -> None:
         """A pattern has one sign that is special, and it is the star."""

@@ -267,7 +267,33 @@ class ServerStringTests(ParserCase):
         self.assertWrong(self.server, "0:identity=server.pem:x=x", "clientCertificates", error=TypeError)
         for wrong in ("clientRoot", "roots", "prompt", "limits", "reactor", "serverName"):
             self.assertWrong(self.server, f"8443:identity=server.pem:{wrong}=x", wrong, error=TypeError)
-        self.assertRaises(TypeError, self.server, "8443:8444:identity=server.pem")
+        self.assertWrong(self.server, "8443:8444:identity=server.pem", "'8444'", error=TypeError)
+
+    def test_sessions(self) -> None:
+        """Whether sessions are resumed and open connections judged again, on both sides."""
+        for parse in (self.serverConfiguration, self.clientConfiguration):
+            for said, outcome in (("yes", True), ("no", False)):
+                configuration = parse(f"resumption={said}:judgesAgain={said}")
+                self.assertEqual((configuration.resumption, configuration.judgesAgain), (outcome, outcome))
+            for name in ("resumption", "judgesAgain"):
+                self.assertWrong(parse, f"{name}=maybe", f"{name}= is yes or no", "maybe")
+
+    def test_aColonTooMany(self) -> None:
+        """What stands behind a colon that should have had a backslash is refused like an unknown argument."""
+        for parse, description in (
+            (self.server, "0:identity=server.pem:clientRoots=ca.pem:pin=spki=sha256:00"),
+            (self.client, "localhost:1:roots=ca.pem:deny=ip=2001:db8"),
+        ):
+            self.assertWrong(parse, description, "no argument", "has a backslash before it", error=TypeError)
+
+    def test_aWrongValueIsNamedWithItsArgument(self) -> None:
+        """Whoever reads the refusal need not guess which of the arguments is meant."""
+        for name, value in (
+            *(("clientCertificates", "maybe"), ("minimumTLS", "1.1"), ("maximumTLS", "2"), ("profile", "lenient")),
+            *(("revocation", "hard"), ("pin", "1"), ("allow", "nonsense"), ("deny", "cn=")),
+            *(("handshakeTimeout", "soon"), ("writeTimeout", "-1"), ("closeTimeout", "")),
+        ):
+            self.assertWrong(self.serverConfiguration, f"clientRoots=ca.pem:{name}={value}", f"{name}=", value)
 
     def test_listens(self) -> None:
         """It listens."""

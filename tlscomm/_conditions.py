@@ -40,8 +40,8 @@ def compiled(kind: str, pattern: str) -> tuple[str, Test]:
 
 def _text(form: Form) -> Callable[[str], tuple[str, Test]]:
     def compile(pattern: str) -> tuple[str, Test]:
-        # Adjacent wildcards mean one.
-        pattern = re.sub(r"\*+", "*", pattern)
+        if "**" in pattern:
+            raise ValueError("* stands for any part of one label, and no sign stands for several labels")
         return pattern, Glob(form.pattern(pattern), form.split).fitsAny
 
     return compile
@@ -78,7 +78,12 @@ def _distinguishedName(pattern: str) -> Test:
         ) from None
     expected = [sorted((a.oid.dotted_string, LABEL.pattern(str(a.value))) for a in rdn) for rdn in name.rdns]
     globs = [[(oid, Glob(value, LABEL.split)) for oid, value in rdn] for rdn in expected]
-    return lambda known: len(globs) == len(known.name) and all(map(_fitsRDN, globs, known.name))
+    # OpenSSL writes a name the other way round. A rule that then fitted nobody would deny nobody either.
+    return lambda known: _fitsName(globs, known.name) or _fitsName(globs[::-1], known.name)
+
+
+def _fitsName(globs: list[list[tuple[str, Glob]]], name: tuple[RDN, ...]) -> bool:
+    return len(globs) == len(name) and all(map(_fitsRDN, globs, name))
 
 
 def _fitsRDN(globs: list[tuple[str, Glob]], rdn: RDN) -> bool:

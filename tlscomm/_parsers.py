@@ -32,7 +32,7 @@ class TLSCommServerParser:
         self,
         reactor: IReactorCore,
         port: str | None = None,
-        *,
+        *more: str,
         interface: str = "",
         endpoint: str | None = None,
         crl: str | None = None,
@@ -57,23 +57,24 @@ class TLSCommServerParser:
         """
         from twisted.internet.endpoints import quoteStringArgument, serverFromString
 
-        from tlscomm._settings import Identities, deadlines, serverConfiguration
+        from tlscomm._settings import Identities, serverConfiguration
         from tlscomm.endpoints import TLSServerEndpoint
 
-        _refuseUnknown(settings, _SERVER, "server")
+        _refuseUnknown(settings, more, _SERVER, "server")
+        _refuseWrong(settings)
         identities = Identities(**_identities(settings))
         if not identities.identity:
             raise ValueError("a server's string needs its credential: identity=")
-        limits = deadlines(handshake=handshakeTimeout, write=writeTimeout, close=closeTimeout)
+        limits = _limits(handshakeTimeout=handshakeTimeout, writeTimeout=writeTimeout, closeTimeout=closeTimeout)
         configuration = serverConfiguration(
             identities=identities,
             clientRoots=() if clientRoots is None else (clientRoots,),
             crl=_several(crl),
             staple=_several(staple),
-            allow=_rules(allow),
-            deny=_rules(deny),
+            allow=_rules(allow, "allow="),
+            deny=_rules(deny, "deny="),
             intermediates=_several(intermediates),
-            pins=_several(pin),
+            pins=_pins(pin),
             limits=limits,
             **settings,
         )
@@ -102,7 +103,7 @@ class TLSCommClientParser:
         reactor: IReactorCore,
         host: str | None = None,
         port: str | None = None,
-        *,
+        *more: str,
         serverName: str | None = None,
         timeout: str = "30",
         endpoint: str | None = None,
@@ -121,25 +122,26 @@ class TLSCommClientParser:
         from twisted.internet.endpoints import clientFromString
 
         from tlscomm._hosts import AnyHostname
-        from tlscomm._settings import Identities, clientConfiguration, deadlines, seconds
+        from tlscomm._settings import Identities, clientConfiguration, seconds
         from tlscomm.endpoints import TLSClientEndpoint
 
-        _refuseUnknown(settings, _CLIENT, "client")
+        _refuseUnknown(settings, more, _CLIENT, "client")
+        _refuseWrong(settings)
         identities = Identities(**_identities(settings))
         if (name := serverName or host) is None:
             raise ValueError("with endpoint= the server's name must be given: serverName=")
         if (host is None) != (port is None):
             raise ValueError("a client's string begins with tlscomm:HOST:PORT, or has endpoint=")
-        limits = deadlines(handshake=handshakeTimeout, write=writeTimeout, close=closeTimeout)
+        limits = _limits(handshakeTimeout=handshakeTimeout, writeTimeout=writeTimeout, closeTimeout=closeTimeout)
         configuration = clientConfiguration(
             name,
             identities=identities,
             roots=() if roots is None else (roots,),
             crl=_several(crl),
-            allow=_rules(allow),
-            deny=_rules(deny),
+            allow=_rules(allow, "allow="),
+            deny=_rules(deny, "deny="),
             intermediates=_several(intermediates),
-            pins=_several(pin),
+            pins=_pins(pin),
             limits=limits,
             **settings,
         )
@@ -159,13 +161,27 @@ _DESCRIPTORS = (1 << 31) - 1
 _IDENTITIES = ("identity", "key", "passphraseFile", "passphraseEnv", "passphraseFD", "insecureAllowReadableKey")
 
 #: What each side has besides what its parser names.
-_BOTH = frozenset({*_IDENTITIES, "fetchCRLs", "maximumTLS", "minimumTLS", "profile", "revocation"})
+_BOTH = frozenset(
+    {*_IDENTITIES, "fetchCRLs", "judgesAgain", "maximumTLS", "minimumTLS", "profile", "resumption", "revocation"}
+)
 _SERVER = _BOTH | {"clientCertificates"}
 _CLIENT = _BOTH
 
 
-def _refuseUnknown(settings: dict[str, Any], known: frozenset[str], side: str) -> None:
-    if unknown := sorted(settings.keys() - known):
+#: The words that an argument may be.
+_WORDS = {
+    "clientCertificates": ("none", "requested", "required"),
+    "judgesAgain": ("yes", "no"),
+    "maximumTLS": ("1.2", "1.3"),
+    "minimumTLS": ("1.2", "1.3"),
+    "profile": ("compatible", "strict"),
+    "resumption": ("yes", "no"),
+    "revocation": ("off", "soft", "required"),
+}
+
+
+def _refuseUnknown(settings: dict[str, Any], more: tuple[str, ...], known: frozenset[str], side: str) -> None:
+    if unknown := (*more, *sorted(settings.keys() - known)):
         parser = TLSCommServerParser.parseStreamServer if side == "server" else TLSCommClientParser.parseStreamClient
         named = (name for name, kind in signature(parser).parameters.items() if kind.kind is kind.KEYWORD_ONLY)
         has = ", ".join(sorted((*known, *named)))
@@ -173,6 +189,27 @@ def _refuseUnknown(settings: dict[str, Any], known: frozenset[str], side: str) -
             f"a {side}'s tlscomm: endpoint string has no argument {unknown[0]!r}; it has {has}. A colon or an "
             "equals sign in a value has a backslash before it"
         )
+
+
+def _refuseWrong(settings: dict[str, Any]) -> None:
+    """Refuse a word that an argument cannot be, and make true or false of yes and no."""
+    for name, words in _WORDS.items():
+        if (word := settings.get(name)) is None:
+            continue
+        if word not in words:
+            raise ValueError(f"{name}= is {', '.join(words[:-1])} or {words[-1]}, not {word!r}")
+        if words == ("yes", "no"):
+            settings[name] = word == "yes"
+
+
+def _limits(**texts: str | None) -> Any:
+    """Return the deadlines of arguments that are called like them."""
+    from tlscomm._settings import deadlines, seconds
+
+    for name, text in texts.items():
+        if text is not None:
+            seconds(text, f"{name}=")
+    return deadlines(**{name.removesuffix("Timeout"): text for name, text in texts.items()})
 
 
 def _identities(settings: dict[str, Any]) -> dict[str, Any]:
@@ -192,11 +229,24 @@ def _several(value: str | None) -> list[str]:
     return [] if value is None else value.split(",")
 
 
-def _rules(value: str | None) -> list[str]:
+def _rules(value: str | None, name: str) -> list[str]:
     """Return the access rules of an argument, which commas separate where they are not in quotes."""
     from tlscomm._ruletext import parseRules
 
-    return [] if value is None else [str(rule) for rule in parseRules(value)]
+    try:
+        return [] if value is None else [str(rule) for rule in parseRules(value)]
+    except ValueError as why:
+        raise ValueError(f"{name}: {why}") from None
+
+
+def _pins(value: str | None) -> list[str]:
+    """Return the pins of an argument, which commas separate."""
+    from tlscomm.trust import parsePin
+
+    try:
+        return [str(parsePin(pin)) for pin in _several(value)]
+    except ValueError as why:
+        raise ValueError(f"pin=: {why}") from None
 
 
 def _either(place: str | None, endpoint: str | None) -> str:

@@ -114,7 +114,7 @@ class _Parser:
     def _group(self) -> AccessRule:
         rule = self._any()
         if not self._takes(")"):
-            raise self._wrong()
+            raise self._wrong("a parenthesis is not closed" if self._next is None else "")
         return rule
 
     def _condition(self) -> AccessRule:
@@ -133,8 +133,18 @@ class _Parser:
     def _next(self) -> _Token | None:
         return self._tokens[self._place] if self._place < len(self._tokens) else None
 
-    def _wrong(self) -> ValueError:
-        return _noRule(self._text)
+    def _wrong(self, why: str = "") -> ValueError:
+        if not why and not self._tokens:
+            why = "it is empty"
+        elif not why and self._next is None:
+            why = "its end is missing"
+        elif not why:
+            why = (
+                f"{self._next} is in the wrong place"
+                if isinstance(self._next, str)
+                else "a sign between two is missing"
+            )
+        return _noRule(self._text, why)
 
 
 #: A sign, or a condition's kind and pattern.
@@ -154,8 +164,15 @@ def _tokens(text: str, commas: bool) -> Iterator[_Token]:
         elif match := plain.match(rest):
             yield match[1], _unambiguous(match[2].strip())
         else:
-            raise _noRule(text)
+            raise _noRule(text, _whyNone(rest))
         rest = rest[match.end() :].lstrip()
+
+
+def _whyNone(rest: str) -> str:
+    """Return why nothing begins where a condition should, or nothing where the text says it by itself."""
+    if match := re.match(rf"({'|'.join(KINDS)})=(.?)", rest):
+        return "a quote is not closed, or more follows it" if match[2] == '"' else f"{match[1]}= has no value"
+    return f"{rest[0]} stands outside quotes" if rest[0] in '"\\' else ""
 
 
 def _unambiguous(value: str) -> str:
@@ -164,10 +181,12 @@ def _unambiguous(value: str) -> str:
     return value
 
 
-def _noRule(text: str) -> ValueError:
+def _noRule(text: str, why: str) -> ValueError:
+    reason = f"{why}; " if why else ""
     kinds = ", ".join(f"{kind}=…" for kind in KINDS)
     return ValueError(
-        f"{_shown(text)} is no access rule: a rule is one of {kinds}, or several with & | ! and parentheses; "
+        f"{_shown(text)} is no access rule: {reason}a rule is one of {kinds}, or several with & | ! and "
+        "parentheses; "
         'what has one of & | ( ) " \\ in it stands in double quotes'
     )
 

@@ -53,6 +53,7 @@ def serverConfiguration(
     maximumTLS: str = "1.3",
     hook: Hook | None = None,
     resumption: bool = True,
+    judgesAgain: bool = True,
     limits: Deadlines | None = None,
 ) -> ServerConfiguration:
     """Return a server's configuration.
@@ -74,6 +75,7 @@ def serverConfiguration(
         maximumTLS: ``1.2`` or ``1.3``.
         hook: is asked about each client.
         resumption: whether sessions may be resumed.
+        judgesAgain: whether open connections are judged again.
         limits: the deadlines.
 
     Raises:
@@ -94,6 +96,7 @@ def serverConfiguration(
         maximumVersion=maximumTLS,  # type: ignore[arg-type]
         hook=hook,
         resumption=resumption,
+        judgesAgain=judgesAgain,
         deadlines=limits or Deadlines(),
     )
 
@@ -113,6 +116,8 @@ def clientConfiguration(
     profile: str = "compatible",
     minimumTLS: str = "1.2",
     maximumTLS: str = "1.3",
+    resumption: bool = True,
+    judgesAgain: bool = True,
     limits: Deadlines | None = None,
 ) -> ClientConfiguration:
     """Return a client's configuration; the arguments are those of `serverConfiguration`.
@@ -135,6 +140,8 @@ def clientConfiguration(
         **_chainSettings(intermediates, pins, profile),
         minimumVersion=minimumTLS,  # type: ignore[arg-type]
         maximumVersion=maximumTLS,  # type: ignore[arg-type]
+        resumption=resumption,
+        judgesAgain=judgesAgain,
         deadlines=limits or Deadlines(),
     )
 

@@ -105,7 +105,8 @@ class AccessRules:
         for rule in self.allow:
             if rule.judge(presented):
                 return Decision(rule)
-        return Decision(problem=_problem(peer, f"no rule lets in {_names(peer)}{_doubts(self.allow, presented)}"))
+        detail = f"no rule lets it in{_names(peer)}{_issuer(peer, self.allow)}{_doubts(self.allow, presented)}"
+        return Decision(problem=_problem(peer, detail))
 
     def __bool__(self) -> bool:
         return bool(self.allow or self.deny)
@@ -131,7 +132,14 @@ def _doubts(rules: Iterable[AccessRule], presented: Presented) -> str:
 
 
 def _names(peer: Peer) -> str:
+    """Return the names of a peer, as the end of a phrase, besides its subject, which the problem has already."""
     names = peer.alternativeNames or ()
-    shown = [subjectText(peer.certificate), *(printable(nameText(name), 80) for name in islice(names, _SHOWN))]
+    shown = [printable(nameText(name), 80) for name in islice(names, _SHOWN)]
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(shown) + more
+    return f"; its names: {', '.join(shown)}{more}" if shown else ""
+
+
+def _issuer(peer: Peer, rules: Iterable[AccessRule]) -> str:
+    """Return who issued the certificate, as the end of a phrase, where a rule asks for that."""
+    asked = any(condition.kind == "issuer" for rule in rules for condition in rule.conditions())
+    return f"; its issuer: {peer.facts.issuer}" if asked else ""
