@@ -21,6 +21,7 @@ from tlscomm._export import keyPEM, pem
 from tlscomm._settings import Identities, clientConfiguration, serverConfiguration
 from tlscomm.authority import Authority
 from tlscomm.commandline import program
+from tlscomm.commandline._printing import warningText
 from tlscomm.configuration import ClientConfiguration, ServerConfiguration
 from tlscomm.connection import TLSConnection
 from tlscomm.credentials import Credential
@@ -140,6 +141,12 @@ class Pins(SynchronousTestCase):
     def test_theirTextIsReadWithoutCase(self) -> None:
         for text in (str(OTHER_PIN), str(OTHER_PIN).upper(), "SPKI=SHA256:" + ":".join(["00"] * 32)):
             self.assertEqual(parsePin(text), OTHER_PIN)
+
+
+class Warnings(SynchronousTestCase):
+    def test_commandsWriteThemAsFailuresAreWritten(self) -> None:
+        _failure, (warning, *_others) = verdictWithWarnings(PLAIN_CLIENT, "client", roots=ROOTS)
+        self.assertEqual(warningText(warning), f"{warning.code}: {warning.subject}, {warning.detail}")
 
 
 class Verdicts(SynchronousTestCase):

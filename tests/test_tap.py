@@ -57,6 +57,7 @@ DEFAULTS: dict[str, Any] = {
     "hook": None,
     "hook-timeout": 5.0,
     "no-resumption": 0,
+    "no-judging-again": 0,
     "application": "echo",
     "framing": "eof",
     "maximum-message": 1048576,
@@ -73,7 +74,7 @@ DEFAULTS: dict[str, Any] = {
 ALL = """
     --listen tcp:1 --listen tcp:2 --identity a.pem --identity b.pem --key a.key --key b.key --passphrase-file a.txt
     --passphrase-file b.txt --passphrase-env A --passphrase-env B --passphrase-fd 3 --passphrase-fd 0
-    --insecure-allow-readable-key --hook test_tap:hook --hook-timeout 2 --no-resumption
+    --insecure-allow-readable-key --hook test_tap:hook --hook-timeout 2 --no-resumption --no-judging-again
     --client-certificates required --client-roots b.pem --client-roots system --application greet --framing int32
     --crl a.crl --crl b.crl --revocation soft --fetch-crls lists --staple a.der --staple fetch
     --allow dns=*.example.org --allow cn=x=y --deny o=Example&!ou=a
@@ -130,6 +131,7 @@ class OptionsTests(SynchronousTestCase):
                 "hook": "test_tap:hook",
                 "hook-timeout": 2.0,
                 "no-resumption": 1,
+                "no-judging-again": 1,
                 "application": "greet",
                 "framing": "int32",
                 "maximum-message": 7,
@@ -301,6 +303,11 @@ class MakeServiceTests(ServiceCase):
         """Sessions are resumed unless that is turned off."""
         self.assertTrue(self.configuration("--identity", "server.pem").resumption)
         self.assertFalse(self.configuration("--identity", "server.pem", "--no-resumption").resumption)
+
+    def test_judgingAgain(self) -> None:
+        """Open connections are judged again unless an option says otherwise."""
+        self.assertTrue(self.configuration("--identity", "server.pem").judgesAgain)
+        self.assertFalse(self.configuration("--identity", "server.pem", "--no-judging-again").judgesAgain)
 
     def test_deadlines(self) -> None:
         """Deadlines are those that were asked for, and 0 is none."""

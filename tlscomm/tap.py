@@ -135,6 +135,7 @@ class Options(_Options):
             "Accept a private key in a file that other users of the machine can read.",
         ],
         ["no-resumption", None, "Resume no sessions: every client shows its certificate in every connection."],
+        ["no-judging-again", None, "Let clients stay that would not be let in any more."],
     ]
 
     def __init__(self) -> None:
@@ -407,6 +408,7 @@ def _configuration(
         maximumTLS=options["maximum-tls"],
         hook=None if options["hook"] is None else hookNamed(options["hook"]),
         resumption=not options["no-resumption"],
+        judgesAgain=not options["no-judging-again"],
         limits=Deadlines(
             handshake=options["handshake-timeout"],
             hook=options["hook-timeout"],
