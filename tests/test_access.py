@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm._conditions import KINDS
+from tlscomm._admitting.conditions import KINDS
 from tlscomm._globs import Glob, Texts
 from tlscomm._nameforms import LABEL
 from tlscomm.access import AccessRule, AccessRules, Condition, allOf, anyOf, noneOf, parseRule

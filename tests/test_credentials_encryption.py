@@ -33,7 +33,8 @@ from pfxfiles import (
 )
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm import _export, _kdf, _rc2, failures
+from tlscomm import _export, failures
+from tlscomm._reading import kdf, rc2
 from tlscomm.credentials import loadCredential
 
 #: From RFC 2268, section 5: effective bits, key and ciphertext; the plaintext is in the last column.
@@ -56,7 +57,7 @@ class RC2Tests(SynchronousTestCase):
         """RC2 is the cipher of its standard."""
         for line in RC2_VECTORS.strip().splitlines():
             bits, key, ciphertext, plaintext = line.split()
-            found = _rc2.decrypt(bytes.fromhex(key), int(bits), bytes(8), bytes.fromhex(ciphertext))
+            found = rc2.decrypt(bytes.fromhex(key), int(bits), bytes(8), bytes.fromhex(ciphertext))
             self.assertEqual(found.hex(), plaintext)
 
     def test_much(self) -> None:
@@ -123,7 +124,7 @@ class CostTests(SynchronousTestCase):
 
     def test_sum(self) -> None:
         """Many parts that each cost little are refused when all together cost too much."""
-        self.patch(_kdf, "MOST_ROUNDS_IN_ALL", 9_500)
+        self.patch(kdf, "MOST_ROUNDS_IN_ALL", 9_500)
         assert issued().privateKey is not None
         shrouded = bag(SHROUDED_BAG, Locked(PASSPHRASE).key(pkcs8(issued().privateKey)))
         certificate = certificateBag(issued().certificate)

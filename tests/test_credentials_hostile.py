@@ -34,7 +34,7 @@ from pfxfiles import (
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm import _export, failures
-from tlscomm._material import named
+from tlscomm._reading.material import named
 from tlscomm.credentials import certificateFacts, checkUsable, loadCertificates, loadCredential
 
 #: Without a deadline, which would make the clock part of the test.

@@ -12,7 +12,7 @@ from credentialfiles import PASSPHRASE, made
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm import failures
-from tlscomm._passphrasesource import passphraseSource
+from tlscomm._reading.passphrasesources import passphraseSource
 from tlscomm.credentials import loadCertificates, loadCredential, loadCredentials, retrying
 
 

@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import tlscomm
 from tlscomm import _parsers, service
-from tlscomm._search import FIELDS
+from tlscomm._storing.search import FIELDS
 from tlscomm.authority import ensureDevelopmentAuthority
 from tlscomm.commandline import program
 from tlscomm.failures import CODES

@@ -22,8 +22,8 @@ from twisted.logger import formatEvent
 from twisted.protocols.portforward import ProxyFactory
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm._retrying import Schedule
-from tlscomm._web import FetchFailed, fetch, isFetchable
+from tlscomm._revoking.retrying import Schedule
+from tlscomm._revoking.web import FetchFailed, fetch, isFetchable
 from tlscomm.authority import Authority
 from tlscomm.configuration import ServerConfiguration
 from tlscomm.credentials import Credential

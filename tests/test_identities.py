@@ -16,11 +16,12 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm import _folder, _sources, failures
+from tlscomm import _folder, failures
 from tlscomm._export import pem
 from tlscomm._folder import exclusively
 from tlscomm._identities import Identities
-from tlscomm._passphrasesource import passphraseSource
+from tlscomm._reading import sources
+from tlscomm._reading.passphrasesources import passphraseSource
 from tlscomm.credentials import Credential, loadCredential
 from tlscomm.export import exportCredential
 
@@ -115,7 +116,7 @@ class PipeTests(SynchronousTestCase):
     def test_written(self) -> None:
         """A pipe that somebody writes to is read to its end, without waiting for more."""
         credential = server("a.example")
-        self.patch(_sources, "PATIENCE", 0.0)
+        self.patch(sources, "PATIENCE", 0.0)
         reading = os.open("pipe", os.O_RDONLY | os.O_NONBLOCK)
         with open("pipe", "wb") as writing:
             writing.write(pem((credential.certificate,)) + keyOf(credential))
@@ -124,7 +125,7 @@ class PipeTests(SynchronousTestCase):
 
     def test_noWriter(self) -> None:
         """A pipe that nobody writes to cannot be read, as a credential and as a pass phrase."""
-        self.patch(_sources, "PATIENCE", 0.0)
+        self.patch(sources, "PATIENCE", 0.0)
         failure = self.assertRaises(failures.Unreadable, loadCredential, "pipe")
         self.assertIn("nobody wrote to this pipe", failure.detail)
         source = passphraseSource("pipe")

@@ -30,7 +30,7 @@ from twisted.internet.ssl import Certificate, CertificateOptions, trustRootFromC
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm._rounds import Rounds
+from tlscomm._carrying.rounds import Rounds
 from tlscomm.access import AccessRules
 from tlscomm.configuration import ForeignConfiguration, insecurelyPresenting
 from tlscomm.hook import accept

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.chains import NAME, intermediate, judged, leaf
-from tlscomm._nameconstraints import Subtrees
+from tlscomm._chains.nameconstraints import Subtrees
 from tlscomm.authority import Authority
 
 

@@ -8,8 +8,8 @@ from failuretable import VERSIONS, Stage, gallery
 from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm._awaited import awaitedMessage
-from tlscomm._ownchain import evidentProblem, isCorrectlySigned
+from tlscomm._chains.ownchain import evidentProblem, isCorrectlySigned
+from tlscomm._handshake.awaited import awaitedMessage
 from tlscomm.connection import TLSConnection
 from tlscomm.gallery import EXHIBITS
 from tlscomm.wire.clienthello import supportedGroups

@@ -18,8 +18,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.chains import NAME, NOW, Parts, crossSigned, intermediate, judged, leaf, remade, root
 from tests.pfxfiles import der, seq
-from tlscomm._examined import examined
-from tlscomm._paths import Budget, Search, byName
+from tlscomm._chains.examined import examined
+from tlscomm._chains.paths import Budget, Search, byName
 from tlscomm._systemroots import systemRoots
 from tlscomm.authority import Authority
 from tlscomm.failures import Problem

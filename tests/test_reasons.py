@@ -3,16 +3,16 @@
 from OpenSSL.SSL import X509VerificationCodes
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm import _reasons
+from tlscomm._chains import reasons
 from tlscomm.alerts import _CODES, _NAMES, Alert, codeForAlert
 from tlscomm.failures import CODES
 
 
 class VerifyErrors(SynchronousTestCase):
     def test_everyCodeIsOnTheList(self) -> None:
-        self.assertEqual(set(_reasons._VERIFY_ERRORS.values()) - set(CODES), set())
-        self.assertEqual(set(_reasons._ERRORS_FOR_CODES) - set(CODES), set())
-        self.assertEqual(set(_reasons._REASONS.values()) - set(CODES), set())
+        self.assertEqual(set(reasons._VERIFY_ERRORS.values()) - set(CODES), set())
+        self.assertEqual(set(reasons._ERRORS_FOR_CODES) - set(CODES), set())
+        self.assertEqual(set(reasons._REASONS.values()) - set(CODES), set())
 
     def test_numbersMeanWhatOpenSSLMeans(self) -> None:
         codes = X509VerificationCodes
@@ -32,32 +32,32 @@ class VerifyErrors(SynchronousTestCase):
             (codes.ERR_UNABLE_TO_GET_CRL, "revocation-unknown"),
             (codes.ERR_CRL_HAS_EXPIRED, "revocation-unknown"),
         ):
-            self.assertEqual(_reasons.codeForVerifyError(number), code, str(number))
+            self.assertEqual(reasons.codeForVerifyError(number), code, str(number))
 
     def test_unknownErrorIsARefusalAllTheSame(self) -> None:
-        self.assertEqual(_reasons.codeForVerifyError(9999), "invalid-certificate")
-        self.assertNotEqual(_reasons.errorToReport("no-such-code", None), 0)
+        self.assertEqual(reasons.codeForVerifyError(9999), "invalid-certificate")
+        self.assertNotEqual(reasons.errorToReport("no-such-code", None), 0)
 
     def test_noProblemIsEverReportedAsNone(self) -> None:
-        self.assertNotIn(0, [_reasons.errorToReport(code, None) for code in CODES])
+        self.assertNotIn(0, [reasons.errorToReport(code, None) for code in CODES])
 
     def test_whatOpenSSLFoundIsReportedBack(self) -> None:
-        self.assertEqual(_reasons.errorToReport("expired", 10), 10)
+        self.assertEqual(reasons.errorToReport("expired", 10), 10)
 
     def test_whatWeNamedOtherwiseIsReportedByItsName(self) -> None:
-        self.assertEqual(_reasons.errorToReport("name-mismatch", 10), 62)
+        self.assertEqual(reasons.errorToReport("name-mismatch", 10), 62)
 
     def test_anUnknownRevocationIsNotReportedAsAnUnknownAuthority(self) -> None:
-        self.assertEqual(_reasons.errorToReport("revocation-unknown", 3), 44)
+        self.assertEqual(reasons.errorToReport("revocation-unknown", 3), 44)
 
 
 class Reasons(SynchronousTestCase):
     def test_firstKnownReasonDecides(self) -> None:
-        self.assertEqual(_reasons.codeForReasons(["whatever", "no shared cipher"]), "no-common-cipher")
+        self.assertEqual(reasons.codeForReasons(["whatever", "no shared cipher"]), "no-common-cipher")
 
     def test_unknownReasonsAreAProtocolViolation(self) -> None:
-        self.assertEqual(_reasons.codeForReasons(["whatever"]), "protocol-violation")
-        self.assertEqual(_reasons.codeForReasons([]), "protocol-violation")
+        self.assertEqual(reasons.codeForReasons(["whatever"]), "protocol-violation")
+        self.assertEqual(reasons.codeForReasons([]), "protocol-violation")
 
 
 class Alerts(SynchronousTestCase):

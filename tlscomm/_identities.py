@@ -13,8 +13,8 @@ from functools import partial
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from tlscomm._ordering import fits
-from tlscomm._passphrasesource import Prompt, anyPassphrase
+from tlscomm._reading.ordering import fits
+from tlscomm._reading.passphrasesources import Prompt, anyPassphrase
 from tlscomm.credentials import Credential, loadCredential, loadPrivateKeys
 from tlscomm.failures import KeyMismatch, printable
 from tlscomm.store import isStoreSource, loadFromStore

@@ -231,7 +231,7 @@ def _several(value: str | None) -> list[str]:
 
 def _rules(value: str | None, name: str) -> list[str]:
     """Return the access rules of an argument, which commas separate where they are not in quotes."""
-    from tlscomm._ruletext import parseRules
+    from tlscomm._admitting.ruletext import parseRules
 
     try:
         return [] if value is None else [str(rule) for rule in parseRules(value)]

@@ -16,10 +16,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 
+from tlscomm._admitting.presented import Presented
+from tlscomm._admitting.rules import AccessRule, Condition, allOf, anyOf, noneOf
+from tlscomm._admitting.ruletext import parseRule
 from tlscomm._facts import nameText, subjectText
-from tlscomm._presented import Presented
-from tlscomm._rules import AccessRule, Condition, allOf, anyOf, noneOf
-from tlscomm._ruletext import parseRule
 from tlscomm.failures import Problem, printable
 from tlscomm.peer import Peer
 

@@ -32,7 +32,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import PublicKeyAlgorithmOID
 
 from tlscomm import _der
-from tlscomm._material import REJECTIONS
+from tlscomm._reading.material import REJECTIONS
 from tlscomm.credentials import Credential, Role, certificateFacts
 from tlscomm.failures import printable
 from tlscomm.wire.requests import readCertificateRequest, readClientHello

@@ -21,7 +21,7 @@ certificate (RFC 8446, section 4.4.2), so a handshake that is done says nothing.
 session ticket once they have accepted and none when they refuse; the first thing that comes after the handshake tells.
 Application data leaves `receive` only in the states OPEN and CLOSED.
 
-With `tlscomm._naming`, this is the only module that turns what OpenSSL says into a failure of tlscomm.
+With `tlscomm._handshake.naming`, this is the only module that turns what OpenSSL says into a failure of tlscomm.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from typing import Any, Literal
 
 from OpenSSL import SSL
 
-from tlscomm._judging import Judging
-from tlscomm._naming import Naming, text
+from tlscomm._handshake.judging import Judging
+from tlscomm._handshake.naming import Naming, text
 from tlscomm._openssl import OpenSSLError
 from tlscomm.alerts import Alert, alertForCode
 from tlscomm.choosing import Choice, Wishes

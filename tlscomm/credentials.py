@@ -24,11 +24,11 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKey
 from cryptography.x509.oid import ExtendedKeyUsageOID, PublicKeyAlgorithmOID
 
 from tlscomm._facts import certificateFacts
-from tlscomm._formats import readContents
-from tlscomm._material import REJECTIONS, Contents
-from tlscomm._ordering import chainOf, fits, leavesAndKeys
-from tlscomm._passphrase import Passphrase, PassphraseSource, retrying
-from tlscomm._sources import STANDARD_INPUT, Source, SourceLike, nameOf, readSource
+from tlscomm._reading.formats import readContents
+from tlscomm._reading.material import REJECTIONS, Contents
+from tlscomm._reading.ordering import chainOf, fits, leavesAndKeys
+from tlscomm._reading.passphrase import Passphrase, PassphraseSource, retrying
+from tlscomm._reading.sources import STANDARD_INPUT, Source, SourceLike, nameOf, readSource
 from tlscomm._wording import purposesText
 from tlscomm.failures import (
     Expired,

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, r
 
 from tlscomm import _export
 from tlscomm._folder import File, writeFiles
-from tlscomm._passphrase import Secret
+from tlscomm._reading.passphrase import Secret
 from tlscomm.credentials import Credential
 from tlscomm.failures import FileNotFound, PassphraseRequired, UnknownFormat, Unreadable, printable
 

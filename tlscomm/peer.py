@@ -19,7 +19,7 @@ from tlscomm._remembering import remembering
 from tlscomm.failures import CertificateFacts, Problem
 
 if TYPE_CHECKING:
-    from tlscomm._rules import AccessRule
+    from tlscomm._admitting.rules import AccessRule
 
 __all__ = ["Peer"]
 

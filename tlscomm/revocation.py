@@ -24,14 +24,14 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from tlscomm._canonical import CanonicalName
-from tlscomm._crl import GOOD, RevocationList, Status, isListedBy, issuerKey, statusByLists
-from tlscomm._examined import subjectOf
-from tlscomm._fetching import ListFetcher
-from tlscomm._listfiles import ListFiles, readLists
-from tlscomm._ocsp import mustStaple, statusByResponse
-from tlscomm._sources import SourceLike
-from tlscomm._upkeep import Upkeep
+from tlscomm._chains.canonical import CanonicalName
+from tlscomm._chains.examined import subjectOf
+from tlscomm._reading.sources import SourceLike
+from tlscomm._revoking.crl import GOOD, RevocationList, Status, isListedBy, issuerKey, statusByLists
+from tlscomm._revoking.fetching import ListFetcher
+from tlscomm._revoking.listfiles import ListFiles, readLists
+from tlscomm._revoking.ocsp import mustStaple, statusByResponse
+from tlscomm._revoking.upkeep import Upkeep
 from tlscomm.failures import Problem, TLSFailure
 
 __all__ = ["MODES", "Mode", "Revocation", "loadRevocationLists"]

@@ -22,14 +22,14 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTCP, IReactorTime
 from twisted.logger import Logger
 
-from tlscomm._crl import hasIssued
-from tlscomm._examined import subjectOf
-from tlscomm._marks import Mark, markOf
-from tlscomm._material import REJECTIONS
-from tlscomm._ocsp import LARGEST_RESPONSE, Answer, answerIn, mustStaple, readResponse, statusByResponse
-from tlscomm._retrying import Schedule
-from tlscomm._upkeep import Upkeep
-from tlscomm._web import FetchFailed, fetch, isFetchable
+from tlscomm._chains.examined import subjectOf
+from tlscomm._reading.material import REJECTIONS
+from tlscomm._revoking.crl import hasIssued
+from tlscomm._revoking.marks import Mark, markOf
+from tlscomm._revoking.ocsp import LARGEST_RESPONSE, Answer, answerIn, mustStaple, readResponse, statusByResponse
+from tlscomm._revoking.retrying import Schedule
+from tlscomm._revoking.upkeep import Upkeep
+from tlscomm._revoking.web import FetchFailed, fetch, isFetchable
 from tlscomm._wording import timeText
 from tlscomm.credentials import Credential
 from tlscomm.failures import TLSFailure, printable

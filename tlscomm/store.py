@@ -4,9 +4,10 @@ A path says where a file is, and breaks when the certificate in it is renewed un
 "the certificate for gateway.example that is valid now", by every program of a user or of the machine. Programs for .NET
 pick their certificates that way, out of ``X509Store(StoreName.My, StoreLocation.…)``.
 
-The user's stores are those of .NET on Linux, in the same folders and files (see `tlscomm._storefolder`): a certificate
-that a .NET program adds is found here, and the other way round. Whoever can read a file there has the private key in
-it, for PKCS#12 without a pass phrase is no protection; so the modes of files and folders are, and they are checked.
+The user's stores are those of .NET on Linux, in the same folders and files (see `tlscomm._storing.folder`): a
+certificate that a .NET program adds is found here, and the other way round. Whoever can read a file there has the
+private key in it, for PKCS#12 without a pass phrase is no protection; so the modes of files and folders are, and they
+are checked.
 
 **Not exportable** is a mark beside the file. tlscomm refuses to export a key that is marked, so nobody hands it on by
 mistake, as with the check box in the dialog of Windows. It does not protect from the user whose store it is, nor from
@@ -25,10 +26,10 @@ from types import TracebackType
 from cryptography import x509
 from twisted.logger import Logger
 
-from tlscomm._ordering import chainOf
-from tlscomm._search import Search, newestFirst
-from tlscomm._storeentry import PREFIX, StoreEntry, sealed, sourceOf, thumbprintOf
-from tlscomm._storefolder import LOCATIONS, NAMES, StoreFolder, exposure, locationNamed, storeNamed
+from tlscomm._reading.ordering import chainOf
+from tlscomm._storing.entry import PREFIX, StoreEntry, sealed, sourceOf, thumbprintOf
+from tlscomm._storing.folder import LOCATIONS, NAMES, StoreFolder, exposure, locationNamed, storeNamed
+from tlscomm._storing.search import Search, newestFirst
 from tlscomm._systemroots import systemCertificates, systemRoots
 from tlscomm.credentials import Credential, certificateFacts, loadCredential
 from tlscomm.failures import (

@@ -30,7 +30,7 @@ from twisted.python.usage import UsageError
 
 import tlscomm
 from tlscomm._log import LOG_FORMATS, eventLog
-from tlscomm._passphrasesource import Prompt, passphraseSource
+from tlscomm._reading.passphrasesources import Prompt, passphraseSource
 from tlscomm._settings import Identities, seconds, serverConfiguration
 from tlscomm.access import AccessRules
 from tlscomm.applications import applicationNamed, factoryFor, hookNamed

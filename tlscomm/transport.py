@@ -12,9 +12,9 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress, IProtocolFactory, IReactorTime
 from zope.interface import implementer
 
-from tlscomm._observer import Nobody, Observer, describeAddress, tell
-from tlscomm._rounds import Rounds
-from tlscomm._transport import TLSTransport
+from tlscomm._carrying.observer import Nobody, Observer, describeAddress, tell
+from tlscomm._carrying.rounds import Rounds
+from tlscomm._carrying.transport import TLSTransport
 from tlscomm.configuration import Configuration, ServerConfiguration
 from tlscomm.failures import TooManyConnections
 from tlscomm.stapling import warnOfUnstapled

@@ -20,7 +20,7 @@ from OpenSSL import SSL
 from OpenSSL.crypto import X509, X509Store
 from twisted.internet.ssl import Certificate, platformTrust, trustRootFromCertificates
 
-from tlscomm._examined import examined
+from tlscomm._chains.examined import examined
 from tlscomm._systemroots import systemRoots
 from tlscomm.credentials import loadCertificates
 from tlscomm.failures import TLSFailure

@@ -1,7 +1,7 @@
 """Who may be on the other side: the one place that decides, for live connections and for verdicts off line.
 
 A peer is accepted by a path from its certificate to an authority that is trusted, which OpenSSL accepts and the rules
-here accept (`tlscomm._chainrules`). OpenSSL has built one in the handshake, and mostly that is the one. Where it has
+here accept (`tlscomm._chains.core`). OpenSSL has built one in the handshake, and mostly that is the one. Where it has
 found none, or one that breaks a rule, others are tried, and OpenSSL is asked again about each of them alone. So nobody
 gets in by a path that only one of the two has looked at, and nobody stays out for a way that OpenSSL did not see.
 
@@ -18,16 +18,16 @@ from itertools import islice
 
 from cryptography import x509
 
-from tlscomm._chainrule import PROFILES, Place, Profile, Role, Rule, RuleBook, problemsAt
-from tlscomm._chainrules import CORE
-from tlscomm._examined import Examined, examined, subjectOf
-from tlscomm._explaining import malformation, merged, refined
-from tlscomm._hygiene import HYGIENE
+from tlscomm._chains.core import CORE
+from tlscomm._chains.examined import Examined, examined, subjectOf
+from tlscomm._chains.explaining import malformation, merged, refined
+from tlscomm._chains.hygiene import HYGIENE
+from tlscomm._chains.paths import Budget, ByName, Path, Search, byName
+from tlscomm._chains.reasons import UNSPECIFIC, codeForVerifyError
+from tlscomm._chains.rule import PROFILES, Place, Profile, Role, Rule, RuleBook, problemsAt
+from tlscomm._chains.servernames import isAddress, nameProblem
+from tlscomm._chains.webpki import webPKIProblem
 from tlscomm._openssl import verifyErrorText, verifyPath
-from tlscomm._paths import Budget, ByName, Path, Search, byName
-from tlscomm._reasons import UNSPECIFIC, codeForVerifyError
-from tlscomm._servernames import isAddress, nameProblem
-from tlscomm._webpki import webPKIProblem
 from tlscomm.access import EVERYBODY, AccessRule, AccessRules
 from tlscomm.failures import Problem
 from tlscomm.peer import Peer

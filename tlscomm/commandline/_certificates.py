@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from rich.text import Text
 
-from tlscomm._material import REJECTIONS
-from tlscomm._search import EXTENDED_KEY_USAGES, KEY_USAGES, isKeyUsage
+from tlscomm._reading.material import REJECTIONS
+from tlscomm._storing.search import EXTENDED_KEY_USAGES, KEY_USAGES, isKeyUsage
 from tlscomm.commandline._printing import Row
 from tlscomm.credentials import Credential, Role, certificateFacts, usabilityProblems
 from tlscomm.failures import TLSFailure, printable

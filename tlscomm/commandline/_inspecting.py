@@ -19,9 +19,9 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-from tlscomm._formats import FORMATS, readContents
-from tlscomm._material import REJECTIONS, Contents, Passphrase, PassphraseSource, Source, readSource
-from tlscomm._ordering import chainOf, fits, leavesAndKeys
+from tlscomm._reading.formats import FORMATS, readContents
+from tlscomm._reading.material import REJECTIONS, Contents, Passphrase, PassphraseSource, Source, readSource
+from tlscomm._reading.ordering import chainOf, fits, leavesAndKeys
 from tlscomm.commandline._certificates import unusable
 from tlscomm.credentials import Credential, Role, certificateFacts
 from tlscomm.failures import (

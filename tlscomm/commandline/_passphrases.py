@@ -74,7 +74,7 @@ def passphraseOptions(does: str, *, areSeveral: bool = True) -> Callable[[F], F]
 
 def passphraseTo(places: Places) -> Prompt | None:
     """Return what answers with the pass phrase that the options name, or asks a person; None where there is neither."""
-    from tlscomm._passphrasesource import anyPassphrase
+    from tlscomm._reading.passphrasesources import anyPassphrase
 
     return anyPassphrase(places.files, places.variables, places.descriptors, personalPrompt())
 
@@ -86,7 +86,7 @@ def personalPrompt() -> Prompt | None:
 
 def newPassphrase(places: Places, name: str) -> bytes:
     """Return the pass phrase for something that is written; empty where there is to be none."""
-    from tlscomm._passphrasesource import anyPassphrase
+    from tlscomm._reading.passphrasesources import anyPassphrase
 
     if len((*places.files, *places.variables, *places.descriptors)) > 1:
         raise click.UsageError("a new pass phrase comes from one place: --passphrase-file, -env or -fd, once")

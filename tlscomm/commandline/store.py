@@ -305,7 +305,7 @@ def _asked(
     place: str, words: Sequence[str], fields: dict[str, str | None], *, writable: bool = False
 ) -> tuple[X509Store, Search]:
     """Return the store and the search that words and options come to."""
-    from tlscomm._search import FIELDS
+    from tlscomm._storing.search import FIELDS
     from tlscomm.store import PREFIX, Search
 
     asked = {field: value for field, value in fields.items() if value is not None}
@@ -335,8 +335,8 @@ def _credentialsIn(
     file: str, key: str | None, passphrase: Callable[[str], bytes | None] | None
 ) -> tuple[Credential, ...]:
     """Return what a file adds to a store: its credentials, or each certificate where there is no key."""
-    from tlscomm._formats import readContents
-    from tlscomm._material import Passphrase, readSource
+    from tlscomm._reading.formats import readContents
+    from tlscomm._reading.material import Passphrase, readSource
     from tlscomm.commandline._inspecting import credentialsOf
     from tlscomm.credentials import Credential, loadCredentials
 

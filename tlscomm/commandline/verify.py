@@ -129,7 +129,7 @@ def _verdict(
     pins: Sequence[str],
     profile: Profile,
 ) -> tuple[TLSFailure | None, tuple[Problem, ...]]:
-    from tlscomm._ocsp import readResponse
+    from tlscomm._revoking.ocsp import readResponse
     from tlscomm._settings import loadRoots
     from tlscomm.access import AccessRules
     from tlscomm.revocation import Revocation

@@ -8,7 +8,7 @@ Who already has a ``CertificateOptions``, or any other creator of OpenSSL connec
 `ForeignConfiguration`.
 """
 
-from tlscomm._servernames import asciiServerName
+from tlscomm._chains.servernames import asciiServerName
 from tlscomm.configuration._client import ClientConfiguration
 from tlscomm.configuration._foreign import ForeignConfiguration
 from tlscomm.configuration._presenting import insecurelyPresenting

@@ -15,10 +15,10 @@ from twisted.internet.ssl import (
 )
 
 from tlscomm import _openssl
-from tlscomm._servernames import asciiServerName
-from tlscomm._sessions import Sessions
+from tlscomm._chains.servernames import asciiServerName
 from tlscomm.access import EVERYBODY, AccessRules
 from tlscomm.choosing import Choose, Keyring
+from tlscomm.configuration._sessions import Sessions
 from tlscomm.configuration._shared import Base
 from tlscomm.credentials import Credential, checkUsable
 from tlscomm.trust import Roots, Trust

@@ -10,8 +10,8 @@ from cryptography import x509
 from OpenSSL import SSL
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator
 
-from tlscomm._servernames import asciiServerName
-from tlscomm._upkeep import Upkeep
+from tlscomm._chains.servernames import asciiServerName
+from tlscomm._revoking.upkeep import Upkeep
 from tlscomm.choosing import Choice
 from tlscomm.configuration._shared import Deadlines, Silence
 from tlscomm.hook import Hook

@@ -14,7 +14,7 @@ from twisted.internet.ssl import (
 )
 
 from tlscomm import _openssl
-from tlscomm._upkeep import Upkeep
+from tlscomm._revoking.upkeep import Upkeep
 from tlscomm.access import EVERYBODY, AccessRules
 from tlscomm.choosing import Choose, Keyring
 from tlscomm.configuration._shared import Base

@@ -17,7 +17,7 @@ from twisted.internet.ssl import (
 )
 
 from tlscomm import _openssl
-from tlscomm._upkeep import Upkeep
+from tlscomm._revoking.upkeep import Upkeep
 from tlscomm.choosing import Choice, Keyring
 from tlscomm.credentials import Credential
 from tlscomm.failures import KeyTooWeak

@@ -1,0 +1,1 @@
+"""Access rules: their texts, and when one fits."""

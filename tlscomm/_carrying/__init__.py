@@ -1,0 +1,1 @@
+"""The way of the bytes between TCP, TLS and the protocol above."""

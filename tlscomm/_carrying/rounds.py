@@ -1,0 +1,81 @@
+"""Open connections are judged again, because what was true in the handshake need not stay true.
+
+A certificate expires, or is revoked, while its holder is connected; roots and rules change. Waiting for the holder to
+connect again could take for ever. So all open connections are judged again when somebody says that something has
+changed, and every half minute, for what changes with time alone.
+
+There may be ten thousand of them. They are judged a few at a time, with other work in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+if TYPE_CHECKING:
+    from tlscomm._carrying.transport import TLSTransport
+
+__all__ = ["Rounds"]
+
+#: Seconds between two rounds.
+_INTERVAL = 30.0
+#: How many are judged in one turn of the reactor: a few milliseconds' work.
+_SLICE = 50
+
+
+class Rounds:
+    """Judges the connections of one factory again."""
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        connections: Iterable[TLSTransport],
+        judge: Callable[[TLSTransport], object],
+    ) -> None:
+        """
+        Args:
+            clock: tells the time.
+            connections: those that are alive; they come and go.
+            judge: judges one of them, and ends it if need be.
+        """
+        self._clock = clock
+        self._connections = connections
+        self._judge = judge
+        self._timer: IDelayedCall | None = None
+        self._left: Iterator[TLSTransport] | None = None
+
+    def watch(self) -> None:
+        """There is a connection: have rounds."""
+        if self._timer is None:
+            self._timer = self._clock.callLater(_INTERVAL, self.begin)
+
+    def begin(self) -> None:
+        """Begin a round now; one that is under way begins anew, because it may have passed by what has changed."""
+        self._left = iter(tuple(self._connections))
+        self._go()
+
+    def stop(self) -> None:
+        """There is no connection left, or none is to be judged again."""
+        self._left = None
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+
+    def _go(self) -> None:
+        self._wait(0.0)
+        for _ in range(_SLICE):
+            if self._left is None:
+                # The last of them was gone at once.
+                return
+            if (connection := next(self._left, None)) is None:
+                self._left = None
+                self._wait(_INTERVAL)
+                return
+            self._judge(connection)
+
+    def _wait(self, seconds: float) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = self._clock.callLater(seconds, self._go if self._left is not None else self.begin)

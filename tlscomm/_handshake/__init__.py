@@ -1,0 +1,1 @@
+"""One handshake: what is judged when, and what a failure is called."""

@@ -1,0 +1,1 @@
+"""Revocation: what lists and responses say, and where they come from."""

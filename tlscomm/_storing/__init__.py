@@ -1,0 +1,1 @@
+"""The certificate store: its folders, its entries, and how one is found."""
