@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs12
 from dotnetfiles import DOTNET_FILES
@@ -508,17 +509,25 @@ class SystemTests(StoreCase):
         patched.start()
         self.addCleanup(patched.stop)
 
+    def put(self, certificate: x509.Certificate) -> None:
+        folder = self.machine / "root"
+        folder.mkdir(parents=True, mode=0o755)
+        (folder / f"{thumbprint(certificate)}.pfx").write_bytes(certificate.public_bytes(Encoding.DER))
+
     def test_read(self) -> None:
-        """The operating system's trust roots are in it, besides what was added."""
-        store = self.store("Root", "LocalMachine")
+        """The operating system's trust roots are in it, besides what is in its folder."""
         other = Authority.create("added").certificate
-        store.add(other)
+        self.put(other)
         self.assertEqual(set(rootsFromStore("store:LocalMachine/Root")), {other, authority().certificate})
 
     def test_readOnly(self) -> None:
-        """They cannot be removed here, and that is said."""
+        """It cannot be changed here, and what to do instead is said; no folder is made."""
         store = self.store("Root", "LocalMachine")
-        self.assertIn("operating system", self.refused(StoreReadOnly, store.remove, authority().certificate).message)
+        for change in (store.add, store.remove):
+            refused = self.refused(StoreReadOnly, change, authority().certificate)
+            self.assertIn("operating system", refused.message)
+            self.assertIn("update-ca-certificates", refused.remedy)
+        self.assertFalse(self.machine.exists())
 
     def test_onlyThere(self) -> None:
         """They are in no other store."""
@@ -526,8 +535,8 @@ class SystemTests(StoreCase):
             self.assertEqual(X509Store.named(text).contents().entries, (), text)
 
     def test_broken(self) -> None:
-        """Where they are damaged, that is reported, and what was added is there."""
-        self.store("Root", "LocalMachine").add(authority().certificate)
+        """Where they are damaged, that is reported, and what is in its folder is there."""
+        self.put(authority().certificate)
         Path("bundle.pem").write_text("-----BEGIN CERTIFICATE-----\n")
         contents = self.store("Root", "LocalMachine").contents()
         self.assertEqual((len(contents.entries), contents.problems), (1, (Damaged(),)))

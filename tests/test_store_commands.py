@@ -98,6 +98,7 @@ class ListTests(CommandCase):
             ["subject=a client", "--has-private-key", "yes", "validAt=now"],
             [digits.lower()],
             [f"store:CurrentUser/My:thumbprint={digits}"],
+            ["subject=a client:validAt=now"],
             ["--subject-dn", "CN=a client,O=Example"],
             ["--extended-key-usage", "client", "--issuer", "root", "hasPrivateKey=yes"],
         ):
@@ -233,14 +234,28 @@ class RemoveTests(CommandCase):
 
     def test_one(self) -> None:
         """It removes the one that fits."""
-        self.assertIn("Gateway", self.run_("remove", "subject=gateway").stdout)
+        self.assertIn("Gateway", self.run_("remove", "subject=gateway", "--yes").stdout)
         self.assertEqual(self.titles(self.store()), [client().certificate.subject.rfc4514_string()])
 
     def test_several(self) -> None:
         """Of several it removes none, unless all are meant."""
         self.assertIn("ambiguous", self.run_("remove", "hasPrivateKey=yes", status=1).stderr)
-        self.assertEqual(len(self.json("remove", "hasPrivateKey=yes", "--all")["removed"]), 2)
+        self.assertEqual(len(self.json("remove", "hasPrivateKey=yes", "--all", "--yes")["removed"]), 2)
         self.assertEqual(self.titles(self.store()), [])
+
+    def test_noTerminal(self) -> None:
+        """Where nobody can be asked, it removes nothing unless --yes says so, whatever standard input holds."""
+        for options in (("subject=gateway",), ("hasPrivateKey=yes", "--all")):
+            for answer in (None, "n\n", "y\n"):
+                self.assertIn("--yes", self.run_("remove", *options, status=2, input=answer).stderr)
+        self.assertEqual(len(self.titles(self.store())), 2)
+
+    def test_emptyValue(self) -> None:
+        """A value that is empty removes nothing, even if all are meant without being asked."""
+        for words in (["subject="], ["--subject", ""], ["store:CurrentUser/My:subject="], ["subject=:validAt=now"]):
+            result = self.run_("remove", *words, "--all", "--yes", status=2)
+            self.assertIn("subject=: it is empty", result.stderr)
+        self.assertEqual(len(self.titles(self.store())), 2)
 
     def test_everything(self) -> None:
         """Without a search it removes nothing, even if all are meant."""

@@ -148,6 +148,8 @@ class SearchTests(StoreCase):
             ("keyUsage", "sing"),
             ("validAt", "yesterday"),
             ("hasPrivateKey", "perhaps"),
+            ("subject", ""),
+            ("friendlyName", " "),
         ):
             with self.assertRaises(ValueError, msg=field) as raised:
                 Search(**{field: value})  # type: ignore[arg-type]
@@ -212,6 +214,8 @@ class SourceTests(StoreCase):
             "store:CurrentUser/My:subject",
             "store:CurrentUser/My:dns=a:dns=b",
             "store:CurrentUser/My:validAt=then",
+            "store:CurrentUser/My:subject=",
+            "store:CurrentUser/My:subject=:validAt=now",
         ):
             for load in (loadFromStore, rootsFromStore):
                 with self.assertRaises(ValueError, msg=source):

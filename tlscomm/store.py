@@ -60,6 +60,10 @@ _log = Logger(namespace="tlscomm")
 
 _MOST_LISTED = 10
 
+_ADD_TO_SYSTEM = (
+    "Use CurrentUser/Root, or change the system's roots with its own tool: update-ca-certificates, update-ca-trust."
+)
+
 
 @dataclass(frozen=True)
 class StoreContents:
@@ -82,9 +86,9 @@ class X509Store:
     processes write is seen, and two of them may write at once.
 
     ``LocalMachine`` is for the administrator to change and for everybody to read: keys in it are its owner's alone, and
-    certificates everybody's. Its store ``Root`` has the trust roots of the operating system too, which cannot be
-    changed here. On Windows every store of ``LocalMachine`` also shows the certificates in the system's store of that
-    name, without their keys: Python's `ssl.enum_certificates` does not give them.
+    certificates everybody's. Its store ``Root`` has the trust roots of the operating system, besides what is in its
+    folder, and is never changed here. On Windows every store of ``LocalMachine`` also shows the certificates in the
+    system's store of that name, without their keys: Python's `ssl.enum_certificates` does not give them.
 
     ``Disallowed`` is the one store that is not shared with .NET on Linux, which does not support it and builds no chain
     at all as soon as there is a file in its folder. Ours is beside it, in ``disallowed@tlscomm``.
@@ -201,7 +205,7 @@ class X509Store:
             The entry.
 
         Raises:
-            StoreReadOnly: the store was opened for reading, or this user may not write.
+            StoreReadOnly: the store was opened for reading, this user may not write, or it is the operating system's.
             KeyMismatch: the key is not that of the certificate.
             UnknownFormat: PKCS#12 has no place for a key of its kind.
             UnsafePermissions: others can change the folder.
@@ -252,6 +256,8 @@ class X509Store:
     def _requireWritable(self) -> None:
         if not self.isWritable:
             raise StoreReadOnly(f"{self.title} was opened for reading")
+        if (self.location, self.name) == ("LocalMachine", "Root"):
+            raise StoreReadOnly(f"{self.title} is the operating system's own store", remedy=_ADD_TO_SYSTEM)
 
     def _refuseAbsent(self, certificate: x509.Certificate) -> None:
         facts = certificateFacts(certificate)

@@ -113,7 +113,7 @@ class Search:
         friendlyName: what its owner calls it.
 
     Raises:
-        ValueError: a value is not one of its field; the message names both.
+        ValueError: a value is not one of its field, or is empty; the message names both.
     """
 
     thumbprint: str | None = None
@@ -173,6 +173,9 @@ class Search:
     def _parsed(self) -> Iterator[Condition]:
         for field, value in self.texts().items():
             try:
+                # It is a part of every name: a variable of a script that is not set would search for everything.
+                if isinstance(value, str) and not value.strip():
+                    raise ValueError("it is empty")
                 yield _CONDITIONS[field](value)
             except ValueError as wrong:
                 raise ValueError(f"{field}={printable(str(value))}: {wrong}") from None

@@ -86,8 +86,8 @@ def group() -> None:
     any other name, and the same for LocalMachine. CurrentUser is shared with .NET on Linux; the environment variables
     TLSCOMM_STORE and TLSCOMM_MACHINE_STORE name other folders.
 
-    SEARCH is a thumbprint, FIELD=VALUE with a field of the options' names (dns=a.example, validAt=now), or a source
-    that begins with store:. All that is said has to fit.
+    SEARCH is a thumbprint, FIELD=VALUE with a field of the options' names, or several joined by colons
+    (dns=a.example:validAt=now), or a source that begins with store:. All that is said has to fit.
     """
 
 
@@ -186,8 +186,10 @@ def _remove(*, place: str, asJSON: bool, words: Sequence[str], isAll: bool, isSu
         if not str(search):
             raise click.UsageError("say which: a thumbprint, or FIELD=VALUE")
         found = (isAll and store.search(search)) or (store.find(search),)
-        if not isSure and isTerminal(sys.stdin):
+        if not isSure:
             say(listing(found, error=True), error=True)
+            if not isTerminal(sys.stdin):
+                raise click.UsageError("there is no terminal to ask at; --yes removes without being asked")
             if not click.confirm(f"Remove from {store.title}?", err=True):
                 click.get_current_context().exit(1)
         for entry in found:
@@ -315,8 +317,8 @@ def _asked(
                 place, _, conditions = word.removeprefix(PREFIX).partition(":")
                 said = Search.parse(conditions).texts()
             else:
-                field, equals, value = word.partition("=")
-                said = {field: value} if equals and field in FIELDS else {"thumbprint": word}
+                field, equals, _ = word.partition("=")
+                said = Search.parse(word).texts() if equals and field in FIELDS else {"thumbprint": word}
             if twice := said.keys() & asked.keys():
                 raise ValueError(f"{min(twice)} is there twice")
             asked |= said
