@@ -20,6 +20,21 @@ def combined() -> bytes:
     return made()["c.pem"] + made()["k.pem"]
 
 
+class ContentForANameTests(SynchronousTestCase):
+    def test_neverShown(self) -> None:
+        """Who gives the content of a file for its name is told so, and the content is not shown."""
+        text = combined().decode()
+        Path("c.pem").write_bytes(made()["c.pem"])
+        for load in (
+            lambda: loadCredential(text),
+            lambda: loadCredential("c.pem", key=text),
+            lambda: loadCertificates(text),
+            lambda: passphraseSource(text)("c.pem"),  # type: ignore[misc]
+        ):
+            failure = self.assertRaises(failures.FileNotFound, load)
+            self.assertNotIn("BEGIN", f"{failure!s} {failure!r} {failure.nextStep} {failure.toJSON()}")
+
+
 class FileObjectTests(SynchronousTestCase):
     def test_memory(self) -> None:
         """A file object in memory is read to its end, from where it stands, and stays open."""

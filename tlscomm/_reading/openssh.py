@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
@@ -19,7 +20,7 @@ from tlscomm._reading.material import REJECTIONS, Contents, Reading, named
 from tlscomm._reading.passphrase import Secret
 from tlscomm._reading.sources import Source
 from tlscomm._wording import unreadableText
-from tlscomm.failures import Damaged, printable
+from tlscomm.failures import Damaged, UnknownFormat, printable
 
 __all__ = ["readOpenSSH"]
 
@@ -55,6 +56,12 @@ def readOpenSSH(source: Source, reading: Reading) -> Contents:
             if key is None:
                 raise Damaged(what)
             return Contents(keys=(key,), holdsKey=True)
+        if find_spec("bcrypt") is None:
+            # Nobody is asked for a pass phrase that opens nothing.
+            raise UnknownFormat(
+                f"{what} is encrypted, which takes the package bcrypt to open, and that is missing",
+                remedy="Install bcrypt (pip install bcrypt), or write the key anew: ssh-keygen -p -m PEM -f FILE.",
+            )
         for secret in reading.passphrase.candidates(source.name):
             # An empty pass phrase means none at all, and nobody can encrypt with it.
             if not secret.value:

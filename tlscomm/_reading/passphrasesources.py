@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from tlscomm._reading.passphrase import Retrying, Secret, retrying
-from tlscomm._reading.sources import Pipe, Readable, isPipe, opened
+from tlscomm._reading.sources import Pipe, Readable, isPipe, nameOf, opened
 from tlscomm.failures import FileNotFound, PassphraseRequired, Unreadable, printable
 
 __all__ = ["SYSTEMD_CREDENTIAL", "Prompt", "anyPassphrase", "passphraseSource"]
@@ -150,7 +150,7 @@ class _Open:
 
 
 def _fromFile(file: str | os.PathLike[str]) -> bytes:
-    where = printable(os.fsdecode(file))
+    where = nameOf(file)
     try:
         with opened(file) as stream:
             return _firstLine(_beginning(stream), where)

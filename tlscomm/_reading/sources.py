@@ -73,18 +73,29 @@ def readSource(source: SourceLike) -> Source:
 
 
 def nameOf(source: SourceLike) -> str:
-    """Return what messages call a source, printable."""
+    """Return what messages call a source, printable. It never shows a content that was given for a name."""
     if isinstance(source, bytes):
         return "the given content"
     if isinstance(source, str | os.PathLike):
         path = os.fsdecode(source)
+        if isContent(path):
+            return "the given text"
         return "standard input" if path == STANDARD_INPUT else printable(path, _LONGEST_PATH)
     name = getattr(source, "name", None)
     return printable(name, _LONGEST_PATH) if isinstance(name, str) else "the file that was given"
 
 
+def isContent(path: str) -> bool:
+    """Return whether somebody gave what stands in a file for its name, which may be a private key."""
+    return "-----BEGIN" in path or "\n" in path or "\r" in path
+
+
 def _fromPath(path: str | os.PathLike[str]) -> Source:
     name = nameOf(path)
+    if isContent(os.fsdecode(path)):
+        raise FileNotFound(
+            "a name was expected, and what was given is the content of a file", remedy="Give it as bytes, or the name."
+        )
     try:
         with opened(path) as file:
             return _fromStream(file, name, os.fsdecode(path))

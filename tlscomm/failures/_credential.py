@@ -99,7 +99,10 @@ class PassphraseRequired(CredentialFailure):
 
     code = "passphrase-required"
     summary = "the file is encrypted and needs its pass phrase"
-    ours = "Give the pass phrase in a file (--passphrase-file) or an environment variable (--passphrase-env)."
+    ours = (
+        "Give the pass phrase in a file (--passphrase-file), an environment variable (--passphrase-env) or an open "
+        "file (--passphrase-fd), or as a credential of systemd's with the name tlscomm.passphrase."
+    )
     theirs = ours
     reproduce = "Load an encrypted PFX without a pass phrase where there is no terminal."
 
@@ -128,7 +131,7 @@ class UnknownFormat(CredentialFailure):
     """The content is of no format that is known here."""
 
     code = "unknown-format"
-    summary = "the file is of no known format"
+    summary = "the file is of no format that is read here"
     ours = "PEM, DER and PKCS#12 (PFX) files are read. See what it is with: openssl asn1parse, or file FILE."
     theirs = ours
     reproduce = "Load a picture as a certificate."
