@@ -19,6 +19,7 @@ from twisted.logger import LogLevel, globalLogPublisher
 
 from tlscomm.authority import Authority
 from tlscomm.credentials import Credential, checkUsable
+from tlscomm.export import exportCredential, writeCredential
 from tlscomm.failures import (
     Damaged,
     FileNotFound,
@@ -285,6 +286,7 @@ class PermissionTests(StoreCase):
             folder.chmod(0o770)
             failure = self.refused(UnsafePermissions, X509Store)
             self.assertIn(f"chmod 700 {folder}", failure.message)
+            self.assertIn(f"chmod 700 {folder}", failure.nextStep)
             folder.chmod(0o700)
 
     def test_folderOfStranger(self) -> None:
@@ -488,9 +490,38 @@ class ExportableTests(StoreCase):
         self.assertFalse(self.store().add(server().certificate).isExportable)
 
     def test_taken(self) -> None:
-        """Who has the key elsewhere takes the mark away by adding it again."""
+        """Who has the key elsewhere takes the mark away by adding it again, and who has not cannot."""
         self.store().add(server(), exportable=False)
-        self.assertTrue(self.store().add(server()).isExportable)
+        self.assertFalse(self.store().add(server().certificate, exportable=True).isExportable)
+        self.assertTrue(self.store().add(server(), exportable=True).isExportable)
+        self.assertTrue(self.store(writable=False).contents().entries[0].isExportable)
+
+    def test_addedAgain(self) -> None:
+        """Mark and name stay when the same is added again without a word of them."""
+        self.store().add(server(), exportable=False, friendlyName="Front door")
+        for again in (server(), server().certificate):
+            added = self.store().add(again)
+            (kept,) = self.store(writable=False).contents().entries
+            for entry in (added, kept):
+                self.assertEqual((entry.isExportable, entry.friendlyName), (False, "Front door"))
+
+    def test_certificateMarks(self) -> None:
+        """The mark and the name of a key that is there can be given with its certificate alone."""
+        self.store().add(server())
+        entry = self.store().add(server().certificate, exportable=False, friendlyName="Front door")
+        self.assertEqual((entry.hasPrivateKey, entry.isExportable, entry.friendlyName), (True, False, "Front door"))
+        self.assertEqual(entry.credential.chain, server().chain)
+
+    def test_loaded(self) -> None:
+        """What was loaded has the mark, is not exported with its key, and keeps the mark in another store."""
+        loaded = loadFromStore(self.store().add(server(), exportable=False).source)
+        for form in ("pem", "pfx"):
+            self.refused(NotExportable, exportCredential, loaded, form, passphrase=b"a new pass phrase")
+            self.refused(NotExportable, writeCredential, loaded, "out", form, passphrase=b"a new pass phrase")
+        self.assertFalse(Path("out").exists())
+        exportCredential(loaded, "pem", withoutKey=True)
+        exportCredential(loaded, "cer")
+        self.assertFalse(self.store("Other").add(loaded).isExportable)
 
     def test_others(self) -> None:
         """The mark is of one certificate alone, and of no use where there is no key."""

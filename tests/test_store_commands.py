@@ -218,6 +218,22 @@ class AddTests(CommandCase):
         self.assertIn("unknown-format", self.run_("add", "picture.png", status=1).stderr)
         self.assertIn("file-not-found", self.run_("add", "nothing", status=1).stderr)
 
+    def test_allOrNothing(self) -> None:
+        """Where one of several files cannot be read, it is named and none is added."""
+        files = self.secret("server.pem", pemOf(server())), "nofile", self.secret("client.pem", pemOf(client()))
+        result = self.run_("add", *files, status=1)
+        self.assertIn("nofile", result.stderr)
+        self.assertEqual(self.titles(self.store()), [])
+
+    def test_again(self) -> None:
+        """Adding again keeps name and mark, until others are given."""
+        file = self.secret("server.pem", pemOf(server()))
+        self.run_("add", file, "--not-exportable", "--friendly-name", "x")
+        (entry,) = self.json("add", file)["added"]
+        self.assertEqual((entry["isExportable"], entry["friendlyName"]), (False, "x"))
+        (entry,) = self.json("add", file, "--exportable", "--friendly-name", "y")["added"]
+        self.assertEqual((entry["isExportable"], entry["friendlyName"]), (True, "y"))
+
     def test_noRoom(self) -> None:
         """A store that cannot be written is named without a traceback."""
         self.folder.write_bytes(b"")

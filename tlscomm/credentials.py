@@ -37,6 +37,7 @@ from tlscomm.failures import (
     KeyTooWeak,
     NoCertificate,
     NoPrivateKey,
+    NotExportable,
     NotYetValid,
     PassphraseRequired,
     TLSFailure,
@@ -93,6 +94,8 @@ class Credential:
         privateKey: the key, or None where there is none.
         friendlyName: what a PFX calls it.
         source: where it came from, printable, for messages.
+        isExportable: whether `tlscomm.export` may write the key; not where a certificate store has marked it. A mark
+            against mistakes: whatever uses the key, `privateKey` itself among it, takes no notice.
     """
 
     certificate: x509.Certificate
@@ -100,6 +103,18 @@ class Credential:
     privateKey: PrivateKeyTypes | None = None
     friendlyName: str | None = None
     source: str = "memory"
+    isExportable: bool = True
+
+    def requireExportable(self) -> Credential:
+        """Return this credential if its key may be exported, or it has none.
+
+        Raises:
+            NotExportable: it may not. `tlscomm.store` says what that is good for.
+        """
+        if self.privateKey is not None and not self.isExportable:
+            facts = certificateFacts(self.certificate)
+            raise NotExportable(f"{facts.subject} in {self.source}", certificate=facts)
+        return self
 
     def requireKey(self) -> Credential:
         """Return this credential if it has the private key of its certificate.

@@ -67,6 +67,7 @@ def exportCredential(
 
     Raises:
         NoPrivateKey: a PFX holds a private key, and there is none. A P7B holds certificates alone.
+        NotExportable: there is a key to be written, and a certificate store has marked it.
         KeyMismatch: the key is another certificate's.
         PassphraseRequired: there is a key to be written and no pass phrase, or the old form of a PFX is wanted, which
             is none without one.
@@ -82,6 +83,7 @@ def exportCredential(
         return _export.cer(exported.certificate)
     if form == "p7b":
         return _export.p7b((exported.certificate, *exported.chain))
+    exported.requireExportable()
     if exported.privateKey is not None and not secret.value and (legacy or not insecureUnencryptedKey):
         raise PassphraseRequired(f"the private key of {exported.source} is exported encrypted")
     return _pem(exported, secret) if form == "pem" else _pfx(exported, secret, legacy)

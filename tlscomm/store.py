@@ -166,7 +166,7 @@ class X509Store:
         system, broken = self._fromSystem()
         found: dict[x509.Certificate, StoreEntry] = {}
         for entry in sorted((*entries, *system), key=lambda entry: not entry.hasPrivateKey):
-            found.setdefault(entry.certificate, replace(entry, isExportable=entry.thumbprint not in marked))
+            found.setdefault(entry.certificate, _marked(entry, entry.thumbprint not in marked))
         return StoreContents(newestFirst(found.values(), _now()), (*problems, *broken))
 
     def search(self, search: Search) -> tuple[StoreEntry, ...]:
@@ -188,18 +188,19 @@ class X509Store:
         return _only(self, self.contents(), search)
 
     def add(
-        self, added: Credential | x509.Certificate, *, exportable: bool = True, friendlyName: str | None = None
+        self, added: Credential | x509.Certificate, *, exportable: bool | None = None, friendlyName: str | None = None
     ) -> StoreEntry:
         """Add a certificate, with its private key and chain if it comes with them.
 
-        A certificate that is there already is replaced, so its mark, its name and its chain become those given now; but
-        a key is never taken away by adding its certificate alone.
+        A certificate that is there already is replaced. Its mark and its name stay unless others are given, and adding
+        the certificate alone takes neither key nor chain nor mark away.
 
         Args:
             added: what to add. Its chain is kept with it where it has a key; intermediates may be put into the store
                 ``CA`` as well, where `loadFromStore` finds them.
-            exportable: whether the key may be exported again. The module says what that is good for.
-            friendlyName: what to call it, where it has no such name or shall have another.
+            exportable: whether the key may be exported again. The module says what that is good for. None leaves that
+                as it is, in the store or in the credential; what is marked nowhere may be exported.
+            friendlyName: what to call it; where None is given, what the store calls it, and else the credential.
 
         Returns:
             The entry.
@@ -213,20 +214,25 @@ class X509Store:
         """
         self._requireWritable()
         credential = added if isinstance(added, Credential) else Credential(added)
-        if friendlyName is not None:
-            credential = replace(credential, friendlyName=friendlyName)
-        content = sealed(credential)
+        # What cannot be kept is refused before anything is made.
+        sealed(credential)
         thumbprint = thumbprintOf(credential.certificate)
         with self._folder.changing():
             # As .NET does, files of other names are not looked at: reading all of them for each takes too long.
             there = self._holding(credential.certificate, namedAfter=thumbprint)
             path = next(iter(there), None)
-            if path is None or credential.privateKey is not None or not there[path].hasPrivateKey:
-                path = self._write(path, thumbprint, content, credential, exportable=exportable)
+            if path is not None:
+                held = _marked(there[path], thumbprint not in self._folder.files().marked).credential
+                credential, exportable = _joined(credential, held, exportable)
+            credential = replace(
+                credential,
+                friendlyName=credential.friendlyName if friendlyName is None else friendlyName,
+                isExportable=credential.isExportable if exportable is None else exportable,
+            )
+            path = self._write(path, thumbprint, credential)
             written = self._read(path)
-            isExportable = thumbprint not in self._folder.files().marked
         if isinstance(written, StoreEntry):
-            return replace(written, isExportable=isExportable)
+            return _marked(written, credential.isExportable or not written.hasPrivateKey)
         # Another program, which takes no lock, was at it.
         raise written or NotInStore(f"{path} was removed as soon as it was written")
 
@@ -265,18 +271,17 @@ class X509Store:
             raise StoreReadOnly(f"{facts.subject} is in the operating system's own store", certificate=facts)
         raise NotInStore(f"{facts.subject} is not in {self.title}", certificate=facts)
 
-    def _write(
-        self, path: Path | None, thumbprint: str, content: bytes, credential: Credential, *, exportable: bool
-    ) -> Path:
+    def _write(self, path: Path | None, thumbprint: str, credential: Credential) -> Path:
+        content = sealed(credential)
         isSecret = credential.privateKey is not None
         # In this order a crash leaves a key marked rather than free.
-        if isSecret and not exportable:
+        if isSecret and not credential.isExportable:
             self._folder.mark(thumbprint, True)
         if path is None:
             path = self._folder.put(thumbprint, content, isSecret=isSecret)
         else:
             self._folder.replace(path, content, isSecret=isSecret)
-        if isSecret and exportable:
+        if isSecret and credential.isExportable:
             self._folder.mark(thumbprint, False)
         return path
 
@@ -382,6 +387,20 @@ def rootsFromStore(source: str) -> tuple[x509.Certificate, ...]:
 def _parsed(source: str) -> tuple[X509Store, Search]:
     place, _, conditions = source.removeprefix(PREFIX).partition(":")
     return X509Store.named(place), Search.parse(conditions)
+
+
+def _marked(entry: StoreEntry, isExportable: bool) -> StoreEntry:
+    return replace(entry, credential=replace(entry.credential, isExportable=isExportable))
+
+
+def _joined(added: Credential, held: Credential, exportable: bool | None) -> tuple[Credential, bool | None]:
+    """Return what is added with what the store keeps of it, and whether its key may be exported where that is said."""
+    name = held.friendlyName or added.friendlyName
+    if added.privateKey is None and held.privateKey is not None:
+        # Only who has the key elsewhere may take its mark away.
+        return replace(held, friendlyName=name), False if exportable is False else None
+    isFree = added.isExportable and (held.isExportable or held.privateKey is None)
+    return replace(added, friendlyName=name, isExportable=isFree), exportable
 
 
 def _only(store: X509Store, contents: StoreContents, search: Search) -> StoreEntry:

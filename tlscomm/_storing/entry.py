@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, r
 from cryptography.hazmat.primitives.serialization import NoEncryption, pkcs12
 
 from tlscomm.credentials import Credential, certificateFacts
-from tlscomm.failures import NotExportable, TLSFailure, UnknownFormat, printable
+from tlscomm.failures import TLSFailure, UnknownFormat, printable
 
 __all__ = ["PREFIX", "StoreEntry", "sealed", "sourceOf", "thumbprintOf"]
 
@@ -36,14 +36,12 @@ class StoreEntry:
         credential: the certificate, the chain that is kept with it, the private key if it has one. Its source is
             `source`.
         path: the file; None for a trust root that is the operating system's.
-        isExportable: whether its key may be exported.
         failure: why it is not to be used: others can read its key, or change the file. None where all is well.
     """
 
     store: str
     credential: Credential
     path: Path | None = None
-    isExportable: bool = True
     failure: TLSFailure | None = None
 
     @property
@@ -53,6 +51,11 @@ class StoreEntry:
     @property
     def hasPrivateKey(self) -> bool:
         return self.credential.privateKey is not None
+
+    @property
+    def isExportable(self) -> bool:
+        """Whether its key may be exported."""
+        return self.credential.isExportable
 
     @property
     def friendlyName(self) -> str | None:
@@ -74,9 +77,7 @@ class StoreEntry:
         Raises:
             NotExportable: it may not. The module says what that is good for.
         """
-        if self.hasPrivateKey and not self.isExportable:
-            facts = certificateFacts(self.certificate)
-            raise NotExportable(f"{facts.subject} in {self.store}, thumbprint {self.thumbprint}", certificate=facts)
+        self.credential.requireExportable()
         return self
 
     def toJSON(self) -> dict[str, object]:

@@ -288,8 +288,10 @@ else:
         if found.st_uid not in (0, os.geteuid()) and os.geteuid() != 0:
             raise UnsafePermissions(f"the folder {folder} belongs to another user, who can change what is in it")
         if found.st_mode & _CHANGED_BY_OTHERS:
+            mend = f"chmod 700 {shlex.quote(str(folder))}"
             raise UnsafePermissions(
-                f"the folder {folder} can be changed by others; to mend it: chmod 700 {shlex.quote(str(folder))}"
+                f"the folder {folder} can be changed by others; to mend it: {mend}",
+                remedy=f"Keep others out of it: {mend}. Then look whether what is in it is yours.",
             )
 
 

@@ -139,10 +139,11 @@ def _show(*, place: str, asJSON: bool, words: Sequence[str], **fields: str | Non
 @passphraseOptions("opens what is encrypted")
 @click.option("--friendly-name", "friendlyName", metavar="NAME", help="What to call it.")
 @click.option(
-    "--not-exportable",
-    "isKept",
-    is_flag=True,
-    help="Refuse to export the key later. It keeps nobody from copying the store's file who can read it.",
+    "--exportable/--not-exportable",
+    "isExportable",
+    default=None,
+    help="Whether to export the key later. It keeps nobody from copying the store's file who can read it. Default: as "
+    "it is in the store, and else yes.",
 )
 @_inStore
 def _add(
@@ -153,18 +154,22 @@ def _add(
     key: str | None,
     places: Places,
     friendlyName: str | None,
-    isKept: bool,
+    isExportable: bool | None,
 ) -> None:
-    """Add what is in each FILE: a credential with its chain, or certificates, each as an entry of its own."""
+    """Add what is in each FILE: a credential with its chain, or certificates, each as an entry of its own.
+
+    Where one FILE cannot be read, nothing is added. What is there already keeps its name and its mark unless others
+    are given.
+    """
     from tlscomm.commandline._entries import entryJSON, listing
 
     with _answering(asJSON):
         store = _opened(place, writable=True)
         passphrase = passphraseTo(places)
+        # All are read before the first is added, so that one that cannot be read leaves the store as it was.
+        read = [found for file in files for found in _credentialsIn(file, key, passphrase)]
         added = [
-            _changing(partial(store.add, found, exportable=not isKept, friendlyName=friendlyName))
-            for file in files
-            for found in _credentialsIn(file, key, passphrase)
+            _changing(partial(store.add, found, exportable=isExportable, friendlyName=friendlyName)) for found in read
         ]
         if asJSON:
             writeJSON({"store": store.title, "added": [entryJSON(entry) for entry in added], "failure": None})
