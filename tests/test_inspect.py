@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from functools import cache
 from pathlib import Path
@@ -23,8 +24,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from tlscomm import _export
 from tlscomm.authority import Authority
 from tlscomm.commandline import program
-from tlscomm.credentials import Credential
+from tlscomm.credentials import Credential, Role
 from tlscomm.export import exportCredential
+from tlscomm.gallery import EXHIBITS, Exhibit, Gallery
+from tlscomm.verdict import verdict
 
 NOW = datetime.now(timezone.utc)
 
@@ -42,6 +45,11 @@ def intermediate() -> Authority:
 @cache
 def server() -> Credential:
     return intermediate().issue("gateway", role="server", dnsNames=("gateway.example",))
+
+
+@cache
+def gallery() -> Gallery:
+    return Gallery()
 
 
 @cache
@@ -268,7 +276,7 @@ class ObstacleTests(InspectCase):
 
     def test_nothing(self) -> None:
         """Where nothing is in the way that is said, for each side."""
-        both = authority().issue("both", role="both")
+        both = authority().issue("both", role="both", dnsNames=("both.example",))
         found = self.credential(both)
         self.assertEqual([self.codes(found, role) for role in ("server", "client")], [[], []])
         self.assertEqual(self.run_("file").stdout.count("nothing is in the way"), 2)
@@ -283,7 +291,7 @@ class ObstacleTests(InspectCase):
             ({"role": "both", "notBefore": future, "notAfter": future + timedelta(1)}, *[["not-yet-valid"]] * 2),
             ({"role": "client", "privateKey": weak}, ["wrong-purpose", "key-too-weak"], ["key-too-weak"]),
         ):
-            found = self.credential(authority().issue("it", **settings))
+            found = self.credential(authority().issue("it", dnsNames=("it.example",), **settings))
             self.assertEqual([self.codes(found, role) for role in ("server", "client")], [server, client])
 
     def test_withoutKey(self) -> None:
@@ -291,15 +299,79 @@ class ObstacleTests(InspectCase):
         expired = authority().issue("it", role="server", notBefore=NOW - timedelta(9), notAfter=NOW - timedelta(1))
         found = self.inspected(pem(expired.certificate))
         self.assertEqual(self.codes(found, "client"), ["no-private-key", "wrong-purpose", "expired"])
+        self.assertIn("name-mismatch", self.codes(found, "server"))
 
     def test_issuer(self) -> None:
         """An intermediate that has expired is in the way as well."""
         old = authority().intermediate("old", notBefore=NOW - timedelta(9), notAfter=NOW - timedelta(1))
-        self.assertEqual(self.codes(self.credential(old.issue("it", role="server")), "server"), ["expired"])
+        self.assertEqual(
+            self.codes(self.credential(old.issue("it", role="server", dnsNames=("it.example",))), "server"), ["expired"]
+        )
 
     def test_authority(self) -> None:
         """An authority's certificate is to be trusted, and not to be presented."""
         self.assertIn("to be trusted", self.run_(self.file(pem(authority().certificate))).stdout)
+
+
+class GalleryTests(InspectCase):
+    """What peers would find wrong with a chain."""
+
+    def exhibits(self) -> Iterator[tuple[Exhibit, Any, Role]]:
+        roots = ("--roots", self.file(pem(*gallery().roots), "roots.pem"))
+        for exhibit in EXHIBITS:
+            for role in exhibit.roles:
+                credential = gallery().credential(exhibit.name, role=role)
+                content = pem(credential.certificate, *credential.chain)
+                content += private(credential) if credential.privateKey is not None else b""
+                yield exhibit, self.inspected(content, *roots), role
+
+    def test_agreement(self) -> None:
+        """With the roots, something is in the way of what the verdict of a handshake refuses, and of nothing else."""
+        for exhibit, found, role in self.exhibits():
+            credential = gallery().credential(exhibit.name, role=role)
+            refusal = verdict(credential, role, roots=gallery().roots)
+            codes = self.codes(found, role)
+            if refusal is None:
+                self.assertEqual(codes, [], exhibit.name)
+            else:
+                self.assertIn(refusal.code, codes, exhibit.name)
+
+    def test_untrusted(self) -> None:
+        """A chain that ends elsewhere than at the roots is not called trusted."""
+        for exhibit, found, _ in self.exhibits():
+            (credential,) = found["credentials"]
+            if exhibit.name in ("self-signed", "unknown-issuer-sent", "unknown-issuer"):
+                self.assertIs(credential["isTrusted"], False, exhibit.name)
+            elif exhibit.code is None:
+                self.assertIs(credential["isTrusted"], True, exhibit.name)
+
+    def test_chainItself(self) -> None:
+        """Without roots, what is wrong with the chain itself is found, and whether it is trusted is left open."""
+        codes = (
+            "not-an-authority",
+            "path-too-long",
+            "name-excluded",
+            "unknown-critical-extension",
+            "no-alternative-name",
+        )
+        for name in codes:
+            credential = gallery().credential(name, role="server")
+            found = self.inspected(
+                pem(credential.certificate, *credential.chain, *gallery().roots) + private(credential)
+            )
+            self.assertIn(gallery()[name].code, self.codes(found, "server"), name)
+            self.assertIsNone(found["credentials"][0]["isTrusted"])
+        self.assertIn("for the peer to say", self.run_("file").stdout)
+
+    def test_selfSigned(self) -> None:
+        """A certificate that a server issued to itself may be trusted and presented."""
+        self.file(made()["k.pem"], "k.pem")
+        name = ("-subj", "/CN=own", "-addext", "subjectAltName=DNS:own.example")
+        openssl("req", "-x509", "-key", "k.pem", *name, "-out", "own.pem")
+        own = Path("own.pem").read_bytes()
+        self.assertIn("or to be presented with its key", self.run_(self.file(own)).stdout)
+        found = self.inspected(own + made()["k.pem"], "--roots", "own.pem")
+        self.assertEqual((self.codes(found, "server"), self.codes(found, "client")), ([], []))
 
 
 class FailureTests(InspectCase):

@@ -25,7 +25,7 @@ from tlscomm.revocation import Revocation
 from tlscomm.trust import Pin
 from tlscomm.verification import Profile
 
-__all__ = ["handshake", "pump", "verdict", "verdictWithWarnings"]
+__all__ = ["handshake", "nameToAskFor", "pump", "verdict", "verdictWithWarnings"]
 
 #: The name of the other side where its certificate does not matter (RFC 2606).
 _NOBODY = "judge.invalid"
@@ -154,6 +154,12 @@ def pump(client: TLSConnection, server: TLSConnection) -> tuple[bytes, bytes]:
             clientReceived.append(client.receive(toClient))
 
 
+def nameToAskFor(credential: Credential) -> str:
+    """Return a name that a server's certificate is for, its wildcard filled in; one of nobody's where it has none."""
+    peer = Peer((credential.certificate,))
+    return next((name.replace("*", "any", 1) for name in (*peer.dnsNames, *peer.addresses)), _NOBODY)
+
+
 def _verdictOnClient(
     credential: Credential, roots: tuple[x509.Certificate, ...], judging: dict[str, Any]
 ) -> tuple[TLSFailure | None, tuple[Problem, ...]]:
@@ -176,7 +182,7 @@ def _verdictOnServer(
     judging: dict[str, Any],
     staple: bytes,
 ) -> tuple[TLSFailure | None, tuple[Problem, ...]]:
-    judge = ClientConfiguration(serverName=serverName or _firstName(credential) or _NOBODY, roots=roots, **judging)
+    judge = ClientConfiguration(serverName=serverName or nameToAskFor(credential), roots=roots, **judging)
     stand = Authority.create().issue(_NOBODY, role="server", dnsNames=[_NOBODY])
     server = ServerConfiguration(credential=stand)
     other, presenting = handshake(judge, insecurelyPresenting(server, credential, staple=staple))
@@ -191,9 +197,3 @@ def _settled(judging: TLSConnection, presenting: TLSConnection) -> tuple[TLSFail
     for side in (judging, presenting):
         side.release()
     return judging.failure, warnings
-
-
-def _firstName(credential: Credential) -> str | None:
-    """Return a name that the certificate is for, with its wildcard filled in."""
-    peer = Peer((credential.certificate,))
-    return next((name.replace("*", "any", 1) for name in (*peer.dnsNames, *peer.addresses)), None)

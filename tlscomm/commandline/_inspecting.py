@@ -22,12 +22,9 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from tlscomm._reading.formats import FORMATS, readContents
 from tlscomm._reading.material import REJECTIONS, Contents, Passphrase, PassphraseSource, Source, readSource
 from tlscomm._reading.ordering import chainOf, fits, leavesAndKeys
-from tlscomm.commandline._certificates import unusable
+from tlscomm.commandline._obstacles import obstacles
 from tlscomm.credentials import Credential, Role, certificateFacts
 from tlscomm.failures import (
-    Expired,
-    IncompleteChain,
-    NotYetValid,
     PassphraseRequired,
     PassphraseWrong,
     TLSFailure,
@@ -56,12 +53,14 @@ class Chain:
         isOrdered: whether the file has them in this order, the leaf first.
         isComplete: whether they lead to a root, in the file or among the trusted ones; None where that cannot be known,
             because what issued the last one is neither in the file nor trusted here.
+        isTrusted: whether one of them is trusted, or issued by who is; None where it is not said who is trusted.
         others: how many certificates of the file do not belong to it.
     """
 
     certificates: tuple[x509.Certificate, ...]
     isOrdered: bool
     isComplete: bool | None
+    isTrusted: bool | None
     others: int
 
 
@@ -72,10 +71,12 @@ class Found:
     Attributes:
         credential: the leaf with its issuers, and its key if it is there.
         chain: how far the certificates of the file lead from it.
+        roots: the trusted authorities, None where it is not said who is trusted.
     """
 
     credential: Credential
     chain: Chain
+    roots: tuple[x509.Certificate, ...] | None = None
 
     @property
     def keyFits(self) -> bool | None:
@@ -84,13 +85,12 @@ class Found:
         return None if key is None else fits(self.credential.certificate, key)
 
     def obstacles(self, role: Role, now: datetime) -> Iterator[TLSFailure]:
-        """Give what keeps the credential from standing on one side of a connection, nothing where nothing does."""
-        yield from unusable(self.credential, role, now)
-        for depth, issuer in enumerate(self.credential.chain, 1):
-            yield from _untimely(issuer, depth, now)
-        if self.chain.isComplete is False:
-            last = certificateFacts((self.credential.certificate, *self.chain.certificates)[-1])
-            yield IncompleteChain(f"{last.issuer} is neither in the file nor trusted", stage="credential")
+        """Give what keeps the credential from standing on one side of a connection, nothing where nothing does.
+
+        Where nobody is said to be trusted the end of the chain is, so that faults of the chain itself are found.
+        """
+        links = (self.credential.certificate, *self.chain.certificates)
+        yield from obstacles(self.credential, role, now, links[-1:] if self.roots is None else self.roots)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +161,7 @@ def _inspected(file: str, passphrase: PassphraseSource, roots: tuple[x509.Certif
         lists=lists,
         requests=requests,
         credentials=tuple(
-            Found(credential, _chain(credential, contents.certificates, roots))
+            Found(credential, _chain(credential, contents.certificates, roots), roots)
             for credential in credentialsOf(contents, source.name)
         ),
         failure=None if isKnown else problem,
@@ -223,11 +223,12 @@ def _chain(
     isRoot = _didIssue(last, last)
     root = None if isRoot else next((found for found in certificates if _didIssue(found, last)), None)
     belonging += [] if root is None else [root]
-    isTrusted = any(_didIssue(trusted, last) for trusted in roots or ())
+    isTrusted = any(link in (roots or ()) for link in belonging) or any(_didIssue(each, last) for each in roots or ())
     return Chain(
         certificates=tuple(belonging[1:]),
         isOrdered=[found for found in dict.fromkeys(certificates) if found in belonging] == belonging,
         isComplete=True if isRoot or root is not None or isTrusted else None if roots is None else False,
+        isTrusted=None if roots is None else isTrusted,
         others=len(set(certificates) - set(belonging)),
     )
 
@@ -244,14 +245,6 @@ def _didIssue(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
         # Signed with SHA-1, for one, as old roots are. This is bookkeeping and not verification: the names agree.
         return True
     return True
-
-
-def _untimely(issuer: x509.Certificate, depth: int, now: datetime) -> Iterator[TLSFailure]:
-    facts = certificateFacts(issuer)
-    if now > issuer.not_valid_after_utc:
-        yield Expired(f"{facts.subject}, {facts.notAfter}", stage="credential", certificate=facts, depth=depth)
-    if now < issuer.not_valid_before_utc:
-        yield NotYetValid(f"{facts.subject}, {facts.notBefore}", stage="credential", certificate=facts, depth=depth)
 
 
 def _warnings(source: Source, contents: Contents) -> tuple[TLSFailure, ...]:

@@ -112,6 +112,7 @@ def _summary(found: Inspection, now: datetime) -> Iterator[Row]:
 
 def _credentialRows(found: Inspection, each: Found, now: datetime) -> Iterator[Row]:
     from tlscomm.commandline._certificates import ROLES, isAuthority, obstacleRows, titleOf
+    from tlscomm.credentials import certificateFacts
 
     if len(found.credentials) > 1:
         yield "Credential", titleOf(each.credential.certificate)
@@ -120,9 +121,13 @@ def _credentialRows(found: Inspection, each: Found, now: datetime) -> Iterator[R
     if each.keyFits is not None:
         yield "Fits", "the key is the certificate's" if each.keyFits else "the key is another certificate's"
     yield from _chainRows(each)
-    if not found.holdsKey and isAuthority(each.credential.certificate):
-        yield "Use", "to be trusted (--roots, --client-roots), not to be presented"
-        return
+    if not found.holdsKey and each.credential.privateKey is None and isAuthority(each.credential.certificate):
+        # A server that issued its certificate to itself, as `openssl req -x509` does, presents an authority's.
+        isBoth = bool(certificateFacts(each.credential.certificate).names)
+        use = "to be presented with its key" if isBoth else "not to be presented"
+        yield "Use", f"to be trusted (--roots, --client-roots), {'or ' if isBoth else ''}{use}"
+        if not isBoth:
+            return
     for role in ROLES:
         yield from obstacleRows(role, list(each.obstacles(role, now)))
 
@@ -154,6 +159,10 @@ def _chainRows(each: Found) -> Iterator[Row]:
         yield "Complete", f"yes if peers trust {missing}, which is not in the file; no if that is an intermediate"
     else:
         yield "Complete", f"no, {missing} is missing"
+    if chain.isTrusted is None:
+        yield "Trusted", "that is for the peer to say; --roots says whom it trusts"
+    else:
+        yield "Trusted", "yes" if chain.isTrusted else f"no, {titleOf(links[-1])} does not lead to --roots"
     yield "In order", "yes" if chain.isOrdered else "no; tlscomm sends it in order, other programs may not"
     if chain.others:
         yield "Besides", f"{chain.others} certificates that do not belong to it"
@@ -208,6 +217,7 @@ def _credentialJSON(each: Found, now: datetime) -> dict[str, object]:
         "keyFits": each.keyFits,
         "chain": [certificateJSON(certificate, now) for certificate in each.chain.certificates],
         "isComplete": each.chain.isComplete,
+        "isTrusted": each.chain.isTrusted,
         "isOrdered": each.chain.isOrdered,
         "others": each.chain.others,
         "obstacles": {role: [failure.toJSON() for failure in each.obstacles(role, now)] for role in ROLES},
