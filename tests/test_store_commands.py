@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner, Result
-from cryptography.hazmat.primitives.serialization import Encoding, pkcs7, pkcs12
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs7, pkcs12
 from storefiles import StoreCase, authority, client, intermediate, mode, pemOf, server, thumbprint
 
 from tlscomm.commandline import program
@@ -78,6 +78,17 @@ class ListTests(CommandCase):
         self.assertEqual(
             (len(listed["entries"]), [problem["code"] for problem in listed["problems"]]), (3, ["damaged"])
         )
+
+    def test_encrypted(self) -> None:
+        """A file with a pass phrase is reported with how to add it again, and that works."""
+        file = self.folder / "my" / "protected.pfx"
+        self.secret(str(file), exported(authority().issue("other", role="client"), "pfx", PASSPHRASE))
+        (problem,) = self.json("list")["problems"]
+        self.assertEqual(problem["code"], "passphrase-required")
+        self.assertIn(f"store add --passphrase-file FILE --store CurrentUser/My {file}. Then", problem["nextStep"])
+        self.run_("add", "--passphrase-file", self.secret("phrase", PASSPHRASE), "--store", "CurrentUser/My", str(file))
+        file.unlink()
+        self.assertEqual(len(self.json("list")["entries"]), 4)
 
     def test_exposed(self) -> None:
         """A key that others can read is marked in the list."""
@@ -225,6 +236,18 @@ class AddTests(CommandCase):
         self.assertIn("nofile", result.stderr)
         self.assertEqual(self.titles(self.store()), [])
 
+    def test_noCertificate(self) -> None:
+        """Of a key alone it says that the certificate's file is to be named."""
+        key = server().requireKey().privateKey
+        assert key is not None
+        content = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        file = self.secret("server.key", content)
+        for options in ((), ("--key", file)):
+            failure = self.json("add", file, *options, status=1)["failure"]
+            self.assertEqual(failure["code"], "no-certificate")
+            self.assertIn("--key", failure["nextStep"])
+            self.assertNotIn("acceptable authorities", failure["nextStep"])
+
     def test_again(self) -> None:
         """Adding again keeps name and mark, until others are given."""
         file = self.secret("server.pem", pemOf(server()))
@@ -327,6 +350,12 @@ class ExportTests(CommandCase):
         ).stderr
         self.assertIn("MAC: sha1", shown)
         self.assertEqual(shown.count("pbeWithSHA1And3-KeyTripleDES-CBC"), 2)
+
+    def test_oldUnprotected(self) -> None:
+        """Where the old form has no pass phrase, it says that it needs a new one, and writes nothing."""
+        result = self.run_("export", "subject=gateway", "--out", "out.pfx", "--form", "pfx-legacy", status=2)
+        self.assertIn("needs a new pass phrase", result.stderr)
+        self.assertFalse(Path("out.pfx").exists())
 
     def test_certificates(self) -> None:
         """As P7B it is the chain, as CER the certificate alone; everybody can read them."""

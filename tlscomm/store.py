@@ -18,6 +18,7 @@ that its owner must not be able to copy belongs into a security module.
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -36,9 +37,9 @@ from tlscomm.failures import (
     Ambiguous,
     FileNotFound,
     NotInStore,
+    PassphraseRequired,
     StoreReadOnly,
     TLSFailure,
-    UnsafePermissions,
     printable,
 )
 
@@ -304,9 +305,15 @@ class X509Store:
             exposed = exposure(path, holdsKey=credential.privateKey is not None)
         except (FileNotFound, FileNotFoundError):
             return None
+        except PassphraseRequired as failure:
+            failure.remedy = (
+                "A store's files have no pass phrase. Add it again: tlscomm store add --passphrase-file FILE --store "
+                f"{shlex.quote(self.title)} {shlex.quote(str(path))}. Then remove that file."
+            )
+            return failure
         except TLSFailure as failure:
             return failure
-        return self._entry(credential, path, UnsafePermissions(exposed) if exposed else None)
+        return self._entry(credential, path, exposed)
 
     def _entry(self, credential: Credential, path: Path | None, failure: TLSFailure | None = None) -> StoreEntry:
         source = sourceOf(self.title, credential.certificate)

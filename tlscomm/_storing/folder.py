@@ -246,18 +246,20 @@ class StoreFolder:
                 os.close(descriptor)
 
 
-def exposure(path: Path, *, holdsKey: bool) -> str:
-    """Return what others may do with a file and should not, as a phrase; empty where there is no such thing.
+def exposure(path: Path, *, holdsKey: bool) -> UnsafePermissions | None:
+    """Return what others may do with a file and should not, None where there is no such thing.
 
     Raises:
         OSError: it cannot be looked at.
     """
     # Windows makes up the mode from the read-only attribute.
     mode = 0 if sys.platform == "win32" else path.stat().st_mode
-    mend = f"to mend it: chmod {'600' if holdsKey else 'go-w'} {shlex.quote(str(path))}"
-    if mode & _CHANGED_BY_OTHERS:
-        return f"{path} can be changed by others; {mend}"
-    return f"{path}; {mend}" if holdsKey and mode & _READ_BY_OTHERS else ""
+    if not mode & (_CHANGED_BY_OTHERS | (_READ_BY_OTHERS if holdsKey else 0)):
+        return None
+    mend = f"chmod {'600' if holdsKey else 'go-w'} {shlex.quote(str(path))}"
+    what = f"{path} can be changed by others" if mode & _CHANGED_BY_OTHERS else str(path)
+    more = "If others could read it for long, replace the key." if holdsKey else "Then look whether it is still yours."
+    return UnsafePermissions(f"{what}; to mend it: {mend}", remedy=f"Keep others out: {mend}. {more}")
 
 
 def _rootOf(location: str) -> Path:

@@ -30,6 +30,8 @@ __all__ = ["group"]
 F = TypeVar("F", bound=Callable[..., object])
 T = TypeVar("T")
 
+_NAME_CERTIFICATE = "Name the file with the certificate, and the key's file after --key, or export the PFX with both."
+
 _FORMS = ("pem", "pfx", "pfx-legacy", "p7b", "cer")
 
 #: The fields of `tlscomm.store.Search` as options: how a value is written, and what it is.
@@ -163,7 +165,7 @@ def _add(
     """
     from tlscomm.commandline._entries import entryJSON, listing
 
-    with _answering(asJSON):
+    with _answering(asJSON), _wantingCertificates():
         store = _opened(place, writable=True)
         passphrase = passphraseTo(places)
         # All are read before the first is added, so that one that cannot be read leaves the store as it was.
@@ -242,6 +244,8 @@ def _export(
         credential = _leaving(entry, withoutKey or form not in _exporting.KEYED_FORMS)
         isSecret = credential.privateKey is not None
         passphrase = newPassphrase(places, file.name) if isSecret else b""
+        if isSecret and not passphrase and form == "pfx-legacy":
+            raise click.UsageError("pfx-legacy needs a new pass phrase: --passphrase-file, -env or -fd")
         content = _exporting.exported(credential, form, passphrase)
         _changing(partial(_exporting.write, file, content, isSecret=isSecret, force=force))
         if asJSON:
@@ -297,6 +301,16 @@ def _answering(asJSON: bool) -> Iterator[None]:
         else:
             sayFailure(failure)
         click.get_current_context().exit(1)
+
+
+@contextmanager
+def _wantingCertificates() -> Iterator[None]:
+    """Say of a file without a certificate what to do about it here; nobody has a handshake in mind."""
+    try:
+        yield
+    except NoCertificate as failure:
+        failure.remedy = failure.remedy or _NAME_CERTIFICATE
+        raise
 
 
 def _opened(place: str, *, writable: bool = False) -> X509Store:
