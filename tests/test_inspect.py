@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
+from storefiles import StoreCase
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm import _export
@@ -191,6 +192,27 @@ class KeyTests(InspectCase):
             self.assertIs(self.inspected(content)["credentials"][0]["keyFits"], isSo)
         self.assertEqual(self.inspected(private(server()))["credentials"], [])
 
+    def test_apart(self) -> None:
+        """A key that is kept apart is compared with the certificate; its file is shown as well."""
+        self.file(pem(server().certificate), "server.pem")
+        other = authority().issue("other", role="server")
+        for key, isSo in ((server(), True), (other, False)):
+            self.file(private(key), "it.key")
+            files = json.loads(self.run_("server.pem", "--key", "it.key", "--json").stdout)["files"]
+            self.assertEqual([each["file"] for each in files], ["server.pem", "it.key"])
+            self.assertIs(files[0]["credentials"][0]["keyFits"], isSo)
+            self.assertEqual("key-mismatch" in self.codes(files[0], "server"), not isSo)
+
+    def test_apartLocked(self) -> None:
+        """The key may be encrypted, and where it cannot be opened, or there is none, that is the failure."""
+        self.file(pem(server().certificate), "server.pem")
+        self.file(exportCredential(server(), "pem", passphrase=PASSPHRASE), "it.key")
+        self.file(PASSPHRASE, "phrase")
+        arguments = ("server.pem", "--key", "it.key")
+        self.assertIn("the key is the certificate's", self.run_(*arguments, "--passphrase-file", "phrase").stdout)
+        self.assertIn("passphrase-required", self.run_(*arguments, status=1).stderr)
+        self.assertIn("no-private-key", self.run_("server.pem", "--key", "server.pem", status=1).stderr)
+
     def test_several(self) -> None:
         """Of several credentials in one file each is judged by itself."""
         other = authority().issue("other", role="client")
@@ -221,6 +243,18 @@ class KeyTests(InspectCase):
         self.assertEqual(
             json.loads(self.run_(name, "--json").stdout)["files"][0]["warnings"][0]["code"], "unsafe-permissions"
         )
+
+
+class StoreTests(StoreCase, InspectCase):
+    """What names an entry of a store."""
+
+    def test_entry(self) -> None:
+        """An entry of a store is shown as a file is."""
+        self.store().add(server())
+        (found,) = json.loads(self.run_("store:CurrentUser/My:subject=gateway", "--json").stdout)["files"]
+        self.assertEqual((found["form"], found["credentials"][0]["keyFits"]), ("certificate store", True))
+        self.assertIn("not-in-store", self.run_("store:CurrentUser/My:subject=nobody", status=1).stderr)
+        self.run_("store:nowhere", status=2)
 
 
 class ChainTests(InspectCase):
@@ -298,6 +332,8 @@ class ObstacleTests(InspectCase):
         """What is wrong with a certificate is said also where its key is missing."""
         expired = authority().issue("it", role="server", notBefore=NOW - timedelta(9), notAfter=NOW - timedelta(1))
         found = self.inspected(pem(expired.certificate))
+        # Which is no failure to read it.
+        self.run_("file")
         self.assertEqual(self.codes(found, "client"), ["no-private-key", "wrong-purpose", "expired"])
         self.assertIn("name-mismatch", self.codes(found, "server"))
 

@@ -25,6 +25,7 @@ from tlscomm._reading.ordering import chainOf, fits, leavesAndKeys
 from tlscomm.commandline._obstacles import obstacles
 from tlscomm.credentials import Credential, Role, certificateFacts
 from tlscomm.failures import (
+    NoPrivateKey,
     PassphraseRequired,
     PassphraseWrong,
     TLSFailure,
@@ -32,8 +33,9 @@ from tlscomm.failures import (
     UnsafePermissions,
     printable,
 )
+from tlscomm.store import isStoreSource, loadFromStore
 
-__all__ = ["Chain", "Found", "Inspection", "credentialsOf", "inspected"]
+__all__ = ["Chain", "Found", "Inspection", "credentialsOf", "inspected", "inspectedKeys"]
 
 T = TypeVar("T")
 
@@ -125,17 +127,26 @@ class Inspection:
     notes: tuple[str, ...] = ()
 
 
-def inspected(file: str, passphrase: PassphraseSource, roots: tuple[x509.Certificate, ...] | None) -> Inspection:
-    """Read a file. What is wrong with it is part of what is returned; nothing is raised.
+def inspected(
+    file: str,
+    passphrase: PassphraseSource,
+    roots: tuple[x509.Certificate, ...] | None,
+    keys: tuple[PrivateKeyTypes, ...] = (),
+) -> Inspection:
+    """Read a file. What is wrong with it is part of what is returned; nothing of it is raised.
 
     Args:
-        file: its path.
+        file: its path, or what names an entry of a store.
         passphrase: what opens encrypted content, as for `tlscomm.credentials.loadCredential`.
         roots: the trusted authorities to which a chain has to lead; where None is given it need not.
+        keys: private keys that are kept apart; where there are any, those of the file are not looked at.
+
+    Raises:
+        ValueError: the text begins as that of a store does, and names none.
     """
     with warnings.catch_warnings(record=True) as noted:
         warnings.simplefilter("always")
-        found = _inspected(file, passphrase, roots)
+        found = _inStore(file, roots, keys) if isStoreSource(file) else _inFile(file, passphrase, roots, keys)
         for certificate in found.certificates:
             # Parts of a certificate are parsed when they are asked for.
             certificateFacts(certificate)
@@ -143,15 +154,47 @@ def inspected(file: str, passphrase: PassphraseSource, roots: tuple[x509.Certifi
     return replace(found, notes=tuple(notes)[:_MOST_NOTES])
 
 
-def _inspected(file: str, passphrase: PassphraseSource, roots: tuple[x509.Certificate, ...] | None) -> Inspection:
+def inspectedKeys(file: str, passphrase: PassphraseSource) -> Inspection:
+    """Read a file that is to hold the private key; where it holds none that is its failure."""
+    found = inspected(file, passphrase, None)
+    if found.keys or found.failure is not None:
+        return found
+    return replace(found, failure=NoPrivateKey(f"{printable(found.name)} holds no private key"))
+
+
+def _inStore(source: str, roots: tuple[x509.Certificate, ...] | None, keys: tuple[PrivateKeyTypes, ...]) -> Inspection:
+    try:
+        credential = loadFromStore(source)
+    except TLSFailure as failure:
+        return Inspection(name=source, failure=failure)
+    certificates = (credential.certificate, *credential.chain)
+    own = () if credential.privateKey is None else (credential.privateKey,)
+    ((_, key),) = leavesAndKeys(certificates[:1], keys or own)
+    return Inspection(
+        name=source,
+        form="certificate store",
+        certificates=certificates,
+        keys=own,
+        holdsKey=bool(own),
+        credentials=(Found(replace(credential, privateKey=key), _chain(credential, certificates, roots), roots),),
+    )
+
+
+def _inFile(
+    file: str,
+    passphrase: PassphraseSource,
+    roots: tuple[x509.Certificate, ...] | None,
+    keys: tuple[PrivateKeyTypes, ...],
+) -> Inspection:
     try:
         source = readSource(file)
     except TLSFailure as failure:
         return Inspection(name=file, failure=failure)
     lists = tuple(_parsed(source, _LISTS, x509.load_pem_x509_crl, x509.load_der_x509_crl))
     requests = tuple(_parsed(source, _REQUESTS, x509.load_pem_x509_csr, x509.load_der_x509_csr))
-    contents, problem = _contents(source, passphrase)
+    contents, problem = _contents(source, passphrase, wantKeys=not keys)
     isKnown = bool(lists or requests) and isinstance(problem, UnknownFormat)
+    paired = replace(contents, keys=keys or contents.keys)
     return Inspection(
         name=source.name,
         form=_form(source, lists, requests),
@@ -162,7 +205,7 @@ def _inspected(file: str, passphrase: PassphraseSource, roots: tuple[x509.Certif
         requests=requests,
         credentials=tuple(
             Found(credential, _chain(credential, contents.certificates, roots), roots)
-            for credential in credentialsOf(contents, source.name)
+            for credential in credentialsOf(paired, source.name)
         ),
         failure=None if isKnown else problem,
         warnings=_warnings(source, contents),
@@ -183,11 +226,11 @@ def credentialsOf(contents: Contents, source: str) -> tuple[Credential, ...]:
     )
 
 
-def _contents(source: Source, passphrase: PassphraseSource) -> tuple[Contents, TLSFailure | None]:
+def _contents(source: Source, passphrase: PassphraseSource, *, wantKeys: bool) -> tuple[Contents, TLSFailure | None]:
     """Return what could be read, and why that is not all."""
 
     try:
-        return readContents(source, Passphrase(passphrase), wantKeys=True), None
+        return readContents(source, Passphrase(passphrase), wantKeys=wantKeys), None
     except (PassphraseRequired, PassphraseWrong) as locked:
         try:
             return readContents(source, Passphrase(None), wantKeys=False), locked

@@ -29,6 +29,12 @@ _MOST_SHOWN = 12
 
 @click.command("inspect")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option(
+    "--key",
+    metavar="FILE",
+    help="The private key, where it is kept apart: says whether each FILE's certificate is its. Keys that are in FILE "
+    "are then not looked at.",
+)
 @passphraseOptions("opens what is encrypted")
 @click.option(
     "--roots",
@@ -36,18 +42,16 @@ _MOST_SHOWN = 12
     help="Who is trusted: a file, a folder, store:..., or system. A chain then has to lead there.",
 )
 @click.option("--json", "asJSON", is_flag=True, help="Print one JSON object.")
-def command(*, files: Sequence[str], places: Places, roots: str | None, asJSON: bool) -> None:
+def command(*, files: Sequence[str], key: str | None, places: Places, roots: str | None, asJSON: bool) -> None:
     """Say what each FILE holds: certificates, their chain, private keys, PFX, P7B, revocation lists, requests.
 
     And whether key and certificate fit, whether the chain is complete and in order, and what would keep it from being
-    used by a server or a client. The exit status is 1 where a file cannot be read; the others are shown all the same.
+    used by a server or a client. FILE may be store:... as well. The exit status is 0 where every FILE could be read,
+    whatever is wrong with what it holds, and 1 where one could not; the others are shown all the same.
     """
     from tlscomm.commandline._certificates import present
-    from tlscomm.commandline._inspecting import inspected
 
-    trusted = _rootsIn(roots)
-    passphrase = passphraseTo(places)
-    found = [inspected(file, passphrase, trusted) for file in files]
+    found = _found(files, key, places, _rootsIn(roots))
     now = present()
     with warnings.catch_warnings():
         # They are among the notes.
@@ -58,6 +62,21 @@ def command(*, files: Sequence[str], places: Places, roots: str | None, asJSON: 
             _show(each, now)
     if any(each.failure is not None for each in found):
         click.get_current_context().exit(1)
+
+
+def _found(
+    files: Sequence[str], key: str | None, places: Places, roots: tuple[x509.Certificate, ...] | None
+) -> list[Inspection]:
+    """Return what each file holds, and last what the file of the key does."""
+    from tlscomm.commandline._inspecting import inspected, inspectedKeys
+
+    passphrase = passphraseTo(places)
+    apart = [] if key is None else [inspectedKeys(key, passphrase)]
+    keys = apart[0].keys if apart else ()
+    try:
+        return [*(inspected(file, passphrase, roots, keys) for file in files), *apart]
+    except ValueError as wrong:
+        raise click.BadParameter(str(wrong), param_hint="FILE") from None
 
 
 def _rootsIn(source: str | None) -> tuple[x509.Certificate, ...] | None:
