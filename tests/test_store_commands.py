@@ -325,6 +325,11 @@ class ExportTests(CommandCase):
         self.assertEqual((loaded.certificate, loaded.chain), (server().certificate, server().chain))
         self.assertEqual(mode(Path("out.pem")), 0o600)
 
+    def test_standardOutput(self) -> None:
+        """A credential is not written to standard output, nor to a file that is called so by mistake."""
+        self.assertIn("--out", self.run_("export", "subject=gateway", "--out", "-", status=2).stderr)
+        self.assertFalse(Path("-").exists())
+
     def test_pfx(self) -> None:
         """As PFX it has its name and a pass phrase, where one is given."""
         self.export("out.pfx", "--passphrase-file", "phrase")

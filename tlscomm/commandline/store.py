@@ -238,6 +238,8 @@ def _export(
     """
     from tlscomm.commandline import _exporting
 
+    if str(file) == "-":
+        raise click.UsageError("--out is the name of a file: standard output may be a terminal, or somebody's log")
     with _answering(asJSON):
         entry = _one(place, words, fields)
         form = form or _exporting.ENDINGS.get(file.suffix.lower(), "pem")
