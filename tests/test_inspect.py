@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -124,6 +125,22 @@ class KindTests(InspectCase):
         ):
             found = self.inspected(content, "--passphrase-file", self.file(PASSPHRASE, "phrase"))
             self.assertEqual((found["form"], found["holds"]), (form, holds))
+
+    def test_armouredContainers(self) -> None:
+        """A P7B or PFX is called that in an armour, too, and in base64 without one."""
+        links = (server().certificate, intermediate().certificate)
+        self.file(PASSPHRASE, "phrase")
+        pfx = exportCredential(server(), "pfx", passphrase=PASSPHRASE)
+        for content, label, name in (
+            (_export.p7b(links), b"PKCS7", "PKCS#7 (P7B)"),
+            (_export.p7b(links), b"CERTIFICATE", "PKCS#7 (P7B)"),
+            (pfx, b"PKCS12", "PKCS#12 (PFX)"),
+        ):
+            text = base64.encodebytes(content)
+            armoured = b"-----BEGIN %s-----\n%s-----END %s-----\n" % (label, text, label)
+            for given, form in ((armoured, "PEM"), (text, "base64 without armour")):
+                found = self.inspected(given, "--passphrase-file", "phrase")
+                self.assertEqual((found["form"], len(found["certificates"])), (f"{name}, {form}", 2))
 
     def test_openssl(self) -> None:
         """Files of OpenSSL's are told from each other, whatever their encryption."""
@@ -435,6 +452,13 @@ class FailureTests(InspectCase):
             [each["failure"] and each["failure"]["code"] for each in files],
             ["file-not-found", "unknown-format", "damaged", "damaged", "unknown-format", None],
         )
+
+    def test_folder(self) -> None:
+        """Who names a folder is told to name files."""
+        Path("folder").mkdir()
+        result = self.run_("folder", status=1)
+        self.assertIn("unreadable", result.stderr)
+        self.assertIn("name the file in it", result.stderr)
 
     def test_hostile(self) -> None:
         """Nothing in a file, nor in its name, is obeyed by the terminal."""

@@ -24,14 +24,20 @@ from tlscomm._reading.sources import Source
 from tlscomm._reading.structure import Structure, structureOf
 from tlscomm.failures import Damaged, UnknownFormat
 
-__all__ = ["FORMATS", "Format", "readContents"]
+__all__ = ["FORMATS", "Format", "formOf", "readContents"]
 
 #: A thousand certificates have two.
 _LARGEST = 4 * 1024 * 1024
 
 #: A sequence of more than 31 bytes, and nearly a line of it.
 _BASE64 = re.compile(rb"\s*M[C-I](?:\s*[A-Za-z0-9+/]){58}")
+_PEM, _NO_ARMOUR = "PEM", "base64 without armour"
+
+#: What an armour hides that people know by a name of its own.
+_CONTAINERS = (Structure.PKCS7, Structure.PKCS12)
+
 _BEGIN_IN_UTF16 = "-----BEGIN ".encode("utf-16-le")
+_BODY = re.compile(rb"-----BEGIN [^-\r\n]{1,64}-----([^-]*)-----END ")
 _NEARLY_PEM = re.compile(rb"-\s?BEGIN (?:CERTIFICATE|(?:[A-Z]{1,20} )?PRIVATE KEY)-")
 
 
@@ -83,6 +89,27 @@ def readContents(source: Source, passphrase: Passphrase, *, wantKeys: bool) -> C
         if form.recognises(source.content):
             return form.read(source, Reading(passphrase, wantKeys=wantKeys))
     raise _unknown(replace(source, content=_asText(source.content)))
+
+
+def formOf(content: bytes) -> str | None:
+    """Return the format of content, damaged or not, with the armour of a PFX or P7B; None if it is not known."""
+    known = next((form.name for form in FORMATS if form.recognises(content)), None)
+    text = _asText(content)
+    if known == _PEM:
+        inside = {structureOf(_asFarAsDecoded(body)) for body in _BODY.findall(text)}
+    elif known == _NO_ARMOUR:
+        inside = {structureOf(_asFarAsDecoded(text))}
+    else:
+        return known
+    (structure,) = inside if len(inside) == 1 else (None,)
+    return f"{structure.value}, {known}" if structure in _CONTAINERS else known
+
+
+def _asFarAsDecoded(text: bytes) -> bytes:
+    try:
+        return _decoded(text)
+    except binascii.Error:
+        return b""
 
 
 def _unknown(source: Source) -> UnknownFormat | Damaged:
@@ -160,7 +187,7 @@ def _asText(content: bytes) -> bytes:
 
 FORMATS = (
     *(Format(structure.value, partial(_isStructure, structure), readBinary) for structure in READERS),
-    Format("PEM", _isPEM, _readPEM),
-    Format("base64 without armour", _isBase64, _readBase64),
+    Format(_PEM, _isPEM, _readPEM),
+    Format(_NO_ARMOUR, _isBase64, _readBase64),
 )
 """In the order in which they are asked. PEM is late, because text may stand before its first block."""

@@ -30,6 +30,8 @@ STANDARD_INPUT = "-"
 _LARGEST = 16 * 1024 * 1024
 _LONGEST_PATH = 4096
 
+_NO_FOLDER = "This is a folder: name the file in it, or several files where the program takes several."
+
 #: Seconds until the end of a pipe has to come. Whoever writes to it may have to ask a person for a pass phrase.
 PATIENCE = 60.0
 _AT_ONCE = 1 << 16
@@ -104,6 +106,8 @@ def _fromPath(path: str | os.PathLike[str]) -> Source:
     except ValueError:
         # A NUL or a character that the file system cannot express.
         raise FileNotFound(f"{name} cannot be the name of a file") from None
+    except IsADirectoryError as error:
+        raise Unreadable(f"{name}: {error.strerror}", remedy=_NO_FOLDER) from None
     except OSError as error:
         raise Unreadable(f"{name}: {error.strerror}") from None
 

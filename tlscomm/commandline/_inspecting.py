@@ -19,7 +19,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-from tlscomm._reading.formats import FORMATS, readContents
+from tlscomm._reading.formats import formOf, readContents
 from tlscomm._reading.material import REJECTIONS, Contents, Passphrase, PassphraseSource, Source, readSource
 from tlscomm._reading.ordering import chainOf, fits, leavesAndKeys
 from tlscomm.commandline._obstacles import obstacles
@@ -252,7 +252,7 @@ def _parsed(
 
 
 def _form(source: Source, lists: tuple[object, ...], requests: tuple[object, ...]) -> str | None:
-    known = next((form.name for form in FORMATS if form.recognises(source.content)), None)
+    known = formOf(source.content)
     if known is not None or not (lists or requests):
         return known
     return "DER revocation list" if lists else "DER certificate request"
