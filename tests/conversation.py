@@ -9,6 +9,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from tlscomm import verification
 from tlscomm._export import keyPEM, pem
+from tlscomm._handshake import judging
 from tlscomm.authority import Authority
 from tlscomm.configuration import ClientConfiguration, Configuration, Deadlines, ServerConfiguration
 from tlscomm.credentials import Credential
@@ -44,6 +47,7 @@ __all__ = [
     "Recorder",
     "Side",
     "clientConfiguration",
+    "later",
     "serverConfiguration",
 ]
 
@@ -56,6 +60,18 @@ ROOTS = (AUTHORITY.certificate,)
 SERVER = AUTHORITY.issue("server", role="server", dnsNames=["localhost"])
 CLIENT = AUTHORITY.issue("client", role="client")
 STRANGER = Authority.create("stranger", organization="somebody else")
+
+
+def later(case: SynchronousTestCase, by: timedelta) -> None:
+    """Have the verdicts of a test fall at a later time; for OpenSSL none passes."""
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Any:
+            return datetime.now(tz) + by
+
+    for module in (verification, judging):
+        case.patch(module, "datetime", Later)
 
 
 def serverConfiguration(**settings: Any) -> ServerConfiguration:

@@ -14,6 +14,7 @@ sends ``ClientHello``, ``Certificate``, ``ClientKeyExchange``, ``CertificateVeri
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -183,7 +184,7 @@ class SlowPeer(HonestPeer):
             self._resting.cancel()
 
 
-class _FaultyPeer(HonestPeer):
+class _FaultyPeer(HonestPeer, ABC):
     """A peer that behaves up to a point."""
 
     def __init__(self, configuration: Configuration, *, at: Point) -> None:
@@ -223,6 +224,7 @@ class _FaultyPeer(HonestPeer):
             length += len(record)
         return None
 
+    @abstractmethod
     def _misbehave(self, before: bytes, rest: bytes) -> None:
         """Do what is wrong.
 
@@ -230,7 +232,6 @@ class _FaultyPeer(HonestPeer):
             before: what was written in the same turn, up to the point.
             rest: what should be written after it.
         """
-        raise NotImplementedError
 
     def _goOn(self, ciphertext: bytes) -> None:
         """Send what TLS says after that: nothing, where this is not overridden."""
