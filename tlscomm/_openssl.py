@@ -33,7 +33,6 @@ __all__ = [
     "Channel",
     "OpenSSLError",
     "firstMessage",
-    "ignoreCommonNames",
     "insistOnProtocol",
     "insistOnServerName",
     "keepRequests",
@@ -544,14 +543,10 @@ def verifyErrorText(number: int) -> str:
     return str(_ffi.string(_lib.X509_verify_cert_error_string(number)).decode("ascii", "replace"))
 
 
-def ignoreCommonNames(context: SSL.Context) -> None:
-    """Keep OpenSSL from applying an authority's DNS name constraints to a common name, which is no DNS name."""
-    _lib.X509_VERIFY_PARAM_set_hostflags(_lib.SSL_CTX_get0_param(context._context), _NEVER_CHECK_SUBJECT)
-
-
 def prepareForPaths(context: SSL.Context) -> None:
     """Make the verification of a context's handshakes that of `verifyPath`."""
-    ignoreCommonNames(context)
+    # Else an authority's DNS name constraints would be applied to a common name, which is no DNS name.
+    _lib.X509_VERIFY_PARAM_set_hostflags(_lib.SSL_CTX_get0_param(context._context), _NEVER_CHECK_SUBJECT)
     if (store := context.get_cert_store()) is not None:
         store.set_flags(_PATH_FLAGS)
 

@@ -195,6 +195,17 @@ class Staple:
 
     async def _fetch(self, served: _Served, issuer: x509.Certificate, clock: IReactorTime) -> None:
         served.schedule.isRunning = True
+        try:
+            isFetched = await self._fetched(served, issuer, clock)
+        except Exception:
+            # Else a bug would end the fetching for good, without a word.
+            _log.failure("fetching an OCSP response broke")
+            isFetched = False
+        if not isFetched:
+            served.schedule.failed(clock.seconds())
+
+    async def _fetched(self, served: _Served, issuer: x509.Certificate, clock: IReactorTime) -> bool:
+        """Ask one responder after the other; return whether one has answered."""
         # RFC 5019, section 2.1.1: what every responder understands.
         request = ocsp.OCSPRequestBuilder().add_certificate(served.certificate, issuer, hashes.SHA1()).build()
         asked = request.public_bytes(Encoding.DER)
@@ -212,8 +223,8 @@ class Staple:
                 url=printable(url),
                 until=timeText(answer.until),
             )
-            return
-        served.schedule.failed(clock.seconds())
+            return True
+        return False
 
 
 def warnOfUnstapled(credentials: Iterable[Credential], staple: Staple | None) -> None:

@@ -1,7 +1,7 @@
 """What OpenSSL's error numbers and reasons mean in tlscomm's names.
 
 OpenSSL says which of its checks failed; a person needs to know what is wrong. These tables are the only translation,
-and only `tlscomm.connection` uses them. Numbers are those of OpenSSL's x509_vfy.h, reasons those of its error strings;
+and nobody else looks at the numbers. Numbers are those of OpenSSL's x509_vfy.h, reasons those of its error strings;
 ``tests/test_reasons.py`` holds both against the OpenSSL in use.
 """
 
@@ -9,13 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["FOLLOWING", "INSUFFICIENT", "UNSPECIFIC", "codeForReasons", "codeForVerifyError", "errorToReport"]
+__all__ = ["FOLLOWING", "UNSPECIFIC", "codeForReasons", "codeForVerifyError", "errorToReport"]
 
 #: Errors that OpenSSL reports only because of an earlier one: they are no cause.
 FOLLOWING = frozenset({21})
-
-#: The issuer of the last certificate was not found. Whether it is missing or unknown is not OpenSSL's to say.
-INSUFFICIENT = frozenset({2, 20, 21})
 
 #: Codes that stand for several of OpenSSL's errors, so that its own text is needed to know which.
 UNSPECIFIC = frozenset({"chain-too-long", "invalid-certificate", "key-too-weak", "not-permitted", "revocation-unknown"})

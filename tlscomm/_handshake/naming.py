@@ -81,7 +81,11 @@ class Naming:
     def refusedByPeer(self, broken: OpenSSLError) -> TLSFailure:
         """Name a refusal by the peer, as exactly as its alert and what we know of ourselves allow."""
         number = self._channel.alertReceived or 0
-        problem = self._problemForAlert(number)
+        try:
+            problem = self._problemForAlert(number)
+        except Exception:
+            # Names that nobody can read, ours or in the server's list. What the alert says by itself stands.
+            problem = Problem(codeForAlert(number), depth=0)
         return failureForCode(problem.code)(
             problem.detail,
             side="remote",

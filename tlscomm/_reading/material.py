@@ -74,11 +74,6 @@ class Contents:
     friendlyNames: dict[x509.Certificate, str] = field(default_factory=dict)
     holdsKey: bool = False
 
-    @property
-    def friendlyName(self) -> str | None:
-        """What the first certificate is called that has a name."""
-        return next((self.friendlyNames[held] for held in self.certificates if held in self.friendlyNames), None)
-
     def __add__(self, other: Contents) -> Contents:
         return Contents(
             self.certificates + other.certificates,

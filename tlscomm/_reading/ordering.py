@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tlscomm._reading.material import REJECTIONS
 
-__all__ = ["chainOf", "fits", "leafAndKey", "leavesAndKeys"]
+__all__ = ["chainOf", "fits", "leavesAndKeys"]
 
 #: A hostile file may hold a thousand namesakes that each could have issued the others. OpenSSL's limit is 100.
 _LONGEST_CHAIN = 32
@@ -56,13 +56,6 @@ def leavesAndKeys(
         if key is not None:
             found.append((candidate, key))
     return tuple(found) or ((candidates[0], keys[0] if keys else None),)
-
-
-def leafAndKey(
-    certificates: Sequence[x509.Certificate], keys: Sequence[PrivateKeyTypes]
-) -> tuple[x509.Certificate, PrivateKeyTypes | None]:
-    """Return the first of `leavesAndKeys`."""
-    return leavesAndKeys(certificates, keys)[0]
 
 
 def chainOf(leaf: x509.Certificate, certificates: Iterable[x509.Certificate]) -> tuple[x509.Certificate, ...]:

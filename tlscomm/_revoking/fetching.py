@@ -25,6 +25,7 @@ from tlscomm._folder import File, writeFiles
 from tlscomm._reading.material import REJECTIONS
 from tlscomm._revoking.crl import RevocationList, hasIssued
 from tlscomm._revoking.listfiles import readLists
+from tlscomm._revoking.marks import markOf
 from tlscomm._revoking.retrying import Schedule
 from tlscomm._revoking.web import FetchFailed, fetch, isFetchable
 from tlscomm._wording import timeText
@@ -148,7 +149,9 @@ class ListFetcher:
 
     def _kept(self) -> Iterator[tuple[str, RevocationList]]:
         """Return the lists in the folder, the latest ones where there are too many."""
-        paths = sorted(self.folder.glob("*.crl"), key=lambda path: path.stat().st_mtime, reverse=True)
+        # Somebody may be clearing the folder up.
+        marks = {path: mark for path in self.folder.glob("*.crl") if (mark := markOf(path)) is not None}
+        paths = sorted(marks, key=lambda path: marks[path][2], reverse=True)
         for path in paths[_MOST_LISTS:]:
             path.unlink(missing_ok=True)
         for path in paths[:_MOST_LISTS]:

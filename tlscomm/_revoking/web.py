@@ -129,10 +129,12 @@ class _Reader(Protocol):
         self._parts.append(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._reading.called:
+            return
         # Where nobody says how long a body is, its end is the end of the stream; what is cut off bears no signature.
         if reason.check(ResponseDone, PotentialDataLoss):
             self._reading.callback(b"".join(self._parts))
-        elif not self._reading.called:
+        else:
             self._reading.errback(reason)
 
 

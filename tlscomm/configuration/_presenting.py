@@ -47,4 +47,8 @@ def insecurelyPresenting(configuration: _P, credential: Credential, *, staple: b
     if staple:
         context.set_ocsp_server_callback(lambda _connection, _data: staple)
     changed.__dict__["credential"] = credential
+    # A copy with protocols would be checked again, and present what can be used.
+    changed.__dict__["withProtocols"] = lambda protocols: insecurelyPresenting(
+        configuration.withProtocols(protocols), credential, staple=staple
+    )
     return changed

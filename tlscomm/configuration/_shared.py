@@ -81,7 +81,7 @@ class Silence:
 
 
 class Configuration(Protocol):
-    """What a connection needs to know. The classes below are the ones there are."""
+    """What a connection needs to know: `ServerConfiguration`, `ClientConfiguration` or `ForeignConfiguration`."""
 
     @property
     def deadlines(self) -> Deadlines: ...

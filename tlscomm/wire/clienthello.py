@@ -6,12 +6,11 @@ it says can be read from them (RFC 8446, sections 4.1.2 and 5.1, and RFC 5246, s
 
 from __future__ import annotations
 
-from tlscomm.wire.requests import readClientHello
+from tlscomm.wire.requests import CLIENT_HELLO, readClientHello
 
 __all__ = ["clientHello", "supportedGroups"]
 
 _HANDSHAKE_RECORD = 22
-_CLIENT_HELLO = 1
 
 
 def clientHello(opening: bytes) -> bytes:
@@ -29,7 +28,7 @@ def clientHello(opening: bytes) -> bytes:
         if len(opening) < max(end, at + 5) or opening[at] != _HANDSHAKE_RECORD:
             return b""
         message, at = message + opening[at + 5 : end], end
-    return message[: _length(message)] if message[0] == _CLIENT_HELLO else b""
+    return message[: _length(message)] if message[0] == CLIENT_HELLO else b""
 
 
 def supportedGroups(opening: bytes) -> frozenset[int] | None:
