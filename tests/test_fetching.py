@@ -35,7 +35,10 @@ ROOT = Authority.create("the root")
 
 
 class _Speaking(Protocol):
-    """Answers each request with what is at its place, raw, and closes; says nothing for a place that is not."""
+    """Answers each request with what is at its place, raw, and closes; says nothing for a place that is not.
+
+    After a text it says nothing more, and does not close.
+    """
 
     def connectionMade(self) -> None:
         cast(Any, self.factory).connections.append(self.transport)
@@ -50,6 +53,8 @@ class _Speaking(Protocol):
         if isinstance(answer, bytes):
             self.transport.write(answer)
             self.transport.loseConnection()
+        elif isinstance(answer, str):
+            self.transport.write(answer.encode())
         else:
             self.transport.registerProducer(_Endless(self.transport, answer), False)
 
@@ -110,6 +115,13 @@ class Web(_Case):
 
     async def test_aServerThatHangs(self) -> None:
         await self.fails(f"{await self.web()}/nothing", "did not come within 0.1 seconds", seconds=0.1)
+
+    async def test_aServerThatStopsInTheMiddle(self) -> None:
+        """Nothing more comes of an answer that is late, whatever its connection comes to afterwards."""
+        base = await self.web(half="HTTP/1.1 200 OK\r\n\r\nhalf")
+        await self.fails(f"{base}/half", "did not come within 0.5 seconds", seconds=0.5)
+        await self.until(lambda: not self.site.connections[0].connected)
+        self.assertEqual(self.flushLoggedErrors(), [])
 
     async def test_aServerThatRefuses(self) -> None:
         with closing(socket.create_server((LOOPBACK, 0))) as place:
