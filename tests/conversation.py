@@ -76,11 +76,11 @@ def later(case: SynchronousTestCase, by: timedelta) -> None:
 
 def serverConfiguration(**settings: Any) -> ServerConfiguration:
     # No rounds, so that the only timers are those of a connection.
-    return ServerConfiguration(**{"credential": SERVER, "clientRoots": ROOTS, "judgesAgain": False, **settings})
+    return ServerConfiguration(**{"credential": SERVER, "clientRoots": ROOTS, "revalidation": False, **settings})
 
 
 def clientConfiguration(**settings: Any) -> ClientConfiguration:
-    defaults = {"serverName": "localhost", "roots": ROOTS, "credential": CLIENT, "judgesAgain": False}
+    defaults = {"serverName": "localhost", "roots": ROOTS, "credential": CLIENT, "revalidation": False}
     return ClientConfiguration(**{**defaults, **settings})
 
 
@@ -276,7 +276,7 @@ class ConversationCase(SynchronousTestCase):
         clock = Clock() if clock is None else clock
         limits = Deadlines() if deadlines is None else deadlines
         if client is None or isinstance(client, dict):
-            settings = {"minimumVersion": version, "maximumVersion": version, "deadlines": limits, **(client or {})}
+            settings = {"minimumTLS": version, "maximumTLS": version, "deadlines": limits, **(client or {})}
             client = Side(clientConfiguration(**settings), clientProtocol, clock)
         if server is None or isinstance(server, dict):
             settings = {"deadlines": limits, **(server or {})}

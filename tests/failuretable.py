@@ -82,8 +82,8 @@ class Stage:
             "serverName": "localhost",
             "roots": gallery().roots,
             "credential": gallery().credential("good", role="client"),
-            "minimumVersion": self.version,
-            "maximumVersion": self.version,
+            "minimumTLS": self.version,
+            "maximumTLS": self.version,
         }
         return ClientConfiguration(**{**usual, **changes})
 
@@ -92,8 +92,8 @@ class Stage:
         usual = {
             "credential": gallery().credential("good", role="server"),
             "clientRoots": gallery().roots,
-            "minimumVersion": self.version,
-            "maximumVersion": self.version,
+            "minimumTLS": self.version,
+            "maximumTLS": self.version,
         }
         return ServerConfiguration(**{**usual, **changes})
 
@@ -266,7 +266,7 @@ def _negotiation() -> Iterator[Row]:
 
 def _noCommonVersion(stage: Stage) -> Pair:
     other = "1.3" if stage.version == "1.2" else "1.2"
-    return Pair(stage.client(), stage.server(minimumVersion=other, maximumVersion=other))
+    return Pair(stage.client(), stage.server(minimumTLS=other, maximumTLS=other))
 
 
 def _noCommonCipher(stage: Stage) -> Pair:

@@ -30,8 +30,8 @@ def shaken(
 ) -> tuple[TLSConnection, TLSConnection]:
     """Return a client and a server with access rules after their handshake."""
     return handshake(
-        clientConfiguration(credential=client, minimumVersion=version, maximumVersion=version),
-        serverConfiguration(access=AccessRules.parse(**rules), minimumVersion=version, maximumVersion=version),
+        clientConfiguration(credential=client, minimumTLS=version, maximumTLS=version),
+        serverConfiguration(access=AccessRules.parse(**rules), minimumTLS=version, maximumTLS=version),
     )
 
 
@@ -91,7 +91,7 @@ class ClientTests(SynchronousTestCase):
     """Rules of a client about its servers."""
 
     def shaken(self, version: Any = "1.3", **rules: list[str]) -> tuple[TLSConnection, TLSConnection]:
-        settings: dict[str, Any] = {"minimumVersion": version, "maximumVersion": version}
+        settings: dict[str, Any] = {"minimumTLS": version, "maximumTLS": version}
         access = AccessRules.parse(**rules)
         return handshake(clientConfiguration(access=access, **settings), serverConfiguration(**settings))
 

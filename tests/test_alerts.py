@@ -34,7 +34,7 @@ def client(**settings: Any) -> ClientConfiguration:
 class AccessDenied(SynchronousTestCase):
     def test_bothSidesNameIt(self) -> None:
         for version in ("1.2", "1.3"):
-            one, other = TLSConnection(client(maximumVersion=version)), server("cn=somebody-else")
+            one, other = TLSConnection(client(maximumTLS=version)), server("cn=somebody-else")
             one.start()
             pump(one, other)
             for side, failureSide, direction in ((one, "remote", "received"), (other, "local", "sent")):
@@ -45,7 +45,7 @@ class AccessDenied(SynchronousTestCase):
 
     def test_whoIsAllowedIsLetIn(self) -> None:
         for version in ("1.2", "1.3"):
-            one, other = TLSConnection(client(maximumVersion=version)), server("cn=client")
+            one, other = TLSConnection(client(maximumTLS=version)), server("cn=client")
             one.start()
             pump(one, other)
             self.assertEqual((one.state, other.state), (State.OPEN, State.OPEN))

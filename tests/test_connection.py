@@ -64,12 +64,12 @@ def failureOf(connection: TLSConnection) -> TLSFailure:
 class Accepted(SynchronousTestCase):
     def test_bothSidesAreOpen(self) -> None:
         for version in VERSIONS:
-            for side in opened(maximumVersion=version):
+            for side in opened(maximumTLS=version):
                 self.assertEqual((side.state, side.failure, side.isAccepted), (State.OPEN, None, True))
 
     def test_theyAgreeOnTheFacts(self) -> None:
         for version in VERSIONS:
-            one, other = opened(maximumVersion=version)
+            one, other = opened(maximumTLS=version)
             self.assertEqual(one.facts, other.facts)
             self.assertEqual(one.facts.version, f"TLSv{version}")
             self.assertEqual(one.facts.serverName, "localhost")
@@ -90,7 +90,7 @@ class Accepted(SynchronousTestCase):
 
     def test_eachKnowsTheOther(self) -> None:
         for version in VERSIONS:
-            one, other = opened(maximumVersion=version)
+            one, other = opened(maximumTLS=version)
             assert one.peer is not None
             assert other.peer is not None
             self.assertEqual(one.peer.chain, (SERVER.certificate, AUTHORITY.certificate))
@@ -99,14 +99,14 @@ class Accepted(SynchronousTestCase):
 
     def test_aClientThatIsAskedForNothingIsNobody(self) -> None:
         for version in VERSIONS:
-            one, other = client(credential=None, maximumVersion=version), server(clientRoots=())
+            one, other = client(credential=None, maximumTLS=version), server(clientRoots=())
             pump(one, other)
             self.assertEqual((one.state, other.state, other.peer), (State.OPEN, State.OPEN, None))
 
     def test_aClientThatMayBeNobodyIsLetIn(self) -> None:
         for version in VERSIONS:
             for credential, known in ((None, False), (CLIENT, True)):
-                one = client(credential=credential, maximumVersion=version)
+                one = client(credential=credential, maximumTLS=version)
                 other = server(clientCertificates="requested")
                 pump(one, other)
                 self.assertEqual((one.state, other.state), (State.OPEN, State.OPEN))
@@ -114,12 +114,12 @@ class Accepted(SynchronousTestCase):
 
     def test_theListOfAcceptableIssuersIsSent(self) -> None:
         for version in VERSIONS:
-            one, _ = opened(maximumVersion=version)
+            one, _ = opened(maximumTLS=version)
             self.assertEqual(one.handle.get_client_ca_list(as_cryptography=True), [AUTHORITY.certificate.subject])
 
     def test_dataGoesBothWaysWhateverItsSize(self) -> None:
         for version in VERSIONS:
-            one, other = opened(maximumVersion=version)
+            one, other = opened(maximumTLS=version)
             for size in (1, 16384, 16385, 131072, 1_000_003):
                 sent = bytes(range(256)) * (size // 256 + 1)
                 one.send(sent[:size])
@@ -135,7 +135,7 @@ class Accepted(SynchronousTestCase):
 
     def test_theHandshakeGoesThroughByteByByte(self) -> None:
         for version in VERSIONS:
-            one, other = client(maximumVersion=version), server()
+            one, other = client(maximumTLS=version), server()
             while (toServer := one.outgoing()) or (toClient := other.outgoing()):
                 for byte in toServer:
                     other.receive(bytes([byte]))
@@ -197,7 +197,7 @@ class Unconfirmed(SynchronousTestCase):
 class Ends(SynchronousTestCase):
     def test_closeNotifyIsAnEnd(self) -> None:
         for version in VERSIONS:
-            one, other = opened(maximumVersion=version)
+            one, other = opened(maximumTLS=version)
             one.send(b"bye")
             one.close()
             self.assertEqual(other.receive(one.outgoing()), b"bye")
@@ -258,7 +258,7 @@ class NothingBeforeAcceptance(SynchronousTestCase):
     def test_dataRightAfterFinishedOfARefusedClient(self) -> None:
         stranger = Authority.create().issue("stranger", role="client")
         for version in VERSIONS:
-            one, other = client(credential=stranger, maximumVersion=version), server()
+            one, other = client(credential=stranger, maximumTLS=version), server()
             delivered = []
             for _ in range(4):
                 delivered.append(other.receive(one.outgoing()))
@@ -297,7 +297,7 @@ class Foreign(SynchronousTestCase):
     def test_aServersOptions(self) -> None:
         for version in VERSIONS:
             other = TLSConnection(ForeignConfiguration(creator=self.options(trustRoot=self.trust)))
-            one = client(maximumVersion=version)
+            one = client(maximumTLS=version)
             pump(one, other)
             self.assertEqual((one.state, other.state), (State.OPEN, State.OPEN))
 
@@ -396,11 +396,11 @@ class Configured(SynchronousTestCase):
 
     def test_aMinimumAboveTheMaximum(self) -> None:
         with self.assertRaisesRegex(ValueError, "above the maximum"):
-            client(minimumVersion="1.3", maximumVersion="1.2")
+            client(minimumTLS="1.3", maximumTLS="1.2")
 
     def test_aVersionThatIsNotSpoken(self) -> None:
         with self.assertRaisesRegex(ValueError, r"TLS 1\.1 is not spoken"):
-            client(minimumVersion="1.1")
+            client(minimumTLS="1.1")
 
     def test_requiredCertificatesWithoutAuthorities(self) -> None:
         with self.assertRaisesRegex(ValueError, "client roots"):

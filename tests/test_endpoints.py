@@ -123,12 +123,12 @@ class ServerEndpointTests(ConversationCase):
             ("::1", TCP6ServerEndpoint),
         ):
             endpoint: Any = TLSServerEndpoint.onPort(
-                reactor, 8443, interface=interface, credential=SERVER, clientRoots=ROOTS, maximumVersion="1.2"
+                reactor, 8443, interface=interface, credential=SERVER, clientRoots=ROOTS, maximumTLS="1.2"
             )
             self.assertIs(type(endpoint._endpoint), kind)
             self.assertEqual((endpoint._endpoint._port, endpoint._endpoint._interface), (8443, interface))
-            same = {"judgesAgain": True, "revocation": endpoint._configuration.revocation}
-            self.assertEqual(endpoint._configuration, serverConfiguration(maximumVersion="1.2", **same))
+            same = {"revalidation": True, "revocation": endpoint._configuration.revocation}
+            self.assertEqual(endpoint._configuration, serverConfiguration(maximumTLS="1.2", **same))
         self.assertRaises(TypeError, TLSServerEndpoint.onPort, reactor, 8443, credential=SERVER, colour="red")
 
     def test_protocols(self) -> None:
@@ -294,7 +294,7 @@ class ClientEndpointTests(ConversationCase):
             self.assertIsInstance(endpoint._endpoint, HostnameEndpoint)
             self.assertEqual((endpoint._endpoint._hostText, endpoint._endpoint._port), (below, 8443))
             self.assertEqual(endpoint._endpoint._timeout, 7)
-            same = {"judgesAgain": True, "revocation": endpoint._configuration.revocation}
+            same = {"revalidation": True, "revocation": endpoint._configuration.revocation}
             self.assertEqual(endpoint._configuration, clientConfiguration(serverName=name, **same))
         endpoint = TLSClientEndpoint.toHost(reactor, "10.0.0.1", 8443, serverName="other.example", roots=ROOTS)
         self.assertEqual(endpoint._configuration.serverName, "other.example")

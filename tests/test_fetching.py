@@ -179,8 +179,8 @@ class Lists(_Case):
         problems, _ = revocation.check(path, at=datetime.now(timezone.utc))
         return problems[0].code if problems else None
 
-    def using(self, cache: str = "cache", **settings: Any) -> Revocation:
-        revocation = Revocation(cache=cache, **settings)
+    def using(self, fetchCRLs: str = "cache", **settings: Any) -> Revocation:
+        revocation = Revocation(fetchCRLs=fetchCRLs, **settings)
         for upkeep in revocation.upkeeps:
             upkeep.use(reactor)
             self.addCleanup(upkeep.release)
@@ -221,7 +221,7 @@ class Lists(_Case):
         await self.until(lambda: revocation.generation)
         self.assertEqual(os.stat("cache").st_mode & 0o777, 0o700)
         self.assertEqual([kept.stat().st_mode & 0o777 for kept in Path("cache").iterdir()], [0o600])
-        self.assertIsNone(self.code(Revocation(cache="cache"), path))
+        self.assertIsNone(self.code(Revocation(fetchCRLs="cache"), path))
 
     async def test_whatIsWrongIsNotKeptAndSaid(self) -> None:
         now = datetime.now(timezone.utc)
@@ -275,7 +275,7 @@ class Lists(_Case):
         self.assertEqual(fetcher._wanted, {})
 
     def test_theNumberOfPlacesIsBounded(self) -> None:
-        revocation = Revocation(cache="cache")
+        revocation = Revocation(fetchCRLs="cache")
         fetcher: Any = revocation._fetcher
         for number in range(130):
             path = self.published(f"http://host{number % 30}.example", str(number))
@@ -285,8 +285,8 @@ class Lists(_Case):
 
     def test_aFolderThatCannotBeUsed(self) -> None:
         Path("file").write_bytes(b"")
-        self.assertRaises(Unreadable, Revocation, cache="file")
-        refused = self.assertRaises(FileNotFound, Revocation, cache="nope/lists")
+        self.assertRaises(Unreadable, Revocation, fetchCRLs="file")
+        refused = self.assertRaises(FileNotFound, Revocation, fetchCRLs="nope/lists")
         self.assertIn("--fetch-crls", refused.nextStep)
         self.assertFalse(Path("nope").exists())
 

@@ -64,7 +64,7 @@ class Silent:
 
 
 def versioned(version: str, **settings: Any) -> dict[str, Any]:
-    return {"minimumVersion": version, "maximumVersion": version, **settings}
+    return {"minimumTLS": version, "maximumTLS": version, **settings}
 
 
 def pair(version: str, role: str, hook: Any) -> tuple[TLSConnection, TLSConnection]:
@@ -202,12 +202,12 @@ class Drawn(ConversationCase):
     def test_rulesChange(self) -> None:
         """What has changed since the handshake began counts as soon as it is over."""
         for version in VERSIONS:
-            conversation = self.conversation(version, server={"judgesAgain": True})
+            conversation = self.conversation(version, server={"revalidation": True})
             conversation.link.toServer()
             conversation.link.toClient()
             factory = conversation.server.factory
             denying = AccessRules.parse(deny=["cn=client"])
-            factory.reconfigure(serverConfiguration(judgesAgain=True, access=denying))
+            factory.reconfigure(serverConfiguration(revalidation=True, access=denying))
             conversation.flush()
             self.assertEqual(conversation.server.failure.code, "not-allowed")
             self.assertOver(conversation)
@@ -271,9 +271,9 @@ class Anonymous(ConversationCase):
     def test_certificatesAreRequiredNow(self) -> None:
         """Who came in without a certificate is put out when the server begins to insist on one."""
         for version in VERSIONS:
-            settings = {"judgesAgain": True, "clientCertificates": "requested"}
+            settings = {"revalidation": True, "clientCertificates": "requested"}
             conversation = self.opened(version, client={"credential": None}, server=settings)
-            conversation.server.factory.reconfigure(serverConfiguration(judgesAgain=True))
+            conversation.server.factory.reconfigure(serverConfiguration(revalidation=True))
             conversation.flush()
             self.assertCodes(conversation, None, "no-certificate")
 

@@ -64,7 +64,7 @@ class HookCase(SynchronousTestCase):
             credential: what the peer presents.
             settings: more settings of the side with the hook.
         """
-        versions = {"minimumVersion": version, "maximumVersion": version}
+        versions = {"minimumTLS": version, "maximumTLS": version}
         client = clientConfiguration(**versions, **({"hook": hook, **settings} if role == "client" else {}))
         server = serverConfiguration(**versions, **({"hook": hook, **settings} if role == "server" else {}))
         if credential is not None and role == "client":
@@ -265,7 +265,7 @@ class QuestionTests(HookCase):
         """It knows the version, the cipher suite, the application protocol and the name that was asked for."""
         for version, role in everywhere():
             hook = Asked()
-            versions = {"minimumVersion": version, "maximumVersion": version, "applicationProtocols": (b"chat",)}
+            versions = {"minimumTLS": version, "maximumTLS": version, "applicationProtocols": (b"chat",)}
             hooks = {role: {"hook": hook}}
             client = clientConfiguration(**versions, **hooks.get("client", {}))
             asking = handshake(client, serverConfiguration(**versions, **hooks.get("server", {})))[role == "server"]
@@ -297,7 +297,7 @@ class QuestionTests(HookCase):
         for version in VERSIONS:
             for answer in (True, False):
                 hook = Asked(answer)
-                client = clientConfiguration(minimumVersion=version, maximumVersion=version, credential=None)
+                client = clientConfiguration(minimumTLS=version, maximumTLS=version, credential=None)
                 server = serverConfiguration(hook=hook, clientCertificates="requested")
                 one, other = handshake(client, server)
                 question = hook.question
@@ -312,7 +312,7 @@ class QuestionTests(HookCase):
         """A client without the certificate that is required is refused, and nobody is asked."""
         for version in VERSIONS:
             hook = Asked(insecurelyAccept())
-            client = clientConfiguration(minimumVersion=version, maximumVersion=version, credential=None)
+            client = clientConfiguration(minimumTLS=version, maximumTLS=version, credential=None)
             one, other = handshake(client, serverConfiguration(hook=hook))
             assert other.failure is not None and one.failure is not None
             self.assertEqual((other.failure.code, one.failure.code), ("no-certificate", "no-certificate"))
@@ -322,7 +322,7 @@ class QuestionTests(HookCase):
         """It is asked once, however the network cuts the stream."""
         for version, role in everywhere():
             hooks = {"client": Asked(), "server": Asked()}
-            versions = {"minimumVersion": version, "maximumVersion": version}
+            versions = {"minimumTLS": version, "maximumTLS": version}
             client = TLSConnection(clientConfiguration(**versions, hook=hooks["client"]))
             server = TLSConnection(serverConfiguration(**versions, hook=hooks["server"]))
             client.start()
@@ -340,7 +340,7 @@ class QuestionTests(HookCase):
         """About a peer that does not get as far as that, nobody is asked."""
         for version in VERSIONS:
             hook = Asked()
-            client = TLSConnection(clientConfiguration(minimumVersion=version, maximumVersion=version))
+            client = TLSConnection(clientConfiguration(minimumTLS=version, maximumTLS=version))
             server = TLSConnection(serverConfiguration(hook=hook))
             client.start()
             server.receive(client.outgoing())
@@ -355,7 +355,7 @@ class QuestionTests(HookCase):
         """A server whose own certificate the client refuses asks nobody about the client."""
         for version in VERSIONS:
             hook = Asked()
-            client = clientConfiguration(minimumVersion=version, maximumVersion=version, roots=(STRANGER.certificate,))
+            client = clientConfiguration(minimumTLS=version, maximumTLS=version, roots=(STRANGER.certificate,))
             _, server = handshake(client, serverConfiguration(hook=hook))
             self.assertIs(server.state, State.FAILED)
             self.assertEqual(hook.questions, [])
@@ -429,7 +429,7 @@ class ForeignTests(HookCase):
     def test_accepts(self) -> None:
         for version in VERSIONS:
             hook = Asked()
-            self.assertAccepted(*handshake(clientConfiguration(maximumVersion=version), self.server(hook)))
+            self.assertAccepted(*handshake(clientConfiguration(maximumTLS=version), self.server(hook)))
             assert hook.question.peer is not None
             self.assertEqual(hook.question.peer.commonName, "client")
 
@@ -438,14 +438,14 @@ class ForeignTests(HookCase):
         for version in VERSIONS:
             secrets: list[bytes] = []
             server = self.server(Asked(False), secrets)
-            one, other = handshake(clientConfiguration(maximumVersion=version), server)
+            one, other = handshake(clientConfiguration(maximumTLS=version), server)
             self.assertRefused(other, one, "refused-by-hook", "not-allowed")
             self.assertTrue(secrets)
 
     def test_overrules(self) -> None:
         """It can overrule what the options' own verification found."""
         for version in VERSIONS:
-            client = insecurelyPresenting(clientConfiguration(maximumVersion=version), expired("client"))
+            client = insecurelyPresenting(clientConfiguration(maximumTLS=version), expired("client"))
             self.assertAccepted(*handshake(client, self.server(Asked(accept("expired")))))
             one, other = handshake(client, self.server(Asked(accept())))
             self.assertRefused(other, one, "expired", "expired")

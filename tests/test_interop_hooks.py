@@ -168,8 +168,8 @@ class Late:
             serverName="localhost",
             credential=credential("client"),
             roots=(root().certificate,),
-            minimumVersion=self.version,
-            maximumVersion=self.version,
+            minimumTLS=self.version,
+            maximumTLS=self.version,
             deadlines=PATIENT,
         )
         for resumed in (False, True, True):

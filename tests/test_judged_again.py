@@ -44,7 +44,7 @@ PEERS = {"client": CLIENT, "server": SERVER}
 class JudgedCase(ConversationCase):
     def judging(self, version: str, role: str = "server", **settings: Any) -> Conversation:
         """Return an open connection of which one side judges the other again."""
-        settings[role] = {"judgesAgain": True, **settings.get(role, {})}
+        settings[role] = {"revalidation": True, **settings.get(role, {})}
         conversation = self.opened(version, **settings)
         self.assertIn("made", getattr(conversation, role).events)
         return conversation
@@ -149,7 +149,7 @@ class Causes(JudgedCase):
     def test_inTheHandshake(self) -> None:
         """Who is in the middle of a handshake when the rules change is judged by the new ones when it is done."""
         for version, role in everywhere():
-            conversation = self.conversation(version, **{role: {"judgesAgain": True}})
+            conversation = self.conversation(version, **{role: {"revalidation": True}})
             conversation.link.toServer()
             self.reconfigure(conversation, role, access=AccessRules.parse(deny=[f"cn={OTHER[role]}"]))
             self.assertPutOut(conversation, role, "not-allowed")
@@ -158,7 +158,7 @@ class Causes(JudgedCase):
         """What has changed while a hook was thinking counts as soon as it has accepted."""
         for version, role in everywhere():
             hook = Slow()
-            conversation = self.conversation(version, **{role: {"hook": hook, "judgesAgain": True}})
+            conversation = self.conversation(version, **{role: {"hook": hook, "revalidation": True}})
             conversation.flush()
             self.reconfigure(conversation, role, access=AccessRules.parse(deny=[f"cn={OTHER[role]}"]))
             hook.answer()
@@ -221,7 +221,7 @@ class Effects(JudgedCase):
     def test_notWanted(self) -> None:
         """Where it is not wanted nothing is judged, and no timer runs."""
         for version, role in everywhere():
-            conversation = self.judging(version, role, **{role: {"judgesAgain": False}})
+            conversation = self.judging(version, role, **{role: {"revalidation": False}})
             conversation.advance(6)
             self.assertEqual(conversation.clock.getDelayedCalls(), [])
             self.reconfigure(conversation, role, access=AccessRules.parse(deny=[f"cn={OTHER[role]}"]))
@@ -233,9 +233,9 @@ class Effects(JudgedCase):
         """A configuration that does not want it ends the rounds of the one before, and one that does begins them."""
         conversation = self.judging("1.3")
         conversation.advance(6)
-        self.reconfigure(conversation, "server", judgesAgain=False)
+        self.reconfigure(conversation, "server", revalidation=False)
         self.assertEqual(conversation.clock.getDelayedCalls(), [])
-        self.reconfigure(conversation, "server", judgesAgain=True)
+        self.reconfigure(conversation, "server", revalidation=True)
         self.assertEqual(len(conversation.clock.getDelayedCalls()), 1)
 
     def test_theOtherSide(self) -> None:
@@ -251,10 +251,10 @@ class Effects(JudgedCase):
             foreign = Side(ForeignConfiguration(creator=options()), Recorder, clock)
             conversation = self.conversation(version, server=foreign, clock=clock)
             conversation.flush()
-            foreign.factory.reconfigure(serverConfiguration(judgesAgain=True))
+            foreign.factory.reconfigure(serverConfiguration(revalidation=True))
             conversation.flush()
             self.assertEqual(foreign.failures, [])
-            foreign.factory.reconfigure(serverConfiguration(judgesAgain=True, clientRoots=(STRANGER.certificate,)))
+            foreign.factory.reconfigure(serverConfiguration(revalidation=True, clientRoots=(STRANGER.certificate,)))
             conversation.flush()
             self.assertPutOut(conversation, "server", "unknown-issuer")
 
@@ -293,7 +293,7 @@ class Many(JudgedCase):
     def test_all(self) -> None:
         """All connections of a factory are judged, whatever becomes of those before them, and nothing is left."""
         clock = Clock()
-        server = Side(serverConfiguration(judgesAgain=True), Recorder, clock)
+        server = Side(serverConfiguration(revalidation=True), Recorder, clock)
         server.factory.forget(server.transport)
         configuration = clientConfiguration()
         conversations = []

@@ -89,7 +89,7 @@ class ServerStringTests(ParserCase):
         configuration = endpoint._configuration
         self.assertEqual(configuration.credential.certificate, SERVER.certificate)
         self.assertEqual((configuration.clientCertificates, configuration.clientRoots), ("none", ()))
-        self.assertEqual((configuration.minimumVersion, configuration.maximumVersion), ("1.2", "1.3"))
+        self.assertEqual((configuration.minimumTLS, configuration.maximumTLS), ("1.2", "1.3"))
         self.assertEqual(configuration.deadlines, ServerConfiguration(credential=SERVER).deadlines)
         self.assertIsInstance(endpoint._endpoint, TCP4ServerEndpoint)
         self.assertEqual((endpoint._endpoint._port, endpoint._endpoint._interface), (8443, ""))
@@ -148,7 +148,7 @@ class ServerStringTests(ParserCase):
     def test_versions(self) -> None:
         """The oldest and the newest version of TLS."""
         configuration = self.serverConfiguration("minimumTLS=1.3:maximumTLS=1.3")
-        self.assertEqual((configuration.minimumVersion, configuration.maximumVersion), ("1.3", "1.3"))
+        self.assertEqual((configuration.minimumTLS, configuration.maximumTLS), ("1.3", "1.3"))
         self.assertWrong(self.serverConfiguration, "minimumTLS=1.1", "1.1")
         self.assertWrong(self.serverConfiguration, "minimumTLS=1.3:maximumTLS=1.2", "above the maximum")
 
@@ -273,10 +273,15 @@ class ServerStringTests(ParserCase):
         """Whether sessions are resumed and open connections judged again, on both sides."""
         for parse in (self.serverConfiguration, self.clientConfiguration):
             for said, outcome in (("yes", True), ("no", False)):
-                configuration = parse(f"resumption={said}:judgesAgain={said}")
-                self.assertEqual((configuration.resumption, configuration.judgesAgain), (outcome, outcome))
-            for name in ("resumption", "judgesAgain"):
+                configuration = parse(f"resumption={said}:revalidation={said}")
+                self.assertEqual((configuration.resumption, configuration.revalidation), (outcome, outcome))
+            for name in ("resumption", "revalidation"):
                 self.assertWrong(parse, f"{name}=maybe", f"{name}= is yes or no", "maybe")
+
+    def test_formerName(self) -> None:
+        """A string that was written for an argument's former name still says the same."""
+        for parse in (self.serverConfiguration, self.clientConfiguration):
+            self.assertFalse(parse("judgesAgain=no").revalidation)
 
     def test_aColonTooMany(self) -> None:
         """What stands behind a colon that should have had a backslash is refused like an unknown argument."""
@@ -355,7 +360,7 @@ class ClientStringTests(ParserCase):
         )
         limits = configuration.deadlines
         self.assertEqual((limits.handshake, limits.write, limits.close), (2.0, 3.0, None))
-        self.assertEqual((configuration.minimumVersion, configuration.maximumVersion), ("1.3", "1.3"))
+        self.assertEqual((configuration.minimumTLS, configuration.maximumTLS), ("1.3", "1.3"))
         self.assertWrong(self.clientConfiguration, "maximumTLS=2", "2")
         self.assertWrong(self.clientConfiguration, "closeTimeout=soon", "close", "soon")
         self.assertWrong(self.clientConfiguration, "timeout=soon", "timeout", "soon")

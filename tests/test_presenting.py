@@ -43,6 +43,6 @@ class Unreadable(SynchronousTestCase):
             rules = AccessRules.parse(["cn=somebody-else"])
             server = ServerConfiguration(credential=SERVER, clientRoots=(AUTHORITY.certificate,), access=rules)
             server._context.add_client_ca(odd)
-            refused, _ = handshake(client(credential=own, maximumVersion=version), server)
+            refused, _ = handshake(client(credential=own, maximumTLS=version), server)
             assert refused.failure is not None
             self.assertEqual((refused.failure.code, refused.failure.side), ("not-allowed", "remote"))

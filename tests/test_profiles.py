@@ -122,7 +122,7 @@ class Handshakes(SynchronousTestCase):
         ):
             client = replace(named, chain=(other, INTERMEDIATE.certificate))
             for version in ("1.2", "1.3"):
-                settings = {"roots": ROOTS, "credential": client, "maximumVersion": version}
+                settings = {"roots": ROOTS, "credential": client, "maximumTLS": version}
                 one, judging = shaken(settings, {"clientRoots": ROOTS})
                 self.assertEqual((one.failure, judging.failure), (None, None))
                 assert judging.peer is not None

@@ -46,7 +46,7 @@ from tlscomm.verdict import handshake
 class SessionCase(SynchronousTestCase):
     def configured(self, version: str, role: str = "", **settings: Any) -> tuple[Any, Any]:
         """Return a client's and a server's configuration; the settings are those of one side."""
-        versions = {"minimumVersion": version, "maximumVersion": version}
+        versions = {"minimumTLS": version, "maximumTLS": version}
         return (
             clientConfiguration(**versions, **(settings if role == "client" else {})),
             serverConfiguration(**versions, **(settings if role == "server" else {})),
@@ -95,9 +95,9 @@ class Resumed(SessionCase):
         """Both know the other's whole chain, with all of its names."""
         for version in VERSIONS:
             issuer = AUTHORITY.intermediate("between")
-            client = clientConfiguration(credential=issuer.issue("client", role="client"), maximumVersion=version)
+            client = clientConfiguration(credential=issuer.issue("client", role="client"), maximumTLS=version)
             server = serverConfiguration(
-                credential=issuer.issue("localhost", role="server", dnsNames=["localhost"]), maximumVersion=version
+                credential=issuer.issue("localhost", role="server", dnsNames=["localhost"]), maximumTLS=version
             )
             firsts, seconds = self.connected(client, server), self.connected(client, server)
             for first, second in zip(firsts, seconds, strict=True):
@@ -111,15 +111,15 @@ class Resumed(SessionCase):
         """A server with several certificates resumes whichever it has shown."""
         for version in VERSIONS:
             other = AUTHORITY.issue("other", role="server", dnsNames=["other.example"])
-            server = serverConfiguration(others=(other,), maximumVersion=version)
+            server = serverConfiguration(others=(other,), maximumTLS=version)
             for name in ("localhost", "other.example"):
-                client = clientConfiguration(serverName=name, maximumVersion=version)
+                client = clientConfiguration(serverName=name, maximumTLS=version)
                 self.assertEqual([self.resumed(client, server) for _ in range(3)], [False, True, True])
 
     def test_severalOfTheClient(self) -> None:
         """A client with several certificates resumes as whom it was."""
         for version in VERSIONS:
-            client = clientConfiguration(others=(STRANGER.issue("x", role="client"),), maximumVersion=version)
+            client = clientConfiguration(others=(STRANGER.issue("x", role="client"),), maximumTLS=version)
             server = serverConfiguration()
             self.assertFalse(self.resumed(client, server))
             _, other = self.connected(client, server)
@@ -168,8 +168,8 @@ class Resumed(SessionCase):
         for version in VERSIONS:
             credential = AUTHORITY.issue("localhost", role="server", dnsNames=["localhost"], extensions=[MUST_STAPLE])
             Path("staple.der").write_bytes(ocspResponse(AUTHORITY, credential.certificate))
-            server = serverConfiguration(credential=credential, staple=Staple(["staple.der"]), maximumVersion=version)
-            client = clientConfiguration(revocation=Revocation(mode="required"), maximumVersion=version)
+            server = serverConfiguration(credential=credential, staple=Staple(["staple.der"]), maximumTLS=version)
+            client = clientConfiguration(revocation=Revocation(mode="required"), maximumTLS=version)
             self.assertEqual([self.resumed(client, server) for _ in range(3)], [False, True, True])
 
 
@@ -199,7 +199,7 @@ class JudgedAgain(SessionCase):
             self.assertRefused(sides, "client", "revoked")
             self.assertFalse(sides[1].facts.resumed)
             renewed = AUTHORITY.issue("server", role="server", dnsNames=["localhost"])
-            self.connected(client, serverConfiguration(credential=renewed, maximumVersion=version))
+            self.connected(client, serverConfiguration(credential=renewed, maximumTLS=version))
 
     def test_expired(self) -> None:
         """Certificates that have expired meanwhile, on either side."""
@@ -271,7 +271,7 @@ class JudgedAgain(SessionCase):
         """Somebody else's context gives sessions away as tickets; who is refused starts over once, not for ever."""
         for version in VERSIONS:
             server = foreign()
-            client = clientConfiguration(maximumVersion=version)
+            client = clientConfiguration(maximumTLS=version)
             self.assertEqual([self.resumed(client, server) for _ in range(2)], [False, True])
             access = AccessRules.parse(deny=["cn=client"])
             server.__dict__["verifier"] = replace(server.verifier, access=access)
@@ -294,7 +294,7 @@ class Hostile(SessionCase):
     """Clients that make of sessions what they can."""
 
     def server(self, version: str, **settings: Any) -> Callable[[], TLSConnection]:
-        configuration = serverConfiguration(minimumVersion=version, maximumVersion=version, **settings)
+        configuration = serverConfiguration(minimumTLS=version, maximumTLS=version, **settings)
         return lambda: TLSConnection(configuration)
 
     def test_renewed(self) -> None:
@@ -343,10 +343,10 @@ class Hostile(SessionCase):
         more = tuple(Authority.create(f"authority {number}").certificate for number in range(60))
         for version in VERSIONS:
             large = Credential(CLIENT.certificate, more, CLIENT.privateKey)
-            client = clientConfiguration(credential=large, maximumVersion=version)
+            client = clientConfiguration(credential=large, maximumTLS=version)
             server = serverConfiguration()
             self.assertEqual([self.resumed(client, server) for _ in range(2)], [False, False])
-            other = clientConfiguration(maximumVersion=version)
+            other = clientConfiguration(maximumTLS=version)
             self.assertEqual([self.resumed(other, server) for _ in range(2)], [False, True])
 
     def test_withoutAHook(self) -> None:

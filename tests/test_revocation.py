@@ -55,7 +55,7 @@ class Handshakes(SynchronousTestCase):
     ) -> tuple[TLSConnection, TLSConnection]:
         one = TLSConnection(
             ClientConfiguration(
-                **{"serverName": "localhost", "roots": ROOTS, "credential": CLIENT, "maximumVersion": version, **client}
+                **{"serverName": "localhost", "roots": ROOTS, "credential": CLIENT, "maximumTLS": version, **client}
             )
         )
         other = TLSConnection(ServerConfiguration(**{"credential": SERVER, "clientRoots": ROOTS, **server}))

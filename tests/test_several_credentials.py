@@ -55,8 +55,8 @@ class SeveralTests(SynchronousTestCase):
         return ServerConfiguration(
             credential=credentials[0],
             others=credentials[1:],
-            minimumVersion=version,
-            maximumVersion=version,
+            minimumTLS=version,
+            maximumTLS=version,
             **{"clientRoots": trusted, "clientCertificates": "requested", **more},
         )
 

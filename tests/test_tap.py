@@ -306,8 +306,8 @@ class MakeServiceTests(ServiceCase):
 
     def test_judgingAgain(self) -> None:
         """Open connections are judged again unless an option says otherwise."""
-        self.assertTrue(self.configuration("--identity", "server.pem").judgesAgain)
-        self.assertFalse(self.configuration("--identity", "server.pem", "--no-judging-again").judgesAgain)
+        self.assertTrue(self.configuration("--identity", "server.pem").revalidation)
+        self.assertFalse(self.configuration("--identity", "server.pem", "--no-judging-again").revalidation)
 
     def test_deadlines(self) -> None:
         """Deadlines are those that were asked for, and 0 is none."""
@@ -317,7 +317,7 @@ class MakeServiceTests(ServiceCase):
     def test_versions(self) -> None:
         """Versions are those that were asked for."""
         configuration = self.configuration("--identity", "server.pem", "--minimum-tls", "1.3")
-        self.assertEqual((configuration.minimumVersion, configuration.maximumVersion), ("1.3", "1.3"))
+        self.assertEqual((configuration.minimumTLS, configuration.maximumTLS), ("1.3", "1.3"))
 
     def test_identityAlone(self) -> None:
         """A server with an identity and without client roots asks clients for nothing."""

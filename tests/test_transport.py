@@ -146,7 +146,7 @@ class AcceptanceTests(ConversationCase):
         for version in VERSIONS:
             server = self.pythonPeer(True)
             server.words = b"words"
-            conversation = self.conversation(version, client={"minimumVersion": "1.2"}, server=server)
+            conversation = self.conversation(version, client={"minimumTLS": "1.2"}, server=server)
             conversation.link.flush()
             self.assertEqual(
                 (conversation.client.events, conversation.client.received),
@@ -460,11 +460,11 @@ class HandshakeDeadlineTests(ConversationCase):
         """A peer that stops before any of its messages is given up after the deadline, by that name."""
         for version in VERSIONS:
             for point in CLIENT_STEPS[version]:
-                peer = StallingPeer(clientConfiguration(maximumVersion=version), at=point)
+                peer = StallingPeer(clientConfiguration(maximumTLS=version), at=point)
                 conversation = self.conversation(client=peer, deadlines=Deadlines(handshake=7.0))
                 self.assertTimesOut(conversation, conversation.server, point)
             for point in SERVER_STEPS[version]:
-                peer = StallingPeer(serverConfiguration(maximumVersion=version), at=point)
+                peer = StallingPeer(serverConfiguration(maximumTLS=version), at=point)
                 conversation = self.conversation(version, server=peer, deadlines=Deadlines(handshake=7.0))
                 self.assertTimesOut(conversation, conversation.client, point)
 
@@ -520,7 +520,7 @@ class LifetimeTests(SynchronousTestCase):
     def ended(self, version: str, above: type[Protocol], **settings: Any) -> tuple[list[Any], list[Any]]:
         """Return references to what both sides consisted of, and what of it was alive before the end."""
         clock = Clock()
-        configurations = clientConfiguration(maximumVersion=version, **settings), serverConfiguration()
+        configurations = clientConfiguration(maximumTLS=version, **settings), serverConfiguration()
         factories = [TLSFactory(each, Factory.forProtocol(above), clock) for each in configurations]
         client, server = (factory.buildProtocol(None) for factory in factories)
         link = MemoryLink(client, server)
@@ -693,7 +693,7 @@ class Costly:
     """A configuration that must not be asked for a connection."""
 
     deadlines = Deadlines()
-    judgesAgain = False
+    revalidation = False
 
     def newConnection(self, transport: Any) -> Any:
         raise AssertionError("this costs as much as a handshake")

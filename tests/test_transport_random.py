@@ -89,7 +89,7 @@ PROTOCOLS = (Recorder, HalfCloseable, Echo, Abrupt, Shy, Sender, Raising)
 
 # Without resumption: one play must not depend on another.
 SERVER = serverConfiguration(resumption=False)
-VERSIONS = [{"minimumVersion": version, "maximumVersion": version} for version in ("1.2", "1.3")]
+VERSIONS = [{"minimumTLS": version, "maximumTLS": version} for version in ("1.2", "1.3")]
 GOOD = [clientConfiguration(**version) for version in VERSIONS]
 BAD = [
     clientConfiguration(**version, **details)
@@ -150,7 +150,7 @@ class Asked:
 
 HOOKS = {"client": Asked(), "server": Asked()}
 ASKING = [clientConfiguration(**version, hook=HOOKS["client"]) for version in VERSIONS]
-ASKING_SERVER = serverConfiguration(resumption=False, hook=HOOKS["server"], judgesAgain=True)
+ASKING_SERVER = serverConfiguration(resumption=False, hook=HOOKS["server"], revalidation=True)
 ANSWERS = st.sampled_from([*[True] * 6, False, None, ZeroDivisionError])
 
 

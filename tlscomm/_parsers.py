@@ -60,6 +60,7 @@ class TLSCommServerParser:
         from tlscomm._settings import Identities, serverConfiguration
         from tlscomm.endpoints import TLSServerEndpoint
 
+        _renameFormer(settings)
         _refuseUnknown(settings, more, _SERVER, "server")
         _refuseWrong(settings)
         identities = Identities(**_identities(settings))
@@ -125,6 +126,7 @@ class TLSCommClientParser:
         from tlscomm._settings import Identities, clientConfiguration, seconds
         from tlscomm.endpoints import TLSClientEndpoint
 
+        _renameFormer(settings)
         _refuseUnknown(settings, more, _CLIENT, "client")
         _refuseWrong(settings)
         identities = Identities(**_identities(settings))
@@ -162,7 +164,7 @@ _IDENTITIES = ("identity", "key", "passphraseFile", "passphraseEnv", "passphrase
 
 #: What each side has besides what its parser names.
 _BOTH = frozenset(
-    {*_IDENTITIES, "fetchCRLs", "judgesAgain", "maximumTLS", "minimumTLS", "profile", "resumption", "revocation"}
+    {*_IDENTITIES, "fetchCRLs", "revalidation", "maximumTLS", "minimumTLS", "profile", "resumption", "revocation"}
 )
 _SERVER = _BOTH | {"clientCertificates"}
 _CLIENT = _BOTH
@@ -171,13 +173,19 @@ _CLIENT = _BOTH
 #: The words that an argument may be.
 _WORDS = {
     "clientCertificates": ("none", "requested", "required"),
-    "judgesAgain": ("yes", "no"),
+    "revalidation": ("yes", "no"),
     "maximumTLS": ("1.2", "1.3"),
     "minimumTLS": ("1.2", "1.3"),
     "profile": ("compatible", "strict"),
     "resumption": ("yes", "no"),
     "revocation": ("off", "soft", "required"),
 }
+
+
+def _renameFormer(settings: dict[str, Any]) -> None:
+    """Give a setting that is called by its former name the one that it has."""
+    if "judgesAgain" in settings:
+        settings["revalidation"] = settings.pop("judgesAgain")
 
 
 def _refuseUnknown(settings: dict[str, Any], more: tuple[str, ...], known: frozenset[str], side: str) -> None:

@@ -53,7 +53,7 @@ def serverConfiguration(
     maximumTLS: str = "1.3",
     hook: Hook | None = None,
     resumption: bool = True,
-    judgesAgain: bool = True,
+    revalidation: bool = True,
     limits: Deadlines | None = None,
 ) -> ServerConfiguration:
     """Return a server's configuration.
@@ -75,7 +75,7 @@ def serverConfiguration(
         maximumTLS: ``1.2`` or ``1.3``.
         hook: is asked about each client.
         resumption: whether sessions may be resumed.
-        judgesAgain: whether open connections are judged again.
+        revalidation: whether open connections are judged again.
         limits: the deadlines.
 
     Raises:
@@ -88,15 +88,15 @@ def serverConfiguration(
         others=tuple(others),
         clientRoots=tuple(root for source in clientRoots for root in loadRoots(source)),
         clientCertificates=clientCertificates,  # type: ignore[arg-type]
-        revocation=Revocation(files=[*crl], mode=revocation, cache=fetchCRLs),  # type: ignore[arg-type]
+        revocation=Revocation(files=[*crl], mode=revocation, fetchCRLs=fetchCRLs),  # type: ignore[arg-type]
         staple=_staple([*staple]),
         access=AccessRules.parse(allow, deny),
         **_chainSettings(intermediates, pins, profile),
-        minimumVersion=minimumTLS,  # type: ignore[arg-type]
-        maximumVersion=maximumTLS,  # type: ignore[arg-type]
+        minimumTLS=minimumTLS,  # type: ignore[arg-type]
+        maximumTLS=maximumTLS,  # type: ignore[arg-type]
         hook=hook,
         resumption=resumption,
-        judgesAgain=judgesAgain,
+        revalidation=revalidation,
         deadlines=limits or Deadlines(),
     )
 
@@ -117,7 +117,7 @@ def clientConfiguration(
     minimumTLS: str = "1.2",
     maximumTLS: str = "1.3",
     resumption: bool = True,
-    judgesAgain: bool = True,
+    revalidation: bool = True,
     limits: Deadlines | None = None,
 ) -> ClientConfiguration:
     """Return a client's configuration; the arguments are those of `serverConfiguration`.
@@ -135,13 +135,13 @@ def clientConfiguration(
         credential=credentials[0] if credentials else None,
         others=credentials[1:],
         roots=None if sources in ([], ["system"]) else tuple(root for source in sources for root in loadRoots(source)),
-        revocation=Revocation(files=[*crl], mode=revocation, cache=fetchCRLs),  # type: ignore[arg-type]
+        revocation=Revocation(files=[*crl], mode=revocation, fetchCRLs=fetchCRLs),  # type: ignore[arg-type]
         access=AccessRules.parse(allow, deny),
         **_chainSettings(intermediates, pins, profile),
-        minimumVersion=minimumTLS,  # type: ignore[arg-type]
-        maximumVersion=maximumTLS,  # type: ignore[arg-type]
+        minimumTLS=minimumTLS,  # type: ignore[arg-type]
+        maximumTLS=maximumTLS,  # type: ignore[arg-type]
         resumption=resumption,
-        judgesAgain=judgesAgain,
+        revalidation=revalidation,
         deadlines=limits or Deadlines(),
     )
 

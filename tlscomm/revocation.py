@@ -62,8 +62,8 @@ class Revocation:
         lists: revocation lists.
         mode: ``required`` where lists or files are given and none is named, else ``soft``.
         files: files and folders (every ``*.crl``, ``*.pem`` and ``*.der`` in them) with more lists, PEM or DER.
-        cache: a folder for lists that are fetched in the background from where the peers' certificates say that they
-            are published; without one nothing is fetched.
+        fetchCRLs: a folder for lists that are fetched in the background from where the peers' certificates say that
+            they are published; without one nothing is fetched.
         interval: seconds between two looks at the files, while a server listens or a client is connected.
 
     Attributes:
@@ -83,7 +83,7 @@ class Revocation:
         *,
         mode: Mode | None = None,
         files: Sequence[str | os.PathLike[str]] = (),
-        cache: str | os.PathLike[str] | None = None,
+        fetchCRLs: str | os.PathLike[str] | None = None,
         interval: float = 5.0,
     ) -> None:
         if mode is not None and mode not in MODES:
@@ -91,7 +91,7 @@ class Revocation:
         self._given = [RevocationList(each) for each in lists]
         self._files = ListFiles(files)
         self._isReading = False
-        self._fetcher = None if cache is None else ListFetcher(cache, self._noteChange)
+        self._fetcher = None if fetchCRLs is None else ListFetcher(fetchCRLs, self._noteChange)
         self._isSilent = mode is None and not self._given and not self._files and self._fetcher is None
         self.mode: Mode = mode or ("soft" if self._isSilent else "required")
         self.generation = 0

@@ -408,7 +408,7 @@ def _configuration(
         maximumTLS=options["maximum-tls"],
         hook=None if options["hook"] is None else hookNamed(options["hook"]),
         resumption=not options["no-resumption"],
-        judgesAgain=not options["no-judging-again"],
+        revalidation=not options["no-judging-again"],
         limits=Deadlines(
             handshake=options["handshake-timeout"],
             hook=options["hook-timeout"],

@@ -76,7 +76,7 @@ class TLSFactory:
         if former is not None:
             self._use(configuration)
             former.release()
-        if not configuration.judgesAgain:
+        if not configuration.revalidation:
             self._rounds.stop()
         self.judgeAgain()
 
@@ -87,12 +87,12 @@ class TLSFactory:
         Nothing happens where the configuration says that it is not wanted.
         """
         self.changes += 1
-        if self.configuration.judgesAgain and self.connections:
+        if self.configuration.revalidation and self.connections:
             self._rounds.begin()
 
     def judgeOne(self, transport: TLSTransport) -> None:
         """Judge one open connection again, where that is wanted."""
-        if self.configuration.judgesAgain:
+        if self.configuration.revalidation:
             transport.judgeAgain(self.configuration.verifier)
 
     def forget(self, transport: TLSTransport) -> None:
@@ -120,7 +120,7 @@ class TLSFactory:
             tell(self.observer, "refused", transport, TooManyConnections(detail, peer=describeAddress(addr)))
             return None
         self.connections.add(transport)
-        if self.configuration.judgesAgain:
+        if self.configuration.revalidation:
             self._rounds.watch()
         return transport
 

@@ -53,7 +53,7 @@ async def serve(reactor, port):
     configuration = ServerConfiguration(
         credential=loadCredential("certs/server.pfx"),
         clientRoots=loadCertificates("certs/ca.pem"),
-        minimumVersion="1.3",
+        minimumTLS="1.3",
         deadlines=Deadlines(handshake=5, write=30, close=2),
     )
     tcp = TCP4ServerEndpoint(reactor, int(port), interface="127.0.0.1")

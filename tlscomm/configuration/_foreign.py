@@ -31,14 +31,14 @@ class ForeignConfiguration:
         creator: provides ``IOpenSSLServerConnectionCreator`` or ``IOpenSSLClientConnectionCreator``.
         serverName: for a client, the name or address that the server's certificate must be for; None for a server.
         hook: is asked about each peer before it is let in; see `tlscomm.hook`.
-        judgesAgain: whether open connections are ended when a certificate of their peer's expires.
+        revalidation: whether open connections are ended when a certificate of their peer's expires.
         deadlines: how long each wait may last.
     """
 
     creator: Any
     serverName: str | None = None
     hook: Hook | None = None
-    judgesAgain: bool = True
+    revalidation: bool = True
     deadlines: Deadlines = field(default_factory=Deadlines)
 
     credential = None

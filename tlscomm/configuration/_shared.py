@@ -113,7 +113,7 @@ class Configuration(Protocol):
     def isForeign(self) -> bool: ...
 
     @property
-    def judgesAgain(self) -> bool: ...
+    def revalidation(self) -> bool: ...
 
     @property
     def silence(self) -> Silence: ...
@@ -144,8 +144,8 @@ class Base(ABC):
     """What servers and clients have in common.
 
     Attributes:
-        minimumVersion: the oldest version of TLS that is spoken (``1.2``; older ones never are).
-        maximumVersion: the newest (``1.3``).
+        minimumTLS: the oldest version of TLS that is spoken (``1.2``; older ones never are).
+        maximumTLS: the newest (``1.3``).
         applicationProtocols: the protocols for ALPN (RFC 7301), the preferred one first; none by default. A peer that
             offers protocols, and none of these, is refused.
         ciphers: the TLS 1.2 cipher suites in OpenSSL's syntax; where None, those with forward secrecy and authenticated
@@ -160,13 +160,13 @@ class Base(ABC):
         hook: is asked about each peer before it is let in; see `tlscomm.hook`.
         resumption: whether a session may be resumed, which spares both sides the certificates. Whoever resumes one is
             judged again, by the certificates of then and the rules of now.
-        judgesAgain: whether open connections are judged again as time goes by and lists change, and ended when their
+        revalidation: whether open connections are judged again as time goes by and lists change, and ended when their
             peer would be refused.
         deadlines: how long each wait may last.
     """
 
-    minimumVersion: Version = "1.2"
-    maximumVersion: Version = "1.3"
+    minimumTLS: Version = "1.2"
+    maximumTLS: Version = "1.3"
     applicationProtocols: tuple[bytes, ...] = ()
     ciphers: str | None = None
     groups: tuple[str, ...] | None = None
@@ -177,17 +177,17 @@ class Base(ABC):
     maximumDepth: int = 9
     hook: Hook | None = None
     resumption: bool = True
-    judgesAgain: bool = True
+    revalidation: bool = True
     deadlines: Deadlines = field(default_factory=Deadlines)
 
     isForeign = False
 
     def __post_init__(self) -> None:
-        for version in (self.minimumVersion, self.maximumVersion):
+        for version in (self.minimumTLS, self.maximumTLS):
             if version not in _VERSIONS:
                 raise ValueError(f"TLS {version} is not spoken here; there are {' and '.join(_VERSIONS)}")
-        if self.minimumVersion > self.maximumVersion:
-            raise ValueError(f"the minimum TLS {self.minimumVersion} is above the maximum TLS {self.maximumVersion}")
+        if self.minimumTLS > self.maximumTLS:
+            raise ValueError(f"the minimum TLS {self.minimumTLS} is above the maximum TLS {self.maximumTLS}")
 
     @property
     @abstractmethod
@@ -255,8 +255,8 @@ class Base(ABC):
             more["extraCertChain"] = list(credential.chain)
         more["acceptableCiphers"] = AcceptableCiphers.fromOpenSSLCipherString(self.ciphers or _CIPHERS)
         return CertificateOptions(
-            raiseMinimumTo=_VERSIONS[self.minimumVersion],
-            lowerMaximumSecurityTo=_VERSIONS[self.maximumVersion],
+            raiseMinimumTo=_VERSIONS[self.minimumTLS],
+            lowerMaximumSecurityTo=_VERSIONS[self.maximumTLS],
             verifyDepth=self.maximumDepth,
             **more,
         )
