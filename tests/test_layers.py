@@ -14,7 +14,7 @@ PACKAGE = Path(tlscomm.__file__).parent
 #: Who may import whom: each layer itself and those before it. A package of modules stands for all of them.
 LAYERS: tuple[tuple[str, str], ...] = (
     ("names", "alerts failures sslpolicy _remembering _wording"),
-    ("bytes", "framing wire _der _globs _nameforms _openssl"),
+    ("bytes", "framing wire x509 _der _globs _nameforms _openssl"),
     (
         "certificates",
         "access authority choosing credentials export gallery hook peer revocation stapling store trust verification "
@@ -33,8 +33,8 @@ LAYERS: tuple[tuple[str, str], ...] = (
 
 #: What knows nothing of Twisted: it can be used, and tested, without.
 WITHOUT_TWISTED = (
-    "access alerts choosing connection export failures framing gallery hook peer sslpolicy verdict wire _admitting "
-    "_chains _der _globs _handshake _nameforms _openssl _reading _storing _systemroots _wording"
+    "access alerts choosing connection export failures framing gallery hook peer sslpolicy verdict wire x509 "
+    "_admitting _chains _der _globs _handshake _nameforms _openssl _reading _storing _systemroots _wording"
 )
 
 

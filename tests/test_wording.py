@@ -5,7 +5,8 @@ from datetime import datetime, timedelta, timezone
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm._wording import purposesText, timeText, unreadableText
+from tlscomm._wording import timeText, unreadableText
+from tlscomm.x509._purposes import purposesText
 
 
 class WordingTests(SynchronousTestCase):

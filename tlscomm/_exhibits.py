@@ -17,11 +17,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
+from cryptography.x509.oid import ExtensionOID
 
 from tlscomm._issuing import newKey
 from tlscomm.authority import Authority, withBadSignature
-from tlscomm.credentials import Credential, Role
+from tlscomm.credentials import Credential
+from tlscomm.x509._purposes import purposeFor
+from tlscomm.x509._roles import Role, otherRole
 
 __all__ = ["SERVER_NAME", "Authorities", "Bench"]
 
@@ -34,10 +36,6 @@ _CLIENT_NAMES: dict[str, Any] = {"dnsNames": ("client.example",)}
 #: The organisation is what tells a missing intermediate from somebody else's authority.
 _ORGANIZATION = "tlscomm gallery"
 _STRANGERS = "tlscomm strangers"
-
-_OTHER_ROLE: dict[Role, Role] = {"client": "server", "server": "client"}
-
-_PURPOSES = {"client": ExtendedKeyUsageOID.CLIENT_AUTH, "server": ExtendedKeyUsageOID.SERVER_AUTH}
 
 _LONG_AGO = timedelta(days=60)
 _A_DAY = timedelta(days=1)
@@ -226,10 +224,10 @@ class Bench:
     # The purpose.
 
     def forOtherRole(self) -> Credential:
-        return self.leaf(role=_OTHER_ROLE[self.role])
+        return self.leaf(role=otherRole(self.role))
 
     def belowOneForOtherRole(self) -> Credential:
-        purpose = _purposeOf(_OTHER_ROLE[self.role])
+        purpose = _purposeOf(otherRole(self.role))
         return self.leaf(self.authorities.below(f"intermediate for no {self.role}", extensions=[purpose]))
 
     # The authorities of the chain.
@@ -326,7 +324,7 @@ def signedWithSHA1(certificate: x509.Certificate, issuerKey: rsa.RSAPrivateKey) 
 
 
 def _purposeOf(role: Role) -> tuple[x509.ExtensionType, bool]:
-    return x509.ExtendedKeyUsage([_PURPOSES[role]]), False
+    return x509.ExtendedKeyUsage([purposeFor(role).oid]), False
 
 
 def _keyUsage(credential: Credential) -> x509.KeyUsage:

@@ -17,7 +17,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes, CertificatePublicKeyTypes
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import NameOID
+
+from tlscomm.x509._purposes import purposeFor
+from tlscomm.x509._roles import ROLES, Role
 
 __all__ = [
     "Extension",
@@ -43,11 +46,7 @@ Extension: TypeAlias = "tuple[x509.ExtensionType, bool]"
 #: The clock of a peer may be behind.
 _BACKDATED = timedelta(hours=1)
 
-_EXTENDED_KEY_USAGES = {
-    "client": (ExtendedKeyUsageOID.CLIENT_AUTH,),
-    "server": (ExtendedKeyUsageOID.SERVER_AUTH,),
-    "both": (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH),
-}
+_ROLES: dict[Purpose, tuple[Role, ...]] = {"client": ("client",), "server": ("server",), "both": ROLES}
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,7 @@ def leafExtensions(
     return (
         (x509.BasicConstraints(ca=False, path_length=None), True),
         (usage, True),
-        *(((x509.ExtendedKeyUsage(_EXTENDED_KEY_USAGES[purpose]), False),) if purpose else ()),
+        *(((x509.ExtendedKeyUsage(purposeFor(role).oid for role in _ROLES[purpose]), False),) if purpose else ()),
         *(((x509.SubjectAlternativeName(names), False),) if names else ()),
         (x509.SubjectKeyIdentifier.from_public_key(key), False),
     )

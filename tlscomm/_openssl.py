@@ -72,9 +72,6 @@ _REJECTED = 28
 #: X509_CHECK_FLAG_NEVER_CHECK_SUBJECT of x509v3.h.
 _NEVER_CHECK_SUBJECT = 0x20
 
-#: X509_PURPOSE_SSL_CLIENT and X509_PURPOSE_SSL_SERVER of x509v3.h.
-_PURPOSES = {"client": 1, "server": 2}
-
 #: X509_V_ERR_UNSPECIFIED of x509_vfy.h.
 _UNSPECIFIED = 1
 
@@ -552,13 +549,13 @@ def prepareForPaths(context: SSL.Context) -> None:
 
 
 def verifyPath(
-    path: Sequence[x509.Certificate], role: str, at: datetime
+    path: Sequence[x509.Certificate], purpose: int, at: datetime
 ) -> tuple[tuple[x509.Certificate, ...], int, int]:
     """Ask OpenSSL about one path, with nothing else at hand that it could build another one of.
 
     Args:
         path: the peer's own certificate first, the authority that is trusted last.
-        role: the side that presents it, ``client`` or ``server``.
+        purpose: what the certificates have to be for, an ``X509_PURPOSE_…`` of x509v3.h.
         at: the time to judge for, with a time zone.
 
     Returns:
@@ -570,7 +567,7 @@ def verifyPath(
     _lib.X509_VERIFY_PARAM_set_flags(parameters, int(_PATH_FLAGS))
     _lib.X509_VERIFY_PARAM_set_hostflags(parameters, _NEVER_CHECK_SUBJECT)
     _lib.X509_STORE_set1_param(store._store, parameters)
-    _lib.X509_STORE_set_purpose(store._store, _PURPOSES[role])
+    _lib.X509_STORE_set_purpose(store._store, purpose)
     try:
         leaf, *issuers = (X509.from_cryptography(certificate) for certificate in path)
         store.add_cert(issuers[-1] if issuers else leaf)

@@ -1,27 +1,13 @@
-"""How times, purposes and what a parser says are written in messages: everywhere in the same way."""
+"""How times and what a parser says are written in messages: everywhere in the same way."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from datetime import datetime, timezone
-
-from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
 from tlscomm.failures import printable
 
-__all__ = ["purposesText", "timeText", "unreadableText"]
-
-#: RFC 5280, section 4.2.1.12, as Windows and most authorities call them.
-_PURPOSES = {
-    ExtendedKeyUsageOID.SERVER_AUTH: "Server Authentication",
-    ExtendedKeyUsageOID.CLIENT_AUTH: "Client Authentication",
-    ExtendedKeyUsageOID.CODE_SIGNING: "Code Signing",
-    ExtendedKeyUsageOID.EMAIL_PROTECTION: "Email Protection",
-    ExtendedKeyUsageOID.TIME_STAMPING: "Time Stamping",
-    ExtendedKeyUsageOID.OCSP_SIGNING: "OCSP Signing",
-    ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE: "Any Purpose",
-}
+__all__ = ["timeText", "unreadableText"]
 
 #: What `cryptography` raises for malformed ASN.1 is what its parser prints for those who wrote it.
 _KIND = re.compile(r"ParseError \{ kind: (\w+)")
@@ -42,15 +28,6 @@ _KINDS = {
 def timeText(time: datetime) -> str:
     """Return a time as everywhere else in failures and JSON: ISO 8601 in UTC, to the second."""
     return time.astimezone(timezone.utc).isoformat(timespec="seconds")
-
-
-def purposesText(purposes: Iterable[ObjectIdentifier]) -> str:
-    """Return extended key usages with their names, where those are known, and numbers."""
-    texts = (
-        f"{_PURPOSES[each]} ({each.dotted_string})" if each in _PURPOSES else each.dotted_string
-        for each in sorted(purposes, key=lambda purpose: purpose.dotted_string)
-    )
-    return printable(", ".join(texts)) or "none"
 
 
 def unreadableText(error: BaseException) -> str:

@@ -16,12 +16,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes, PrivateKeyTypes
-from cryptography.x509.oid import ExtendedKeyUsageOID, PublicKeyAlgorithmOID
+from cryptography.x509.oid import PublicKeyAlgorithmOID
 
 from tlscomm._facts import certificateFacts
 from tlscomm._reading.formats import readContents
@@ -29,7 +29,6 @@ from tlscomm._reading.material import REJECTIONS, Contents
 from tlscomm._reading.ordering import chainOf, fits, leavesAndKeys
 from tlscomm._reading.passphrase import Passphrase, PassphraseSource, retrying
 from tlscomm._reading.sources import STANDARD_INPUT, Source, SourceLike, nameOf, readSource
-from tlscomm._wording import purposesText
 from tlscomm.failures import (
     Expired,
     InvalidCertificate,
@@ -47,6 +46,8 @@ from tlscomm.failures import (
     WrongPurpose,
     printable,
 )
+from tlscomm.x509._purposes import purposeFor, purposesText
+from tlscomm.x509._roles import Role
 
 if TYPE_CHECKING:
     # Which imports OpenSSL, and costs a program that only looks into files a tenth of a second.
@@ -67,15 +68,7 @@ __all__ = [
     "usabilityProblems",
 ]
 
-Role = Literal["client", "server"]
-
 _SMALLEST_RSA = 2048
-
-#: RFC 5280, section 4.2.1.12.
-_PURPOSES = {
-    "server": (ExtendedKeyUsageOID.SERVER_AUTH, "Server Authentication"),
-    "client": (ExtendedKeyUsageOID.CLIENT_AUTH, "Client Authentication"),
-}
 
 #: The curves of RFC 8446, section 4.2.3, and of RFC 8734. With P-224, secp256k1 and all smaller ones OpenSSL 4 finds no
 #: signature algorithm and fails with "no shared cipher" or "unsupported protocol".
@@ -413,17 +406,16 @@ def _filesIn(folder: str | os.PathLike[str]) -> list[str]:
 
 
 def _missingPurpose(certificate: x509.Certificate, role: Role) -> str:
-    usage, name = _PURPOSES[role]
+    purpose = purposeFor(role)
     try:
         found = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:
         return ""
     except REJECTIONS as error:
         raise _unreadableExtensions(certificate, error) from None
-    # The usage for any purpose does not stand in for it: OpenSSL refuses a server or client that has no other.
-    if usage in found:
+    if purpose.oid in found:
         return ""
-    return f"its extended key usage lacks {name} ({usage.dotted_string}) and has {purposesText(found)}"
+    return f"its extended key usage lacks {purposesText([purpose.oid])} and has {purposesText(found)}"
 
 
 def _weaknessOf(certificate: x509.Certificate) -> str:

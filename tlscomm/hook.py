@@ -13,12 +13,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from cryptography import x509
 
 from tlscomm.failures import CODES, CertificateFailure, Problem
 from tlscomm.peer import Peer
+from tlscomm.x509._roles import Role
 
 __all__ = ["Answer", "Hook", "Question", "accept", "insecurelyAccept", "refuse"]
 
@@ -42,7 +43,7 @@ class Question:
             to prove that the session is its own, and is cut off later where it does not.
     """
 
-    peerRole: Literal["client", "server"]
+    peerRole: Role
     address: str | None = None
     serverName: str | None = None
     chain: tuple[x509.Certificate, ...] = ()

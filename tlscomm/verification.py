@@ -24,7 +24,7 @@ from tlscomm._chains.explaining import malformation, merged, refined
 from tlscomm._chains.hygiene import HYGIENE
 from tlscomm._chains.paths import Budget, ByName, Path, Search, byName
 from tlscomm._chains.reasons import UNSPECIFIC, codeForVerifyError
-from tlscomm._chains.rule import PROFILES, Place, Profile, Role, Rule, RuleBook, problemsAt
+from tlscomm._chains.rule import PROFILES, Place, Profile, Rule, RuleBook, problemsAt
 from tlscomm._chains.servernames import isAddress, nameProblem
 from tlscomm._chains.webpki import webPKIProblem
 from tlscomm._openssl import verifyErrorText, verifyPath
@@ -33,6 +33,8 @@ from tlscomm.failures import Problem
 from tlscomm.peer import Peer
 from tlscomm.revocation import Revocation
 from tlscomm.trust import Trust
+from tlscomm.x509._purposes import purposeFor
+from tlscomm.x509._roles import Role
 
 __all__ = [
     "PROFILES",
@@ -261,7 +263,7 @@ class Verifier:
 
     def _judgedAlone(self, path: tuple[x509.Certificate, ...], case: _Case, search: Search | None = None) -> Judgement:
         """Judge a path of our own: by OpenSSL, which knows nothing else, and by the rules."""
-        chain, number, depth = verifyPath(path, self.peerRole, case.at)
+        chain, number, depth = verifyPath(path, purposeFor(self.peerRole).opensslNumber, case.at)
         judgement = self._judgedByRules(chain, case, [_asProblem(number, depth)] if number else [])
         if search is not None and not judgement.problems:
             # OpenSSL verifies signatures of more kinds, and a search that forgives accepts nobody.

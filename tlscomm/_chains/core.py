@@ -17,20 +17,14 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, ObjectIdentifier
+from cryptography.x509.oid import ExtensionOID
 
 from tlscomm._chains.policies import policyViolation
-from tlscomm._chains.rule import Breach, Place, Role, Rule
-from tlscomm._wording import purposesText, timeText
+from tlscomm._chains.rule import Breach, Place, Rule
+from tlscomm._wording import timeText
+from tlscomm.x509._purposes import purposeFor, purposesText
 
-__all__ = ["CORE", "PURPOSES", "formatTime"]
-
-#: What the extended key usage has to name. anyExtendedKeyUsage does not stand for it: RFC 5280, section 4.2.1.12,
-#: leaves that to the application, the Web PKI forbids it, and OpenSSL does not take it either.
-PURPOSES: dict[Role, ObjectIdentifier] = {
-    "client": ExtendedKeyUsageOID.CLIENT_AUTH,
-    "server": ExtendedKeyUsageOID.SERVER_AUTH,
-}
+__all__ = ["CORE", "formatTime"]
 
 #: 112 bits (NIST SP 800-57, part 1, section 5.6.1) for the kinds of keys of old, 128 for elliptic curves.
 _SMALLEST_FACTORED = 2048
@@ -139,7 +133,7 @@ def _depth(place: Place) -> Iterator[str]:
 
 def _purpose(place: Place) -> Iterator[str]:
     purposes = place.certificate.purposes
-    if purposes is not None and PURPOSES[place.role] not in purposes:
+    if purposes is not None and purposeFor(place.role).oid not in purposes:
         if place.isLeaf:
             yield f"it is presented by a {place.role}, and its extended key usage has {purposesText(purposes)}"
         else:

@@ -14,9 +14,10 @@ from cryptography.x509.oid import NameOID
 
 from tlscomm._chains.core import formatTime
 from tlscomm._chains.examined import examined, subjectOf
-from tlscomm._chains.rule import Role, Rule
-from tlscomm._wording import purposesText
+from tlscomm._chains.rule import Rule
 from tlscomm.failures import Problem, printable
+from tlscomm.x509._purposes import purposesText
+from tlscomm.x509._roles import Role
 
 __all__ = ["malformation", "merged", "refined"]
 

@@ -16,10 +16,9 @@ from typing import Literal
 from tlscomm._chains.examined import Examined, subjectOf
 from tlscomm._wording import unreadableText
 from tlscomm.failures import Problem
+from tlscomm.x509._roles import Role
 
-__all__ = ["PROFILES", "Breach", "Place", "Profile", "Role", "Rule", "RuleBook", "problemsAt"]
-
-Role = Literal["client", "server"]
+__all__ = ["PROFILES", "Breach", "Place", "Profile", "Rule", "RuleBook", "problemsAt"]
 
 Profile = Literal["compatible", "strict"]
 """How much of the rules is insisted on."""

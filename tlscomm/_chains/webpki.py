@@ -19,9 +19,9 @@ from cryptography.x509.oid import ExtensionOID
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
 from tlscomm._chains.examined import Examined, examined, subjectOf
-from tlscomm._chains.rule import Role
 from tlscomm._chains.servernames import identityOf
 from tlscomm.failures import Problem, printable
+from tlscomm.x509._roles import Role
 
 __all__ = ["webPKIProblem"]
 

@@ -16,24 +16,20 @@ from typing import Any, Protocol, TypeVar
 import idna
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import NameOID
 
 from tlscomm._reading.material import REJECTIONS
 from tlscomm.failures import printable
+from tlscomm.x509._purposes import PURPOSES, KeyPurpose, purposeFor
+from tlscomm.x509._roles import ROLES
 
-__all__ = ["EXTENDED_KEY_USAGES", "FIELDS", "KEY_USAGES", "Search", "Searched", "isKeyUsage", "newestFirst"]
+__all__ = ["FIELDS", "KEY_USAGES", "Search", "Searched", "isKeyUsage", "newestFirst"]
 
-#: RFC 5280, section 4.2.1.12, by the names that OpenSSL gives them, and by those of this project's roles.
-EXTENDED_KEY_USAGES = {
-    "serverAuth": ExtendedKeyUsageOID.SERVER_AUTH,
-    "clientAuth": ExtendedKeyUsageOID.CLIENT_AUTH,
-    "codeSigning": ExtendedKeyUsageOID.CODE_SIGNING,
-    "emailProtection": ExtendedKeyUsageOID.EMAIL_PROTECTION,
-    "timeStamping": ExtendedKeyUsageOID.TIME_STAMPING,
-    "OCSPSigning": ExtendedKeyUsageOID.OCSP_SIGNING,
-    "anyExtendedKeyUsage": ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE,
+#: By their names, and by those of the roles, in lower case.
+_PURPOSES_BY_NAME: dict[str, KeyPurpose] = {
+    **{purpose.name.lower(): purpose for purpose in PURPOSES},
+    **{role: purposeFor(role) for role in ROLES},
 }
-_ROLES = {"server": ExtendedKeyUsageOID.SERVER_AUTH, "client": ExtendedKeyUsageOID.CLIENT_AUTH}
 
 #: RFC 5280, section 4.2.1.3, and what `cryptography` calls them.
 KEY_USAGES = {
@@ -104,9 +100,9 @@ class Search:
         ip: an address among the subject alternative names.
         uri: a URI among them.
         email: a mail address among them.
-        extendedKeyUsage: what it must be allowed to be used for: ``serverAuth``, ``clientAuth``, another name in
-            `EXTENDED_KEY_USAGES`, ``server``, ``client``, or an object identifier. A certificate that says nothing may
-            be used for everything (RFC 5280, section 4.2.1.12).
+        extendedKeyUsage: what it must be allowed to be used for: ``serverAuth``, ``clientAuth``, the name of another
+            purpose (`tlscomm.x509._purposes`), ``server``, ``client``, or an object identifier. A certificate that says
+            nothing may be used for everything (RFC 5280, section 4.2.1.12).
         keyUsage: what its key must be allowed to be used for, a name in `KEY_USAGES`; as above.
         validAt: a time at which it is valid: ISO 8601, in UTC where it does not say, or ``now``.
         hasPrivateKey: whether the private key is there: ``yes`` or ``no``.
@@ -355,13 +351,12 @@ def _ascii(host: str) -> str:
 
 
 def _usageNamed(text: str) -> x509.ObjectIdentifier:
-    known = {name.lower(): usage for name, usage in (EXTENDED_KEY_USAGES | _ROLES).items()}
-    if found := known.get(text.lower()):
-        return found
+    if found := _PURPOSES_BY_NAME.get(text.lower()):
+        return found.oid
     try:
         return x509.ObjectIdentifier(text)
     except ValueError:
-        names = ", ".join((*_ROLES, *EXTENDED_KEY_USAGES))
+        names = ", ".join((*ROLES, *(purpose.name for purpose in PURPOSES)))
         raise ValueError(f"an extended key usage is one of {names}, or an object identifier") from None
 
 

@@ -17,13 +17,14 @@ from cryptography.x509.oid import NameOID
 from rich.text import Text
 
 from tlscomm._reading.material import REJECTIONS
-from tlscomm._storing.search import EXTENDED_KEY_USAGES, KEY_USAGES, isKeyUsage
+from tlscomm._storing.search import KEY_USAGES, isKeyUsage
 from tlscomm.commandline._printing import Row
-from tlscomm.credentials import Credential, Role, certificateFacts, usabilityProblems
+from tlscomm.credentials import Credential, certificateFacts, usabilityProblems
 from tlscomm.failures import TLSFailure, printable
+from tlscomm.x509._purposes import purposeOf
+from tlscomm.x509._roles import ROLES, Role
 
 __all__ = [
-    "ROLES",
     "certificateJSON",
     "certificateRows",
     "daysLeft",
@@ -42,12 +43,9 @@ __all__ = [
     "verdictsJSON",
 ]
 
-ROLES: tuple[Role, ...] = ("server", "client")
-
 #: Days that are left where a colour says that it is time to renew.
 _SOON, _VERY_SOON = 30, 7
 
-_USAGES = {usage: name for name, usage in EXTENDED_KEY_USAGES.items()}
 _UNREADABLE = "unreadable"
 
 #: As people write them. The library has the names of the standards.
@@ -92,9 +90,12 @@ def purposes(certificate: x509.Certificate) -> tuple[str, ...]:
     found = _extension(certificate, x509.ExtendedKeyUsage)
     if found is None:
         return ("authority",) if isAuthority(certificate) else ("any",)
-    short = {"serverAuth": "server", "clientAuth": "client"}
-    names = (_USAGES.get(usage, usage.dotted_string) for usage in found)
-    return tuple(printable(short.get(name, name)) for name in names)
+    return tuple(printable(_purposeName(oid)) for oid in found)
+
+
+def _purposeName(oid: x509.ObjectIdentifier) -> str:
+    purpose = purposeOf(oid)
+    return oid.dotted_string if purpose is None else purpose.role or purpose.name
 
 
 def isAuthority(certificate: x509.Certificate) -> bool:

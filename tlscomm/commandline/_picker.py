@@ -28,7 +28,6 @@ from prompt_toolkit.styles import Style
 from prompt_toolkit.utils import get_cwidth
 
 from tlscomm.commandline._certificates import (
-    ROLES,
     certificateRows,
     issuerTitle,
     present,
@@ -40,9 +39,10 @@ from tlscomm.commandline._certificates import (
 )
 from tlscomm.commandline._entries import keyText, listing
 from tlscomm.commandline._printing import Row, isTerminal, say
-from tlscomm.credentials import Role, certificateFacts
+from tlscomm.credentials import certificateFacts
 from tlscomm.failures import NotInStore, printable
 from tlscomm.store import StoreEntry
+from tlscomm.x509._roles import ROLES, Role
 
 __all__ = ["Choice", "choose", "dialog"]
 

@@ -130,8 +130,9 @@ def _summary(found: Inspection, now: datetime) -> Iterator[Row]:
 
 
 def _credentialRows(found: Inspection, each: Found, now: datetime) -> Iterator[Row]:
-    from tlscomm.commandline._certificates import ROLES, isAuthority, obstacleRows, titleOf
+    from tlscomm.commandline._certificates import isAuthority, obstacleRows, titleOf
     from tlscomm.credentials import certificateFacts
+    from tlscomm.x509._roles import ROLES
 
     if len(found.credentials) > 1:
         yield "Credential", titleOf(each.credential.certificate)
@@ -228,7 +229,8 @@ def _json(found: Inspection, now: datetime) -> dict[str, object]:
 
 
 def _credentialJSON(each: Found, now: datetime) -> dict[str, object]:
-    from tlscomm.commandline._certificates import ROLES, certificateJSON
+    from tlscomm.commandline._certificates import certificateJSON
+    from tlscomm.x509._roles import ROLES
 
     return {
         "leaf": certificateJSON(each.credential.certificate, now),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +18,7 @@ from tlscomm.commandline._identity import identitiesIn, readableKeyOption
 from tlscomm.commandline._passphrases import Places, passphraseOptions
 from tlscomm.commandline._printing import heading, say, sayFailure, table, warningText, writeJSON
 from tlscomm.failures import TLSFailure
+from tlscomm.x509._roles import Role
 
 if TYPE_CHECKING:
     from tlscomm.credentials import Credential
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from tlscomm.verification import Profile
 
 __all__ = ["command"]
-
-Role = Literal["client", "server"]
 
 
 @click.command("verify")
