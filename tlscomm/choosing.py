@@ -32,10 +32,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import PublicKeyAlgorithmOID
 
 from tlscomm import _der
-from tlscomm._reading.material import REJECTIONS
 from tlscomm.credentials import Credential, Role, certificateFacts
 from tlscomm.failures import printable
 from tlscomm.wire.requests import readCertificateRequest, readClientHello
+from tlscomm.x509._unreadable import REJECTIONS
 
 __all__ = ["Choice", "Choose", "Keyring", "Wishes"]
 

@@ -25,7 +25,7 @@ from cryptography.x509.oid import PublicKeyAlgorithmOID
 
 from tlscomm._facts import certificateFacts
 from tlscomm._reading.formats import readContents
-from tlscomm._reading.material import REJECTIONS, Contents
+from tlscomm._reading.material import Contents
 from tlscomm._reading.ordering import chainOf, fits, leavesAndKeys
 from tlscomm._reading.passphrase import Passphrase, PassphraseSource, retrying
 from tlscomm._reading.sources import STANDARD_INPUT, Source, SourceLike, nameOf, readSource
@@ -48,6 +48,7 @@ from tlscomm.failures import (
 )
 from tlscomm.x509._purposes import purposeFor, purposesText
 from tlscomm.x509._roles import Role
+from tlscomm.x509._unreadable import REJECTIONS
 
 if TYPE_CHECKING:
     # Which imports OpenSSL, and costs a program that only looks into files a tenth of a second.

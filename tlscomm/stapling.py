@@ -23,7 +23,6 @@ from twisted.internet.interfaces import IReactorTCP, IReactorTime
 from twisted.logger import Logger
 
 from tlscomm._chains.examined import subjectOf
-from tlscomm._reading.material import REJECTIONS
 from tlscomm._revoking.crl import hasIssued
 from tlscomm._revoking.marks import Mark, markOf
 from tlscomm._revoking.ocsp import LARGEST_RESPONSE, Answer, answerIn, mustStaple, readResponse, statusByResponse
@@ -33,6 +32,7 @@ from tlscomm._revoking.web import FetchFailed, fetch, isFetchable
 from tlscomm._wording import timeText
 from tlscomm.credentials import Credential
 from tlscomm.failures import TLSFailure, printable
+from tlscomm.x509._unreadable import REJECTIONS
 
 __all__ = ["Staple", "warnOfUnstapled"]
 

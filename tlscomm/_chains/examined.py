@@ -22,8 +22,8 @@ from tlscomm import _der
 from tlscomm._chains.canonical import CanonicalName, canonicalName
 from tlscomm._chains.nameconstraints import Subtrees
 from tlscomm._remembering import remembering
-from tlscomm._wording import unreadableText
 from tlscomm.failures import printable
+from tlscomm.x509._unreadable import unreadableText
 
 __all__ = ["Examined", "examined", "subjectOf"]
 

@@ -14,9 +14,9 @@ from functools import cached_property
 from typing import Literal
 
 from tlscomm._chains.examined import Examined, subjectOf
-from tlscomm._wording import unreadableText
 from tlscomm.failures import Problem
 from tlscomm.x509._roles import Role
+from tlscomm.x509._unreadable import unreadableText
 
 __all__ = ["PROFILES", "Breach", "Place", "Profile", "Rule", "RuleBook", "problemsAt"]
 

@@ -17,8 +17,8 @@ from service_identity.hazmat import DNS_ID
 
 from tlscomm._chains.examined import subjectOf
 from tlscomm._chains.nameconstraints import isDomain
-from tlscomm._wording import unreadableText
 from tlscomm.failures import Problem, printable
+from tlscomm.x509._unreadable import unreadableText
 
 __all__ = ["Identity", "asciiServerName", "identityOf", "isAddress", "nameProblem"]
 

@@ -25,7 +25,6 @@ from twisted.python.reflect import safe_repr, safe_str
 
 from tlscomm._chains.reasons import FOLLOWING, UNSPECIFIC, codeForVerifyError, errorToReport
 from tlscomm._openssl import Channel, verifyErrorText
-from tlscomm._wording import unreadableText
 from tlscomm.configuration import Configuration
 from tlscomm.credentials import certificateFacts
 from tlscomm.failures import (
@@ -39,6 +38,7 @@ from tlscomm.failures import (
 )
 from tlscomm.hook import Answer, Question
 from tlscomm.verification import Findings, Judgement, Verifier
+from tlscomm.x509._unreadable import unreadableText
 
 __all__ = ["Judging"]
 

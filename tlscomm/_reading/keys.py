@@ -19,11 +19,11 @@ from tlscomm import _der
 from tlscomm._der import INTEGER, OCTET_STRING, SEQUENCE, Element
 from tlscomm._reading import kdf, pbe
 from tlscomm._reading.kdf import Unsupported
-from tlscomm._reading.material import REJECTIONS, Contents, Reading, named
+from tlscomm._reading.material import Contents, Reading, named
 from tlscomm._reading.passphrase import Secret
 from tlscomm._reading.sources import Source
-from tlscomm._wording import unreadableText
 from tlscomm.failures import Damaged
+from tlscomm.x509._unreadable import REJECTIONS, unreadableText
 
 __all__ = ["decryptedKey", "loadedKey", "readEncryptedKey", "readKey"]
 

@@ -12,18 +12,16 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from cryptography import x509
-from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from tlscomm._der import Malformed, TooMuch
 from tlscomm._reading.kdf import Unsupported, Work
 from tlscomm._reading.passphrase import Passphrase, PassphraseSource
 from tlscomm._reading.sources import Source, SourceLike, nameOf, readSource
-from tlscomm._wording import unreadableText
 from tlscomm.failures import Damaged, UnknownFormat, printable
+from tlscomm.x509._unreadable import REJECTIONS, unreadableText
 
 __all__ = [
-    "REJECTIONS",
     "Contents",
     "Passphrase",
     "PassphraseSource",
@@ -36,19 +34,6 @@ __all__ = [
     "named",
     "readSource",
 ]
-
-#: All that cryptography 50 raises for content that it does not read. `Warning` is among them for programs that run with
-#: warnings as errors: it warns of deviations from the standards that it still puts up with.
-REJECTIONS = (
-    ValueError,
-    TypeError,
-    UnsupportedAlgorithm,
-    InternalError,
-    Warning,
-    x509.DuplicateExtension,
-    x509.InvalidVersion,
-    x509.UnsupportedGeneralNameType,
-)
 
 #: A bundle of every authority in the world has a few hundred certificates.
 _MOST_CERTIFICATES = 1000

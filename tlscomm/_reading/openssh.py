@@ -16,11 +16,11 @@ from cryptography.hazmat.primitives.serialization import load_ssh_private_key
 
 from tlscomm._der import Malformed
 from tlscomm._reading.kdf import MOST_ROUNDS, Unsupported
-from tlscomm._reading.material import REJECTIONS, Contents, Reading, named
+from tlscomm._reading.material import Contents, Reading, named
 from tlscomm._reading.passphrase import Secret
 from tlscomm._reading.sources import Source
-from tlscomm._wording import unreadableText
 from tlscomm.failures import Damaged, UnknownFormat, printable
+from tlscomm.x509._unreadable import REJECTIONS, unreadableText
 
 __all__ = ["readOpenSSH"]
 

@@ -20,7 +20,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tlscomm._reading.material import REJECTIONS
+from tlscomm.x509._unreadable import REJECTIONS
 
 __all__ = ["chainOf", "fits", "leavesAndKeys"]
 

@@ -21,13 +21,13 @@ from tlscomm._der import Malformed
 from tlscomm._reading.binary import READERS, readBinary
 from tlscomm._reading.foreign import Foreign, blockCalled
 from tlscomm._reading.kdf import Unsupported
-from tlscomm._reading.material import REJECTIONS, Contents, Reading, named
+from tlscomm._reading.material import Contents, Reading, named
 from tlscomm._reading.openssh import readOpenSSH
 from tlscomm._reading.passphrase import Secret
 from tlscomm._reading.sources import Source
 from tlscomm._reading.structure import structureOf
-from tlscomm._wording import unreadableText
 from tlscomm.failures import Damaged, UnknownFormat, printable
+from tlscomm.x509._unreadable import REJECTIONS, unreadableText
 
 __all__ = ["isPEM", "readPEM"]
 

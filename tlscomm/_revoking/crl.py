@@ -27,10 +27,10 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import CRLEntryExtensionOID, ExtensionOID
 
 from tlscomm._chains.canonical import CanonicalName, canonicalName
-from tlscomm._reading.material import REJECTIONS
 from tlscomm._remembering import remembering
 from tlscomm._wording import timeText
 from tlscomm.failures import printable
+from tlscomm.x509._unreadable import REJECTIONS
 
 __all__ = [
     "GOOD",

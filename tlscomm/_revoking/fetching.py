@@ -22,7 +22,6 @@ from twisted.internet.interfaces import IReactorTCP, IReactorTime
 from twisted.logger import Logger
 
 from tlscomm._folder import File, writeFiles
-from tlscomm._reading.material import REJECTIONS
 from tlscomm._revoking.crl import RevocationList, hasIssued
 from tlscomm._revoking.listfiles import readLists
 from tlscomm._revoking.marks import markOf
@@ -30,6 +29,7 @@ from tlscomm._revoking.retrying import Schedule
 from tlscomm._revoking.web import FetchFailed, fetch, isFetchable
 from tlscomm._wording import timeText
 from tlscomm.failures import FileNotFound, TLSFailure, Unreadable, printable
+from tlscomm.x509._unreadable import REJECTIONS
 
 __all__ = ["ListFetcher"]
 

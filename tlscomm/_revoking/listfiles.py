@@ -14,11 +14,12 @@ from pathlib import Path
 
 from cryptography import x509
 
-from tlscomm._reading.material import REJECTIONS, named
+from tlscomm._reading.material import named
 from tlscomm._reading.sources import STANDARD_INPUT, SourceLike, readSource
 from tlscomm._revoking.crl import RevocationList
 from tlscomm._revoking.marks import Mark, markOf
 from tlscomm.failures import Damaged, FileNotFound, TLSFailure, UnknownFormat, Unreadable, printable
+from tlscomm.x509._unreadable import REJECTIONS
 
 __all__ = ["ListFiles", "readLists"]
 

@@ -29,11 +29,11 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from tlscomm import _der
-from tlscomm._reading.material import REJECTIONS
 from tlscomm._reading.sources import STANDARD_INPUT, readSource
 from tlscomm._revoking.crl import GOOD, Status, hasIssued, revokedStatus
 from tlscomm._wording import timeText
 from tlscomm.failures import Damaged, Unreadable, printable
+from tlscomm.x509._unreadable import REJECTIONS
 
 __all__ = ["LARGEST_RESPONSE", "Answer", "answerIn", "mustStaple", "readResponse", "statusByResponse"]
 

@@ -18,10 +18,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 
-from tlscomm._reading.material import REJECTIONS
 from tlscomm.failures import printable
 from tlscomm.x509._purposes import PURPOSES, KeyPurpose, purposeFor
 from tlscomm.x509._roles import ROLES
+from tlscomm.x509._unreadable import REJECTIONS
 
 __all__ = ["FIELDS", "KEY_USAGES", "Search", "Searched", "isKeyUsage", "newestFirst"]
 

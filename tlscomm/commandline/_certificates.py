@@ -16,13 +16,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from rich.text import Text
 
-from tlscomm._reading.material import REJECTIONS
 from tlscomm._storing.search import KEY_USAGES, isKeyUsage
 from tlscomm.commandline._printing import Row
 from tlscomm.credentials import Credential, certificateFacts, usabilityProblems
 from tlscomm.failures import TLSFailure, printable
 from tlscomm.x509._purposes import purposeOf
 from tlscomm.x509._roles import ROLES, Role
+from tlscomm.x509._unreadable import REJECTIONS
 
 __all__ = [
     "certificateJSON",

@@ -20,7 +20,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from tlscomm._reading.formats import formOf, readContents
-from tlscomm._reading.material import REJECTIONS, Contents, Passphrase, PassphraseSource, Source, readSource
+from tlscomm._reading.material import Contents, Passphrase, PassphraseSource, Source, readSource
 from tlscomm._reading.ordering import chainOf, fits, leavesAndKeys
 from tlscomm.commandline._obstacles import obstacles
 from tlscomm.credentials import Credential, Role, certificateFacts
@@ -34,6 +34,7 @@ from tlscomm.failures import (
     printable,
 )
 from tlscomm.store import isStoreSource, loadFromStore
+from tlscomm.x509._unreadable import REJECTIONS
 
 __all__ = ["Chain", "Found", "Inspection", "credentialsOf", "inspected", "inspectedKeys"]
 
