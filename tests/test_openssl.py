@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 from pathlib import Path
 
 from OpenSSL import SSL
@@ -11,14 +12,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm import _openssl
 
-_tree = ast.parse(inspect.getsource(_openssl))
+_FOLDER = Path(inspect.getfile(_openssl)).parent
 
 
 def _namesUnder(variable: str) -> set[str]:
-    """The attributes that the module takes from one of its variables."""
+    """The attributes that the modules of the package take from one of their variables."""
     return {
         node.attr
-        for node in ast.walk(_tree)
+        for path in _FOLDER.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == variable
     }
 
@@ -27,7 +29,7 @@ class PrivateNames(SynchronousTestCase):
     """Each private name in use exists; when one goes away, the failing test says which."""
 
     def test_lib(self) -> None:
-        names = _namesUnder("_lib")
+        names = _namesUnder("lib")
         self.assertGreater(len(names), 30)
         self.assertEqual([name for name in sorted(names) if not hasattr(lib, name)], [])
 
@@ -53,12 +55,12 @@ class PrivateNames(SynchronousTestCase):
 class Elsewhere(SynchronousTestCase):
     """No other module reaches for them."""
 
-    def test_onlyThisModuleUsesPrivateNames(self) -> None:
-        package = Path(inspect.getfile(_openssl)).parent
+    def test_onlyThisPackageUsesPrivateNames(self) -> None:
+        private = re.compile(r"OpenSSL\._util|from OpenSSL import .*\b_util|\._(lib|ffi)\b|\b_openssl\.binding")
         offenders = [
             path.name
-            for path in package.rglob("*.py")
-            if path.name != "_openssl.py" and ("OpenSSL._util" in path.read_text() or "._lib" in path.read_text())
+            for path in _FOLDER.parent.rglob("*.py")
+            if path.parent != _FOLDER and private.search(path.read_text(encoding="utf-8"))
         ]
         self.assertEqual(offenders, [])
 

@@ -1,0 +1,365 @@
+"""One OpenSSL connection over memory.
+
+This is the path of every byte, so OpenSSL is called directly there, by names of this module.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from cryptography import x509
+from OpenSSL import SSL
+
+from tlscomm._openssl.binding import ffi, lib
+from tlscomm._openssl.callbacks import alertCallback, certificateCallback, channels, infoCallback, verifyCallback
+from tlscomm._openssl.contexts import keepSecrets
+from tlscomm._openssl.errors import OpenSSLError, clearErrors, errorQueue
+from tlscomm._openssl.paths import builtChain
+
+__all__ = ["Channel"]
+
+#: One read of the reactor (64 KiB) and the largest record that may have been waiting for its end.
+_BUFFER_SIZE = 1 << 17
+_LARGEST_RECORD = 1 << 14
+
+#: No cache for servers, and no looking into it.
+_NO_SESSIONS = SSL.SESS_CACHE_NO_INTERNAL
+
+#: Level fatal; TLS 1.3 has no other but for these: close_notify, user_canceled, and TLS 1.2's no_renegotiation
+#: (RFC 8446, section 6). TLS 1.2 servers warn of a name that they do not know and go on (RFC 6066, section 3).
+_FATAL = 2
+_NOT_FATAL = frozenset({0, 90, 100, 112})
+
+#: X509_V_ERR_REJECTED of x509_vfy.h.
+_REJECTED = 28
+
+_feed = lib.BIO_write
+_read = lib.SSL_read
+_write = lib.SSL_write
+_drain = lib.BIO_read
+_available = lib.BIO_get_mem_data
+_asBuffer = ffi.buffer
+
+
+class _Scratch(threading.local):
+    """Where OpenSSL puts bytes. One for each thread, because OpenSSL is called without the interpreter's lock."""
+
+    def __init__(self) -> None:
+        self.buffer = ffi.new("char[]", _BUFFER_SIZE)
+        self.view = ffi.buffer(self.buffer)
+        self.pointer = ffi.new("char **")
+
+
+_scratch = _Scratch()
+
+
+class Channel:
+    """One OpenSSL connection over memory: ciphertext in and out on one side, plaintext on the other.
+
+    Attributes:
+        alertReceived: the number of the last fatal alert from the peer, or None.
+        alertSent: the number of the last fatal alert that we sent, or None.
+        secret: under TLS 1.3, what the first record is sealed with that follows our verdict on the peer.
+        certificateRequested: whether the server asked this client for a certificate.
+        certificateSent: whether this client sent one and proved that it has the key.
+        certificateRequest: the server's CertificateRequest, from its type on, where `keepRequests` was called for the
+            context.
+        ticketSeen: whether a session ticket came after the handshake, a TLS 1.3 server's sign of acceptance.
+        closed: whether the peer's close_notify has come.
+        error: what broke the connection after the handshake, or None.
+    """
+
+    def __init__(
+        self,
+        connection: SSL.Connection,
+        isClient: bool,
+        judge: Callable[[Sequence[tuple[int, int]], Callable[[], list[x509.Certificate]]], int],
+        select: Callable[[], SSL.Context | None] | None = None,
+    ) -> None:
+        """
+        Args:
+            connection: a connection without a socket that has not begun its handshake. Its own verification callback,
+                if it has one, is asked too: it may refuse more, and it may overrule OpenSSL.
+            isClient: which side of the handshake we are.
+            judge: called in a full handshake in which the peer sent a certificate, with OpenSSL's problems as pairs of
+                error number and depth, and with a function that returns the chain. It returns 0 to accept, or the error
+                number that makes OpenSSL send the alert that fits. It is called again where OpenSSL finds another
+                problem afterwards.
+            select: called in a full handshake when a certificate of ours is to be shown; returns the context whose
+                certificate that is. With None a client shows none, and a server breaks the handshake off.
+        """
+        # The callbacks of the connection, of its context and ours all have to live as long as the SSL object.
+        self.connection = connection
+        self._ssl = connection._ssl
+        self._in = connection._into_ssl
+        self._out = connection._from_ssl
+        self._judge = judge
+        self._select = select
+        self._selectionFailures: list[Exception] = []
+        self._shown: SSL.Context | None = None
+        self._sessions: Any = connection.get_context()._context
+        self._cacheMode: int | None = None
+        self._foreignVerify: Any = connection._verify_callback
+        self._foreignInfo: Any = connection.get_context()._info_callback
+        self._vetoed = False
+        self._problems: list[tuple[int, int]] = []
+        self._leafSeen = False
+        self._isClient = isClient
+        self.alertReceived: int | None = None
+        self.alertSent: int | None = None
+        self.secret: bytes | None = None
+        self.certificateRequested = False
+        self.certificateSent = False
+        self.certificateRequest: bytes | None = None
+        self.ticketSeen = False
+        self.closed = False
+        self.error: OpenSSLError | None = None
+        channels[self._ssl] = self
+        keepSecrets(connection.get_context())
+        lib.SSL_set_verify(self._ssl, self._verifyMode(), verifyCallback)
+        needsStates = isClient or self._foreignInfo is not None
+        lib.SSL_set_info_callback(self._ssl, infoCallback if needsStates else alertCallback)
+        if select is not None:
+            lib.SSL_set_cert_cb(self._ssl, certificateCallback, ffi.NULL)
+        if isClient:
+            connection.set_connect_state()
+        else:
+            connection.set_accept_state()
+
+    def feed(self, ciphertext: bytes) -> None:
+        """Take bytes that came from the peer."""
+        _feed(self._in, ciphertext, len(ciphertext))
+
+    def drain(self) -> bytes:
+        """Return the bytes that have to go to the peer now."""
+        if not (size := _available(self._out, _scratch.pointer)):
+            return b""
+        if size <= _BUFFER_SIZE:
+            return _scratch.view[: _drain(self._out, _scratch.buffer, size)]  # type: ignore[no-any-return]
+        large = ffi.new("char[]", size)
+        return _asBuffer(large, _drain(self._out, large, size))[:]  # type: ignore[no-any-return]
+
+    def handshake(self) -> bool:
+        """Go on with the handshake; return whether it is done.
+
+        Raises:
+            OpenSSLError: it failed. An alert for the peer may have to be drained.
+        """
+        clearErrors()
+        if self._cacheMode is not None:
+            lib.SSL_CTX_set_session_cache_mode(self._sessions, _NO_SESSIONS)
+        result = lib.SSL_do_handshake(self._ssl)
+        if self._cacheMode is not None:
+            lib.SSL_CTX_set_session_cache_mode(self._sessions, self._cacheMode)
+        if result == 1:
+            return True
+        error = lib.SSL_get_error(self._ssl, result)
+        if error in (lib.SSL_ERROR_WANT_READ, lib.SSL_ERROR_WANT_WRITE):
+            return False
+        raise OpenSSLError(errorQueue(), self._foreignProblems())
+
+    def read(self) -> bytes:
+        """Return all plaintext that is there. The end of it, in order or not, is in `closed` and `error`."""
+        scratch = _scratch
+        buffer = scratch.buffer
+        # SSL_get_error looks into the queue of the thread, where others may have left something.
+        clearErrors()
+        total = _read(self._ssl, buffer, _BUFFER_SIZE)
+        if total <= 0:
+            self._noteEnd(total)
+            return b""
+        whole: list[bytes] = []
+        # A record may have been decrypted in part only where the buffer was too small for it, and it never is.
+        while _available(self._in, scratch.pointer):
+            if total > _BUFFER_SIZE - _LARGEST_RECORD:
+                whole.append(scratch.view[:total])
+                total = 0
+            count = _read(self._ssl, buffer + total, _BUFFER_SIZE - total)
+            if count <= 0:
+                self._noteEnd(count)
+                break
+            total += count
+        if whole:
+            whole.append(scratch.view[:total])
+            return b"".join(whole)
+        return scratch.view[:total]  # type: ignore[no-any-return]
+
+    def write(self, plaintext: bytes) -> None:
+        """Encrypt; the ciphertext is drained afterwards.
+
+        Raises:
+            OpenSSLError: the connection is broken.
+        """
+        size = len(plaintext)
+        sent = _write(self._ssl, plaintext, size)
+        if 0 < sent < size:
+            # pyOpenSSL's contexts write at most one record a call.
+            rest = ffi.from_buffer(plaintext)
+            while 0 < sent < size:
+                count = _write(self._ssl, rest + sent, size - sent)
+                sent = sent + count if count > 0 else -1
+        if sent <= 0:
+            raise OpenSSLError(errorQueue())
+
+    def close(self) -> None:
+        """Write close_notify, unless it was written before."""
+        clearErrors()
+        lib.SSL_shutdown(self._ssl)
+        clearErrors()
+
+    def forbidResumption(self) -> None:
+        """Have OpenSSL neither resume a session in this handshake nor keep the one of it."""
+        # Somebody else's context may give the sessions themselves away, as tickets, which are not looked up here.
+        lib.SSL_set_options(self._ssl, SSL.OP_NO_TICKET)
+        if self._cacheMode is None:
+            self._cacheMode = lib.SSL_CTX_get_session_cache_mode(self._sessions)
+            # It may be called in the middle of the handshake.
+            lib.SSL_CTX_set_session_cache_mode(self._sessions, _NO_SESSIONS)
+
+    def forgetSession(self) -> None:
+        """Have OpenSSL forget the session of this handshake, which it has kept where it takes the handshake for done.
+
+        A TLS 1.2 client knows the session before we have judged it, and could resume it at once.
+        """
+        lib.SSL_set_session(self._ssl, ffi.NULL)
+
+    def release(self) -> None:
+        """Forget who judges and selects: the handshake is done, or will never be."""
+        self._judge = _refuseAll
+        self._select = None
+        self.secret = None
+
+    @property
+    def acceptedAuthorities(self) -> frozenset[bytes]:
+        """The names, in DER, of the authorities that the server accepts, as it sent them; any where there are none."""
+        names = lib.SSL_get_client_CA_list(self._ssl)
+        count = 0 if names == ffi.NULL else lib.sk_X509_NAME_num(names)
+        return frozenset(_nameBytes(lib.sk_X509_NAME_value(names, index)) for index in range(count))
+
+    @property
+    def resumed(self) -> bool:
+        """Whether the handshake resumed an earlier session."""
+        return bool(lib.SSL_session_reused(self._ssl))
+
+    @property
+    def hasOutput(self) -> bool:
+        """Whether there are bytes to drain."""
+        return bool(_available(self._out, _scratch.pointer))
+
+    @property
+    def foundThen(self) -> int:
+        """The number of an error that OpenSSL found in the handshake of this session, whoever overruled it, or 0."""
+        return int(lib.SSL_get_verify_result(self._ssl))
+
+    @property
+    def waiting(self) -> int:
+        """How many bytes from the peer OpenSSL has yet to read."""
+        return int(_available(self._in, _scratch.pointer))
+
+    @property
+    def presented(self) -> list[x509.Certificate]:
+        """The certificates that the peer sent in this handshake, or in the one that it resumes, its own first."""
+        own = self.connection.get_peer_certificate(as_cryptography=True)
+        if own is None:
+            return []
+        sent = self.connection.get_peer_cert_chain(as_cryptography=True) or []
+        # A client's list has the server's own certificate, and a server's has not the client's.
+        return [own, *(sent[1:] if self._isClient else sent)]
+
+    @property
+    def staple(self) -> bytes | None:
+        """The OCSP response (DER) that came with the server's certificate, or None."""
+        response = ffi.new("unsigned char **")
+        size = lib.SSL_get_tlsext_status_ocsp_resp(self._ssl, response)
+        return _asBuffer(response[0], size)[:] if size > 0 else None
+
+    def _noteEnd(self, result: int) -> None:
+        error = lib.SSL_get_error(self._ssl, result)
+        if error == lib.SSL_ERROR_ZERO_RETURN:
+            self.closed = True
+        elif error not in (lib.SSL_ERROR_WANT_READ, lib.SSL_ERROR_WANT_WRITE):
+            self.error = OpenSSLError(errorQueue())
+
+    def _foreignProblems(self) -> tuple[Exception, ...]:
+        # pyOpenSSL keeps what its callbacks raised until its own do_handshake raises it, which is not called here.
+        context = self.connection.get_context()
+        keepers = (self.connection._verify_helper, context._verify_helper, context._alpn_select_helper)
+        raised = tuple(problem for keeper in keepers if keeper is not None for problem in keeper._problems)
+        for keeper in keepers:
+            if keeper is not None:
+                keeper._problems.clear()
+        return (*raised, *self._selectionFailures)
+
+    def _verifyMode(self) -> int:
+        # A client always verifies: there is no secure meaning of VERIFY_NONE on its side.
+        mode: int = self.connection.get_verify_mode()
+        return mode | SSL.VERIFY_PEER if self._isClient else mode
+
+    def _verify(self, ok: int, context: Any) -> int:
+        if self._foreignVerify is not None:
+            foreignOK = self._foreignVerify(ok, context)
+            # What they refuse stays refused, but the name for it is ours to find first.
+            self._vetoed = self._vetoed or bool(ok and not foreignOK)
+            ok = ok or foreignOK
+        depth = lib.X509_STORE_CTX_get_error_depth(context)
+        if not ok:
+            # Going on after an error makes OpenSSL report the next one, and in the end the leaf with ok = 1.
+            self._problems.append((lib.X509_STORE_CTX_get_error(context), depth))
+        # Name constraints and policies are checked after that, so what is found then needs a verdict of its own.
+        if not self._leafSeen and (depth or not ok):
+            return 1
+        self._leafSeen = True
+        verdict = self._judge(self._problems, lambda: builtChain(context))
+        if not verdict and self._vetoed:
+            verdict = _REJECTED
+        # A session keeps this number, its tickets too, and is known by it for one that was not good in itself.
+        lib.X509_STORE_CTX_set_error(context, verdict or (self._problems[0][0] if self._problems else 0))
+        return int(verdict == 0)
+
+    def _showCertificate(self) -> int:
+        if self._select is None:
+            return 1
+        try:
+            context = self._select()
+        except Exception as problem:
+            self._selectionFailures.append(problem)
+            return 0
+        if context is not None:
+            # Not by the connection's own method: the context of its sessions is the one that it began with.
+            lib.SSL_set_SSL_CTX(self._ssl, context._context)
+            self._shown = context
+        return int(self._isClient or context is not None)
+
+    def _noteEvent(self, where: int, value: int) -> None:
+        if where & SSL.SSL_CB_ALERT:
+            number, level = value & 0xFF, value >> 8
+            if level == _FATAL or number not in _NOT_FATAL:
+                if where & SSL.SSL_CB_READ:
+                    self.alertReceived = number
+                else:
+                    self.alertSent = number
+        elif self._isClient:
+            self._noteState(ffi.string(lib.SSL_state_string_long(self._ssl)))
+
+    def _noteState(self, state: bytes) -> None:
+        if state == b"SSLv3/TLS read server certificate request":
+            self.certificateRequested = True
+        elif state == b"SSLv3/TLS write certificate verify":
+            self.certificateSent = True
+        elif state == b"SSLv3/TLS read server session ticket":
+            self.ticketSeen = True
+
+
+def _refuseAll(_problems: Sequence[tuple[int, int]], _chain: Callable[[], list[x509.Certificate]]) -> int:
+    return _REJECTED
+
+
+def _nameBytes(name: Any) -> bytes:
+    out = ffi.new("unsigned char **")
+    size = lib.i2d_X509_NAME(name, out)
+    try:
+        return bytes(ffi.buffer(out[0], max(size, 0)))
+    finally:
+        lib.OPENSSL_free(out[0])

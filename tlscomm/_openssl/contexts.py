@@ -1,0 +1,154 @@
+"""What is set on a context, and what one tells of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, cast
+from weakref import WeakSet
+
+from OpenSSL import SSL
+
+from tlscomm._openssl.binding import ffi, lib
+from tlscomm._openssl.callbacks import keylogCallback, messageCallback
+from tlscomm._openssl.errors import clearErrors
+
+__all__ = [
+    "firstMessage",
+    "insistOnProtocol",
+    "insistOnServerName",
+    "keepRequests",
+    "keepSecrets",
+    "preferGroups",
+    "resumeSessions",
+    "sessionOf",
+]
+
+#: More than a first message is long.
+_LARGE = 1 << 17
+
+_UNRECOGNIZED_NAME = 112
+
+_keepingSecrets: WeakSet[SSL.Context] = WeakSet()
+
+
+def firstMessage(context: SSL.Context) -> bytes:
+    """Return the ClientHello of a client with this context, which tells all that the context can negotiate."""
+    connection = SSL.Connection(context)
+    connection.set_connect_state()
+    clearErrors()
+    lib.SSL_do_handshake(connection._ssl)
+    clearErrors()
+    return connection.bio_read(_LARGE)
+
+
+def preferGroups(context: SSL.Context, groups: Sequence[str]) -> None:
+    """Set the key exchange groups of a context, the preferred one first.
+
+    Raises:
+        ValueError: OpenSSL does not know one of them.
+    """
+    if not lib.SSL_CTX_set1_curves_list(context._context, ":".join(groups).encode("ascii")):
+        clearErrors()
+        raise ValueError(f"OpenSSL does not know all of these groups: {', '.join(groups)}")
+
+
+def insistOnServerName(context: SSL.Context, isKnown: Callable[[bytes | None], bool]) -> None:
+    """Make a server's context refuse, with unrecognized_name, names that it does not serve (RFC 6066, section 3)."""
+
+    @ffi.callback("int (*)(SSL *, int *, void *)", error=lib.SSL_TLSEXT_ERR_ALERT_FATAL)  # type: ignore[untyped-decorator]
+    def select(ssl: Any, alert: Any, _argument: Any) -> int:
+        name = lib.SSL_get_servername(ssl, lib.TLSEXT_NAMETYPE_host_name)
+        if isKnown(None if name == ffi.NULL else ffi.string(name)):
+            return int(lib.SSL_TLSEXT_ERR_OK)
+        alert[0] = _UNRECOGNIZED_NAME
+        return int(lib.SSL_TLSEXT_ERR_ALERT_FATAL)
+
+    # The context keeps the callback alive, as it does with pyOpenSSL's own.
+    context._tlsext_servername_callback = select
+    lib.SSL_CTX_set_tlsext_servername_callback(context._context, select)
+
+
+def insistOnProtocol(context: SSL.Context, protocols: Sequence[bytes]) -> None:
+    """Make a server's context refuse, with no_application_protocol, a client that offers none of these (RFC 7301).
+
+    pyOpenSSL's own callback can refuse only by an exception, which it then keeps for ever.
+    """
+    # OpenSSL reads the chosen name after the callback has returned, so it must live as long as the context.
+    chosen = {protocol: ffi.new("unsigned char[]", protocol) for protocol in protocols}
+
+    @ffi.callback(  # type: ignore[untyped-decorator]
+        "int (*)(SSL *, const unsigned char **, unsigned char *, const unsigned char *, unsigned int, void *)",
+        error=lib.SSL_TLSEXT_ERR_ALERT_FATAL,
+    )
+    def select(_ssl: Any, out: Any, outLength: Any, offered: Any, length: int, _argument: Any) -> int:
+        names = set(_lengthPrefixed(ffi.buffer(offered, length)[:]))
+        for protocol, buffer in chosen.items():
+            if protocol in names:
+                out[0] = buffer
+                outLength[0] = len(protocol)
+                return int(lib.SSL_TLSEXT_ERR_OK)
+        return int(lib.SSL_TLSEXT_ERR_ALERT_FATAL)
+
+    context._alpn_select_callback = select
+    lib.SSL_CTX_set_alpn_select_cb(context._context, select, ffi.NULL)
+
+
+def keepRequests(context: SSL.Context) -> None:
+    """Have the channels of a client's context know how the server asks for a certificate.
+
+    OpenSSL gives the authorities away and nothing else, and reports each record of the connection to get at the rest.
+    """
+    lib.SSL_CTX_set_msg_callback(context._context, messageCallback)
+
+
+def keepSecrets(context: SSL.Context) -> None:
+    """Have the channels of a context know the secret for an alert that OpenSSL cannot send."""
+    if context in _keepingSecrets:
+        return
+    _keepingSecrets.add(context)
+    foreign: Any = context._keylog_callback
+    context._keylog_callback = keylogCallback if foreign is None else _keylogFor(foreign)
+    lib.SSL_CTX_set_keylog_callback(context._context, context._keylog_callback)
+
+
+def _keylogFor(foreign: Any) -> Any:
+    """Return a callback that passes on what it hears."""
+
+    @ffi.callback("void (*)(const SSL *, const char *)")  # type: ignore[untyped-decorator]
+    def both(ssl: Any, line: Any) -> None:
+        keylogCallback(ssl, line)
+        foreign(ssl, line)
+
+    return both
+
+
+def resumeSessions(context: SSL.Context, name: bytes, seconds: int) -> None:
+    """Let the clients of a server's context resume their sessions, which stay in the memory of the server.
+
+    Args:
+        context: of one configuration, so that a session is never resumed under another one.
+        name: at most 32 bytes (SSL_CTX_set_session_id_context(3)).
+        seconds: how long a session may be resumed.
+    """
+    context.set_options(SSL.OP_NO_TICKET)
+    context.set_session_id(name)
+    context.set_timeout(seconds)
+    context.set_session_cache_mode(SSL.SESS_CACHE_SERVER)
+
+
+def sessionOf(connection: SSL.Connection, context: SSL.Context) -> SSL.Session | None:
+    """Return the session of a connection for others to resume that begin with a context.
+
+    The connection may have gone on to another context, for the certificate that it has shown, and pyOpenSSL ties its
+    session to that one. They differ in nothing that a session depends on.
+    """
+    session: Any = connection.get_session()
+    if session is not None:
+        session._context = context
+    return cast("SSL.Session | None", session)
+
+
+def _lengthPrefixed(names: bytes) -> Iterator[bytes]:
+    while names:
+        yield names[1 : 1 + names[0]]
+        names = names[1 + names[0] :]
