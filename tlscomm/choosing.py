@@ -29,12 +29,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import PublicKeyAlgorithmOID
 
 from tlscomm import _der
 from tlscomm.credentials import Credential, Role, certificateFacts
 from tlscomm.failures import printable
 from tlscomm.wire.requests import readCertificateRequest, readClientHello
+from tlscomm.x509._keystrengths import TLS_CURVES, isForPSSAlone
 from tlscomm.x509._unreadable import REJECTIONS
 
 __all__ = ["Choice", "Choose", "Keyring", "Wishes"]
@@ -47,17 +47,6 @@ _RSA_PSS_KEYS = frozenset({0x0809, 0x080A, 0x080B})
 _ECDSA = frozenset({0x0403, 0x0503, 0x0603})
 _ED25519 = frozenset({0x0807})
 _ED448 = frozenset({0x0808})
-
-#: Each curve with its scheme in TLS 1.3, and with its number among the groups, which TLS 1.2 looks at instead
-#: (RFC 8422, section 5.1.1, and RFC 7027).
-_CURVES = {
-    "secp256r1": (0x0403, 23),
-    "secp384r1": (0x0503, 24),
-    "secp521r1": (0x0603, 25),
-    "brainpoolP256r1": (0x081A, 26),
-    "brainpoolP384r1": (0x081B, 27),
-    "brainpoolP512r1": (0x081C, 28),
-}
 
 #: Of so many certificates is remembered what they say, which takes longer to read than a choice may take.
 _REMEMBERED = 1024
@@ -139,7 +128,7 @@ class Wishes:
         if isinstance(key, ec.EllipticCurvePublicKey):
             return self._allows("ECDSA", self._curveSchemes(key.curve.name)) and self._hasGroup(key.curve.name)
         if isinstance(key, rsa.RSAPublicKey):
-            return self._allows("RSA", _RSA_PSS_KEYS if _isPSS(certificate) else self._rsaSchemes())
+            return self._allows("RSA", _RSA_PSS_KEYS if isForPSSAlone(certificate) else self._rsaSchemes())
         if isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
             return self._allows("ECDSA", _ED25519 if isinstance(key, ed25519.Ed25519PublicKey) else _ED448)
         return False
@@ -158,13 +147,13 @@ class Wishes:
         return _RSA_PSS if self.version == "1.3" else _RSA_PSS | _RSA_PKCS1
 
     def _curveSchemes(self, curve: str) -> frozenset[int]:
-        own = frozenset({_CURVES[curve][0]}) if curve in _CURVES else frozenset[int]()
+        own = frozenset({TLS_CURVES[curve].scheme}) if curve in TLS_CURVES else frozenset[int]()
         return own if self.version == "1.3" else own | _ECDSA
 
     def _hasGroup(self, curve: str) -> bool:
         if self.version == "1.3" or self.groups is None:
             return True
-        return curve in _CURVES and _CURVES[curve][1] in self.groups
+        return curve in TLS_CURVES and TLS_CURVES[curve].group in self.groups
 
 
 @dataclass(frozen=True)
@@ -303,10 +292,6 @@ def _publicKey(certificate: x509.Certificate) -> CertificatePublicKeyTypes | Non
         return certificate.public_key()
     except REJECTIONS:
         return None
-
-
-def _isPSS(certificate: x509.Certificate) -> bool:
-    return certificate.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS
 
 
 def _keyKind(certificate: x509.Certificate) -> tuple[object, ...]:

@@ -19,9 +19,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
-from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes, PrivateKeyTypes
-from cryptography.x509.oid import PublicKeyAlgorithmOID
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from tlscomm._facts import certificateFacts
 from tlscomm._reading.formats import readContents
@@ -46,6 +44,7 @@ from tlscomm.failures import (
     WrongPurpose,
     printable,
 )
+from tlscomm.x509._keystrengths import handshakeKeyWeakness
 from tlscomm.x509._purposes import purposeFor, purposesText
 from tlscomm.x509._roles import Role
 from tlscomm.x509._unreadable import REJECTIONS
@@ -68,12 +67,6 @@ __all__ = [
     "retrying",
     "usabilityProblems",
 ]
-
-_SMALLEST_RSA = 2048
-
-#: The curves of RFC 8446, section 4.2.3, and of RFC 8734. With P-224, secp256k1 and all smaller ones OpenSSL 4 finds no
-#: signature algorithm and fails with "no shared cipher" or "unsupported protocol".
-_CURVES = frozenset({"secp256r1", "secp384r1", "secp521r1", "brainpoolP256r1", "brainpoolP384r1", "brainpoolP512r1"})
 
 
 @dataclass(frozen=True, repr=False)
@@ -137,7 +130,7 @@ class Credential:
         from twisted.internet.ssl import Certificate, KeyPair, PrivateCertificate
 
         key: Any = self.requireKey().privateKey
-        if weakness := _weakness(self.certificate.public_key()):
+        if weakness := handshakeKeyWeakness(self.certificate):
             facts = certificateFacts(self.certificate)
             raise KeyTooWeak(f"{facts.subject} has {weakness}", stage="credential", certificate=facts, depth=0)
         certificate = Certificate(X509.from_cryptography(self.certificate))
@@ -339,7 +332,7 @@ def usabilityProblems(credential: Credential, role: Role, now: datetime) -> Iter
         yield NotYetValid(
             f"{facts.subject} is valid from {facts.notBefore}", stage="credential", certificate=facts, depth=0
         )
-    if weakness := _weaknessOf(certificate):
+    if weakness := handshakeKeyWeakness(certificate):
         yield KeyTooWeak(f"{facts.subject} has {weakness}", stage="credential", certificate=facts, depth=0)
 
 
@@ -417,29 +410,6 @@ def _missingPurpose(certificate: x509.Certificate, role: Role) -> str:
     if purpose.oid in found:
         return ""
     return f"its extended key usage lacks {purposesText([purpose.oid])} and has {purposesText(found)}"
-
-
-def _weaknessOf(certificate: x509.Certificate) -> str:
-    if certificate.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS:
-        # `cryptography` forgets the restriction when it loads the private key, and OpenSSL then signs with neither.
-        return "an RSA key that is for PSS alone (id-RSASSA-PSS), which cannot be used here"
-    try:
-        return _weakness(certificate.public_key())
-    except REJECTIONS:
-        return "a key of a kind that TLS peers do not accept"
-
-
-def _weakness(key: CertificatePublicKeyTypes) -> str:
-    if isinstance(key, rsa.RSAPublicKey):
-        isWeak = key.key_size < _SMALLEST_RSA
-        return f"an RSA key of {key.key_size} bits, and {_SMALLEST_RSA} are needed" if isWeak else ""
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        isWeak = key.curve.name not in _CURVES
-        return f"a key on the curve {key.curve.name}, which TLS peers do not accept" if isWeak else ""
-    if isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
-        return ""
-    kind = type(key).__name__.removesuffix("PublicKey")
-    return f"a key of the kind {kind}, which TLS peers do not accept"
 
 
 def _unreadableExtensions(certificate: x509.Certificate, error: Exception) -> InvalidCertificate:

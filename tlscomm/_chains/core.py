@@ -15,29 +15,26 @@ from itertools import islice
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.x509.oid import ExtensionOID
 
 from tlscomm._chains.policies import policyViolation
 from tlscomm._chains.rule import Breach, Place, Rule
 from tlscomm._wording import timeText
+from tlscomm.x509._keystrengths import (
+    LARGEST_FACTORED,
+    SMALLEST_CURVE,
+    SMALLEST_FACTORED,
+    digestWeakness,
+    keyWeakness,
+)
 from tlscomm.x509._purposes import purposeFor, purposesText
 
 __all__ = ["CORE", "formatTime"]
-
-#: 112 bits (NIST SP 800-57, part 1, section 5.6.1) for the kinds of keys of old, 128 for elliptic curves.
-_SMALLEST_FACTORED = 2048
-_SMALLEST_CURVE = 256
-#: OpenSSL takes no larger ones, because of what their signatures cost to verify.
-_LARGEST_FACTORED = 16384
 
 #: A hundred thousand comparisons take a second; ten thousand names are as many as anybody has.
 _HEAVIEST_NAMES = 16384
 #: Of the names of one certificate that an authority may not issue for.
 _MOST_TOLD = 8
-
-_WEAK_DIGESTS = (hashes.MD5, hashes.SHA1)
 
 #: The extensions that are understood here, by OpenSSL (which takes no others), or by who looks at revocation.
 _UNDERSTOOD = frozenset(
@@ -173,15 +170,8 @@ def _key(place: Place) -> Iterator[str]:
 
 
 def _keyStrength(place: Place) -> Iterator[str]:
-    key = place.certificate.key
-    if isinstance(key, rsa.RSAPublicKey | dsa.DSAPublicKey) and not (
-        _SMALLEST_FACTORED <= key.key_size <= _LARGEST_FACTORED
-    ):
-        yield f"its key has {key.key_size} bits"
-    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.key_size < _SMALLEST_CURVE:
-        yield f"its key is on the curve {key.curve.name}"
-    if isinstance(key, rsa.RSAPublicKey) and ((e := key.public_numbers().e) < 3 or not e % 2):
-        yield f"the exponent of its key is {e}"
+    if weakness := keyWeakness(place.certificate.key):
+        yield f"it has {weakness}"
 
 
 def _signatureStrength(place: Place) -> Iterator[str]:
@@ -189,12 +179,12 @@ def _signatureStrength(place: Place) -> Iterator[str]:
     if place.isAnchor:
         return
     try:
-        digest = place.certificate.certificate.signature_hash_algorithm
+        weakness = digestWeakness(place.certificate.certificate)
     except UnsupportedAlgorithm:
         yield "its signature is of an algorithm that is not known here"
         return
-    if isinstance(digest, _WEAK_DIGESTS):
-        yield f"it is signed with {digest.name}"
+    if weakness:
+        yield f"it is signed with {weakness}"
 
 
 def _core(name: str, source: str, code: str, about: str, **more: object) -> Rule:
@@ -319,8 +309,8 @@ CORE: tuple[Rule, ...] = (
         "key-strength",
         "NIST SP 800-57, part 1",
         "key-too-weak",
-        "RSA and DSA keys have 2048 bits or more (and no more than 16384), curves 256; an RSA exponent is odd and not "
-        "1.",
+        f"RSA and DSA keys have {SMALLEST_FACTORED} bits or more (and no more than {LARGEST_FACTORED}), curves "
+        f"{SMALLEST_CURVE}; an RSA exponent is odd and not 1.",
         check=_keyStrength,
         openssl=frozenset({66, 67}),
     ),

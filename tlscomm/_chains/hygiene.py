@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
@@ -26,6 +25,7 @@ from tlscomm._chains.nameconstraints import isDomain
 from tlscomm._chains.rule import Breach, Place, Rule
 from tlscomm._chains.servernames import isAddress
 from tlscomm.failures import printable
+from tlscomm.x509._keystrengths import WEB_PKI_CURVES, WEB_PKI_DIGESTS
 
 __all__ = ["HYGIENE"]
 
@@ -48,9 +48,6 @@ _OF_AUTHORITIES = {
     ExtensionOID.POLICY_CONSTRAINTS: "policy constraints",
     ExtensionOID.POLICY_MAPPINGS: "policy mappings",
 }
-
-_WEB_PKI_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
-_WEB_PKI_DIGESTS = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 
 #: CA/Browser Forum BR, section 7.1.3.1.1: "byte-for-byte identical".
 _RSA_ENCRYPTION = bytes.fromhex("300d06092a864886f70d0101010500")
@@ -262,7 +259,7 @@ def _key(place: Place) -> Iterator[str]:
             yield f"its RSA key has {key.key_size} bits, which is no multiple of 8"
         if _keyAlgorithm(place) != _RSA_ENCRYPTION:
             yield "its RSA key is not called rsaEncryption, with parameters that are NULL"
-    elif not (isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, _WEB_PKI_CURVES)):
+    elif not (isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, WEB_PKI_CURVES)):
         yield "its key is neither an RSA key nor one on P-256, P-384 or P-521"
 
 
@@ -285,7 +282,7 @@ def _signature(place: Place) -> Iterator[str]:
     # A key of another kind signs without a digest, and is named by itself.
     if place.isAnchor or digest is None:
         return
-    if not isinstance(digest, _WEB_PKI_DIGESTS):
+    if not isinstance(digest, WEB_PKI_DIGESTS):
         yield f"it is signed with {digest.name}"
     elif _signatureAlgorithm(place) not in _WEB_PKI_ALGORITHMS:
         yield "the algorithm of its signature is not written as it has to be"

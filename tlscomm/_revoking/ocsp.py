@@ -33,6 +33,7 @@ from tlscomm._reading.sources import STANDARD_INPUT, readSource
 from tlscomm._revoking.crl import GOOD, Status, hasIssued, revokedStatus
 from tlscomm._wording import timeText
 from tlscomm.failures import Damaged, Unreadable, printable
+from tlscomm.x509._keystrengths import WEAK_DIGESTS
 from tlscomm.x509._unreadable import REJECTIONS
 
 __all__ = ["LARGEST_RESPONSE", "Answer", "answerIn", "mustStaple", "readResponse", "statusByResponse"]
@@ -43,7 +44,6 @@ LARGEST_RESPONSE = 1 << 16
 _WITHOUT_NEXT_UPDATE = timedelta(days=1)
 _MOST_ANSWERS = 100
 _MOST_RESPONDERS = 4
-_REFUSED_HASHES = (hashes.MD5, hashes.SHA1)
 _KNOWN_EXTENSIONS = frozenset({x509.OCSPNonce.oid, x509.OCSPAcceptableResponses.oid})
 _NOT_FINAL = frozenset({x509.ReasonFlags.certificate_hold, x509.ReasonFlags.remove_from_crl})
 
@@ -167,7 +167,7 @@ def _verified(
     answers = [each for each in islice(response.responses, _MOST_ANSWERS) if _isAbout(each, certificate, issuer)]
     if not answers:
         return "is about another certificate"
-    if isinstance(response.signature_hash_algorithm, _REFUSED_HASHES):
+    if isinstance(response.signature_hash_algorithm, WEAK_DIGESTS):
         return f"is signed with {response.signature_hash_algorithm.name}, which is too weak"
     newest = max(answers, key=lambda each: each.this_update_utc)
     if issuer is None or _hasSigned(issuer, response):
