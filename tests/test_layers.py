@@ -13,7 +13,7 @@ PACKAGE = Path(tlscomm.__file__).parent
 
 #: Who may import whom: each layer itself and those before it. A package of modules stands for all of them.
 LAYERS: tuple[tuple[str, str], ...] = (
-    ("names", "alerts failures sslpolicy _remembering _wording"),
+    ("names", "alerts failures sslpolicy _lazy _remembering _wording"),
     ("bytes", "framing wire x509 _der _globs _nameforms _openssl"),
     (
         "certificates",

@@ -8,12 +8,9 @@ Who already has a ``CertificateOptions``, or any other creator of OpenSSL connec
 `ForeignConfiguration`.
 """
 
-from tlscomm._chains.servernames import asciiServerName
-from tlscomm.configuration._client import ClientConfiguration
-from tlscomm.configuration._foreign import ForeignConfiguration
-from tlscomm.configuration._presenting import insecurelyPresenting
-from tlscomm.configuration._server import ClientCertificates, ServerConfiguration
-from tlscomm.configuration._shared import Configuration, Deadlines, Version
+from typing import TYPE_CHECKING
+
+from tlscomm._lazy import lazyFace
 
 __all__ = [
     "ClientCertificates",
@@ -26,3 +23,27 @@ __all__ = [
     "asciiServerName",
     "insecurelyPresenting",
 ]
+
+if TYPE_CHECKING:
+    from tlscomm._chains.servernames import asciiServerName
+    from tlscomm.configuration._client import ClientConfiguration
+    from tlscomm.configuration._foreign import ForeignConfiguration
+    from tlscomm.configuration._presenting import insecurelyPresenting
+    from tlscomm.configuration._server import ClientCertificates, ServerConfiguration
+    from tlscomm.configuration._shared import Configuration, Deadlines, Version
+else:
+    # The table of settings is here too, and every program that looks up plugins reads it: it must not load OpenSSL.
+    __getattr__, __dir__ = lazyFace(
+        __name__,
+        {
+            "ClientCertificates": "tlscomm.configuration._server",
+            "ClientConfiguration": "tlscomm.configuration._client",
+            "Configuration": "tlscomm.configuration._shared",
+            "Deadlines": "tlscomm.configuration._shared",
+            "ForeignConfiguration": "tlscomm.configuration._foreign",
+            "ServerConfiguration": "tlscomm.configuration._server",
+            "Version": "tlscomm.configuration._shared",
+            "asciiServerName": "tlscomm._chains.servernames",
+            "insecurelyPresenting": "tlscomm.configuration._presenting",
+        },
+    )
