@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from functools import cached_property
 from typing import Any
 
@@ -20,7 +19,7 @@ from tlscomm.access import EVERYBODY, AccessRules
 from tlscomm.choosing import Choose, Keyring
 from tlscomm.configuration._sessions import Sessions
 from tlscomm.configuration._shared import Base
-from tlscomm.credentials import Credential, checkUsable
+from tlscomm.credentials import Credential
 from tlscomm.trust import Roots, Trust
 from tlscomm.verification import Verifier, isAddress
 
@@ -65,7 +64,7 @@ class ClientConfiguration(Base):
         if self.credential is None and self.others:
             raise ValueError("there are other credentials and no first one")
         for credential in self._credentials:
-            checkUsable(credential, "client", datetime.now(timezone.utc))
+            self._checkUsable(credential)
         self._prepare()
 
     @cached_property

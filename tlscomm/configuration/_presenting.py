@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import copy
-from typing import TypeVar
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar, cast
+
+from OpenSSL import SSL
 
 from tlscomm.configuration._client import ClientConfiguration
 from tlscomm.configuration._server import ServerConfiguration
+from tlscomm.configuration._shared import Base
 from tlscomm.credentials import Credential
 
 __all__ = ["insecurelyPresenting"]
@@ -33,22 +36,58 @@ def insecurelyPresenting(configuration: _P, credential: Credential, *, staple: b
     Raises:
         OpenSSL.SSL.Error: OpenSSL cannot even load it, as with a key that belongs to another certificate.
     """
-    changed = copy.copy(configuration)
-    for made in ("_negotiating", "silence", "_context", "_contexts", "keyring", "_sessions"):
-        changed.__dict__.pop(made, None)
-    changed.__dict__.update(credential=None, others=(), choose=None)
-    context = changed._context
+    settings: dict[str, Any] = {each.name: getattr(configuration, each.name) for each in fields(configuration)}
+    settings.update(credential=credential, others=(), choose=None)
+    if configuration.isClient:
+        return cast(_P, _PresentingClient(**settings))
+    settings.update(staple=None, response=staple)
+    return cast(_P, _PresentingServer(**settings))
+
+
+class _Unchecked(Base):
+    """A configuration that takes its credential as it is."""
+
+    def _checkUsable(self, credential: Credential) -> None:
+        """Let it pass. What the peer says of it is the question."""
+
+    def _prepare(self) -> None:
+        # What OpenSSL does not load is raised as OpenSSL says it: a test that breaks a credential sees what it broke.
+        _ = self._context
+
+
+@dataclass(frozen=True, kw_only=True)
+class _PresentingClient(_Unchecked, ClientConfiguration):
+    """A client's."""
+
+    def _contextWith(self, credential: Credential | None) -> SSL.Context:
+        return _loaded(super()._contextWith(None), credential)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _PresentingServer(_Unchecked, ServerConfiguration):
+    """A server's.
+
+    Attributes:
+        response: the OCSP response (DER) that is sent along; none where empty.
+    """
+
+    response: bytes = b""
+
+    def _contextWith(self, credential: Credential | None) -> SSL.Context:
+        context = _loaded(super()._contextWith(None), credential)
+        if self.response:
+            context.set_ocsp_server_callback(lambda _connection, _data: self.response)
+        return context
+
+
+def _loaded(context: SSL.Context, credential: Credential | None) -> SSL.Context:
+    """Have a context present a credential at no security level."""
     context.set_cipher_list(_NO_SECURITY_LEVEL)
+    if credential is None:
+        return context
     context.use_certificate(credential.certificate)
     for certificate in credential.chain:
         context.add_extra_chain_cert(certificate)
     if credential.privateKey is not None:
         context.use_privatekey(credential.privateKey)  # type: ignore[arg-type]
-    if staple:
-        context.set_ocsp_server_callback(lambda _connection, _data: staple)
-    changed.__dict__["credential"] = credential
-    # A copy with protocols would be checked again, and present what can be used.
-    changed.__dict__["withProtocols"] = lambda protocols: insecurelyPresenting(
-        configuration.withProtocols(protocols), credential, staple=staple
-    )
-    return changed
+    return context

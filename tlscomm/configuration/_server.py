@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from functools import cached_property, partial
 from typing import Any, Literal
 
@@ -18,7 +17,7 @@ from tlscomm._revoking.upkeep import Upkeep
 from tlscomm.access import EVERYBODY, AccessRules
 from tlscomm.choosing import Choose, Keyring
 from tlscomm.configuration._shared import Base
-from tlscomm.credentials import Credential, checkUsable
+from tlscomm.credentials import Credential
 from tlscomm.stapling import Staple
 from tlscomm.trust import Roots, Trust
 from tlscomm.verification import Verifier
@@ -71,7 +70,7 @@ class ServerConfiguration(Base):
     def __post_init__(self) -> None:
         super().__post_init__()
         for credential in (self.credential, *self.others):
-            checkUsable(credential, "server", datetime.now(timezone.utc))
+            self._checkUsable(credential)
             if self.staple is not None:
                 self.staple.serve(credential, self._trust.anchors)
         if self.clientCertificates is None:

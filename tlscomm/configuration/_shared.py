@@ -5,8 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 from functools import cached_property
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 from cryptography import x509
 from OpenSSL import SSL
@@ -19,7 +20,7 @@ from twisted.internet.ssl import (
 from tlscomm import _openssl
 from tlscomm._revoking.upkeep import Upkeep
 from tlscomm.choosing import Choice, Keyring
-from tlscomm.credentials import Credential
+from tlscomm.credentials import Credential, checkUsable
 from tlscomm.failures import KeyTooWeak
 from tlscomm.hook import Hook
 from tlscomm.revocation import Revocation
@@ -181,6 +182,7 @@ class Base(ABC):
     deadlines: Deadlines = field(default_factory=Deadlines)
 
     isForeign = False
+    isClient: ClassVar[bool]
 
     def __post_init__(self) -> None:
         for version in (self.minimumTLS, self.maximumTLS):
@@ -216,6 +218,10 @@ class Base(ABC):
     def _negotiating(self: _C) -> dict[tuple[bytes, ...], _C]:
         """The same with application protocols: each has a context and sessions, for all connections with them."""
         return {}
+
+    def _checkUsable(self, credential: Credential) -> None:
+        """Raise the failure of a credential that this side cannot use now."""
+        checkUsable(credential, "client" if self.isClient else "server", datetime.now(timezone.utc))
 
     def _prepare(self) -> None:
         """Build the context now, so that what OpenSSL does not accept is said when the configuration is made."""
