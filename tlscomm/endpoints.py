@@ -47,7 +47,7 @@ class TLSServerEndpoint:
         endpoint: IStreamServerEndpoint,
         configuration: Configuration,
         *,
-        observer: Observer | None = None,
+        observer: Observer[TLSTransport] | None = None,
         maximumConnections: int | None = None,
     ) -> None:
         """
@@ -74,7 +74,7 @@ class TLSServerEndpoint:
         port: int,
         *,
         interface: str = "",
-        observer: Observer | None = None,
+        observer: Observer[TLSTransport] | None = None,
         maximumConnections: int | None = None,
         **settings: Any,
     ) -> TLSServerEndpoint:

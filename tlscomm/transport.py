@@ -7,12 +7,15 @@ factory above for a protocol when both sides have accepted each other, and tells
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress, IProtocolFactory, IReactorTime
 from zope.interface import implementer
 
-from tlscomm._carrying.observer import Nobody, Observer, describeAddress, tell
+from tlscomm._carrying.address import describeAddress
+from tlscomm._carrying.interfaces import Observer, Transport
+from tlscomm._carrying.observer import RefusalLog, tell
 from tlscomm._carrying.rounds import Rounds
 from tlscomm._carrying.transport import TLSTransport
 from tlscomm.configuration import Configuration, ServerConfiguration
@@ -38,7 +41,7 @@ class TLSFactory:
         configuration: Configuration,
         wrappedFactory: IProtocolFactory,
         clock: IReactorTime,
-        observer: Observer | None = None,
+        observer: Observer[TLSTransport] | None = None,
         maximumConnections: int | None = None,
     ) -> None:
         """
@@ -52,7 +55,7 @@ class TLSFactory:
         self.configuration = configuration
         self.wrappedFactory = wrappedFactory
         self.clock = clock
-        self.observer = Nobody() if observer is None else observer
+        self.observer: Observer[TLSTransport] = RefusalLog() if observer is None else observer
         self.connections: set[TLSTransport] = set()
         self.changes = 0
         self._awaitingEnd: list[Deferred[None]] = []
@@ -90,14 +93,14 @@ class TLSFactory:
         if self.configuration.revalidation and self.connections:
             self._rounds.begin()
 
-    def judgeOne(self, transport: TLSTransport) -> None:
+    def judgeOne(self, transport: Transport) -> None:
         """Judge one open connection again, where that is wanted."""
         if self.configuration.revalidation:
             transport.judgeAgain(self.configuration.verifier)
 
-    def forget(self, transport: TLSTransport) -> None:
+    def forget(self, transport: Transport) -> None:
         """A connection is gone."""
-        self.connections.discard(transport)
+        self.connections.discard(cast(TLSTransport, transport))
         if not self.connections:
             self._rounds.stop()
             awaiting, self._awaitingEnd = self._awaitingEnd, []

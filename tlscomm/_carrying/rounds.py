@@ -10,14 +10,13 @@ There may be ten thousand of them. They are judged a few at a time, with other w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import Generic, TypeVar
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-if TYPE_CHECKING:
-    from tlscomm._carrying.transport import TLSTransport
-
 __all__ = ["Rounds"]
+
+_Connection = TypeVar("_Connection")
 
 #: Seconds between two rounds.
 _INTERVAL = 30.0
@@ -25,14 +24,14 @@ _INTERVAL = 30.0
 _SLICE = 50
 
 
-class Rounds:
+class Rounds(Generic[_Connection]):
     """Judges the connections of one factory again."""
 
     def __init__(
         self,
         clock: IReactorTime,
-        connections: Iterable[TLSTransport],
-        judge: Callable[[TLSTransport], object],
+        connections: Iterable[_Connection],
+        judge: Callable[[_Connection], object],
     ) -> None:
         """
         Args:
@@ -44,7 +43,7 @@ class Rounds:
         self._connections = connections
         self._judge = judge
         self._timer: IDelayedCall | None = None
-        self._left: Iterator[TLSTransport] | None = None
+        self._left: Iterator[_Connection] | None = None
 
     def watch(self) -> None:
         """There is a connection: have rounds."""

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted, ConnectionDone
@@ -39,17 +39,16 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from tlscomm._carrying.address import describeAddress
 from tlscomm._carrying.asking import asDeferred
 from tlscomm._carrying.face import Face
-from tlscomm._carrying.observer import describeAddress, tell
+from tlscomm._carrying.interfaces import Factory
+from tlscomm._carrying.observer import tell
 from tlscomm._carrying.output import Output
 from tlscomm._handshake.judging import hookFailure
 from tlscomm.connection import State, TLSConnection
 from tlscomm.failures import CloseTimeout, HookTimeout, Reset, TLSFailure, WriteTimeout
-
-if TYPE_CHECKING:
-    from tlscomm.transport import TLSFactory
-    from tlscomm.verification import Verifier
+from tlscomm.verification import Verifier
 
 __all__ = ["TLSTransport"]
 
@@ -79,7 +78,7 @@ class TLSTransport(Face):
         bytesSent: bytes of application data from the protocol above.
     """
 
-    def __init__(self, factory: TLSFactory, address: IAddress | None = None) -> None:
+    def __init__(self, factory: Factory, address: IAddress | None = None) -> None:
         self.factory = factory
         self.protocol: IProtocol | None = None
         self.transport: Any = None
