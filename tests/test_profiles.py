@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from click.testing import CliRunner, Result
@@ -17,6 +21,7 @@ from twisted.internet.ssl import Certificate, trustRootFromCertificates
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.chains import NOW, crossSigned, judged
+from tlscomm._chains import hygiene
 from tlscomm._export import keyPEM, pem
 from tlscomm._settings import Identities, clientConfiguration, serverConfiguration
 from tlscomm.authority import Authority
@@ -25,8 +30,10 @@ from tlscomm.commandline._printing import warningText
 from tlscomm.configuration import ClientConfiguration, ServerConfiguration
 from tlscomm.connection import TLSConnection
 from tlscomm.credentials import Credential
-from tlscomm.trust import parsePin
+from tlscomm.hook import Question, accept
+from tlscomm.trust import Trust, parsePin
 from tlscomm.verdict import handshake, verdict, verdictWithWarnings
+from tlscomm.verification import Findings, Verifier
 
 ROOT = Authority.create("root", organization="profiles", now=NOW)
 INTERMEDIATE = ROOT.intermediate(organization="profiles", now=NOW)
@@ -43,6 +50,82 @@ def shaken(client: dict[str, Any], server: dict[str, Any]) -> tuple[TLSConnectio
         ClientConfiguration(**{"serverName": "localhost", "roots": ROOTS, "credential": CLIENT, **client}),
         ServerConfiguration(**{"credential": SERVER, "clientRoots": ROOTS, **server}),
     )
+
+
+@contextmanager
+def rulesOfForm() -> Iterator[list[str]]:
+    """Note the rules of form that are checked meanwhile, by the names of their functions."""
+    checked: list[str] = []
+
+    def note(frame: FrameType, event: str, argument: object) -> None:
+        if event == "call" and frame.f_code.co_filename == hygiene.__file__:
+            checked.append(frame.f_code.co_name)
+
+    former = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        yield checked
+    finally:
+        sys.setprofile(former)
+
+
+class RulesThatOnlyWarn(SynchronousTestCase):
+    """Rules that a profile does not insist on cost a peer nothing, until the warnings are read."""
+
+    def test_inAHandshake(self) -> None:
+        client = ROOT.issue("client", role=None, now=NOW)
+        with rulesOfForm() as checked:
+            _one, other = shaken({"credential": client}, {"profile": "compatible"})
+            peer = other.peer
+        assert peer is not None
+        self.assertEqual(checked, [])
+        with rulesOfForm() as checked:
+            warnings = peer.warnings
+        self.assertIn("_leafPurpose", checked)
+        self.assertIn("end-entity-purpose", " ".join(each.detail for each in warnings))
+        self.assertIs(peer.warnings, warnings)
+
+    def test_aHookMayReadThem(self) -> None:
+        """To ask a hook costs nothing either; what it reads is what the peer's warnings are."""
+        questions: list[Question] = []
+
+        def hook(question: Question) -> Any:
+            questions.append(question)
+            return accept()
+
+        client = ROOT.issue("client", role=None, now=NOW)
+        with rulesOfForm() as checked:
+            _one, other = shaken({"credential": client}, {"hook": hook})
+        self.assertEqual(checked, [])
+        assert other.peer is not None
+        self.assertEqual(questions[0].warnings, other.peer.warnings)
+        self.assertIn("end-entity-purpose", str(questions[0].warnings))
+
+    def test_aPeerThatComesAgain(self) -> None:
+        verifier = Verifier(peerRole="client", trust=Trust(ROOTS))
+        client = ROOT.issue("client", role=None, now=NOW).certificate
+        findings = Findings(chain=(client, *ROOTS))
+        with rulesOfForm() as checked:
+            first = verifier.verify([client], findings=findings, at=NOW)
+            again = verifier.verify([client], findings=findings, at=NOW + timedelta(minutes=1))
+        self.assertEqual((checked, first.problems, again.problems), ([], (), ()))
+        self.assertEqual(again.warnings, first.warnings)
+        self.assertIn("end-entity-purpose", str(again.warnings))
+
+    def test_strictChecksThemInTheHandshake(self) -> None:
+        client = ROOT.issue("client", role=None, now=NOW)
+        with rulesOfForm() as checked:
+            shaken({"credential": client}, {"profile": "strict"})
+        self.assertIn("_leafPurpose", checked)
+
+    def test_theyAreOfTheTimeOfTheVerdict(self) -> None:
+        """What somebody else's context accepted is warned of as it was then, whenever that is read."""
+        verifier = Verifier(peerRole="client")
+        later = CLIENT.certificate.not_valid_after_utc + timedelta(days=1)
+        for at, codes in ((NOW, set()), (later, {"expired"})):
+            chain = (CLIENT.certificate, *CLIENT.chain, *ROOTS)
+            judgement = verifier.verify(chain, findings=Findings(chain=chain), at=at)
+            self.assertEqual({each.code for each in judgement.warnings} & {"expired", "not-yet-valid"}, codes)
 
 
 class Handshakes(SynchronousTestCase):

@@ -374,7 +374,7 @@ class TLSConnection:
             serverName=self._configuration.verifier.serverName if self._isClient else text(raw.get_servername()),
             chain=judgement.chain,
             problems=judgement.problems,
-            warnings=judgement.warnings,
+            warnings=lambda: judgement.warnings,
             version=raw.get_protocol_version_name(),
             cipher=raw.get_cipher_name() or "",
             alpn=text(raw.get_alpn_proto_negotiated() or None),
@@ -526,4 +526,4 @@ def _opensTLS(opening: bytes) -> bool:
 
 
 def _asPeer(judgement: Judgement) -> Peer:
-    return Peer(judgement.chain, judgement.rule, judgement.warnings)
+    return Peer(judgement.chain, judgement.rule, lambda: judgement.warnings)

@@ -18,6 +18,7 @@ from typing import TypeAlias
 from cryptography import x509
 
 from tlscomm.failures import CODES, CertificateFailure, Problem
+from tlscomm.failures._lazy import LazyProblems
 from tlscomm.peer import Peer
 from tlscomm.x509._roles import Role
 
@@ -35,7 +36,7 @@ class Question:
         chain: the peer's certificates, its own first: the verified chain, or of a peer that would be refused the chain
             that says most about why. Empty where it showed none.
         problems: why the peer is refused unless they are overruled; nothing where it is accepted.
-        warnings: what else is not right with the chain.
+        warnings: what else is not right with the chain, worked out when it is read.
         version: ``TLSv1.2`` or ``TLSv1.3``.
         cipher: the cipher suite, in OpenSSL's name.
         alpn: the application protocol, or None.
@@ -48,7 +49,7 @@ class Question:
     serverName: str | None = None
     chain: tuple[x509.Certificate, ...] = ()
     problems: tuple[Problem, ...] = ()
-    warnings: tuple[Problem, ...] = ()
+    warnings: LazyProblems = LazyProblems()  # noqa: RUF009 (each object has problems of its own)
     version: str = ""
     cipher: str = ""
     alpn: str | None = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -16,15 +16,20 @@ from cryptography.x509.oid import NameOID
 from tlscomm._facts import certificateFacts, publicKeyDigest
 from tlscomm._nameforms import URI, isSPIFFE
 from tlscomm._remembering import remembering
-from tlscomm.failures import CertificateFacts, Problem
-
-if TYPE_CHECKING:
-    from tlscomm._admitting.rules import AccessRule
+from tlscomm.failures import CertificateFacts
+from tlscomm.failures._lazy import LazyProblems, Problems
 
 __all__ = ["Peer"]
 
 #: To describe a certificate costs a tenth of a handshake, and the same peers come again.
 _factsOf = remembering(1024)(certificateFacts)
+
+
+class FittingRule(Protocol):
+    """An access rule, as far as a peer knows it. Its text (``str``) is the one that a user writes."""
+
+    def fits(self, peer: Peer) -> bool:
+        """Return whether the peer is one that the rule means."""
 
 
 class Peer:
@@ -38,15 +43,23 @@ class Peer:
         chain: the verified chain, its own certificate first and the trusted authority last. Of a resumed session only
             its own certificate is known.
         rule: the access rule that let it in; None where no rule had to.
-        warnings: what is wrong with its certificate or chain and was no reason to refuse it.
+        warnings: what was wrong with its certificate or chain when it was accepted, and no reason to refuse it.
     """
+
+    warnings = LazyProblems()
 
     def __init__(
         self,
         chain: tuple[x509.Certificate, ...],
-        rule: AccessRule | None = None,
-        warnings: tuple[Problem, ...] = (),
+        rule: FittingRule | None = None,
+        warnings: Problems = (),
     ) -> None:
+        """
+        Args:
+            chain: as in the attributes.
+            rule: as in the attributes.
+            warnings: the warnings, or what returns them, which is called when they are read.
+        """
         self.certificate = chain[0]
         self.chain = chain
         self.rule = rule

@@ -18,13 +18,12 @@ from itertools import islice
 
 from cryptography import x509
 
-from tlscomm._chains.core import CORE
 from tlscomm._chains.examined import Examined, examined, subjectOf
 from tlscomm._chains.explaining import malformation, merged, refined
-from tlscomm._chains.hygiene import HYGIENE
 from tlscomm._chains.paths import Budget, ByName, Path, Search, byName
 from tlscomm._chains.reasons import UNSPECIFIC, codeForVerifyError
-from tlscomm._chains.rule import PROFILES, Place, Profile, Rule, RuleBook, problemsAt
+from tlscomm._chains.rule import PROFILES, Place, Profile, RuleBook, problemsAt
+from tlscomm._chains.rulebooks import RULES, RuleCheck, decidingRules, warningRules
 from tlscomm._chains.servernames import isAddress, nameProblem
 from tlscomm._chains.webpki import webPKIProblem
 from tlscomm._openssl import verifyErrorText, verifyPath
@@ -93,22 +92,45 @@ class Findings:
     chain: tuple[x509.Certificate, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Judgement:
-    """What came of looking at a peer's certificates.
+    """What came of looking at a peer's certificates. Two are equal where they say the same, the warnings included.
 
     Attributes:
         chain: of an accepted peer the verified chain, its own certificate first and the trusted authority last; of a
             refused one the chain that says most about why.
         problems: why the peer is refused, the one to act on first; nothing means that it is accepted.
-        warnings: rules that the chain breaks and that it was accepted in spite of.
         rule: the access rule that let the peer in, or None where there are none.
+        overruled: what was wrong with the chain and did not count.
+        noted: what else was found while the peer was judged, and was no reason to refuse it.
+        unchecked: the rules that do not decide, with what they look at besides the chain; None where there are none.
     """
 
     chain: tuple[x509.Certificate, ...]
     problems: tuple[Problem, ...] = ()
-    warnings: tuple[Problem, ...] = ()
     rule: AccessRule | None = None
+    overruled: tuple[Problem, ...] = ()
+    noted: tuple[Problem, ...] = ()
+    unchecked: RuleCheck | None = None
+
+    @cached_property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What is not right with the chain and was no reason to refuse it, as it was when the peer was judged.
+
+        The rules that do not decide are checked when this is read for the first time.
+        """
+        broken = () if self.unchecked is None else self.unchecked.broken(self.chain)
+        return (*self.overruled, *(problem for _, problem in broken), *self.noted)
+
+    def __eq__(self, other: object) -> bool:
+        return self._said == other._said if isinstance(other, Judgement) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((self.chain, self.problems, self.rule))
+
+    @property
+    def _said(self) -> tuple[object, ...]:
+        return self.chain, self.problems, self.rule, self.warnings
 
 
 @dataclass(frozen=True)
@@ -245,7 +267,7 @@ class Verifier:
             if certificate.subtrees is not None:
                 budget.names -= sum(each.weightOfNames for each in below)
             place = Place(certificate, below, isAnchor, self.peerRole, case.at, self.maximumDepth)
-            return not any(rule.isInsistedOn(self.profile) for rule, _ in problemsAt(place, RULES))
+            return not problemsAt(place, decidingRules(self.profile))
 
         return Search(
             leaf=examined(case.presented[0]),
@@ -269,7 +291,7 @@ class Verifier:
             # OpenSSL verifies signatures of more kinds, and a search that forgives accepts nobody.
             found = [_asProblem(_BADLY_SIGNED, depth) for depth in search.badlySigned(path)]
             judgement = self._judgedByRules(chain, case, found)
-        return replace(judgement, warnings=(*judgement.warnings, *_forgotten(chain, case.presented)))
+        return replace(judgement, noted=(*judgement.noted, *_forgotten(chain, case.presented)))
 
     def _judgedByRules(
         self, chain: tuple[x509.Certificate, ...], case: _Case, found: Sequence[Problem] = ()
@@ -281,12 +303,12 @@ class Verifier:
             case: what else there is to know.
             found: what OpenSSL has found wrong with it; the signatures are right otherwise.
         """
-        problems, warnings = self._weighed(chain, case, found, isTrusted=True)
+        problems = self._broken(chain, case, found, isTrusted=True)
         problems += self._unwanted(chain)
         problems += self._strictly(chain, case) if not problems else ()
         revoked, unknown = self._revocation(chain, case)
         problems += revoked
-        return self._asked(Judgement(chain, tuple(problems), (*warnings, *unknown)))
+        return self._asked(self._judgement(chain, case, problems, unknown, isTrusted=True))
 
     def _asked(self, judgement: Judgement) -> Judgement:
         """Ask the access rules as well, last, and whatever else is wrong.
@@ -300,32 +322,37 @@ class Verifier:
     def _explained(self, findings: Findings, case: _Case) -> Judgement:
         """Judge a chain that OpenSSL has refused, which may not lead to anybody who is trusted."""
         chain, isTrusted = findings.chain, not _isUntrusted(findings)
-        problems, warnings = self._weighed(chain, case, findings.problems, isTrusted=isTrusted)
+        problems = self._broken(chain, case, findings.problems, isTrusted=isTrusted)
         problems += self._unwanted(chain)
-        if isTrusted:
-            revoked, unknown = self._revocation(chain, case)
-            problems, warnings = [*problems, *revoked], [*warnings, *unknown]
-        return self._asked(Judgement(chain, tuple(problems), tuple(warnings)))
+        revoked, unknown = self._revocation(chain, case) if isTrusted else ((), ())
+        return self._asked(self._judgement(chain, case, (*problems, *revoked), unknown, isTrusted=isTrusted))
 
-    def _weighed(
-        self, chain: tuple[x509.Certificate, ...], case: _Case, found: Sequence[Problem], *, isTrusted: bool
-    ) -> tuple[list[Problem], list[Problem]]:
-        """Return what is wrong with a chain in itself: what it is refused for, and what is let pass."""
-        broken = list(self._broken(chain, case.at, isTrusted=isTrusted))
-        insisted = [self.trust is not None and rule.isInsistedOn(self.profile) for rule, _ in broken]
-        problems = [each for each, isInsistedOn in zip(broken, insisted, strict=True) if isInsistedOn]
-        warnings = [problem for (_, problem), isInsistedOn in zip(broken, insisted, strict=True) if not isInsistedOn]
-        return merged([self._refined(problem, chain) for problem in found], problems), warnings
+    def _judgement(
+        self,
+        chain: tuple[x509.Certificate, ...],
+        case: _Case,
+        problems: Sequence[Problem],
+        noted: Sequence[Problem],
+        *,
+        isTrusted: bool,
+    ) -> Judgement:
+        unchecked = self._check(warningRules(self._decides), case, isTrusted)
+        return Judgement(chain, tuple(problems), noted=tuple(noted), unchecked=unchecked)
+
+    def _check(self, rules: RuleBook, case: _Case, isTrusted: bool) -> RuleCheck:
+        return RuleCheck(rules, self.peerRole, case.at, self.maximumDepth, isTrusted)
+
+    @property
+    def _decides(self) -> Profile | None:
+        """The profile, or None where somebody else's context decides."""
+        return None if self.trust is None else self.profile
 
     def _broken(
-        self, chain: Sequence[x509.Certificate], moment: datetime, *, isTrusted: bool
-    ) -> Iterator[tuple[Rule, Problem]]:
-        certificates = tuple(examined(certificate) for certificate in chain)
-        last = len(certificates) - 1
-        for depth, certificate in enumerate(certificates):
-            isAnchor = depth == last and (isTrusted or (depth > 0 and certificate.isSelfIssued))
-            place = Place(certificate, certificates[:depth], isAnchor, self.peerRole, moment, self.maximumDepth)
-            yield from problemsAt(place, RULES)
+        self, chain: tuple[x509.Certificate, ...], case: _Case, found: Sequence[Problem], *, isTrusted: bool
+    ) -> list[Problem]:
+        """Return what a chain is refused for in itself."""
+        broken = self._check(decidingRules(self._decides), case, isTrusted).broken(chain)
+        return merged([self._refined(problem, chain) for problem in found], broken)
 
     def _revocation(
         self, chain: Sequence[x509.Certificate], case: _Case
@@ -366,7 +393,7 @@ class Verifier:
                 return None
         # Lists become old, and a staple is new each time, so this is asked again.
         revoked, unknown = self._revocation(judgement.chain, case)
-        if revoked or unknown != tuple(each for each in judgement.warnings if each.code == "revocation-unknown"):
+        if revoked or unknown != tuple(each for each in judgement.noted if each.code == "revocation-unknown"):
             return None
         self._accepted[key] = judgement
         return judgement
@@ -377,10 +404,6 @@ class Verifier:
         while len(self._accepted) >= _MOST_REMEMBERED:
             self._accepted.pop(next(iter(self._accepted)), None)
         self._accepted[key] = judgement
-
-
-RULES = RuleBook((*CORE, *HYGIENE))
-"""Every rule that is checked of a certificate in its place."""
 
 
 def _certificates(path: Path) -> tuple[x509.Certificate, ...]:

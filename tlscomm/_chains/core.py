@@ -198,6 +198,7 @@ CORE: tuple[Rule, ...] = (
         "invalid-certificate",
         "Every part of it can be read, and no extension occurs twice.",
         check=_readable,
+        isOfReading=True,
     ),
     _core(
         "extensions-of-version-3",

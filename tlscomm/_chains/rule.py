@@ -88,6 +88,7 @@ class Rule:
         weight: under which profile it is insisted on.
         openssl: the numbers of the errors by which OpenSSL means the same.
         isFixed: whether the check looks at the certificate and `Place.kind` alone, so that its answer can be kept.
+        isOfReading: whether it is checked also where the certificate cannot be read.
         check: says how the rule is broken, once for each breach; nothing where it is kept.
     """
 
@@ -98,6 +99,7 @@ class Rule:
     weight: Weight = "always"
     openssl: frozenset[int] = frozenset()
     isFixed: bool = True
+    isOfReading: bool = False
     check: Callable[[Place], Iterable[str | Breach]] = field(repr=False)
 
     def isInsistedOn(self, profile: Profile) -> bool:
@@ -117,12 +119,14 @@ class RuleBook:
     """Rules to check together.
 
     Attributes:
-        fixed: those that look at one certificate alone; the one that it can be read at all comes first.
+        fixed: those that look at one certificate alone.
+        ofReading: those of them that are checked of a certificate that cannot be read.
         moving: those that look at time and at what is below it.
     """
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self.fixed = tuple(rule for rule in rules if rule.isFixed)
+        self.ofReading = tuple(rule for rule in self.fixed if rule.isOfReading)
         self.moving = tuple(rule for rule in rules if not rule.isFixed)
 
     def __iter__(self) -> Iterator[Rule]:
@@ -134,14 +138,14 @@ def problemsAt(place: Place, rules: RuleBook) -> tuple[tuple[Rule, Problem], ...
 
     Args:
         place: the certificate and what is below it.
-        rules: those to check. A certificate that cannot be read is not asked for more than that.
+        rules: those to check; of a certificate that cannot be read only those that say so.
     """
     certificate = place.certificate
-    fixed = certificate.remembered.get(place.kind)
+    fixed = certificate.remembered.get((rules, place.kind))
     if fixed is None:
-        checked = rules.fixed[:1] if certificate.malformation else rules.fixed
+        checked = rules.ofReading if certificate.malformation else rules.fixed
         fixed = tuple((rule, problem) for rule in checked for problem in _checked(rule, place))
-        certificate.remembered[place.kind] = fixed
+        certificate.remembered[rules, place.kind] = fixed
     if fixed and fixed[0][1].depth != place.depth:
         fixed = tuple((rule, replace(problem, depth=place.depth)) for rule, problem in fixed)
     if certificate.malformation:

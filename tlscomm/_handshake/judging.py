@@ -235,8 +235,8 @@ class Judging:
             self._settle(_refusal(left, judgement))
         else:
             self._overruling, self._acceptedAt = answer, datetime.now(timezone.utc)
-            warnings = (*judgement.problems, *judgement.warnings)
-            self.judgement = replace(judgement, problems=(), warnings=warnings) if judgement.problems else judgement
+            overruled = judgement.problems
+            self.judgement = replace(judgement, problems=(), overruled=overruled) if overruled else judgement
             self._settle(None)
 
     def _settle(self, failure: TLSFailure | None) -> None:
