@@ -19,7 +19,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
         "certificates",
         "access authority choosing credentials export gallery hook peer revocation stapling store trust verification "
         "_admitting _chains _exhibits _export _facts _folder _identities _issuing _reading _revoking _storing "
-        "_systemroots",
+        "_systemroots _trustroots",
     ),
     ("configuration", "configuration _settings"),
     ("TLS, no I/O", "connection verdict _handshake"),

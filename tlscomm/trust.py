@@ -16,14 +16,11 @@ from typing import Any, Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from OpenSSL import SSL
-from OpenSSL.crypto import X509, X509Store
+from OpenSSL.crypto import X509
 from twisted.internet.ssl import Certificate, platformTrust, trustRootFromCertificates
 
 from tlscomm._chains.examined import examined
-from tlscomm._systemroots import systemRoots
-from tlscomm.credentials import loadCertificates
-from tlscomm.failures import TLSFailure
+from tlscomm._trustroots import certificatesOf
 
 __all__ = ["Pin", "Roots", "Trust", "parsePin"]
 
@@ -93,7 +90,7 @@ class Trust:
         Those of a trust root of somebody else's are what it puts into a context. Where it does so by ways that nobody
         can look into, there are none; then what OpenSSL says in the handshake is all that there is.
         """
-        return tuple(self.roots) if isinstance(self.roots, Sequence) else _certificatesOf(self.roots)
+        return tuple(self.roots) if isinstance(self.roots, Sequence) else certificatesOf(self.roots)
 
     @property
     def named(self) -> tuple[x509.Certificate, ...]:
@@ -110,45 +107,3 @@ class Trust:
     def isPinned(self, path: Iterable[x509.Certificate]) -> bool:
         """Return whether one of the pins fits one of the certificates, or there are no pins."""
         return not self.pins or any(pin.fits(certificate) for certificate in path for pin in self.pins)
-
-
-def _certificatesOf(trustRoot: Any) -> tuple[x509.Certificate, ...]:
-    """Have a trust root fill a context that writes down what comes."""
-    context = _Recording()
-    trustRoot._addCACertsToContext(context)
-    return tuple(dict.fromkeys(context.found))
-
-
-class _Recording(SSL.Context):
-    """A context that knows which authorities it was told."""
-
-    def __init__(self) -> None:
-        super().__init__(SSL.TLS_METHOD)
-        self.found: list[x509.Certificate] = []
-
-    def get_cert_store(self) -> X509Store:
-        return _RecordingStore(self.found)
-
-    def set_default_verify_paths(self) -> None:
-        self._record(systemRoots)
-
-    def load_verify_locations(self, cafile: Any, capath: Any = None) -> None:
-        for place in (cafile, capath):
-            if place is not None:
-                self._record(lambda place=place: loadCertificates(place))
-
-    def _record(self, load: Any) -> None:
-        try:
-            self.found += load()
-        except TLSFailure:
-            # OpenSSL has read it, or has found nothing in it either. Nobody is trusted because of this list.
-            return
-
-
-class _RecordingStore(X509Store):
-    def __init__(self, found: list[x509.Certificate]) -> None:
-        super().__init__()
-        self._found = found
-
-    def add_cert(self, cert: Any) -> None:
-        self._found.append(cert if isinstance(cert, x509.Certificate) else cert.to_cryptography())
