@@ -22,8 +22,9 @@ from twisted.logger import formatEvent
 from twisted.protocols.portforward import ProxyFactory
 from twisted.trial.unittest import SynchronousTestCase
 
+from tlscomm._revoking.addresses import FetchFailed, isFetchable
 from tlscomm._revoking.retrying import Schedule
-from tlscomm._revoking.web import FetchFailed, fetch, isFetchable
+from tlscomm._revoking.web import fetch
 from tlscomm.authority import Authority
 from tlscomm.configuration import ServerConfiguration
 from tlscomm.credentials import Credential

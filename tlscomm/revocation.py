@@ -15,14 +15,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from cryptography import x509
-from twisted.internet.defer import maybeDeferred
-from twisted.internet.interfaces import IReactorThreads, IReactorTime
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from tlscomm._chains.canonical import CanonicalName
 from tlscomm._chains.examined import subjectOf
@@ -33,6 +29,10 @@ from tlscomm._revoking.listfiles import ListFiles, readLists
 from tlscomm._revoking.ocsp import mustStaple, statusByResponse
 from tlscomm._revoking.upkeep import Upkeep
 from tlscomm.failures import Problem, TLSFailure
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorTime
+    from twisted.python.failure import Failure
 
 __all__ = ["MODES", "Mode", "Revocation", "loadRevocationLists"]
 
@@ -204,6 +204,11 @@ class Revocation:
         self._byIssuer = byIssuer
 
     def _work(self, clock: IReactorTime) -> None:
+        # Only what has a clock comes here.
+        from twisted.internet.defer import maybeDeferred
+        from twisted.internet.interfaces import IReactorThreads
+        from twisted.internet.threads import deferToThreadPool
+
         if not self._isReading and self._files.mayHaveChanged:
             self._isReading = True
             if IReactorThreads.providedBy(clock):

@@ -12,27 +12,29 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTCP, IReactorTime
 from twisted.logger import Logger
 
 from tlscomm._chains.examined import subjectOf
+from tlscomm._revoking.addresses import FetchFailed, isFetchable
 from tlscomm._revoking.crl import hasIssued
 from tlscomm._revoking.marks import Mark, markOf
 from tlscomm._revoking.ocsp import LARGEST_RESPONSE, Answer, answerIn, mustStaple, readResponse, statusByResponse
 from tlscomm._revoking.retrying import Schedule
 from tlscomm._revoking.upkeep import Upkeep
-from tlscomm._revoking.web import FetchFailed, fetch, isFetchable
 from tlscomm._wording import timeText
 from tlscomm.credentials import Credential
 from tlscomm.failures import TLSFailure, printable
 from tlscomm.x509._unreadable import REJECTIONS
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorTime
 
 __all__ = ["Staple", "warnOfUnstapled"]
 
@@ -146,6 +148,10 @@ class Staple:
         return problems
 
     def _work(self, clock: IReactorTime) -> None:
+        # Only what has a clock comes here.
+        from twisted.internet.defer import Deferred
+        from twisted.internet.interfaces import IReactorTCP
+
         for problem in self.reread():
             _log.warn(
                 "a response to staple is not read again: {problem} What the file held before is sent until it expires. "
@@ -206,6 +212,9 @@ class Staple:
 
     async def _fetched(self, served: _Served, issuer: x509.Certificate, clock: IReactorTime) -> bool:
         """Ask one responder after the other; return whether one has answered."""
+        # Twisted's HTTP client comes with it, and most servers fetch nothing.
+        from tlscomm._revoking.web import fetch
+
         # RFC 5019, section 2.1.1: what every responder understands.
         request = ocsp.OCSPRequestBuilder().add_certificate(served.certificate, issuer, hashes.SHA1()).build()
         asked = request.public_bytes(Encoding.DER)

@@ -17,7 +17,6 @@ from typing import Any, Literal
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL.crypto import X509
-from twisted.internet.ssl import Certificate, platformTrust, trustRootFromCertificates
 
 from tlscomm._chains.examined import examined
 from tlscomm._trustroots import certificatesOf
@@ -81,14 +80,17 @@ class Trust:
     @classmethod
     def system(cls, intermediates: Iterable[x509.Certificate] = (), pins: Iterable[Pin] = ()) -> Trust:
         """Trust the authorities that the operating system trusts."""
+        # Twisted's TCP comes with it, for which only a program that builds contexts has a use.
+        from twisted.internet.ssl import platformTrust
+
         return cls(platformTrust(), tuple(intermediates), tuple(pins))
 
     @cached_property
     def anchors(self) -> tuple[x509.Certificate, ...]:
         """The authorities as certificates, as far as they are known as such.
 
-        Those of a trust root of somebody else's are what it puts into a context. Where it does so by ways that nobody
-        can look into, there are none; then what OpenSSL says in the handshake is all that there is.
+        Those of a trust root are what it puts into a context. Where it does so in ways that do not show them, there are
+        none; then what OpenSSL says in the handshake is all that there is.
         """
         return tuple(self.roots) if isinstance(self.roots, Sequence) else certificatesOf(self.roots)
 
@@ -101,6 +103,9 @@ class Trust:
     def trustRoot(self) -> Any:
         """The authorities as an ``IOpenSSLTrustRoot``, for Twisted's options."""
         if isinstance(self.roots, Sequence):
+            # As above.
+            from twisted.internet.ssl import Certificate, trustRootFromCertificates
+
             return trustRootFromCertificates([Certificate(X509.from_cryptography(root)) for root in self.roots])
         return self.roots
 

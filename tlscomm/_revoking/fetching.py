@@ -15,21 +15,23 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cryptography import x509
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTCP, IReactorTime
 from twisted.logger import Logger
 
 from tlscomm._folder import File, writeFiles
+from tlscomm._revoking.addresses import FetchFailed, isFetchable
 from tlscomm._revoking.crl import RevocationList, hasIssued
 from tlscomm._revoking.listfiles import readLists
 from tlscomm._revoking.marks import markOf
 from tlscomm._revoking.retrying import Schedule
-from tlscomm._revoking.web import FetchFailed, fetch, isFetchable
 from tlscomm._wording import timeText
 from tlscomm.failures import FileNotFound, TLSFailure, Unreadable, printable
 from tlscomm.x509._unreadable import REJECTIONS
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorTime
 
 __all__ = ["ListFetcher"]
 
@@ -100,11 +102,15 @@ class ListFetcher:
 
     def work(self, clock: IReactorTime) -> None:
         """Fetch what is due. Without a network, as in memory, nothing is."""
+        from twisted.internet.interfaces import IReactorTCP
+
         if IReactorTCP.providedBy(clock):
             self._clock = clock
             self._begin(clock)
 
     def _begin(self, clock: IReactorTime) -> None:
+        from twisted.internet.defer import Deferred
+
         for url, wanted in self._wanted.items():
             if self._running < _MOST_AT_ONCE and wanted.schedule.isDue(clock.seconds()):
                 Deferred.fromCoroutine(self._fetch(url, wanted, clock))
@@ -113,6 +119,9 @@ class ListFetcher:
         wanted.schedule.isRunning = True
         self._running += 1
         try:
+            # Twisted's HTTP client comes with it, and most programs fetch nothing.
+            from tlscomm._revoking.web import fetch
+
             content = await fetch(clock, url, largest=_LARGEST, seconds=_SECONDS)
             self._take(content, url, wanted, clock)
         except (FetchFailed, TLSFailure) as problem:

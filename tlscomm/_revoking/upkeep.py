@@ -7,10 +7,13 @@ works once for all of them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorTime
+    from twisted.internet.task import LoopingCall
 
 __all__ = ["Upkeep"]
 
@@ -35,6 +38,9 @@ class Upkeep:
         """Begin, if nobody has yet. The first clock tells the time for all."""
         self._users += 1
         if self._loop is None:
+            # Only what has a clock repeats anything.
+            from twisted.internet.task import LoopingCall
+
             self._loop = LoopingCall(self._workOnce, clock)
             self._loop.clock = clock
             self._loop.start(self._interval)

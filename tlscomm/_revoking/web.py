@@ -8,7 +8,7 @@ too, and how often one place may send us to another. No proxy is used, and no co
 from __future__ import annotations
 
 from typing import Any, cast
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.endpoints import HostnameEndpoint
@@ -22,30 +22,15 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgentEndpointFactory, IBodyProducer, IResponse
 from zope.interface import implementer
 
+from tlscomm._revoking.addresses import FetchFailed, isFetchable
 from tlscomm.failures import printable
 
-__all__ = ["FetchFailed", "fetch", "isFetchable"]
+__all__ = ["fetch"]
 
 _MOST_REDIRECTS = 3
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _LONGEST_HEAD = 1 << 16
-_LONGEST_URL = 2000
 _OK = 200
-
-
-class FetchFailed(Exception):
-    """Nothing that can be used came. The message says why, printable."""
-
-
-def isFetchable(url: str) -> bool:
-    """Return whether an address is one that is fetched from."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return False
-    plain = url.isascii() and url.isprintable() and " " not in url and len(url) <= _LONGEST_URL
-    return plain and parts.scheme == "http" and bool(parts.hostname) and "@" not in parts.netloc
 
 
 def fetch(

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 from OpenSSL import SSL
-from twisted.internet.ssl import (
-    CertificateOptions,
-    platformTrust,
-)
 
 from tlscomm import _openssl
 from tlscomm._chains.servernames import asciiServerName
@@ -22,6 +18,9 @@ from tlscomm.configuration._shared import Base
 from tlscomm.credentials import Credential
 from tlscomm.trust import Roots, Trust
 from tlscomm.verification import Verifier, isAddress
+
+if TYPE_CHECKING:
+    from twisted.internet.ssl import CertificateOptions
 
 __all__ = ["ClientConfiguration"]
 
@@ -81,7 +80,9 @@ class ClientConfiguration(Base):
 
     @cached_property
     def _trust(self) -> Trust:
-        return Trust(platformTrust() if self.roots is None else self.roots, self.intermediates, self.pins)
+        if self.roots is None:
+            return Trust.system(self.intermediates, self.pins)
+        return Trust(self.roots, self.intermediates, self.pins)
 
     def certificateOptions(self) -> CertificateOptions:
         """Return Twisted's options for this client, for use outside tlscomm. They do not check the server's name."""

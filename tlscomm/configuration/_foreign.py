@@ -8,7 +8,6 @@ from typing import Any, ClassVar, cast
 
 from cryptography import x509
 from OpenSSL import SSL
-from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator
 
 from tlscomm._chains.servernames import asciiServerName
 from tlscomm._revoking.upkeep import Upkeep
@@ -55,6 +54,9 @@ class ForeignConfiguration:
         return None
 
     def __post_init__(self) -> None:
+        # The program that has a creator has loaded them.
+        from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator
+
         if self.serverName is not None:
             object.__setattr__(self, "serverName", asciiServerName(self.serverName))
         interface = IOpenSSLClientConnectionCreator if self.isClient else IOpenSSLServerConnectionCreator

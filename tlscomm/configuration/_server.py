@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from cryptography import x509
 from OpenSSL import SSL
-from twisted.internet.ssl import (
-    CertificateOptions,
-)
 
 from tlscomm import _openssl
 from tlscomm._revoking.upkeep import Upkeep
@@ -21,6 +18,9 @@ from tlscomm.credentials import Credential
 from tlscomm.stapling import Staple
 from tlscomm.trust import Roots, Trust
 from tlscomm.verification import Verifier
+
+if TYPE_CHECKING:
+    from twisted.internet.ssl import CertificateOptions
 
 __all__ = ["ClientCertificates", "ServerConfiguration"]
 

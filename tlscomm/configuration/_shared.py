@@ -7,15 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import cached_property
-from typing import Any, ClassVar, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
 
 from cryptography import x509
 from OpenSSL import SSL
-from twisted.internet.ssl import (
-    AcceptableCiphers,
-    CertificateOptions,
-    TLSVersion,
-)
 
 from tlscomm import _openssl
 from tlscomm._revoking.upkeep import Upkeep
@@ -27,6 +22,9 @@ from tlscomm.revocation import Revocation
 from tlscomm.trust import Pin
 from tlscomm.verification import Profile, Verifier
 
+if TYPE_CHECKING:
+    from twisted.internet.ssl import CertificateOptions
+
 __all__ = ["Base", "Configuration", "Deadlines", "Silence", "Version"]
 
 Version = Literal["1.2", "1.3"]
@@ -36,7 +34,8 @@ _NO_AUTO_CHAIN = 0x8
 
 _CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
-_VERSIONS = {"1.2": TLSVersion.TLSv1_2, "1.3": TLSVersion.TLSv1_3}
+#: The versions, with their names in Twisted's ``TLSVersion``.
+_VERSIONS = {"1.2": "TLSv1_2", "1.3": "TLSv1_3"}
 
 _C = TypeVar("_C", bound="Base")
 
@@ -255,14 +254,17 @@ class Base(ABC):
         return next((context for credential, context in self._contexts if credential is choice.credential), None)
 
     def _options(self, credential: Credential | None, **more: Any) -> CertificateOptions:
+        # Twisted's TCP comes with it, for which only a program that builds contexts has a use.
+        from twisted.internet.ssl import AcceptableCiphers, CertificateOptions, TLSVersion
+
         if credential is not None:
             more["privateKey"] = credential.privateKey
             more["certificate"] = credential.certificate
             more["extraCertChain"] = list(credential.chain)
         more["acceptableCiphers"] = AcceptableCiphers.fromOpenSSLCipherString(self.ciphers or _CIPHERS)
         return CertificateOptions(
-            raiseMinimumTo=_VERSIONS[self.minimumTLS],
-            lowerMaximumSecurityTo=_VERSIONS[self.maximumTLS],
+            raiseMinimumTo=TLSVersion.lookupByName(_VERSIONS[self.minimumTLS]),
+            lowerMaximumSecurityTo=TLSVersion.lookupByName(_VERSIONS[self.maximumTLS]),
             verifyDepth=self.maximumDepth,
             **more,
         )
