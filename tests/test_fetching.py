@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -381,6 +383,23 @@ class Addresses(SynchronousTestCase):
             self.assertFalse(isFetchable(url), url)
         for url in ("http://u:p@a/", "http://a:b/", "http://é.example/", "http://[::1/", "http://a/" + "b" * 3000, ""):
             self.assertFalse(isFetchable(url), url)
+
+
+class Loading(SynchronousTestCase):
+    def test_theClientIsLoadedWhenSomethingIsFetched(self) -> None:
+        """Settings that ask for fetching do not load Twisted's HTTP client, before there is something to fetch."""
+        program = """
+import sys
+from twisted.internet import reactor
+from tlscomm.revocation import Revocation
+from tlscomm.stapling import Staple
+for upkeep in (*Revocation(fetchCRLs=sys.argv[1]).upkeeps, Staple(fetches=True).upkeep):
+    upkeep.use(reactor)
+print("twisted.web" in sys.modules)
+"""
+        command = (sys.executable, "-c", program, self.mktemp())
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+        self.assertEqual(done.stdout, "False\n")
 
 
 class Schedules(SynchronousTestCase):

@@ -1,6 +1,7 @@
 """A package's public names are loaded when they are used, and it shows just those that it says."""
 
 import ast
+import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import import_module
@@ -113,6 +114,17 @@ class Faces(SynchronousTestCase):
             self.assertLessEqual(places.keys(), {*module.__all__}, package)
             for name in module.__all__:
                 self.assertTrue(hasattr(module, name), f"{package}.{name}")
+
+    def test_importingItCostsNothing(self) -> None:
+        """With the package come the standard library and the packages above it, and not what it shows."""
+        for package in ("tlscomm", *(package for package, _, _ in faces())):
+            program = f"import sys; before = set(sys.modules); import {package}; print(*(set(sys.modules) - before))"
+            done = subprocess.run(
+                (sys.executable, "-c", program), capture_output=True, text=True, check=True, timeout=60
+            )
+            parents = {package.rsplit(".", up)[0] for up in range(package.count(".") + 1)}
+            loaded = {name for name in done.stdout.split() if name.split(".")[0] not in sys.stdlib_module_names}
+            self.assertEqual(loaded - {"tlscomm._lazy"}, parents)
 
     def test_noNameIsThatOfAModule(self) -> None:
         """Importing a module of the package puts nothing in the place of a name."""
