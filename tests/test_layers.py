@@ -1,112 +1,192 @@
-"""Dependencies point one way: from the transport down to bytes and names, and never back up."""
+"""Each package imports only from those above it, in no circle, and the core does without Twisted's input and output."""
 
 import ast
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
-from graphlib import TopologicalSorter
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
 import tlscomm
 
-PACKAGE = Path(tlscomm.__file__).parent
+FOLDER = Path(tlscomm.__file__).parent
 
-#: Who may import whom: each layer itself and those before it. A package of modules stands for all of them.
-LAYERS: tuple[tuple[str, str], ...] = (
-    ("names", "alerts failures sslpolicy _lazy _remembering _wording"),
-    ("bytes", "framing wire x509 _der _globs _nameforms _openssl"),
+#: The packages in their order, each with the modules and the packages of modules, below `tlscomm`, that are in it. A
+#: package stands for all of its modules, but for those that are named elsewhere. One imports only from those above it.
+PACKAGES: tuple[tuple[str, str], ...] = (
+    ("lazy names", "_lazy"),
+    ("failures", "failures alerts _wording"),
+    ("_openssl", "_openssl"),
+    ("_wire", "wire"),
     (
-        "certificates",
-        "access authority choosing credentials export gallery hook peer revocation stapling store trust verification "
-        "_admitting _chains _exhibits _export _facts _folder _identities _issuing _reading _revoking _storing "
-        "_systemroots _trustroots",
+        "x509",
+        "x509 _der _facts _chains.examined _chains.canonical _chains.nameconstraints _remembering _export _folder",
     ),
-    ("configuration", "configuration _settings"),
-    ("TLS, no I/O", "connection verdict _handshake"),
+    ("messages", "framing protocol"),
+    ("access", "access _admitting peer _globs _nameforms"),
+    ("credentials", "credentials _reading choosing export"),
+    ("store", "store _storing _systemroots"),
+    ("revocation", "revocation stapling _revoking"),
+    ("issuing", "authority _issuing gallery _exhibits"),
+    ("verification", "verification _chains trust _trustroots hook sslpolicy"),
+    ("configuration", "configuration _settings _identities"),
+    ("tls", "connection _handshake verdict"),
     ("transport", "transport _carrying"),
-    ("messages", "applications protocol"),
-    ("endpoints", "endpoints reconnecting _hosts _parsers"),
-    ("for users' tests", "testing"),
-    ("service", "service tap _log"),
-    ("tools", "commandline"),
+    ("endpoints", "endpoints _parsers _hosts reconnecting"),
+    ("server", "service tap _log applications"),
+    ("testing", "testing"),
+    ("commandline", "commandline"),
+    ("the package's face", ""),
 )
 
-#: What knows nothing of Twisted: it can be used, and tested, without.
-WITHOUT_TWISTED = (
-    "access alerts choosing connection export failures framing gallery hook peer sslpolicy verdict wire x509 "
-    "_admitting _chains _der _globs _handshake _nameforms _openssl _reading _storing _systemroots _wording"
-)
+#: The core is all packages from the first to this one.
+LAST_OF_CORE = "tls"
+
+#: The modules of Twisted that may be loaded when the core is imported, with all of theirs.
+TWISTED_OF_CORE = {
+    "twisted.logger": "the log of a Twisted program is Twisted's; it writes where the program says",
+    "twisted.python": "the log is made of it; nothing in it has to do with a reactor",
+}
+
+#: What in the core uses more of Twisted than that, and why. It imports that inside functions, or for types alone.
+USES_TWISTED = {
+    "credentials": "makes Twisted's objects for programs that want them",
+    "revocation": "looks at files again while a reactor runs",
+    "stapling": "looks at files again, and fetches, while a reactor runs",
+    "_revoking": "the same, with Twisted's HTTP client",
+    "trust": "takes Twisted's trust roots, and makes them",
+    "configuration": "builds Twisted's CertificateOptions, and takes creators of connections",
+}
+
+#: What is in a package of the core and imports more of Twisted when it is imported itself.
+NOT_OF_CORE = {
+    "protocol": "Twisted's protocols are what it is about",
+    "_revoking.web": "Twisted's HTTP client, which is loaded when something is fetched",
+}
 
 
-def unitOf(module: str) -> str:
-    """The module, or the package that it is in, directly below `tlscomm`."""
-    return module.split(".")[1] if "." in module else ""
-
-
-def modules() -> Iterator[tuple[str, ast.Module]]:
-    for path in sorted(PACKAGE.rglob("*.py")):
-        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+@cache
+def modules() -> dict[str, ast.Module]:
+    found = {}
+    for path in sorted(FOLDER.rglob("*.py")):
+        parts = path.relative_to(FOLDER.parent).with_suffix("").parts
         name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-        yield name, ast.parse(path.read_text(encoding="utf-8"))
+        found[name] = ast.parse(path.read_text(encoding="utf-8"))
+    return found
+
+
+def within(module: str, names: str) -> str:
+    """Return the longest of some names (below `tlscomm`) that a module has or is inside of; the empty one fits all."""
+    fitting = [name for name in names.split() if f"{module}.".startswith(f"tlscomm.{name}.")]
+    return max(fitting, key=len, default="")
+
+
+def placeOf(module: str) -> int:
+    """Return the place of a module's package in the order."""
+    if module == "tlscomm":
+        return len(PACKAGES) - 1
+    name = within(module, " ".join(names for _, names in PACKAGES))
+    return next((place for place, (_, names) in enumerate(PACKAGES) if name in names.split()), -1)
 
 
 def imported(tree: ast.Module) -> Iterator[str]:
-    """What a module needs to be imported itself; what only its types need does not count."""
-    for node in tree.body:
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "tlscomm":
-            if node.module == "tlscomm":
-                yield from (f"tlscomm.{alias.name}" for alias in node.names)
-            else:
-                yield node.module or ""
-        elif isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name.startswith("tlscomm."))
-
-
-def allImported(tree: ast.Module) -> Iterator[str]:
+    """Give what a module imports anywhere: when it is imported, inside functions, and for types."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom):
-            yield node.module or ""
-        elif isinstance(node, ast.Import):
+        if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            source = node.module or ""
+            for alias in node.names:
+                name = f"{source}.{alias.name}"
+                # The version is a fact and no part of the face.
+                if alias.name != "__version__":
+                    yield name if name in modules() else source
 
 
-def isOfTwisted(module: str) -> bool:
-    """Whether a module is Twisted's, but for what it has to offer to any Python program."""
-    return module.startswith("twisted.") and not module.startswith("twisted.python.")
+@cache
+def arrows() -> dict[str, frozenset[str]]:
+    """Return the modules of `tlscomm` that each of them imports."""
+    return {name: frozenset(imported(tree)) & modules().keys() for name, tree in modules().items()}
 
 
-class LayerTests(SynchronousTestCase):
-    """Each module imports from its own layer and those before it."""
+def core() -> list[str]:
+    """Return the modules of the core in the order of their packages."""
+    last = [package for package, _ in PACKAGES].index(LAST_OF_CORE)
+    found = [module for module in modules() if placeOf(module) <= last and not within(module, " ".join(NOT_OF_CORE))]
+    return sorted(found, key=placeOf)
 
-    def test_everyModuleHasALayer(self) -> None:
-        known = {unit for _, units in LAYERS for unit in units.split()}
-        found = {unitOf(name) for name, _ in modules()} - {"", "_version"}
-        self.assertEqual(found - known, set())
-        self.assertEqual(known - found, set())
 
-    def test_oneWay(self) -> None:
-        places = {unit: place for place, (_, units) in enumerate(LAYERS) for unit in units.split()}
+def isNamed(module: str) -> bool:
+    """Return whether the core may load a module of Twisted."""
+    # Twisted itself, and its version.
+    roots = (*TWISTED_OF_CORE, "twisted._version")
+    return module == "twisted" or any(f"{module}.".startswith(f"{root}.") for root in roots)
+
+
+class Order(SynchronousTestCase):
+    """The packages are in an order, and the arrows between them go one way, so there is no circle of packages."""
+
+    def test_everyModuleHasAPackage(self) -> None:
+        self.assertEqual([module for module in modules() if placeOf(module) < 0], [])
+
+    def test_everyNameIsThere(self) -> None:
+        """What the tables name exists."""
+        names = " ".join([*(names for _, names in PACKAGES), *USES_TWISTED, *NOT_OF_CORE])
+        self.assertEqual([name for name in names.split() if f"tlscomm.{name}" not in modules()], [])
+
+    def test_noArrowUp(self) -> None:
+        """A package imports only from those above it in the table, inside functions and for types too."""
         wrong = [
-            f"{name} imports {other}"
-            for name, tree in modules()
-            for other in imported(tree)
-            if unitOf(name) in places and places.get(unitOf(other), -1) > places[unitOf(name)]
+            f"{module} imports {other}"
+            for module, others in arrows().items()
+            for other in sorted(others)
+            if placeOf(other) > placeOf(module)
         ]
         self.assertEqual(wrong, [])
 
-    def test_noCircles(self) -> None:
-        """Packages of modules do not need each other."""
-        needs: dict[str, set[str]] = {}
-        for name, tree in modules():
-            needs.setdefault(unitOf(name), set()).update(unitOf(other) for other in imported(tree))
-        for unit, others in needs.items():
-            others.discard(unit)
-        self.assertTrue(list(TopologicalSorter(needs).static_order()))
+    def test_noCircle(self) -> None:
+        """No module needs itself by way of others, inside functions and for types too."""
+        try:
+            TopologicalSorter(arrows()).prepare()
+        except CycleError as circle:
+            # The sorter's arrows point the other way.
+            self.fail(" imports ".join(reversed(circle.args[1])))
 
-    def test_withoutTwisted(self) -> None:
+
+class WithoutTwisted(SynchronousTestCase):
+    """The core can be imported without any of Twisted but its log."""
+
+    def test_whatUsesItIsNamed(self) -> None:
+        """Only what is named uses more of Twisted, inside functions and for types too."""
+        names = " ".join([*USES_TWISTED, *NOT_OF_CORE])
         wrong = [
-            name
-            for name, tree in modules()
-            if unitOf(name) in WITHOUT_TWISTED.split() and any(map(isOfTwisted, allImported(tree)))
+            f"{module} imports {other}"
+            for module in core()
+            for other in imported(modules()[module])
+            if other.split(".")[0] == "twisted" and not isNamed(other) and not within(module, names)
         ]
+        self.assertEqual(wrong, [])
+
+    def test_whatIsLoaded(self) -> None:
+        """Whatever the core imports, and that imports, loads no more of Twisted than is named."""
+        program = """
+import json, sys
+from importlib import import_module
+for module in json.load(sys.stdin):
+    before = set(sys.modules)
+    import_module(module)
+    more = {name for name in sys.modules if name.split(".")[0] == "twisted"} - before
+    print(json.dumps([module, sorted(more)]))
+"""
+        wanted = json.dumps(core())
+        done = subprocess.run(
+            (sys.executable, "-c", program), input=wanted, capture_output=True, text=True, check=True, timeout=60
+        )
+        loaded = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual(len(loaded), len(core()))
+        wrong = [f"{module} loads {other}" for module, others in loaded for other in others if not isNamed(other)]
         self.assertEqual(wrong, [])

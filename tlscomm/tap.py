@@ -28,7 +28,7 @@ from twisted.logger import Logger
 from twisted.python.usage import Options as _Options
 from twisted.python.usage import UsageError
 
-import tlscomm
+from tlscomm import __version__
 from tlscomm._log import LOG_FORMATS, eventLog
 from tlscomm._reading.passphrasesources import Prompt, passphraseSource
 from tlscomm._settings import Identities, seconds, serverConfiguration
@@ -230,7 +230,7 @@ class Options(_Options):
 
     def opt_version(self) -> None:
         """Display the version and exit."""
-        print(f"tlscomm {tlscomm.__version__}")
+        print(f"tlscomm {__version__}")
         raise SystemExit(0)
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
