@@ -15,7 +15,7 @@ _log = Logger()
 
 
 class RefusalLog:
-    """The default observer: writes the refusals of a server to Twisted's log, where a program names no other observer."""
+    """The default observer: writes the refusals of a server to Twisted's log, where a program names no other."""
 
     def accepted(self, transport: Transport) -> None: ...
 
