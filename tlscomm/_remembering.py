@@ -28,13 +28,25 @@ def remembering(most: int) -> Callable[[Callable[..., _R]], Callable[..., _R]]:
     """
 
     def decorate(read: Callable[..., _R]) -> Callable[..., _R]:
-        kept = lru_cache(maxsize=most)(read)
+        @lru_cache(maxsize=most)
+        def kept(*certificates: x509.Certificate) -> _R:
+            # To know the size is to encode them, which costs more than to find an answer that is there.
+            if sum(len(each.tbs_certificate_bytes) for each in certificates) > _LARGEST:
+                raise _TooLarge
+            return read(*certificates)
 
         @wraps(read, updated=())
         def ask(*certificates: x509.Certificate) -> _R:
-            isLarge = sum(len(each.tbs_certificate_bytes) for each in certificates) > _LARGEST
-            return read(*certificates) if isLarge else kept(*certificates)
+            try:
+                return kept(*certificates)
+            except _TooLarge:
+                pass
+            return read(*certificates)
 
         return ask
 
     return decorate
+
+
+class _TooLarge(Exception):
+    """The answer is not to be kept: a cache keeps what is returned, and not what is raised."""
