@@ -13,10 +13,10 @@ from typing import TypeVar
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from tlscomm._der import CONTEXT_0, first
 from tlscomm.failures import CertificateFacts, printable
+from tlscomm.x509._digests import digestText
 
-__all__ = ["certificateFacts", "nameText", "publicKeyDigest", "subjectText"]
+__all__ = ["certificateFacts", "nameText", "subjectText"]
 
 #: What the names of a certificate are called, as the access rules call them.
 _KINDS: dict[type[x509.GeneralName], str] = {
@@ -46,7 +46,7 @@ def certificateFacts(certificate: x509.Certificate) -> CertificateFacts:
         serial=_either(lambda: f"{certificate.serial_number:x}", _UNREADABLE),
         notBefore=_either(lambda: certificate.not_valid_before_utc.isoformat(timespec="seconds"), _UNREADABLE),
         notAfter=_either(lambda: certificate.not_valid_after_utc.isoformat(timespec="seconds"), _UNREADABLE),
-        fingerprint=f"sha256:{sha256(der).hexdigest()}",
+        fingerprint=digestText(sha256(der).digest()),
         names=_either(lambda: tuple(_alternativeNames(certificate)), (_UNREADABLE,)),
         der=der,
     )
@@ -55,20 +55,6 @@ def certificateFacts(certificate: x509.Certificate) -> CertificateFacts:
 def subjectText(certificate: x509.Certificate) -> str:
     """Return whose certificate it is, printable. Never raises."""
     return _either(lambda: printable(certificate.subject.rfc4514_string()), _UNREADABLE)
-
-
-def publicKeyDigest(certificate: x509.Certificate) -> str:
-    """Return ``sha256:`` and the digest of the public key, as its bytes stand in the certificate.
-
-    To load a key and write it again is to lose what the library does not know of it, as the parameters of RSA-PSS.
-
-    Raises:
-        ValueError: the certificate does not have the structure of one.
-    """
-    # RFC 5280, section 4.1: the version, which has a tag of its own, may be missing.
-    parts = first(certificate.tbs_certificate_bytes).parts()
-    place = 6 if parts[0].tag == CONTEXT_0 else 5
-    return f"sha256:{sha256(parts[place].encoded).hexdigest()}"
 
 
 def _alternativeNames(certificate: x509.Certificate) -> Iterator[str]:

@@ -12,7 +12,6 @@ has expired, and the same for two processes that start at once.
 from __future__ import annotations
 
 import errno
-import ipaddress
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -45,6 +44,7 @@ from tlscomm._issuing import (
 )
 from tlscomm.credentials import Credential, Role, checkUsable, loadCertificates, loadCredential
 from tlscomm.failures import TLSFailure, Unreadable, UnsafePermissions
+from tlscomm.x509._addresses import isAddress
 
 __all__ = [
     "DEVELOPMENT_HOSTS",
@@ -457,7 +457,7 @@ def _isIssuedBy(certificate: x509.Certificate, issuer: x509.Certificate) -> bool
 
 
 def _write(place: Path, authority: Authority, hosts: Sequence[str], now: datetime) -> DevelopmentAuthority:
-    addresses = [host for host in hosts if _isAddress(host)]
+    addresses = [host for host in hosts if isAddress(host)]
     names = [host for host in hosts if host not in addresses]
     serverKey, clientKey = newKey(), newKey()
     server = authority.issue(
@@ -499,11 +499,3 @@ def _everyForm(
         f"{name}.cer": File(_export.cer(certificate), isSecret=False),
         f"{name}.p7b": File(_export.p7b((certificate, root)), isSecret=False),
     }
-
-
-def _isAddress(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -28,12 +28,12 @@ from typing import Literal, TypeAlias
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from tlscomm import _der
 from tlscomm.credentials import Credential, Role, certificateFacts
 from tlscomm.failures import printable
 from tlscomm.wire.requests import readCertificateRequest, readClientHello
+from tlscomm.x509._fields import signedFields
 from tlscomm.x509._keystrengths import TLS_CURVES, isForPSSAlone
 from tlscomm.x509._unreadable import REJECTIONS
 
@@ -329,9 +329,6 @@ def _wildcard(name: str) -> str:
 def _issuer(certificate: x509.Certificate) -> bytes | None:
     """Return the issuer's name as it stands in the certificate, also where it cannot be read."""
     try:
-        tbs, *_ = _der.first(certificate.public_bytes(Encoding.DER)).parts(_der.SEQUENCE)
-        parts = [part for part in tbs.parts() if part.tag != _der.CONTEXT_0]
+        return signedFields(certificate.tbs_certificate_bytes).issuer.encoded
     except _der.Malformed:
         return None
-    # After the version come serial number, signature algorithm and issuer (RFC 5280, section 4.1).
-    return parts[2].encoded if len(parts) > 2 else None

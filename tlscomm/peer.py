@@ -10,14 +10,14 @@ from functools import cached_property
 from typing import Protocol
 
 from cryptography import x509
-from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 
-from tlscomm._facts import certificateFacts, publicKeyDigest
+from tlscomm._facts import certificateFacts
 from tlscomm._nameforms import URI, isSPIFFE
 from tlscomm._remembering import remembering
 from tlscomm.failures import CertificateFacts
 from tlscomm.failures._lazy import LazyProblems, Problems
+from tlscomm.x509._digests import digestText, fingerprintOf, publicKeyDigest
 
 __all__ = ["Peer"]
 
@@ -73,7 +73,7 @@ class Peer:
     @property
     def fingerprint(self) -> str:
         """``sha256:`` and the SHA-256 digest of the certificate in hexadecimal: a key for a table of peers."""
-        return f"sha256:{self.certificate.fingerprint(SHA256()).hex()}"
+        return fingerprintOf(self.certificate)
 
     @cached_property
     def spki(self) -> str:
@@ -82,7 +82,7 @@ class Peer:
         Raises:
             ValueError: the certificate does not have the structure of one.
         """
-        return publicKeyDigest(self.certificate)
+        return digestText(publicKeyDigest(self.certificate))
 
     @property
     def spiffeID(self) -> str | None:

@@ -28,7 +28,7 @@ from cryptography import x509
 from twisted.logger import Logger
 
 from tlscomm._reading.ordering import chainOf
-from tlscomm._storing.entry import PREFIX, StoreEntry, sealed, sourceOf, thumbprintOf
+from tlscomm._storing.entry import PREFIX, StoreEntry, sealed, sourceOf
 from tlscomm._storing.folder import LOCATIONS, NAMES, StoreFolder, exposure, locationNamed, storeNamed
 from tlscomm._storing.search import Search, newestFirst
 from tlscomm._systemroots import systemCertificates, systemRoots
@@ -42,6 +42,7 @@ from tlscomm.failures import (
     TLSFailure,
     printable,
 )
+from tlscomm.x509._digests import thumbprintOf
 
 __all__ = [
     "LOCATIONS",

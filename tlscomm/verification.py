@@ -24,7 +24,7 @@ from tlscomm._chains.paths import Budget, ByName, Path, Search, byName
 from tlscomm._chains.reasons import UNSPECIFIC, codeForVerifyError
 from tlscomm._chains.rule import PROFILES, Place, Profile, RuleBook, problemsAt
 from tlscomm._chains.rulebooks import RULES, RuleCheck, decidingRules, warningRules
-from tlscomm._chains.servernames import isAddress, nameProblem
+from tlscomm._chains.servernames import nameProblem
 from tlscomm._chains.webpki import webPKIProblem
 from tlscomm._openssl import verifyErrorText, verifyPath
 from tlscomm.access import EVERYBODY, AccessRule, AccessRules
@@ -32,6 +32,7 @@ from tlscomm.failures import Problem
 from tlscomm.peer import Peer
 from tlscomm.revocation import Revocation
 from tlscomm.trust import Trust
+from tlscomm.x509._addresses import isAddress
 from tlscomm.x509._purposes import purposeFor
 from tlscomm.x509._roles import Role
 

@@ -23,6 +23,8 @@ from tlscomm._chains.canonical import CanonicalName, canonicalName
 from tlscomm._chains.nameconstraints import Subtrees
 from tlscomm._remembering import remembering
 from tlscomm.failures import printable
+from tlscomm.x509._digests import publicKeyDigest
+from tlscomm.x509._fields import signedFields
 from tlscomm.x509._unreadable import unreadableText
 
 __all__ = ["Examined", "examined", "subjectOf"]
@@ -161,26 +163,20 @@ class Examined:
     @cached_property
     def publicKeyDigest(self) -> bytes:
         """The SHA-256 digest of the public key with its kind (SubjectPublicKeyInfo), as they stand there."""
-        content = self.certificate.tbs_certificate_bytes
         try:
-            parts = _der.first(content).parts()
-            content = parts[6 if parts[0].tag == _der.CONTEXT_0 else 5].encoded
-        except (_der.Malformed, IndexError):
-            # Of what cannot be taken apart the whole is as good: it is nobody else's.
-            pass
-        return sha256(content).digest()
+            return publicKeyDigest(self.certificate)
+        except _der.Malformed:
+            # Of what cannot be taken apart the whole is as good: no other certificate has it.
+            return sha256(self.certificate.tbs_certificate_bytes).digest()
 
     @cached_property
     def agreesOnAlgorithm(self) -> bool:
         """Whether the algorithm that was signed is the one that the signature names (RFC 5280, section 4.1.1.2)."""
         try:
             content, algorithm = _der.first(self.certificate.public_bytes(Encoding.DER)).parts()[:2]
-            parts = content.parts()
-            # The version comes first, and may be left out; the serial number is next.
-            signed = parts[2] if parts[0].tag == _der.CONTEXT_0 else parts[1]
-        except (_der.Malformed, ValueError, IndexError):
+            return signedFields(content.encoded).signature.encoded == algorithm.encoded
+        except ValueError:
             return False
-        return signed.encoded == algorithm.encoded
 
     def __repr__(self) -> str:
         return f"<Examined {subjectOf(self.certificate)}>"

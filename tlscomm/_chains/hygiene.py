@@ -20,11 +20,11 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
-from tlscomm import _der
 from tlscomm._chains.nameconstraints import isDomain
 from tlscomm._chains.rule import Breach, Place, Rule
-from tlscomm._chains.servernames import isAddress
 from tlscomm.failures import printable
+from tlscomm.x509._addresses import isAddress
+from tlscomm.x509._fields import SignedFields, signedFields
 from tlscomm.x509._keystrengths import WEB_PKI_CURVES, WEB_PKI_DIGESTS
 
 __all__ = ["HYGIENE"]
@@ -68,7 +68,7 @@ _WEB_PKI_ALGORITHMS = frozenset(
     )
 )
 
-_UTC_TIME, _GENERALIZED_TIME = 0x17, 0x18
+_GENERALIZED_TIME = 0x18
 _UNIQUE_IDENTIFIERS = frozenset({0x81, 0x82, 0xA1, 0xA2})
 #: RFC 5280, section 4.1.2.5: dates up to 2049 are UTCTime.
 _FIRST_GENERALIZED = b"2050"
@@ -96,21 +96,18 @@ def _issuerNamed(place: Place) -> Iterator[str]:
 
 
 def _form(place: Place) -> Iterator[str]:
-    parts = _signedParts(place)
-    if any(part.tag in _UNIQUE_IDENTIFIERS for part in parts):
+    if any(part.tag in _UNIQUE_IDENTIFIERS for part in _fields(place).optional):
         yield "it has a unique identifier"
 
 
 def _times(place: Place) -> Iterator[str]:
-    for part in _signedParts(place):
-        if part.tag == _der.SEQUENCE and part.value[:1] in (bytes([_UTC_TIME]), bytes([_GENERALIZED_TIME])):
-            for time in part.parts():
-                if time.tag == _GENERALIZED_TIME and time.value[:4] < _FIRST_GENERALIZED:
-                    yield "a date before 2050 is written as GeneralizedTime"
+    for time in _fields(place).validity.parts():
+        if time.tag == _GENERALIZED_TIME and time.value[:4] < _FIRST_GENERALIZED:
+            yield "a date before 2050 is written as GeneralizedTime"
 
 
-def _signedParts(place: Place) -> tuple[_der.Element, ...]:
-    return _der.first(place.certificate.certificate.tbs_certificate_bytes).parts()
+def _fields(place: Place) -> SignedFields:
+    return signedFields(place.certificate.certificate.tbs_certificate_bytes)
 
 
 def _authorityKeyIdentifier(place: Place) -> Iterator[str]:
@@ -264,9 +261,7 @@ def _key(place: Place) -> Iterator[str]:
 
 
 def _keyAlgorithm(place: Place) -> bytes:
-    parts = _signedParts(place)
-    key = parts[6] if parts[0].tag == _der.CONTEXT_0 else parts[5]
-    return key.parts()[0].encoded
+    return _fields(place).subjectPublicKeyInfo.parts()[0].encoded
 
 
 def _exponent(place: Place) -> Iterator[str]:
@@ -289,8 +284,7 @@ def _signature(place: Place) -> Iterator[str]:
 
 
 def _signatureAlgorithm(place: Place) -> bytes:
-    parts = _signedParts(place)
-    return (parts[2] if parts[0].tag == _der.CONTEXT_0 else parts[1]).encoded
+    return _fields(place).signature.encoded
 
 
 def _sameName(place: Place) -> Iterator[Breach]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
@@ -21,6 +21,7 @@ from cryptography import x509
 
 from tlscomm._chains.canonical import CanonicalName, canonicalName
 from tlscomm.failures import printable
+from tlscomm.x509._addresses import isAddress
 
 __all__ = ["Subtrees", "isDomain"]
 
@@ -167,7 +168,7 @@ class _Subtrees:
 
     def _addHost(self, kind: Kind, constraint: str) -> bool:
         constraint = constraint.lower()
-        if not isDomain(constraint.removeprefix(".")) or _isAddress(constraint):
+        if not isDomain(constraint.removeprefix(".")) or isAddress(constraint):
             return False
         self._addDomainOrHost(kind, constraint)
         return True
@@ -235,7 +236,7 @@ def _host(uri: str) -> str | None:
         host = urlsplit(uri).hostname or ""
     except ValueError:
         return None
-    return host if isDomain(host) and not _isAddress(host) else None
+    return host if isDomain(host) and not isAddress(host) else None
 
 
 def _mailbox(address: str) -> str | None:
@@ -249,14 +250,6 @@ def _parentsOf(domain: str) -> Iterator[str]:
     while "." in domain:
         domain = domain.partition(".")[2]
         yield domain
-
-
-def _isAddress(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _asKind(name: x509.GeneralName) -> Kind:

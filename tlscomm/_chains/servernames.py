@@ -18,22 +18,13 @@ from service_identity.hazmat import DNS_ID
 from tlscomm._chains.examined import subjectOf
 from tlscomm._chains.nameconstraints import isDomain
 from tlscomm.failures import Problem, printable
+from tlscomm.x509._addresses import isAddress
 from tlscomm.x509._unreadable import unreadableText
 
-__all__ = ["Identity", "asciiServerName", "identityOf", "isAddress", "nameProblem"]
+__all__ = ["Identity", "asciiServerName", "identityOf", "nameProblem"]
 
 #: A DNS name in lower case, perhaps with a wildcard, or an address.
 Identity: TypeAlias = str | IPv4Address | IPv6Address
-
-
-@lru_cache(maxsize=256)
-def isAddress(name: str) -> bool:
-    """Return whether a server name is an IP address, which is matched and sent differently (RFC 6066, section 3)."""
-    try:
-        ip_address(name)
-    except ValueError:
-        return False
-    return True
 
 
 @lru_cache(maxsize=256)

@@ -7,14 +7,14 @@ from functools import cached_property
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import NoEncryption, pkcs12
 
 from tlscomm.credentials import Credential, certificateFacts
 from tlscomm.failures import TLSFailure, UnknownFormat, printable
+from tlscomm.x509._digests import thumbprintOf
 
-__all__ = ["PREFIX", "StoreEntry", "sealed", "sourceOf", "thumbprintOf"]
+__all__ = ["PREFIX", "StoreEntry", "sealed", "sourceOf"]
 
 PREFIX = "store:"
 
@@ -114,7 +114,3 @@ def sealed(credential: Credential) -> bytes:
 
 def sourceOf(store: str, certificate: x509.Certificate) -> str:
     return f"{PREFIX}{store}:thumbprint={thumbprintOf(certificate)}"
-
-
-def thumbprintOf(certificate: x509.Certificate) -> str:
-    return certificate.fingerprint(hashes.SHA1()).hex().upper()

@@ -11,7 +11,6 @@ from datetime import datetime, timezone
 from typing import Any, TypeVar
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from rich.text import Text
@@ -20,6 +19,7 @@ from tlscomm._storing.search import KEY_USAGES, isKeyUsage
 from tlscomm.commandline._printing import Row
 from tlscomm.credentials import Credential, certificateFacts, usabilityProblems
 from tlscomm.failures import TLSFailure, printable
+from tlscomm.x509._digests import thumbprintOf
 from tlscomm.x509._purposes import purposeOf
 from tlscomm.x509._roles import ROLES, Role
 from tlscomm.x509._unreadable import REJECTIONS
@@ -137,7 +137,7 @@ def certificateRows(certificate: x509.Certificate, now: datetime) -> Iterator[Ro
     yield "Key usage", ", ".join(keyUsages(certificate)) or "any"
     yield "Public key", _publicKeyKind(certificate)
     yield "Serial", facts.serial
-    yield "Thumbprint", certificate.fingerprint(hashes.SHA1()).hex().upper()
+    yield "Thumbprint", thumbprintOf(certificate)
     yield "Fingerprint", facts.fingerprint
 
 
@@ -160,7 +160,7 @@ def certificateJSON(certificate: x509.Certificate, now: datetime) -> dict[str, o
     """Return the same for a program."""
     return {
         **certificateFacts(certificate).toJSON(),
-        "thumbprint": certificate.fingerprint(hashes.SHA1()).hex().upper(),
+        "thumbprint": thumbprintOf(certificate),
         "daysLeft": daysLeft(certificate, now),
         "purposes": list(purposes(certificate)),
         "keyUsage": list(keyUsages(certificate)),
