@@ -21,12 +21,12 @@ from cryptography import x509
 from tlscomm._chains.examined import Examined, examined, subjectOf
 from tlscomm._chains.explaining import malformation, merged, refined
 from tlscomm._chains.paths import Budget, ByName, Path, Search, byName
-from tlscomm._chains.reasons import UNSPECIFIC, codeForVerifyError
+from tlscomm._chains.reasons import asProblem
 from tlscomm._chains.rule import PROFILES, Place, Profile, RuleBook, problemsAt
 from tlscomm._chains.rulebooks import RULES, RuleCheck, decidingRules, warningRules
 from tlscomm._chains.servernames import nameProblem
 from tlscomm._chains.webpki import webPKIProblem
-from tlscomm._openssl import verifyErrorText, verifyPath
+from tlscomm._openssl import verifyPath
 from tlscomm.access import EVERYBODY, AccessRule, AccessRules
 from tlscomm.failures import Problem
 from tlscomm.peer import Peer
@@ -287,10 +287,10 @@ class Verifier:
     def _judgedAlone(self, path: tuple[x509.Certificate, ...], case: _Case, search: Search | None = None) -> Judgement:
         """Judge a path of our own: by OpenSSL, which knows nothing else, and by the rules."""
         chain, number, depth = verifyPath(path, purposeFor(self.peerRole).opensslNumber, case.at)
-        judgement = self._judgedByRules(chain, case, [_asProblem(number, depth)] if number else [])
+        judgement = self._judgedByRules(chain, case, [asProblem(number, depth)] if number else [])
         if search is not None and not judgement.problems:
             # OpenSSL verifies signatures of more kinds, and a search that forgives accepts nobody.
-            found = [_asProblem(_BADLY_SIGNED, depth) for depth in search.badlySigned(path)]
+            found = [asProblem(_BADLY_SIGNED, depth) for depth in search.badlySigned(path)]
             judgement = self._judgedByRules(chain, case, found)
         return replace(judgement, noted=(*judgement.noted, *_forgotten(chain, case.presented)))
 
@@ -411,18 +411,13 @@ def _certificates(path: Path) -> tuple[x509.Certificate, ...]:
     return tuple(each.certificate for each in path)
 
 
-def _asProblem(number: int, depth: int) -> Problem:
-    code = codeForVerifyError(number)
-    return Problem(code, depth, detail=verifyErrorText(number) if code in UNSPECIFIC else "", opensslError=number)
-
-
 def _deadEnd(path: Path) -> Findings:
     """Say what OpenSSL says of a path that leads to nobody who is trusted."""
     depth = len(path) - 1
     number = _ISSUER_NOT_FOUND
     if path[-1].isSelfIssued:
         number = _SELF_SIGNED_ISSUER if depth else _SELF_SIGNED_LEAF
-    return Findings((_asProblem(number, depth),), _certificates(path))
+    return Findings((asProblem(number, depth),), _certificates(path))
 
 
 def _forgotten(chain: Sequence[x509.Certificate], presented: Sequence[x509.Certificate]) -> Iterator[Problem]:

@@ -18,7 +18,7 @@ from OpenSSL.crypto import X509, X509Store, X509StoreContext, X509StoreContextEr
 
 from tlscomm._chains.examined import examined
 from tlscomm._chains.explaining import malformation, refined
-from tlscomm._chains.reasons import UNSPECIFIC, codeForVerifyError
+from tlscomm._chains.reasons import asProblem
 from tlscomm.failures import Problem
 
 __all__ = ["evidentProblem", "isCorrectlySigned"]
@@ -73,11 +73,8 @@ def _verified(chain: Sequence[x509.Certificate]) -> Problem | None:
     try:
         X509StoreContext(store, leaf, issuers).verify_certificate()
     except X509StoreContextError as problem:
-        number, depth, text = (*problem.errors, "")[:3]
-        code = codeForVerifyError(number)
-        return _described(
-            Problem(code, depth, detail=str(text) if code in UNSPECIFIC else "", opensslError=number), chain
-        )
+        number, depth, *_ = problem.errors
+        return _described(asProblem(number, depth), chain)
     return None
 
 

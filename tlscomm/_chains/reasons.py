@@ -9,13 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["FOLLOWING", "UNSPECIFIC", "codeForReasons", "codeForVerifyError", "errorToReport"]
+from tlscomm._openssl import verifyErrorText
+from tlscomm.failures import Problem
+
+__all__ = ["FOLLOWING", "asProblem", "codeForReasons", "codeForVerifyError", "errorToReport"]
 
 #: Errors that OpenSSL reports only because of an earlier one: they are no cause.
 FOLLOWING = frozenset({21})
 
 #: Codes that stand for several of OpenSSL's errors, so that its own text is needed to know which.
-UNSPECIFIC = frozenset({"chain-too-long", "invalid-certificate", "key-too-weak", "not-permitted", "revocation-unknown"})
+_UNSPECIFIC = frozenset(
+    {"chain-too-long", "invalid-certificate", "key-too-weak", "not-permitted", "revocation-unknown"}
+)
 
 _VERIFY_ERRORS = {
     2: "unknown-issuer",  # unable to get issuer certificate
@@ -135,6 +140,17 @@ _REASONS = {
 def codeForVerifyError(number: int) -> str:
     """Return the code for an error of OpenSSL's certificate verification."""
     return _VERIFY_ERRORS.get(number, "invalid-certificate")
+
+
+def asProblem(number: int, depth: int) -> Problem:
+    """Return an error of OpenSSL's certificate verification as a problem, with its text where the code says less.
+
+    Args:
+        number: the error.
+        depth: the place of the certificate that it was found in.
+    """
+    code = codeForVerifyError(number)
+    return Problem(code, depth, detail=verifyErrorText(number) if code in _UNSPECIFIC else "", opensslError=number)
 
 
 def errorToReport(code: str, found: int | None) -> int:

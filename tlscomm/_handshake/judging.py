@@ -23,8 +23,8 @@ from cryptography import x509
 from OpenSSL import SSL
 from twisted.python.reflect import safe_repr, safe_str
 
-from tlscomm._chains.reasons import FOLLOWING, UNSPECIFIC, codeForVerifyError, errorToReport
-from tlscomm._openssl import Channel, verifyErrorText
+from tlscomm._chains.reasons import FOLLOWING, asProblem, errorToReport
+from tlscomm._openssl import Channel
 from tlscomm.configuration import Configuration
 from tlscomm.credentials import certificateFacts
 from tlscomm.failures import (
@@ -220,7 +220,7 @@ class Judging:
         problems = [each for each in _outOfTime(dated, now) if each not in passed]
         if resumed and (number := self.channel.foundThen):
             # What a hook overruled once, in a session that could not be withheld any more, it has to overrule again.
-            problems.append(_asProblem(number, 0))
+            problems.append(asProblem(number, 0))
         return Findings(tuple(problems), chain)
 
     def _conclude(self, answer: Answer) -> None:
@@ -276,16 +276,11 @@ def _outOfTime(chain: Sequence[x509.Certificate], at: datetime) -> Iterator[Prob
 
 
 def _asProblems(errors: Sequence[tuple[int, int]]) -> list[Problem]:
-    problems = [_asProblem(number, depth) for number, depth in errors]
+    problems = [asProblem(number, depth) for number, depth in errors]
     causes = [problem for problem in problems if problem.opensslError not in FOLLOWING]
     # OpenSSL looks at revocation before dates and signatures; who mends a chain has to mend those first.
     causes.sort(key=lambda problem: problem.code in _REVOCATION)
     return causes or problems
-
-
-def _asProblem(number: int, depth: int) -> Problem:
-    code = codeForVerifyError(number)
-    return Problem(code, depth, detail=verifyErrorText(number) if code in UNSPECIFIC else "", opensslError=number)
 
 
 def _refusal(problems: Sequence[Problem], judgement: Judgement) -> TLSFailure:
