@@ -15,18 +15,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from tlscomm.failures import CertificateFacts, printable
 from tlscomm.x509._digests import digestText
+from tlscomm.x509._generalnames import NAME_KINDS
 
 __all__ = ["certificateFacts", "nameText", "subjectText"]
-
-#: What the names of a certificate are called, as the access rules call them.
-_KINDS: dict[type[x509.GeneralName], str] = {
-    x509.DNSName: "dns",
-    x509.IPAddress: "ip",
-    x509.UniformResourceIdentifier: "uri",
-    x509.RFC822Name: "email",
-    x509.DirectoryName: "directory",
-    x509.RegisteredID: "oid",
-}
 
 _UNREADABLE = "unreadable"
 
@@ -68,7 +59,7 @@ def _alternativeNames(certificate: x509.Certificate) -> Iterator[str]:
 
 def nameText(name: x509.GeneralName) -> str:
     """Return a subject alternative name as ``kind:value``. It is not printable yet. Never raises."""
-    return f"{_KINDS.get(type(name), 'other')}:{_either(lambda: _text(name), _UNREADABLE)}"
+    return f"{NAME_KINDS.get(type(name), NAME_KINDS[x509.OtherName]).word}:{_either(lambda: _text(name), _UNREADABLE)}"
 
 
 def _text(name: x509.GeneralName) -> str:

@@ -21,7 +21,6 @@ from os import PathLike
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes, CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -45,6 +44,7 @@ from tlscomm._issuing import (
 from tlscomm.credentials import Credential, Role, checkUsable, loadCertificates, loadCredential
 from tlscomm.failures import TLSFailure, Unreadable, UnsafePermissions
 from tlscomm.x509._addresses import isAddress
+from tlscomm.x509._issuers import hasIssued
 
 __all__ = [
     "DEVELOPMENT_HOSTS",
@@ -415,7 +415,7 @@ def _loadCredential(place: Path, role: Role, authority: Authority | None, now: d
     credential = _loadPair(place, role)
     if authority is None or credential is None or not _isUsable(credential, role, now):
         return None
-    return credential if _isIssuedBy(credential.certificate, authority.certificate) else None
+    return credential if hasIssued(authority.certificate, credential.certificate) else None
 
 
 def _loadPair(place: Path, name: str) -> Credential | None:
@@ -444,14 +444,6 @@ def _isUsable(credential: Credential, role: Role, now: datetime) -> bool:
         checkUsable(credential, role, now)
         checkUsable(credential, role, now + _RENEWED_BEFORE)
     except TLSFailure:
-        return False
-    return True
-
-
-def _isIssuedBy(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, TypeError, ValueError):
         return False
     return True
 

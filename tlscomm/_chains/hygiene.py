@@ -16,7 +16,6 @@ from ipaddress import IPv4Network, IPv6Network
 from urllib.parse import urlsplit
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
@@ -25,6 +24,7 @@ from tlscomm._chains.rule import Breach, Place, Rule
 from tlscomm.failures import printable
 from tlscomm.x509._addresses import isAddress
 from tlscomm.x509._fields import SignedFields, signedFields
+from tlscomm.x509._issuers import hasIssued
 from tlscomm.x509._keystrengths import WEB_PKI_CURVES, WEB_PKI_DIGESTS
 
 __all__ = ["HYGIENE"]
@@ -116,18 +116,10 @@ def _authorityKeyIdentifier(place: Place) -> Iterator[str]:
         found = certificate.extension(ExtensionOID.AUTHORITY_KEY_IDENTIFIER)
         isOwn = certificate.authorityKeyIdentifier == certificate.subjectKeyIdentifier
         # An anchor may also be a new key that the old one of the same name has signed.
-        if found is not None and not isOwn and _isSelfSigned(certificate.certificate):
+        if found is not None and not isOwn and hasIssued(certificate.certificate, certificate.certificate):
             yield "it is a root, and its authority key identifier is not its own"
     elif certificate.authorityKeyIdentifier is None:
         yield "it has no authority key identifier"
-
-
-def _isSelfSigned(certificate: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(certificate)
-    except (InvalidSignature, UnsupportedAlgorithm, TypeError, ValueError):
-        return False
-    return True
 
 
 def _subjectKeyIdentifier(place: Place) -> Iterator[str]:

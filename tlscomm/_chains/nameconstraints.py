@@ -22,6 +22,7 @@ from cryptography import x509
 from tlscomm._chains.canonical import CanonicalName, canonicalName
 from tlscomm.failures import printable
 from tlscomm.x509._addresses import isAddress
+from tlscomm.x509._generalnames import NAME_KINDS
 
 __all__ = ["Subtrees", "isDomain"]
 
@@ -41,16 +42,6 @@ _LOCAL_PART = re.compile(rf'{_ATOM}(\.{_ATOM})*|"([ !#-\[\]-~]|\\[ -~])*"', re.A
 
 #: id-on-SmtpUTF8Mailbox (RFC 9598, section 3): a mail address under another kind of name.
 _SMTP_UTF8_MAILBOX = x509.ObjectIdentifier("1.3.6.1.5.5.7.8.9")
-
-_KINDS: dict[Kind, str] = {
-    x509.DNSName: "DNS name",
-    x509.DirectoryName: "directory name",
-    x509.IPAddress: "IP address",
-    x509.OtherName: "other name",
-    x509.RFC822Name: "mail address",
-    x509.RegisteredID: "registered identifier",
-    x509.UniformResourceIdentifier: "URI",
-}
 
 
 class Subtrees:
@@ -82,7 +73,7 @@ class Subtrees:
     def _violation(self, kind: Kind, name: x509.GeneralName | None, value: object) -> str:
         if kind not in self._permitted.kinds and kind not in self._excluded.kinds:
             return ""
-        called = f"the {_KINDS[kind]} {_text(value)}"
+        called = f"the {NAME_KINDS[kind].text} {_text(value)}"
         unreadable = self._permitted.unreadable.get(kind, self._excluded.unreadable.get(kind))
         if unreadable is not None:
             return f"a name constraint that applies to {called} cannot be used: {unreadable}"

@@ -16,10 +16,10 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from tlscomm.x509._issuers import hasIssued
 from tlscomm.x509._unreadable import REJECTIONS
 
 __all__ = ["chainOf", "fits", "leavesAndKeys"]
@@ -100,7 +100,7 @@ def _issuerOf(
         return None
     candidates = [other for other in bySubject.get(name, ()) if _identifiersAgree(certificate, other)]
     if len(candidates) > 1:
-        candidates = [other for other in candidates[:_MOST_NAMESAKES] if _didIssue(other, certificate)] or candidates
+        candidates = [other for other in candidates[:_MOST_NAMESAKES] if hasIssued(other, certificate)] or candidates
     return max(candidates, key=lambda other: other.not_valid_after_utc, default=None)
 
 
@@ -116,14 +116,6 @@ def _identifiersAgree(certificate: x509.Certificate, issuer: x509.Certificate) -
     if wanted is None or found is None or wanted.key_identifier is None:
         return True
     return wanted.key_identifier == found.digest
-
-
-def _didIssue(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, *REJECTIONS):
-        return False
-    return True
 
 
 def _extension(certificate: x509.Certificate, kind: type[T]) -> T | None:

@@ -23,13 +23,13 @@ from functools import cached_property
 from typing import Literal
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import CRLEntryExtensionOID, ExtensionOID
 
 from tlscomm._chains.canonical import CanonicalName, canonicalName
 from tlscomm._remembering import remembering
 from tlscomm._wording import timeText
 from tlscomm.failures import printable
+from tlscomm.x509 import _issuers
 from tlscomm.x509._unreadable import REJECTIONS
 
 __all__ = [
@@ -231,14 +231,8 @@ def _subjectKey(certificate: x509.Certificate) -> CanonicalName | None:
         return None
 
 
-@remembering(256)
-def hasIssued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
-    """Return whether a certificate bears the name and the signature of an issuer."""
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, *REJECTIONS):
-        return False
-    return True
+hasIssued = remembering(256)(_issuers.hasIssued)
+"""Return whether a certificate was issued by another one, as `tlscomm.x509._issuers` says."""
 
 
 def revokedStatus(date: datetime, reason: x509.ReasonFlags | None, source: str) -> Status:
