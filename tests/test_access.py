@@ -265,8 +265,9 @@ class IssuerTests(RuleCase):
         self.assertFalse(self.fits("issuer=issuin"))
 
     def test_distinguishedName(self) -> None:
-        """Or by its whole name, in the order of RFC 4514, a space behind a comma or not."""
-        for rule in ("issuer=CN=issuing,O=Example", "issuer=CN=Issuing, O=example", "issuer=O=Example,CN=*"):
+        """Or by its whole name, in the order of RFC 4514, a space behind a comma or not, in any case."""
+        rules = "issuer=CN=issuing,O=Example", "issuer=cn=Issuing, o=example", "issuer=O=Example,CN=*"
+        for rule in rules:
             self.assertTrue(self.fits(rule), rule)
         for rule in ("issuer=CN=issuing", "issuer=O=Example,CN=other", "issuer=CN=issuing+O=Example"):
             self.assertFalse(self.fits(rule), rule)

@@ -6,21 +6,16 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from cryptography import x509
-from cryptography.x509.oid import NameOID
-
 from tlscomm._admitting.presented import RDN
 from tlscomm._globs import Glob
 from tlscomm._nameforms import DNS, EMAIL, LABEL, TRUST_DOMAIN, URI, AddressPattern, Form
 from tlscomm.failures import printable
+from tlscomm.x509._distinguishednames import parsedName
 
 __all__ = ["KINDS", "Test", "compiled"]
 
 #: Says of what is known of a peer in the respect of its kind whether the pattern is there.
 Test = Callable[[Any], bool]
-
-#: How OpenSSL calls it, and RFC 4514 does not.
-_ATTRIBUTE_NAMES = {"emailAddress": NameOID.EMAIL_ADDRESS, "serialNumber": NameOID.SERIAL_NUMBER}
 
 
 def compiled(kind: str, pattern: str) -> tuple[str, Test]:
@@ -68,10 +63,8 @@ def _issuer(pattern: str) -> tuple[str, Test]:
 
 
 def _distinguishedName(pattern: str) -> Test:
-    # People put a space behind each comma, as OpenSSL does; one that belongs to a value is escaped (RFC 4514).
-    text = re.sub(r"(?<!\\)([,+])\s+", r"\1", pattern)
     try:
-        name = x509.Name.from_rfc4514_string(text, _ATTRIBUTE_NAMES)
+        name = parsedName(pattern)
     except ValueError:
         raise ValueError(
             "with a = in it, it is a distinguished name (RFC 4514) such as CN=Example CA,O=Example"

@@ -16,9 +16,9 @@ from typing import Any, Protocol, TypeVar
 import idna
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.x509.oid import NameOID
 
 from tlscomm.failures import printable
+from tlscomm.x509._distinguishednames import parsedName
 from tlscomm.x509._purposes import PURPOSES, KeyPurpose, purposeFor
 from tlscomm.x509._roles import ROLES
 from tlscomm.x509._unreadable import REJECTIONS
@@ -43,15 +43,6 @@ KEY_USAGES = {
     "encipherOnly": "encipher_only",
     "decipherOnly": "decipher_only",
 }
-
-#: What Windows and OpenSSL write and RFC 4514 does not know.
-_SHORT_NAMES = {
-    "E": NameOID.EMAIL_ADDRESS,
-    "EMAILADDRESS": NameOID.EMAIL_ADDRESS,
-    "S": NameOID.STATE_OR_PROVINCE_NAME,
-    "SERIALNUMBER": NameOID.SERIAL_NUMBER,
-}
-_KEY = re.compile(r"(^|(?<!\\)[,+])\s*([A-Za-z0-9.]+)\s*=")
 
 _YES, _NO = frozenset({"yes", "true", "1"}), frozenset({"no", "false", "0"})
 
@@ -329,10 +320,8 @@ def _names(text: str) -> Callable[[x509.Name], bool]:
 
 
 def _distinguishedName(text: str) -> x509.Name:
-    # Windows and OpenSSL show a space after each comma, which RFC 4514 does not have, and its keys have no case.
-    written = _KEY.sub(lambda found: f"{found[1]}{found[2].upper()}=", text.strip())
     try:
-        return x509.Name.from_rfc4514_string(written, _SHORT_NAMES)
+        return parsedName(text)
     except ValueError:
         raise ValueError("it is no distinguished name such as CN=gateway,O=Example") from None
 
