@@ -17,7 +17,7 @@ _ATTRIBUTES = {
     "SERIALNUMBER": NameOID.SERIAL_NUMBER,
 }
 
-_KEY = re.compile(r"(^|(?<!\\)[,+])\s*([A-Za-z0-9.]+)\s*=")
+_KEY = re.compile(r"(^|(?<!\\)[,+])\s*([A-Za-z0-9.]+)\s*=\s*")
 _END = re.compile(r"(?<!\\)\s+$")
 
 
