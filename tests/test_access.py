@@ -266,8 +266,8 @@ class IssuerTests(RuleCase):
 
     def test_distinguishedName(self) -> None:
         """Or by its whole name, in the order of RFC 4514, a space behind a comma or not, in any case."""
-        rules = "issuer=CN=issuing,O=Example", "issuer=cn=Issuing, o=example", "issuer=O=Example,CN=*"
-        for rule in rules:
+        written = "CN=issuing,O=Example", "CN=Issuing, O=example", '"cn=Issuing, o=example"', "O=Example,CN=*"
+        for rule in (f"issuer={name}" for name in written):
             self.assertTrue(self.fits(rule), rule)
         for rule in ("issuer=CN=issuing", "issuer=O=Example,CN=other", "issuer=CN=issuing+O=Example"):
             self.assertFalse(self.fits(rule), rule)
