@@ -45,7 +45,7 @@ def keyPEM(key: PrivateKeyTypes, passphrase: bytes = b"") -> bytes:
 
 def pfx(
     name: str,
-    key: pkcs12.PKCS12PrivateKeyTypes,
+    key: pkcs12.PKCS12PrivateKeyTypes | None,
     certificate: x509.Certificate,
     others: Iterable[x509.Certificate],
     passphrase: bytes = b"",
@@ -56,14 +56,16 @@ def pfx(
 
     Args:
         name: the friendly name; none where it is empty.
-        key: the private key.
+        key: the private key, or None for a certificate alone.
         certificate: its certificate.
         others: more certificates.
         passphrase: what opens it; in the clear without one.
         legacy: whether to encrypt as before 2018: triple DES, and SHA-1 in the integrity check. Needs a pass phrase.
     """
     encryption = _oldEncryption(passphrase) if legacy else _encryption(passphrase)
-    return pkcs12.serialize_key_and_certificates(name.encode() or None, key, certificate, list(others), encryption)
+    return pkcs12.serialize_key_and_certificates(
+        name.encode(errors="replace") or None, key, certificate, list(others), encryption
+    )
 
 
 def _encryption(passphrase: bytes) -> KeySerializationEncryption:

@@ -21,7 +21,7 @@ from cryptography import x509
 from twisted.logger import Logger
 
 from tlscomm._chains.canonical import CanonicalName
-from tlscomm._chains.examined import subjectOf
+from tlscomm._facts import subjectText
 from tlscomm._reading.sources import SourceLike
 from tlscomm._revoking.crl import GOOD, RevocationList, Status, isListedBy, issuerKey, statusByLists
 from tlscomm._revoking.fetching import ListFetcher
@@ -300,4 +300,4 @@ def _combined(byLists: Status | None, byStaple: Status | None, *, isDemanded: bo
 
 
 def _problem(status: Status, depth: int, certificate: x509.Certificate, remedy: str) -> Problem:
-    return Problem(status.code, depth, subjectOf(certificate), status.detail, remedy=remedy)
+    return Problem(status.code, depth, subjectText(certificate), status.detail, remedy=remedy)

@@ -21,7 +21,7 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID
 from twisted.logger import Logger
 
-from tlscomm._chains.examined import subjectOf
+from tlscomm._facts import subjectText
 from tlscomm._revoking.addresses import FetchFailed, isFetchable
 from tlscomm._revoking.crl import hasIssued
 from tlscomm._revoking.marks import Mark, markOf
@@ -176,7 +176,7 @@ class Staple:
                 _log.warn(
                     "the OCSP response for {subject} is not sent any more: it expired at {until}. "
                     "Next step: {nextStep}",
-                    subject=subjectOf(served.certificate),
+                    subject=subjectText(served.certificate),
                     until=timeText(served.answer.until),
                     nextStep=_GET_RESPONSE,
                 )
@@ -194,7 +194,7 @@ class Staple:
             self._refused = {*list(self._refused)[-9:], (response, fault)}
             _log.warn(
                 "an OCSP response for {subject} is not sent: it {fault}. Next step: {nextStep}",
-                subject=subjectOf(served.certificate),
+                subject=subjectText(served.certificate),
                 fault=fault,
                 nextStep=_GET_CERTIFICATE if isinstance(answer, Answer) and answer.isRevoked else _GET_RESPONSE,
             )
@@ -248,7 +248,7 @@ def warnOfUnstapled(credentials: Iterable[Credential], staple: Staple | None) ->
             _log.warn(
                 "clients will refuse {subject}: it has to come with an OCSP response (RFC 7633); there is none{yet}."
                 " Next step: {nextStep}",
-                subject=subjectOf(credential.certificate),
+                subject=subjectText(credential.certificate),
                 yet=" yet" if staple else "",
                 nextStep="Name a file with a current response (--staple FILE), and have newer ones fetched (fetch).",
             )

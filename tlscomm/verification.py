@@ -18,7 +18,7 @@ from itertools import islice
 
 from cryptography import x509
 
-from tlscomm._chains.examined import Examined, examined, subjectOf
+from tlscomm._chains.examined import Examined, examined
 from tlscomm._chains.explaining import malformation, merged, refined
 from tlscomm._chains.paths import Budget, ByName, Path, Search, byName
 from tlscomm._chains.reasons import asProblem
@@ -26,6 +26,7 @@ from tlscomm._chains.rule import PROFILES, Place, Profile, RuleBook, problemsAt
 from tlscomm._chains.rulebooks import RULES, RuleCheck, decidingRules, warningRules
 from tlscomm._chains.servernames import nameProblem
 from tlscomm._chains.webpki import webPKIProblem
+from tlscomm._facts import subjectText
 from tlscomm._openssl import verifyPath
 from tlscomm.access import EVERYBODY, AccessRule, AccessRules
 from tlscomm.failures import Problem
@@ -379,7 +380,7 @@ class Verifier:
             yield mismatch
         if self.trust is not None and not self.trust.isPinned(chain):
             detail = "no certificate of its chain, and no key in it, is one of those that are pinned"
-            yield Problem("not-allowed", 0, subjectOf(chain[0]), detail, remedy=_MEND_PINS)
+            yield Problem("not-allowed", 0, subjectText(chain[0]), detail, remedy=_MEND_PINS)
 
     def _refined(self, problem: Problem, chain: Sequence[x509.Certificate]) -> Problem:
         return refined(problem, chain, self.anchors, self.peerRole)
@@ -424,7 +425,7 @@ def _forgotten(chain: Sequence[x509.Certificate], presented: Sequence[x509.Certi
     for depth, certificate in enumerate(chain[1:-1], 1):
         if certificate not in presented:
             detail = "the peer forgot to send it; it is known here (RFC 8446, section 4.4.2)"
-            yield Problem("incomplete-chain", depth, subjectOf(certificate), detail)
+            yield Problem("incomplete-chain", depth, subjectText(certificate), detail)
 
 
 def _isUntrusted(findings: Findings) -> bool:
@@ -437,4 +438,4 @@ def _countOfProblems(judgement: Judgement) -> int:
 
 def _exhausted(leaf: x509.Certificate) -> Problem:
     detail = "its certificates lead to more paths than are tried"
-    return Problem("chain-too-long", 0, subjectOf(leaf), detail)
+    return Problem("chain-too-long", 0, subjectText(leaf), detail)

@@ -21,13 +21,13 @@ from cryptography.x509.oid import ExtensionOID, NameOID, ObjectIdentifier
 from tlscomm import _der
 from tlscomm._chains.canonical import CanonicalName, canonicalName
 from tlscomm._chains.nameconstraints import Subtrees
+from tlscomm._facts import subjectText
 from tlscomm._remembering import remembering
-from tlscomm.failures import printable
 from tlscomm.x509._digests import publicKeyDigest
 from tlscomm.x509._fields import signedFields
 from tlscomm.x509._unreadable import unreadableText
 
-__all__ = ["Examined", "examined", "subjectOf"]
+__all__ = ["Examined", "examined"]
 
 T = TypeVar("T", bound=x509.ExtensionType)
 
@@ -179,21 +179,12 @@ class Examined:
             return False
 
     def __repr__(self) -> str:
-        return f"<Examined {subjectOf(self.certificate)}>"
+        return f"<Examined {subjectText(self.certificate)}>"
 
 
 def examined(certificate: x509.Certificate) -> Examined:
     """Return what the rules ask of a certificate; that of the latest ones is kept."""
     return _kept(certificate)
-
-
-def subjectOf(certificate: x509.Certificate) -> str:
-    """Return the subject in printable form; never raises."""
-    try:
-        return printable(certificate.subject.rfc4514_string())
-    except Exception:
-        # Where warnings are errors, odd names raise those.
-        return "(unreadable subject)"
 
 
 def _weight(name: x509.GeneralName) -> int:

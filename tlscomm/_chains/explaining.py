@@ -13,8 +13,9 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from tlscomm._chains.core import formatTime
-from tlscomm._chains.examined import examined, subjectOf
+from tlscomm._chains.examined import examined
 from tlscomm._chains.rule import Rule
+from tlscomm._facts import subjectText
 from tlscomm.failures import Problem, printable
 from tlscomm.x509._purposes import purposesText
 from tlscomm.x509._roles import Role
@@ -45,7 +46,7 @@ def refined(
         role: the side that presents the chain.
     """
     certificate = chain[min(problem.depth, len(chain) - 1)]
-    problem = replace(problem, subject=subjectOf(certificate))
+    problem = replace(problem, subject=subjectText(certificate))
     if problem.code in ("expired", "not-yet-valid"):
         return replace(problem, detail=formatTime(problem.code, certificate))
     if problem.code == "unknown-issuer":

@@ -13,7 +13,8 @@ from datetime import datetime
 from functools import cached_property
 from typing import Literal
 
-from tlscomm._chains.examined import Examined, subjectOf
+from tlscomm._chains.examined import Examined
+from tlscomm._facts import subjectText
 from tlscomm.failures import Problem
 from tlscomm.x509._roles import Role
 from tlscomm.x509._unreadable import unreadableText
@@ -112,7 +113,7 @@ class Rule:
             breach = found if isinstance(found, Breach) else Breach(found, place.depth)
             culprit = place.certificate if breach.depth == place.depth else place.below[breach.depth]
             detail = f"{breach.detail} ({self.name}, {self.source})"
-            yield Problem(self.code, breach.depth, subjectOf(culprit.certificate), detail)
+            yield Problem(self.code, breach.depth, subjectText(culprit.certificate), detail)
 
 
 class RuleBook:
@@ -159,4 +160,4 @@ def _checked(rule: Rule, place: Place) -> tuple[Problem, ...]:
     except Exception as broken:
         # What a stranger wrote may break any parser, and a check that breaks has not accepted anything.
         detail = f"it cannot be checked: {unreadableText(broken)} ({rule.name}, {rule.source})"
-        return (Problem("invalid-certificate", place.depth, subjectOf(place.certificate.certificate), detail),)
+        return (Problem("invalid-certificate", place.depth, subjectText(place.certificate.certificate), detail),)

@@ -15,8 +15,8 @@ import idna
 from cryptography import x509
 from service_identity.hazmat import DNS_ID
 
-from tlscomm._chains.examined import subjectOf
 from tlscomm._chains.nameconstraints import isDomain
+from tlscomm._facts import subjectText
 from tlscomm.failures import Problem, printable
 from tlscomm.x509._addresses import isAddress
 from tlscomm.x509._unreadable import unreadableText
@@ -90,7 +90,7 @@ def _isPlainAddress(name: x509.DNSName) -> bool:
 
 
 def _nameProblem(certificate: x509.Certificate, code: str, detail: str) -> Problem:
-    return Problem(code, depth=0, subject=subjectOf(certificate), detail=detail)
+    return Problem(code, depth=0, subject=subjectText(certificate), detail=detail)
 
 
 def _alternativeNames(certificate: x509.Certificate) -> Iterator[x509.GeneralName]:

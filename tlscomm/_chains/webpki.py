@@ -18,8 +18,9 @@ from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from tlscomm._chains.examined import Examined, examined, subjectOf
+from tlscomm._chains.examined import Examined, examined
 from tlscomm._chains.servernames import identityOf
+from tlscomm._facts import subjectText
 from tlscomm.failures import Problem, printable
 from tlscomm.x509._roles import Role
 
@@ -52,7 +53,7 @@ def webPKIProblem(
             builder.build_server_verifier(subject).verify(leaf, others[:-1])
     except (VerificationError, ValueError) as refused:
         detail = f"{printable(str(refused))} (web-pki, the verifier of cryptography)"
-        return Problem("invalid-certificate", 0, subjectOf(leaf), detail)
+        return Problem("invalid-certificate", 0, subjectText(leaf), detail)
     return None
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import NoEncryption, pkcs12
 
+from tlscomm import _export
 from tlscomm.credentials import Credential, certificateFacts
 from tlscomm.failures import TLSFailure, UnknownFormat, printable
 from tlscomm.x509._digests import thumbprintOf
@@ -106,10 +106,9 @@ def sealed(credential: Credential) -> bytes:
         raise UnknownFormat(f"PKCS#12 has no place for a private key of the kind {type(key).__name__}")
     # .NET takes the certificate that has a key, and where none has one, the last.
     chain = credential.chain if key is not None else ()
-    name = credential.friendlyName.encode(errors="replace") if credential.friendlyName else None
     # Without encryption, for that needs no pass phrase and no algorithm that one of the readers lacks: .NET on Linux
     # reads it since its first version, and its integrity check is by an empty pass phrase.
-    return pkcs12.serialize_key_and_certificates(name, key, credential.certificate, chain, NoEncryption())
+    return _export.pfx(credential.friendlyName or "", key, credential.certificate, chain)
 
 
 def sourceOf(store: str, certificate: x509.Certificate) -> str:
