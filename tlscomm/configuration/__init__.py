@@ -8,8 +8,6 @@ Who already has a ``CertificateOptions``, or any other creator of OpenSSL connec
 `ForeignConfiguration`.
 """
 
-from typing import TYPE_CHECKING
-
 from tlscomm._lazy import lazyFace
 
 __all__ = [
@@ -24,6 +22,7 @@ __all__ = [
     "insecurelyPresenting",
 ]
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tlscomm._chains.servernames import asciiServerName
     from tlscomm.configuration._client import ClientConfiguration
