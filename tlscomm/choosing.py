@@ -33,6 +33,7 @@ from tlscomm import _der
 from tlscomm.credentials import Credential, Role, certificateFacts
 from tlscomm.failures import printable
 from tlscomm.wire.requests import readCertificateRequest, readClientHello
+from tlscomm.x509._extensions import readExtension
 from tlscomm.x509._fields import signedFields
 from tlscomm.x509._keystrengths import TLS_CURVES, isForPSSAlone
 from tlscomm.x509._unreadable import REJECTIONS
@@ -312,9 +313,8 @@ def _dnsNames(credential: Credential) -> frozenset[str]:
 
 @lru_cache(maxsize=_REMEMBERED)
 def _namesIn(certificate: x509.Certificate) -> frozenset[str]:
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, *REJECTIONS):
+    names = readExtension(certificate, x509.SubjectAlternativeName)
+    if names is None:
         return frozenset()
     return frozenset(name.lower().rstrip(".") for name in names.get_values_for_type(x509.DNSName))
 

@@ -26,7 +26,7 @@ from zope.interface import implementer
 from tlscomm._hosts import AnyHostname, connectFailed
 from tlscomm.configuration import ClientConfiguration, Configuration, ServerConfiguration
 from tlscomm.transport import Observer, TLSFactory, TLSTransport
-from tlscomm.verification import isAddress
+from tlscomm.x509._addresses import isAddress
 
 __all__ = ["TLSClientEndpoint", "TLSServerEndpoint"]
 

@@ -33,7 +33,6 @@ from tlscomm.failures import Problem
 from tlscomm.peer import Peer
 from tlscomm.revocation import Revocation
 from tlscomm.trust import Trust
-from tlscomm.x509._addresses import isAddress
 from tlscomm.x509._purposes import purposeFor
 from tlscomm.x509._roles import Role
 
@@ -45,7 +44,6 @@ __all__ = [
     "Profile",
     "Role",
     "Verifier",
-    "isAddress",
     "malformation",
     "nameProblem",
 ]

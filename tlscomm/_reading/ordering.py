@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from tlscomm.x509._extensions import readExtension
 from tlscomm.x509._issuers import hasIssued
 from tlscomm.x509._unreadable import REJECTIONS
 
@@ -28,8 +28,6 @@ __all__ = ["chainOf", "fits", "leavesAndKeys"]
 _LONGEST_CHAIN = 32
 #: To check a signature may take milliseconds.
 _MOST_NAMESAKES = 16
-
-T = TypeVar("T", bound=x509.ExtensionType)
 
 
 def leavesAndKeys(
@@ -111,18 +109,11 @@ def _isRoot(certificate: x509.Certificate) -> bool:
 
 
 def _identifiersAgree(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    wanted = _extension(certificate, x509.AuthorityKeyIdentifier)
-    found = _extension(issuer, x509.SubjectKeyIdentifier)
+    wanted = readExtension(certificate, x509.AuthorityKeyIdentifier)
+    found = readExtension(issuer, x509.SubjectKeyIdentifier)
     if wanted is None or found is None or wanted.key_identifier is None:
         return True
     return wanted.key_identifier == found.digest
-
-
-def _extension(certificate: x509.Certificate, kind: type[T]) -> T | None:
-    try:
-        return certificate.extensions.get_extension_for_class(kind).value
-    except (x509.ExtensionNotFound, *REJECTIONS):
-        return None
 
 
 def _subject(certificate: x509.Certificate) -> x509.Name | None:

@@ -33,6 +33,7 @@ from tlscomm._reading.sources import STANDARD_INPUT, readSource
 from tlscomm._revoking.crl import GOOD, Status, hasIssued, revokedStatus
 from tlscomm._wording import timeText
 from tlscomm.failures import Damaged, Unreadable, printable
+from tlscomm.x509._extensions import readExtension
 from tlscomm.x509._keystrengths import WEAK_DIGESTS
 from tlscomm.x509._unreadable import REJECTIONS
 
@@ -204,11 +205,8 @@ def _responders(response: ocsp.OCSPResponse, issuer: x509.Certificate) -> Iterat
 
 
 def _isResponder(certificate: x509.Certificate) -> bool:
-    try:
-        usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except (x509.ExtensionNotFound, *REJECTIONS):
-        return False
-    return ExtendedKeyUsageOID.OCSP_SIGNING in usages
+    usages = readExtension(certificate, x509.ExtendedKeyUsage)
+    return usages is not None and ExtendedKeyUsageOID.OCSP_SIGNING in usages
 
 
 def _responderFault(responder: x509.Certificate, at: datetime, isListed: Callable[[x509.Certificate], bool]) -> str:

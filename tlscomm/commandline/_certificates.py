@@ -20,6 +20,7 @@ from tlscomm.commandline._printing import Row
 from tlscomm.credentials import Credential, certificateFacts, usabilityProblems
 from tlscomm.failures import TLSFailure, printable
 from tlscomm.x509._digests import thumbprintOf
+from tlscomm.x509._extensions import readExtension
 from tlscomm.x509._purposes import purposeOf
 from tlscomm.x509._roles import ROLES, Role
 from tlscomm.x509._unreadable import REJECTIONS
@@ -52,7 +53,6 @@ _UNREADABLE = "unreadable"
 _CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 
 T = TypeVar("T")
-E = TypeVar("E", bound=x509.ExtensionType)
 
 
 def present() -> datetime:
@@ -87,7 +87,7 @@ def validity(certificate: x509.Certificate, now: datetime) -> Text:
 
 def purposes(certificate: x509.Certificate) -> tuple[str, ...]:
     """Return what it may be used for, as far as it says: ``any`` where it does not."""
-    found = _extension(certificate, x509.ExtendedKeyUsage)
+    found = readExtension(certificate, x509.ExtendedKeyUsage)
     if found is None:
         return ("authority",) if isAuthority(certificate) else ("any",)
     return tuple(printable(_purposeName(oid)) for oid in found)
@@ -99,13 +99,13 @@ def _purposeName(oid: x509.ObjectIdentifier) -> str:
 
 
 def isAuthority(certificate: x509.Certificate) -> bool:
-    found = _extension(certificate, x509.BasicConstraints)
+    found = readExtension(certificate, x509.BasicConstraints)
     return found is not None and found.ca
 
 
 def keyUsages(certificate: x509.Certificate) -> tuple[str, ...]:
     """Return what its key may be used for, nothing where it does not say."""
-    found = _extension(certificate, x509.KeyUsage)
+    found = readExtension(certificate, x509.KeyUsage)
     if found is None:
         return ()
     return tuple(name for name, usage in KEY_USAGES.items() if isKeyUsage(found, usage))
@@ -216,13 +216,6 @@ def _title(read: Callable[[], x509.Name], whole: str) -> str:
     except REJECTIONS:
         return _UNREADABLE
     return printable(str(names[0].value)) if names else whole or "(no name)"
-
-
-def _extension(certificate: x509.Certificate, kind: type[E]) -> E | None:
-    try:
-        return certificate.extensions.get_extension_for_class(kind).value
-    except (x509.ExtensionNotFound, *REJECTIONS):
-        return None
 
 
 def _either(read: Callable[[], T], otherwise: T) -> T:

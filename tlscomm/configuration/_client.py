@@ -17,7 +17,8 @@ from tlscomm.configuration._sessions import Sessions
 from tlscomm.configuration._shared import Base
 from tlscomm.credentials import Credential
 from tlscomm.trust import Roots, Trust
-from tlscomm.verification import Verifier, isAddress
+from tlscomm.verification import Verifier
+from tlscomm.x509._addresses import isAddress
 
 if TYPE_CHECKING:
     from twisted.internet.ssl import CertificateOptions
