@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tlscomm.access import AccessRules
 from tlscomm.authority import writeDevelopmentAuthority
 from tlscomm.commandline import program
-from tlscomm.commandline._plan import Address, addressIn, planFor
+from tlscomm.commandline._plan import Address, Plan, addressIn, planFor
 
 
 def connect(*arguments: str) -> Result:
@@ -51,13 +51,14 @@ class AddressTests(SynchronousTestCase):
 class PlanTests(SynchronousTestCase):
     """What the options come to."""
 
-    def plan(self, text: str, timeout: str | None = None, serverName: str | None = None) -> object:
-        return planFor(addressIn(text), timeout, serverName=serverName)
+    def plan(self, text: str, **settings: object) -> Plan:
+        return planFor(addressIn(text), settings)
 
     def test_accessRules(self) -> None:
         """Rules say which valid servers are talked to; what is none is wrong usage."""
-        plan = planFor(addressIn("localhost:1"), None, serverName=None, allow=["cn=a"], deny=["cn=b"])
-        self.assertEqual(plan.configuration.access, AccessRules.parse(["cn=a"], ["cn=b"]))
+        access = AccessRules.parse(["cn=a"], ["cn=b"])
+        plan = self.plan("localhost:1", allow=access.allow, deny=access.deny)
+        self.assertEqual(plan.configuration.access, access)
         for option in ("--allow", "--deny"):
             self.assertEqual(connect(option, "nonsense").exit_code, 2)
 
@@ -69,28 +70,22 @@ class PlanTests(SynchronousTestCase):
             ("127.0.0.1:443", "127.0.0.1", "127.0.0.1"),
         ):
             plan = self.plan(text)
-            self.assertEqual((plan.host, plan.configuration.serverName), (host, name))  # type: ignore[attr-defined]
+            self.assertEqual((plan.host, plan.configuration.serverName), (host, name))
         plan = self.plan("127.0.0.1:443", serverName="db.example")
-        self.assertEqual(plan.configuration.serverName, "db.example")  # type: ignore[attr-defined]
+        self.assertEqual(plan.configuration.serverName, "db.example")
 
     def test_timeout(self) -> None:
         """One number bounds every wait, 0 none but the close, and each has its own default."""
 
-        def waits(timeout: str | None) -> tuple[float | None, ...]:
-            plan = self.plan("localhost:1", timeout)
-            limits = plan.configuration.deadlines  # type: ignore[attr-defined]
-            return (
-                plan.connectSeconds,  # type: ignore[attr-defined]
-                plan.replySeconds,  # type: ignore[attr-defined]
-                limits.handshake,
-                limits.write,
-                limits.close,
-            )
+        def waits(**settings: float | None) -> tuple[float | None, ...]:
+            plan = self.plan("localhost:1", **settings)
+            deadlines = plan.configuration.deadlines
+            return plan.connectSeconds, plan.replySeconds, deadlines.handshake, deadlines.write, deadlines.close
 
-        self.assertEqual(waits(None), (10, 5, 10, 5, 5))
-        self.assertEqual(waits("2.5"), (2.5, 2.5, 2.5, 2.5, 2.5))
-        self.assertEqual(waits("60"), (60, 60, 60, 60, 5))
-        self.assertEqual(waits("0"), (None, None, None, None, 5))
+        self.assertEqual(waits(), (10, 5, 10, 5, 5))
+        self.assertEqual(waits(timeout=2.5), (2.5, 2.5, 2.5, 2.5, 2.5))
+        self.assertEqual(waits(timeout=60), (60, 60, 60, 60, 5))
+        self.assertEqual(waits(timeout=None), (None, None, None, None, 5))
 
 
 class UsageTests(SynchronousTestCase):
@@ -102,12 +97,12 @@ class UsageTests(SynchronousTestCase):
             (["--timeout", "soon"], "--timeout is a number of seconds, or 0 for none, not 'soon'"),
             (["--timeout", "nan"], "--timeout is a number of seconds"),
             (["--minimum-tls", "1.3", "--maximum-tls", "1.2"], "the minimum TLS 1.3 is above the maximum TLS 1.2"),
-            (["--minimum-tls", "1.1"], "Invalid value for '--minimum-tls'"),
+            (["--minimum-tls", "1.1"], "--minimum-tls is one of 1.2, 1.3, not '1.1'"),
             (["--key", "client.key"], "a key was named and no identity"),
-            (["--identity", "a", "--passphrase-fd", "-1"], "Invalid value for '--passphrase-fd'"),
+            (["--identity", "a", "--passphrase-fd", "-1"], "--passphrase-fd is a whole number of 0 or more, not '-1'"),
             (["--server-name", "a..b"], "'a..b' is neither a host name nor an address"),
-            (["--framing", "xml"], "Invalid value for '--framing'"),
-            (["--maximum-message", "0"], "Invalid value for '--maximum-message'"),
+            (["--framing", "xml"], "--framing is one of eof, line, netstring, int32, not 'xml'"),
+            (["--maximum-message", "0"], "--maximum-message is a whole number of 1 or more, not '0'"),
             (["--message-file", "nowhere"], "'nowhere': No such file or directory"),
             (["--raw", "--json"], "--raw and --json exclude each other"),
         ):

@@ -33,7 +33,7 @@ PACKAGES: tuple[tuple[str, str], ...] = (
     ("revocation", "revocation stapling _revoking"),
     ("issuing", "authority _issuing gallery _exhibits"),
     ("verification", "verification _chains trust _trustroots hook sslpolicy"),
-    ("configuration", "configuration _settings _identities"),
+    ("configuration", "configuration _identities"),
     ("tls", "connection _handshake verdict"),
     ("transport", "transport _carrying"),
     ("endpoints", "endpoints _parsers _hosts reconnecting"),

@@ -12,7 +12,8 @@ from storefiles import NOW, StoreCase, authority, client, intermediate, pemOf, s
 from twisted.internet.endpoints import clientFromString, quoteStringArgument, serverFromString
 from twisted.internet.testing import MemoryReactorClock
 
-from tlscomm._settings import Identities, clientConfiguration, loadIdentity, loadRoots, serverConfiguration
+from tlscomm._identities import loadIdentity
+from tlscomm.configuration._fromsettings import clientConfiguration, loadRoots, serverConfiguration
 from tlscomm.credentials import Credential
 from tlscomm.failures import Ambiguous, NotInStore
 from tlscomm.store import Search, loadFromStore, rootsFromStore
@@ -239,9 +240,9 @@ class SourceTests(StoreCase):
     def test_connection(self) -> None:
         """A server and a client whose credentials and roots are in stores accept each other."""
         roots = ("store:CurrentUser/Root",)
-        found = Identities(identity=("store:CurrentUser/My:extendedKeyUsage=client:subject=a client",))
-        serving = serverConfiguration(identities=Identities(identity=(self.entry.source,)), clientRoots=roots)
-        asking = clientConfiguration("gateway.example", identities=found, roots=roots)
+        found = "store:CurrentUser/My:extendedKeyUsage=client:subject=a client"
+        serving = serverConfiguration({"identity": [self.entry.source], "clientRoots": roots})
+        asking = clientConfiguration("gateway.example", {"identity": [found], "roots": roots})
         self.assertEqual([side.failure for side in handshake(asking, serving)], [None, None])
 
     def test_endpointStrings(self) -> None:

@@ -24,6 +24,7 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from tlscomm._export import keyPEM, pem
+from tlscomm.access import parseRule
 from tlscomm.applications import Echo, Greet
 from tlscomm.authority import Authority
 from tlscomm.configuration import Deadlines, ServerConfiguration
@@ -31,6 +32,7 @@ from tlscomm.failures import FileNotFound, KeyMismatch, PassphraseRequired
 from tlscomm.protocol import MessageFactory
 from tlscomm.service import Listener, TLSService
 from tlscomm.tap import Options, makeService
+from tlscomm.trust import Pin
 
 AUTHORITY = Authority.create()
 SERVER = AUTHORITY.issue("server", role="server", dnsNames=["localhost"])
@@ -57,7 +59,7 @@ DEFAULTS: dict[str, Any] = {
     "hook": None,
     "hook-timeout": 5.0,
     "no-resumption": 0,
-    "no-judging-again": 0,
+    "no-revalidation": 0,
     "application": "echo",
     "framing": "eof",
     "maximum-message": 1048576,
@@ -71,14 +73,14 @@ DEFAULTS: dict[str, Any] = {
     "log-format": "text",
 }
 
-ALL = """
+ALL = f"""
     --listen tcp:1 --listen tcp:2 --identity a.pem --identity b.pem --key a.key --key b.key --passphrase-file a.txt
     --passphrase-file b.txt --passphrase-env A --passphrase-env B --passphrase-fd 3 --passphrase-fd 0
-    --insecure-allow-readable-key --hook test_tap:hook --hook-timeout 2 --no-resumption --no-judging-again
+    --insecure-allow-readable-key --hook test_tap:hook --hook-timeout 2 --no-resumption --no-revalidation
     --client-certificates required --client-roots b.pem --client-roots system --application greet --framing int32
     --crl a.crl --crl b.crl --revocation soft --fetch-crls lists --staple a.der --staple fetch
     --allow dns=*.example.org --allow cn=x=y --deny o=Example&!ou=a
-    --intermediates i.pem --intermediates more --pin spki=sha256:00 --profile strict
+    --intermediates i.pem --intermediates more --pin spki=sha256:{64 * "0"} --profile strict
     --maximum-message 7 --minimum-tls 1.3 --maximum-tls 1.3 --handshake-timeout 1.5 --read-timeout 0 --write-timeout 3
     --close-timeout 4 --maximum-connections 8 --log-format json
 """
@@ -123,15 +125,15 @@ class OptionsTests(SynchronousTestCase):
                 "revocation": "soft",
                 "fetch-crls": "lists",
                 "staple": ["a.der", "fetch"],
-                "allow": ["dns=*.example.org", "cn=x=y"],
-                "deny": ["o=Example&!ou=a"],
+                "allow": [parseRule("dns=*.example.org"), parseRule("cn=x=y")],
+                "deny": [parseRule("o=Example&!ou=a")],
                 "intermediates": ["i.pem", "more"],
-                "pin": ["spki=sha256:00"],
+                "pin": [Pin("spki", 64 * "0")],
                 "profile": "strict",
                 "hook": "test_tap:hook",
                 "hook-timeout": 2.0,
                 "no-resumption": 1,
-                "no-judging-again": 1,
+                "no-revalidation": 1,
                 "application": "greet",
                 "framing": "int32",
                 "maximum-message": 7,
@@ -177,6 +179,11 @@ class OptionsTests(SynchronousTestCase):
             ("--nonsense", "option --nonsense not recognized"),
             ("nonsense", "'nonsense' is not an option"),
             ("--key a.key", "--key says more about --identity, which is missing"),
+            ("--passphrase-fd x", "--passphrase-fd is a whole number of 0 or more, not 'x'"),
+            (
+                "--pin 1",
+                "--pin: '1' is no pin: a pin is fingerprint= or spki= with sha256: and 64 hexadecimal digits",
+            ),
             ("--passphrase-env A", "--passphrase-env says more about --identity, which is missing"),
         ):
             refusal = self.assertRaises((UsageError, ValueError), parsed, *words.split())
@@ -305,9 +312,11 @@ class MakeServiceTests(ServiceCase):
         self.assertFalse(self.configuration("--identity", "server.pem", "--no-resumption").resumption)
 
     def test_judgingAgain(self) -> None:
-        """Open connections are judged again unless an option says otherwise."""
+        """Open connections are judged again unless an option says otherwise, or its former name, which is not shown."""
         self.assertTrue(self.configuration("--identity", "server.pem").revalidation)
-        self.assertFalse(self.configuration("--identity", "server.pem", "--no-judging-again").revalidation)
+        for option in ("--no-revalidation", "--no-judging-again"):
+            self.assertFalse(self.configuration("--identity", "server.pem", option).revalidation)
+        self.assertNotIn("judging", str(Options()))
 
     def test_deadlines(self) -> None:
         """Deadlines are those that were asked for, and 0 is none."""

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from tlscomm.configuration import ClientConfiguration, Deadlines
+    from tlscomm._reading.passphrasesources import Prompt
+    from tlscomm.configuration import ClientConfiguration
 
 __all__ = ["Address", "Plan", "addressIn", "planFor"]
 
@@ -71,48 +73,39 @@ def addressIn(text: str) -> Address:
     return Address(address or name, port)
 
 
-def planFor(
-    address: Address,
-    timeout: str | None,
-    *,
-    serverName: str | None,
-    **settings: Any,
-) -> Plan:
+def planFor(address: Address, settings: Mapping[str, Any], *, prompt: Prompt | None = None) -> Plan:
     """Return the plan that options come to.
 
     Args:
         address: where to.
-        timeout: seconds for each wait, 0 for no limit.
-        serverName: whom the server's certificate must be for; the host where None.
-        settings: the others of `tlscomm._settings.clientConfiguration`.
+        settings: those of `Interface.CONNECT`, by name. Without ``serverName`` the server's certificate must be for the
+            host; ``timeout`` bounds each wait.
+        prompt: asks a person for pass phrases.
 
     Raises:
         TLSFailure: a file or the credential cannot be used.
         ValueError: the options do not fit together.
     """
-    from tlscomm._settings import clientConfiguration
     from tlscomm.configuration import asciiServerName
+    from tlscomm.configuration._fromsettings import clientConfiguration
 
     name = asciiServerName(address.host.partition("%")[0])
-    connectSeconds, replySeconds, limits = _waits(timeout)
+    connectSeconds, replySeconds, deadlines = _waits(settings)
     return Plan(
         address=address,
         host=address.host if ":" in address.host else name,
-        configuration=clientConfiguration(serverName or name, limits=limits, **settings),
+        configuration=clientConfiguration(settings.get("serverName") or name, {**settings, **deadlines}, prompt=prompt),
         connectSeconds=connectSeconds,
         replySeconds=replySeconds,
     )
 
 
-def _waits(timeout: str | None) -> tuple[float | None, float | None, Deadlines]:
-    from tlscomm._settings import seconds
-    from tlscomm.configuration import Deadlines
-
-    if timeout is None:
-        return _CONNECT_SECONDS, _REPLY_SECONDS, Deadlines()
-    limit = seconds(timeout, "--timeout")
+def _waits(settings: Mapping[str, Any]) -> tuple[float | None, float | None, dict[str, float | None]]:
+    if "timeout" not in settings:
+        return _CONNECT_SECONDS, _REPLY_SECONDS, {}
+    limit: float | None = settings["timeout"]
     close = _CLOSE_SECONDS if limit is None else min(limit, _CLOSE_SECONDS)
-    return limit, limit, Deadlines(handshake=limit, write=limit, close=close)
+    return limit, limit, {"handshakeTimeout": limit, "writeTimeout": limit, "closeTimeout": close}
 
 
 def _isIPv6(text: str) -> bool:

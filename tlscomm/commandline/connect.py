@@ -10,11 +10,12 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from tlscomm.commandline._chain import chainOptions
-from tlscomm.commandline._identity import identityOptions
+from tlscomm.commandline._options import settingOptions
+from tlscomm.commandline._passphrases import personalPrompt
 from tlscomm.commandline._plan import Address, Plan, addressIn, planFor
+from tlscomm.configuration._settingtypes import Interface
 from tlscomm.failures import TLSFailure, Unreadable, printable
-from tlscomm.framing import FRAMINGS, Framing, framingNamed
+from tlscomm.framing import Framing, framingNamed
 
 if TYPE_CHECKING:
     from tlscomm.commandline._messages import Read
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_VERSIONS = click.Choice(["1.2", "1.3"])
 #: How many messages of a file are under way.
 _MANY = 64
 
@@ -36,39 +36,7 @@ def _address(_context: click.Context, _argument: click.Parameter, text: str) -> 
 
 @click.command("connect")
 @click.argument("address", metavar="HOST:PORT", callback=_address)
-@identityOptions
-@click.option(
-    "--roots",
-    multiple=True,
-    metavar="SOURCE",
-    help="Who may issue the server's certificate: a file or a folder with authorities, store:... or 'system', which "
-    "is the default; repeatable.",
-)
-@chainOptions
-@click.option(
-    "--crl",
-    multiple=True,
-    metavar="SOURCE",
-    help="A revocation list of an authority, PEM or DER, or a folder with lists; repeatable.",
-)
-@click.option(
-    "--revocation",
-    type=click.Choice(["off", "soft", "required"]),
-    help="Where nothing tells whether the server's certificate was revoked: off does not ask, soft warns, required "
-    "refuses.  [default: required with --crl]",
-)
-@click.option("--allow", multiple=True, metavar="RULE", help="Which valid servers are talked to; repeatable.")
-@click.option("--deny", multiple=True, metavar="RULE", help="Which of them are not; repeatable.")
-@click.option("--server-name", "serverName", metavar="NAME", help="Whom the certificate must be for, if not HOST.")
-@click.option(
-    "--framing",
-    type=click.Choice(list(FRAMINGS)),
-    default="eof",
-    show_default=True,
-    help="How messages are told apart.",
-)
-@click.option("--minimum-tls", "minimumTLS", type=_VERSIONS, default="1.2", show_default=True)
-@click.option("--maximum-tls", "maximumTLS", type=_VERSIONS, default="1.3", show_default=True)
+@settingOptions(Interface.CONNECT)
 @click.option("--message", "messages", multiple=True, metavar="TEXT", help="Send TEXT and await the reply; repeatable.")
 @click.option(
     "--message-file",
@@ -79,20 +47,6 @@ def _address(_context: click.Context, _argument: click.Parameter, text: str) -> 
     "delimiters, with netstring and int32 the whole file as one.",
 )
 @click.option(
-    "--timeout",
-    metavar="S",
-    help="Seconds for TCP, for the handshake and for each reply, 0 for no limit.  [default: 10, 10 and 5]",
-)
-@click.option(
-    "--maximum-message",
-    "maximumMessage",
-    type=click.IntRange(min=1),
-    default=1 << 20,
-    show_default=True,
-    metavar="BYTES",
-    help="The longest message, either way.",
-)
-@click.option(
     "--raw",
     is_flag=True,
     help="Write replies as --message-file reads messages, each with its delimiter, instead of one a line.",
@@ -101,14 +55,11 @@ def _address(_context: click.Context, _argument: click.Parameter, text: str) -> 
 def command(
     address: Address,
     *,
-    framing: str,
+    settings: dict[str, Any],
     messages: Sequence[str],
     messageFile: IO[bytes] | None,
-    timeout: str | None,
-    maximumMessage: int,
     raw: bool,
     asJSON: bool,
-    **settings: Any,
 ) -> None:
     """Connect to HOST:PORT, send each message, and print each reply.
 
@@ -121,15 +72,15 @@ def command(
         raise click.UsageError("--raw and --json exclude each other")
     if messageFile is not None and messageFile.isatty():
         raise click.UsageError("--message-file takes a file or a pipe, not a terminal; use --message")
-    chosen = framingNamed(framing)
+    chosen, maximum = framingNamed(settings["framing"]), settings["maximumMessage"]
     report = JSONReport() if asJSON else TextReport(chosen, raw=raw)
     failure = None
     try:
-        plan = _planned(address, timeout, **settings)
+        plan = _planned(address, settings)
         for text in messages:
             # What cannot be sent is better refused before anything is.
-            chosen.encode(text, maximumMessage)
-        _carryOut(plan, chosen, maximum=maximumMessage, texts=messages, file=messageFile, report=report)
+            chosen.encode(text, maximum)
+        _carryOut(plan, chosen, maximum=maximum, texts=messages, file=messageFile, report=report)
     except TLSFailure as named:
         failure = named
     report.ended(failure)
@@ -137,9 +88,9 @@ def command(
         click.get_current_context().exit(1)
 
 
-def _planned(address: Address, timeout: str | None, **settings: Any) -> Plan:
+def _planned(address: Address, settings: dict[str, Any]) -> Plan:
     try:
-        return planFor(address, timeout, **settings)
+        return planFor(address, settings, prompt=personalPrompt())
     except ValueError as wrong:
         raise click.UsageError(str(wrong)) from None
 

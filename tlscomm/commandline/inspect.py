@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from tlscomm.commandline._passphrases import Places, passphraseOptions, passphraseTo
+from tlscomm.commandline._options import settingOptions
+from tlscomm.commandline._passphrases import passphraseTo
 from tlscomm.commandline._printing import heading, say, sayFailure, table, writeJSON
+from tlscomm.configuration._settingtypes import Interface
 from tlscomm.failures import TLSFailure, printable
 
 if TYPE_CHECKING:
@@ -29,20 +31,9 @@ _MOST_SHOWN = 12
 
 @click.command("inspect")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option(
-    "--key",
-    metavar="FILE",
-    help="The private key, where it is kept apart: says whether each FILE's certificate is its. Keys that are in FILE "
-    "are then not looked at.",
-)
-@passphraseOptions("opens what is encrypted")
-@click.option(
-    "--roots",
-    metavar="SOURCE",
-    help="Who is trusted: a file, a folder, store:..., or system. A chain then has to lead there.",
-)
+@settingOptions(Interface.INSPECT)
 @click.option("--json", "asJSON", is_flag=True, help="Print one JSON object.")
-def command(*, files: Sequence[str], key: str | None, places: Places, roots: str | None, asJSON: bool) -> None:
+def command(*, files: Sequence[str], settings: dict[str, Any], asJSON: bool) -> None:
     """Say what each FILE holds: certificates, their chain, private keys, PFX, P7B, revocation lists, requests.
 
     And whether key and certificate fit, whether the chain is complete and in order, and what would keep it from being
@@ -51,7 +42,7 @@ def command(*, files: Sequence[str], key: str | None, places: Places, roots: str
     """
     from tlscomm.commandline._certificates import present
 
-    found = _found(files, key, places, _rootsIn(roots))
+    found = _found(files, settings, _rootsIn(settings.get("roots")))
     now = present()
     with warnings.catch_warnings():
         # They are among the notes.
@@ -65,13 +56,13 @@ def command(*, files: Sequence[str], key: str | None, places: Places, roots: str
 
 
 def _found(
-    files: Sequence[str], key: str | None, places: Places, roots: tuple[x509.Certificate, ...] | None
+    files: Sequence[str], settings: dict[str, Any], roots: tuple[x509.Certificate, ...] | None
 ) -> list[Inspection]:
     """Return what each file holds, and last what the file of the key does."""
     from tlscomm.commandline._inspecting import inspected, inspectedKeys
 
-    passphrase = passphraseTo(places)
-    apart = [] if key is None else [inspectedKeys(key, passphrase)]
+    passphrase = passphraseTo(settings)
+    apart = [inspectedKeys(settings["key"], passphrase)] if "key" in settings else []
     keys = apart[0].keys if apart else ()
     try:
         return [*(inspected(file, passphrase, roots, keys) for file in files), *apart]
@@ -80,7 +71,7 @@ def _found(
 
 
 def _rootsIn(source: str | None) -> tuple[x509.Certificate, ...] | None:
-    from tlscomm._settings import loadRoots
+    from tlscomm.configuration._fromsettings import loadRoots
 
     try:
         return None if source is None else loadRoots(source)

@@ -13,12 +13,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial, reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tlscomm.commandline._passphrases import Places, newPassphrase, passphraseOptions, passphraseTo
+from tlscomm.commandline._options import settingOptions
+from tlscomm.commandline._passphrases import newPassphrase, passphraseTo
 from tlscomm.commandline._printing import heading, isTerminal, say, sayFailure, table, writeJSON
+from tlscomm.configuration._settingtypes import Interface
 from tlscomm.failures import NoCertificate, TLSFailure, printable
 
 if TYPE_CHECKING:
@@ -137,8 +139,7 @@ def _show(*, place: str, asJSON: bool, words: Sequence[str], **fields: str | Non
 
 @group.command("add")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--key", metavar="FILE", help="The private key, where FILE has none.")
-@passphraseOptions("opens what is encrypted")
+@settingOptions(Interface.STORE_ADD)
 @click.option("--friendly-name", "friendlyName", metavar="NAME", help="What to call it.")
 @click.option(
     "--exportable/--not-exportable",
@@ -153,8 +154,7 @@ def _add(
     place: str,
     asJSON: bool,
     files: Sequence[str],
-    key: str | None,
-    places: Places,
+    settings: dict[str, Any],
     friendlyName: str | None,
     isExportable: bool | None,
 ) -> None:
@@ -167,9 +167,9 @@ def _add(
 
     with _answering(asJSON), _wantingCertificates():
         store = _opened(place, writable=True)
-        passphrase = passphraseTo(places)
+        passphrase = passphraseTo(settings)
         # All are read before the first is added, so that one that cannot be read leaves the store as it was.
-        read = [found for file in files for found in _credentialsIn(file, key, passphrase)]
+        read = [found for file in files for found in _credentialsIn(file, settings.get("key"), passphrase)]
         added = [
             _changing(partial(store.add, found, exportable=isExportable, friendlyName=friendlyName)) for found in read
         ]
@@ -215,7 +215,7 @@ def _remove(*, place: str, asJSON: bool, words: Sequence[str], isAll: bool, isSu
     type=click.Choice(_FORMS),
     help="Default: what FILE ends in, or pem. pfx-legacy is for old Windows, .NET and mono.",
 )
-@passphraseOptions("is to open the new file", areSeveral=False)
+@settingOptions(Interface.STORE_EXPORT)
 @click.option("--no-key", "withoutKey", is_flag=True, help="Leave the private key out.")
 @click.option("--force", is_flag=True, help="Replace FILE if it is there.")
 @_inStore
@@ -226,7 +226,7 @@ def _export(
     words: Sequence[str],
     file: Path,
     form: str | None,
-    places: Places,
+    settings: dict[str, Any],
     withoutKey: bool,
     force: bool,
     **fields: str | None,
@@ -245,7 +245,7 @@ def _export(
         form = form or _exporting.ENDINGS.get(file.suffix.lower(), "pem")
         credential = _leaving(entry, withoutKey or form not in _exporting.KEYED_FORMS)
         isSecret = credential.privateKey is not None
-        passphrase = newPassphrase(places, file.name) if isSecret else b""
+        passphrase = newPassphrase(settings, file.name) if isSecret else b""
         if isSecret and not passphrase and form == "pfx-legacy":
             raise click.UsageError("pfx-legacy needs a new pass phrase: --passphrase-file, -env or -fd")
         content = _exporting.exported(credential, form, passphrase)

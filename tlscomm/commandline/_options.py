@@ -1,0 +1,73 @@
+"""Options of commands, made from the settings table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce, wraps
+from typing import Any, TypeVar, cast
+
+import click
+from click.core import ParameterSource
+
+from tlscomm.configuration._settings import defaultsOn, settingsOn
+from tlscomm.configuration._settingtypes import Interface, Setting
+
+__all__ = ["settingOptions"]
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+class _Value(click.ParamType):  # type: ignore[type-arg]
+    """The values of a setting, refused in the sentence that every interface has."""
+
+    name = "value"
+
+    def __init__(self, setting: Setting, interface: Interface) -> None:
+        self._setting = setting
+        self._interface = interface
+
+    def convert(self, value: object, _parameter: click.Parameter | None, context: click.Context | None) -> object:
+        try:
+            return self._setting.parse(value, self._interface)
+        except ValueError as wrong:
+            raise click.UsageError(str(wrong), context) from None
+
+
+def settingOptions(interface: Interface) -> Callable[[F], F]:
+    """Return a decorator that gives a command the settings of its interface.
+
+    The command gets their values by name, as one argument ``settings``. One that was not given has its default; where
+    it has none, it is missing.
+    """
+    table = settingsOn(interface)
+
+    def decorate(function: F) -> F:
+        @wraps(function)
+        def gathered(**words: Any) -> object:
+            sourceOf = click.get_current_context().get_parameter_source
+            settings = defaultsOn(interface)
+            for setting in table:
+                value = words.pop(setting.name)
+                if sourceOf(setting.name) is not ParameterSource.DEFAULT:
+                    # A flag says the opposite of the default.
+                    settings[setting.name] = not setting.default if setting.isFlag else value
+            return function(settings=settings, **words)
+
+        options = (_option(setting, interface) for setting in reversed(table))
+        return cast(F, reduce(lambda decorated, option: option(decorated), options, gathered))
+
+    return decorate
+
+
+def _option(setting: Setting, interface: Interface) -> Callable[[F], F]:
+    help = setting.helpText(interface)
+    if setting.isFlag:
+        return click.option(f"--{setting.option}", setting.name, is_flag=True, help=help)
+    return click.option(
+        f"--{setting.option}",
+        setting.name,
+        type=_Value(setting, interface),
+        metavar=setting.type.metavar,
+        multiple=setting.isRepeatable,
+        help=help,
+    )

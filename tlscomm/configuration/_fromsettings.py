@@ -1,0 +1,125 @@
+"""Configurations from what options, endpoint strings or a file say: values of the settings table, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from cryptography import x509
+
+from tlscomm._identities import Identities
+from tlscomm._reading.passphrasesources import Prompt
+from tlscomm.access import AccessRules
+from tlscomm.configuration._client import ClientConfiguration
+from tlscomm.configuration._server import ServerConfiguration
+from tlscomm.configuration._settings import defaultsOn
+from tlscomm.configuration._settingtypes import Interface
+from tlscomm.configuration._shared import Deadlines
+from tlscomm.credentials import loadCertificates
+from tlscomm.hook import Hook
+from tlscomm.revocation import Revocation
+from tlscomm.stapling import Staple
+from tlscomm.store import isStoreSource, rootsFromStore, systemRoots
+
+__all__ = ["clientConfiguration", "identitiesOf", "loadRoots", "serverConfiguration", "verificationSettings"]
+
+_DEADLINES = ("handshake", "hook", "write", "close")
+
+
+def serverConfiguration(
+    settings: Mapping[str, Any], *, prompt: Prompt | None = None, hook: Hook | None = None
+) -> ServerConfiguration:
+    """Return a server's configuration.
+
+    Args:
+        settings: parsed values by the names of the settings table; what is missing has its default.
+        prompt: asks a person for pass phrases.
+        hook: decides about each client.
+
+    Raises:
+        TLSFailure: a file or the credential cannot be used.
+        ValueError: the rest does not fit together.
+    """
+    given = {**defaultsOn(Interface.SERVER_STRING), **settings}
+    credential, *others = identitiesOf(given, prompt).load()
+    return ServerConfiguration(
+        credential=credential,
+        others=tuple(others),
+        clientRoots=_authorities(given["clientRoots"]),
+        clientCertificates=given.get("clientCertificates"),
+        staple=_staple(given["staple"]),
+        hook=hook,
+        **verificationSettings(given),
+        **_connectionSettings(given),
+    )
+
+
+def clientConfiguration(
+    serverName: str, settings: Mapping[str, Any], *, prompt: Prompt | None = None
+) -> ClientConfiguration:
+    """Return a client's configuration; arguments and errors are as with `serverConfiguration`.
+
+    Args:
+        serverName: the name that the server's certificate must be for.
+        settings: parsed values by name.
+        prompt: asks a person for pass phrases.
+    """
+    given = {**defaultsOn(Interface.CLIENT_STRING), **settings}
+    credentials = identitiesOf(given, prompt).load()
+    roots = tuple(given["roots"])
+    return ClientConfiguration(
+        serverName=serverName,
+        credential=credentials[0] if credentials else None,
+        others=credentials[1:],
+        roots=None if roots in ((), ("system",)) else _authorities(roots),
+        **verificationSettings(given),
+        **_connectionSettings(given),
+    )
+
+
+def identitiesOf(settings: Mapping[str, Any], prompt: Prompt | None = None) -> Identities:
+    """Return where the settings say that our credentials are, and what opens them."""
+    return Identities(
+        **{name: tuple(settings[name]) for name in ("identity", "key", "passphraseFile", "passphraseEnv")},
+        passphraseFD=tuple(settings["passphraseFD"]),
+        insecureAllowReadableKey=settings["insecureAllowReadableKey"],
+        prompt=prompt,
+    )
+
+
+def verificationSettings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what configurations, and the verdict without a connection, are told about the verification of peers."""
+    return {
+        "revocation": Revocation(
+            files=settings["crl"], mode=settings.get("revocation"), fetchCRLs=settings.get("fetchCRLs")
+        ),
+        "access": AccessRules(settings["allow"], settings["deny"]),
+        "intermediates": _authorities(settings["intermediates"]),
+        "pins": tuple(settings["pin"]),
+        "profile": settings["profile"],
+    }
+
+
+def loadRoots(source: str) -> tuple[x509.Certificate, ...]:
+    """Load authorities from where a person said they are: a file, a folder, ``store:…``, or ``system``."""
+    if source == "system":
+        return systemRoots()
+    return rootsFromStore(source) if isStoreSource(source) else loadCertificates(source)
+
+
+def _connectionSettings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **{name: settings[name] for name in ("minimumTLS", "maximumTLS", "resumption", "revalidation")},
+        "deadlines": Deadlines(
+            **{name: settings[f"{name}Timeout"] for name in _DEADLINES if f"{name}Timeout" in settings}
+        ),
+    }
+
+
+def _authorities(sources: Iterable[str]) -> tuple[x509.Certificate, ...]:
+    return tuple(authority for source in sources for authority in loadRoots(source))
+
+
+def _staple(sources: Sequence[str]) -> Staple | None:
+    files = [source for source in sources if source != "fetch"]
+    return Staple(files, fetches="fetch" in sources) if sources else None
