@@ -62,8 +62,8 @@ class Table(_Generated):
             isOfOneSide = all(len(row.verdicts) == 1 for row in rows)
             yield from _oneSided(rows) if isOfOneSide else _bothSided(rows)
         yield from _section("No connection", "~")
-        cells = [[_plain(row.case), ":ref:`connect-failed <failure-connect-failed>`"] for row in CONNECT_ROWS]
-        yield from _table(["what goes wrong", "the client says"], cells)
+        cells = [[plain(row.case), ":ref:`connect-failed <failure-connect-failed>`"] for row in CONNECT_ROWS]
+        yield from tableOf(["what goes wrong", "the client says"], cells)
 
 
 class GalleryTable(_Generated):
@@ -71,38 +71,38 @@ class GalleryTable(_Generated):
         cells = [
             [
                 f"``{exhibit.name}``",
-                _plain(exhibit.fault),
+                plain(exhibit.fault),
                 " and ".join(exhibit.roles),
                 f":ref:`{exhibit.code} <failure-{exhibit.code}>`" if exhibit.code else "accepted",
             ]
             for exhibit in EXHIBITS
         ]
-        return _table(["name", "what is wrong", "for", "failure"], cells, "28 44 12 16")
+        return tableOf(["name", "what is wrong", "for", "failure"], cells, "28 44 12 16")
 
 
 def _entry(entry: Entry) -> Iterator[str]:
     yield from (f".. _failure-{entry.code}:", "")
     yield from _section(entry.code, "^")
     yield from (entry.happened, "")
-    yield f":Message: {_plain(entry.message)}"
+    yield f":Message: {plain(entry.message)}"
     if entry.ours == entry.theirs:
-        yield f":What to do: {_plain(entry.ours)}"
+        yield f":What to do: {plain(entry.ours)}"
     else:
-        yield f":If it is ours: {_plain(entry.ours)}"
-        yield f":If it is the peer's: {_plain(entry.theirs)}"
-    yield f":To reproduce: {_plain(entry.reproduce)}"
+        yield f":If it is ours: {plain(entry.ours)}"
+        yield f":If it is the peer's: {plain(entry.theirs)}"
+    yield f":To reproduce: {plain(entry.reproduce)}"
     yield f":Permanent: {'yes, somebody has to change something' if entry.permanent else 'no, another try may succeed'}"
     if entry.sent:
-        yield f":Alert that we send: {_plain(entry.sent)}"
+        yield f":Alert that we send: {plain(entry.sent)}"
     if entry.alerts:
-        yield f":Alerts that we hear: {_plain(', '.join(entry.alerts))}"
+        yield f":Alerts that we hear: {plain(', '.join(entry.alerts))}"
     yield from (f":Exception: :class:`tlscomm.failures.{entry.exception}`", "")
 
 
 def _bothSided(rows: list[Row]) -> Iterator[str]:
     heads = [f"TLS {version}, the {side} says" for version, side in _COLUMNS]
-    cells = [[_plain(row.case), *(_said(row.verdicts.get(column)) for column in _COLUMNS)] for row in rows]
-    return _table(["what goes wrong", *heads], cells, "32 17 17 17 17")
+    cells = [[plain(row.case), *(_said(row.verdicts.get(column)) for column in _COLUMNS)] for row in rows]
+    return tableOf(["what goes wrong", *heads], cells, "32 17 17 17 17")
 
 
 def _oneSided(rows: list[Row]) -> Iterator[str]:
@@ -110,8 +110,8 @@ def _oneSided(rows: list[Row]) -> Iterator[str]:
     for row in rows:
         ((_, side), verdict) = next(iter(row.verdicts.items()))
         awaited = f", waiting for {verdict.says}" if verdict.says else ""
-        cells.append([_plain(row.case), side, _said(verdict) + awaited])
-    return _table(["what goes wrong", "who says", "what"], cells, "48 12 40")
+        cells.append([plain(row.case), side, _said(verdict) + awaited])
+    return tableOf(["what goes wrong", "who says", "what"], cells, "48 12 40")
 
 
 def _said(verdict: Verdict | None) -> str:
@@ -121,10 +121,10 @@ def _said(verdict: Verdict | None) -> str:
     if verdict.alert is None:
         return text
     verb = "sends" if verdict.side == "local" else "hears"
-    return f"{text}; {verb} {_plain(Alert(verdict.alert, 'sent').name)} ({verdict.alert})"
+    return f"{text}; {verb} {plain(Alert(verdict.alert, 'sent').name)} ({verdict.alert})"
 
 
-def _table(heads: list[str], rows: Iterable[list[str]], widths: str = "auto") -> Iterator[str]:
+def tableOf(heads: list[str], rows: Iterable[list[str]], widths: str = "auto") -> Iterator[str]:
     yield from (".. list-table::", "   :header-rows: 1", f"   :widths: {widths}", "")
     for row in [heads, *rows]:
         for index, cell in enumerate(row):
@@ -136,7 +136,7 @@ def _section(title: str, underline: str) -> Iterator[str]:
     yield from (title, underline * len(title), "")
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Return text without any meaning as markup."""
     return re.sub(r"([*`|_\\])", r"\\\1", text)
 

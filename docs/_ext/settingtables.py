@@ -1,0 +1,87 @@
+"""The tables of settings, made from the table that the options and the endpoint strings are made from.
+
+``settings-table`` takes ``twistd``, ``connect`` or ``strings``.
+"""
+
+from collections.abc import Iterator
+
+from click import Option
+from docutils.nodes import Node
+from failurepages import plain, tableOf
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from tlscomm.commandline import connect
+from tlscomm.configuration._settings import settingsOn
+from tlscomm.configuration._settingtypes import STRINGS, Interface, Setting
+
+
+class SettingsTable(SphinxDirective):
+    required_arguments = 1
+
+    def run(self) -> list[Node]:
+        return self.parse_text_to_nodes("\n".join(_TABLES[self.arguments[0]]()))
+
+
+def _optionTable(interface: Interface, *others: list[str]) -> Iterator[str]:
+    cells = [
+        [_optionName(setting), setting.without(interface) or _none(setting), _meaning(setting, interface)]
+        for setting in settingsOn(interface)
+    ]
+    return tableOf(["option", "default", "meaning"], [*cells, *others], "27 15 58")
+
+
+def _twistd() -> Iterator[str]:
+    return _optionTable(Interface.TWISTD)
+
+
+def _connect() -> Iterator[str]:
+    ofSettings = {setting.name for setting in settingsOn(Interface.CONNECT)}
+    own = [each for each in connect.command.params if isinstance(each, Option) and each.name not in ofSettings]
+    cells = [[f"``{_withValue(each)}``", "off" if each.is_flag else "none", plain(each.help or "")] for each in own]
+    return _optionTable(Interface.CONNECT, *cells)
+
+
+def _strings() -> Iterator[str]:
+    cells = [
+        [f"``{setting.name}=``", _sidesOf(setting), setting.without(shown) or "none", _meaning(setting, shown)]
+        for setting in settingsOn(STRINGS)
+        if (shown := setting.interfaces & STRINGS)
+    ]
+    return tableOf(["argument", "of", "default", "meaning"], cells, "25 10 20 45")
+
+
+_TABLES = {"twistd": _twistd, "connect": _connect, "strings": _strings}
+
+
+def _optionName(setting: Setting) -> str:
+    if setting.isFlag:
+        return f"``--{setting.option}``"
+    return f"``--{setting.option} {setting.type.metavar}``{' +' if setting.isRepeatable else ''}"
+
+
+def _withValue(option: Option) -> str:
+    return option.opts[0] if option.is_flag else f"{option.opts[0]} {option.metavar}"
+
+
+def _sidesOf(setting: Setting) -> str:
+    if STRINGS in setting.interfaces:
+        return "both"
+    return "server" if Interface.SERVER_STRING in setting.interfaces else "client"
+
+
+def _meaning(setting: Setting, interface: Interface) -> str:
+    text = setting.explained(interface)
+    separated = {";": "semicolons", ",": "commas"}
+    if interface in STRINGS and setting.separator is not None:
+        text += f" Several are separated by {separated[setting.separator]}."
+    return f"{text} See {setting.see}." if setting.see else text
+
+
+def _none(setting: Setting) -> str:
+    return "off" if setting.isFlag else "none"
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.add_directive("settings-table", SettingsTable)
+    return {"parallel_read_safe": True}
