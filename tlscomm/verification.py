@@ -55,6 +55,9 @@ _MAXIMUM_DEPTH = 9
 _MOST_PATHS = 16
 #: Of the paths to somebody who is trusted on which something is wrong.
 _MOST_TOLD = 4
+#: Authorities between the two ends of such a path, so that one that is too long is named so. In a handshake OpenSSL
+#: has named it.
+_LONGEST_TOLD = 32
 
 #: What it may cost to find out why a peer that is refused is refused.
 _EXPLANATION = Budget(signatures=32, steps=256)
@@ -260,6 +263,9 @@ class Verifier:
 
     def _search(self, case: _Case, *, isForgiving: bool = False) -> Search:
         budget = replace(_EXPLANATION) if isForgiving else Budget()
+        longest = self.maximumDepth + isForgiving
+        if isForgiving and case.findings is None:
+            longest = max(longest, _LONGEST_TOLD)
 
         def mayStand(certificate: Examined, below: Path, isAnchor: bool) -> bool:
             if isForgiving:
@@ -273,7 +279,7 @@ class Verifier:
             leaf=examined(case.presented[0]),
             anchors=self._anchorsByName,
             others=(*case.presented[1:], *(() if self.trust is None else self.trust.intermediates)),
-            maximumDepth=self.maximumDepth + isForgiving,
+            maximumDepth=longest,
             mayStand=mayStand,
             isForgiving=isForgiving,
             budget=budget,
