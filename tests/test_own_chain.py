@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
+
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from failuretable import VERSIONS, Stage, gallery
 from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm._chains.ownchain import evidentProblem, isCorrectlySigned
+from tlscomm._chains.ownchain import isCorrectlySigned
 from tlscomm._handshake.awaited import awaitedMessage
+from tlscomm._owncredential import chainProblems
 from tlscomm.connection import TLSConnection
+from tlscomm.failures import Problem
 from tlscomm.gallery import EXHIBITS
 from tlscomm.wire.clienthello import supportedGroups
 
 #: What a chain shows to everybody who reads it, whomever he trusts.
-EVIDENT = {"expired", "not-yet-valid", "not-permitted", "key-too-weak", "invalid-certificate"}
+EVIDENT = {"expired", "not-yet-valid", "not-permitted", "key-too-weak", "invalid-certificate", "wrong-purpose"}
 
 
 def chainOf(name: str) -> tuple[x509.Certificate, ...]:
     credential = gallery().credential(name, role="client")
     return (credential.certificate, *credential.chain)
+
+
+def evidentProblem(chain: tuple[x509.Certificate, ...]) -> Problem | None:
+    return next(chainProblems(chain, "client", datetime.now(timezone.utc)), None)
 
 
 class EvidentProblems(SynchronousTestCase):
@@ -37,7 +45,6 @@ class EvidentProblems(SynchronousTestCase):
             "good-intermediate",
             "unknown-issuer-sent",
             "incomplete-chain",
-            "wrong-purpose",
             "revoked",
         ):
             self.assertIsNone(evidentProblem(chainOf(name)), name)

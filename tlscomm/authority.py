@@ -41,7 +41,7 @@ from tlscomm._issuing import (
     signatureHash,
     signCertificate,
 )
-from tlscomm.credentials import Credential, Role, checkUsable, loadCertificates, loadCredential
+from tlscomm.credentials import Credential, Role, loadCertificates, loadCredential, usabilityProblems
 from tlscomm.failures import TLSFailure, Unreadable, UnsafePermissions
 from tlscomm.x509._addresses import isAddress
 from tlscomm.x509._issuers import hasIssued
@@ -408,7 +408,7 @@ def _loadAuthority(place: Path, now: datetime) -> Authority | None:
     credential = _loadPair(place, "ca")
     if credential is None or not isinstance(credential.privateKey, ec.EllipticCurvePrivateKey):
         return None
-    return Authority(credential.certificate, credential.privateKey) if _isUsable(credential, "server", now) else None
+    return Authority(credential.certificate, credential.privateKey) if _mayIssue(credential, now) else None
 
 
 def _loadCredential(place: Path, role: Role, authority: Authority | None, now: datetime) -> Credential | None:
@@ -439,13 +439,18 @@ def _formerHosts(place: Path) -> tuple[str, ...]:
     return (*names.get_values_for_type(x509.DNSName), *addresses)
 
 
+def _mayIssue(credential: Credential, now: datetime) -> bool:
+    # It signs certificates and no handshake, so its key usage is another than a server's.
+    return all(problem.code == "wrong-purpose" for problem in _problems(credential, "server", now))
+
+
 def _isUsable(credential: Credential, role: Role, now: datetime) -> bool:
-    try:
-        checkUsable(credential, role, now)
-        checkUsable(credential, role, now + _RENEWED_BEFORE)
-    except TLSFailure:
-        return False
-    return True
+    return not any(_problems(credential, role, now))
+
+
+def _problems(credential: Credential, role: Role, now: datetime) -> Iterator[TLSFailure]:
+    for moment in (now, now + _RENEWED_BEFORE):
+        yield from usabilityProblems(credential, role, moment)
 
 
 def _write(place: Path, authority: Authority, hosts: Sequence[str], now: datetime) -> DevelopmentAuthority:

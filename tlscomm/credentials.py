@@ -27,27 +27,21 @@ from tlscomm._reading.material import Contents
 from tlscomm._reading.ordering import chainOf, fits, leavesAndKeys
 from tlscomm._reading.passphrase import Passphrase, PassphraseSource, retrying
 from tlscomm._reading.sources import STANDARD_INPUT, Source, SourceLike, nameOf, readSource
+from tlscomm._usability import asFailure, certificateProblems
 from tlscomm.failures import (
-    Expired,
-    InvalidCertificate,
     KeyMismatch,
     KeyTooWeak,
     NoCertificate,
     NoPrivateKey,
     NotExportable,
-    NotYetValid,
     PassphraseRequired,
     TLSFailure,
     UnknownFormat,
     Unreadable,
     UnsafePermissions,
-    WrongPurpose,
-    printable,
 )
 from tlscomm.x509._keystrengths import handshakeKeyWeakness
-from tlscomm.x509._purposes import purposeFor, purposesText
 from tlscomm.x509._roles import Role
-from tlscomm.x509._unreadable import REJECTIONS
 
 if TYPE_CHECKING:
     # Which imports OpenSSL, and costs a program that only looks into files a tenth of a second.
@@ -288,8 +282,8 @@ def loadCertificates(source: SourceLike, *, passphrase: PassphraseSource = None)
 def checkUsable(credential: Credential, role: Role, now: datetime) -> None:
     """Refuse a credential that cannot stand on one side of a connection.
 
-    What a peer is going to refuse is better heard before the port is opened. The first problem is raised, in the order
-    of this list.
+    What every peer is going to refuse is better heard before the port is opened. The first problem is raised, in the
+    order of this list. A configuration does this when it is made.
 
     Args:
         credential: what was loaded.
@@ -299,11 +293,13 @@ def checkUsable(credential: Credential, role: Role, now: datetime) -> None:
     Raises:
         NoPrivateKey: it has no key.
         KeyMismatch: its key is another certificate's.
-        InvalidCertificate: its extensions cannot be read, so that no peer will accept it.
-        WrongPurpose: it has an extended key usage, and that of the role is not in it (RFC 5280, section 4.2.1.12).
+        InvalidCertificate: it cannot be read, so that no peer will accept it.
+        WrongPurpose: it has an extended key usage, and that of the role is not in it (RFC 5280, section 4.2.1.12), or
+            its key usage does not allow a signature (section 4.2.1.3).
         Expired, NotYetValid: it is not valid now.
         KeyTooWeak: TLS peers do not accept its kind or size of key: RSA of less than 2048 bits, DSA, elliptic curves
-            that are not in TLS, and keys that cannot sign.
+            that are not in TLS, and keys that cannot sign; or it is signed with MD5 or SHA-1. The keys and signatures
+            of its chain have to be strong as well, and the chain has to be readable.
     """
     for problem in usabilityProblems(credential, role, now):
         raise problem
@@ -311,29 +307,18 @@ def checkUsable(credential: Credential, role: Role, now: datetime) -> None:
 
 def usabilityProblems(credential: Credential, role: Role, now: datetime) -> Iterator[TLSFailure]:
     """Give all that `checkUsable` refuses, for programs that show it."""
-    certificate = credential.certificate
-    facts = certificateFacts(certificate)
+    yield from keyProblems(credential)
+    chain = (credential.certificate, *credential.chain)
+    for problem in certificateProblems(chain, role, now):
+        yield asFailure(problem, chain)
+
+
+def keyProblems(credential: Credential) -> Iterator[TLSFailure]:
+    """Give what `Credential.requireKey` refuses."""
     try:
         credential.requireKey()
     except (NoPrivateKey, KeyMismatch) as problem:
         yield problem
-    try:
-        purpose = _missingPurpose(certificate, role)
-    except InvalidCertificate as problem:
-        yield problem
-    else:
-        if purpose:
-            yield WrongPurpose(f"{facts.subject}: {purpose}", stage="credential", certificate=facts, depth=0)
-    if now > certificate.not_valid_after_utc:
-        yield Expired(
-            f"{facts.subject} was valid until {facts.notAfter}", stage="credential", certificate=facts, depth=0
-        )
-    if now < certificate.not_valid_before_utc:
-        yield NotYetValid(
-            f"{facts.subject} is valid from {facts.notBefore}", stage="credential", certificate=facts, depth=0
-        )
-    if weakness := handshakeKeyWeakness(certificate):
-        yield KeyTooWeak(f"{facts.subject} has {weakness}", stage="credential", certificate=facts, depth=0)
 
 
 def _load(
@@ -397,27 +382,3 @@ def _filesIn(folder: str | os.PathLike[str]) -> list[str]:
             return sorted(entry.path for entry in entries if entry.is_file() and not entry.name.startswith("."))
     except OSError as error:
         raise Unreadable(f"{nameOf(folder)}: {error.strerror}") from None
-
-
-def _missingPurpose(certificate: x509.Certificate, role: Role) -> str:
-    purpose = purposeFor(role)
-    try:
-        found = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except x509.ExtensionNotFound:
-        return ""
-    except REJECTIONS as error:
-        raise _unreadableExtensions(certificate, error) from None
-    if purpose.oid in found:
-        return ""
-    return f"its extended key usage lacks {purposesText([purpose.oid])} and has {purposesText(found)}"
-
-
-def _unreadableExtensions(certificate: x509.Certificate, error: Exception) -> InvalidCertificate:
-    facts = certificateFacts(certificate)
-    return InvalidCertificate(
-        f"the extensions of {facts.subject} cannot be read",
-        stage="credential",
-        certificate=facts,
-        depth=0,
-        evidence=(printable(str(error)),),
-    )

@@ -12,23 +12,25 @@ from datetime import datetime, timezone
 from typing import Any
 
 from cryptography import x509
-from cryptography.x509.oid import PublicKeyAlgorithmOID
 
+from tlscomm._owncredential import nameToAskFor
 from tlscomm.access import EVERYBODY, AccessRules
 from tlscomm.authority import Authority
 from tlscomm.configuration import ClientConfiguration, Configuration, ServerConfiguration, insecurelyPresenting
 from tlscomm.connection import TLSConnection
 from tlscomm.credentials import Credential, Role, usabilityProblems
 from tlscomm.failures import Problem, TLSFailure
-from tlscomm.peer import Peer
 from tlscomm.revocation import Revocation
 from tlscomm.trust import Pin
 from tlscomm.verification import Profile
 
-__all__ = ["handshake", "nameToAskFor", "pump", "verdict", "verdictWithWarnings"]
+__all__ = ["handshake", "pump", "verdict", "verdictWithWarnings"]
 
 #: The name of the other side where its certificate does not matter (RFC 2606).
 _NOBODY = "judge.invalid"
+
+#: With these no peer gets as far as to judge a certificate.
+_NOT_PRESENTABLE = frozenset({"no-private-key", "key-mismatch", "key-too-weak"})
 
 
 def verdict(
@@ -101,20 +103,20 @@ def verdictWithWarnings(
     """
     if role == "client" and staple is not None:
         raise ValueError("clients staple no OCSP response")
-    try:
-        credential.requireKey()
-    except TLSFailure as unusable:
-        return unusable, ()
-    if credential.certificate.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS:
-        # It cannot be presented, so no peer gets as far as to judge it.
-        problems = usabilityProblems(credential, role, datetime.now(timezone.utc))
-        return next(problem for problem in problems if problem.code == "key-too-weak"), ()
+    own = next(usabilityProblems(credential, role, datetime.now(timezone.utc)), None)
+    if own is not None and own.code in _NOT_PRESENTABLE:
+        return own, ()
     for several in ("intermediates", "pins"):
         judging[several] = tuple(judging.get(several, ()))
     judging["revocation"] = revocation or Revocation()
     if role == "client":
-        return _verdictOnClient(credential, tuple(roots or ()), judging)
-    return _verdictOnServer(credential, None if roots is None else tuple(roots), serverName, judging, staple or b"")
+        found, warnings = _verdictOnClient(credential, tuple(roots or ()), judging)
+    else:
+        trusted = None if roots is None else tuple(roots)
+        found, warnings = _verdictOnServer(credential, trusted, serverName, judging, staple or b"")
+    # What the peer says of the same is told, with its alert. Where it is of another mind, the credential is still no
+    # use: no configuration takes it.
+    return found if own is None or (found is not None and found.code == own.code) else own, warnings
 
 
 def handshake(
@@ -152,12 +154,6 @@ def pump(client: TLSConnection, server: TLSConnection) -> tuple[bytes, bytes]:
             serverReceived.append(server.receive(toServer))
         if toClient:
             clientReceived.append(client.receive(toClient))
-
-
-def nameToAskFor(credential: Credential) -> str:
-    """Return a name that a server's certificate is for, its wildcard filled in; one of nobody's where it has none."""
-    peer = Peer((credential.certificate,))
-    return next((name.replace("*", "any", 1) for name in (*peer.dnsNames, *peer.addresses)), _NOBODY)
 
 
 def _verdictOnClient(

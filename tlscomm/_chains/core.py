@@ -19,7 +19,6 @@ from cryptography.x509.oid import ExtensionOID
 
 from tlscomm._chains.policies import policyViolation
 from tlscomm._chains.rule import Breach, Place, Rule
-from tlscomm._wording import timeText
 from tlscomm.x509._keystrengths import (
     LARGEST_FACTORED,
     SMALLEST_CURVE,
@@ -27,9 +26,11 @@ from tlscomm.x509._keystrengths import (
     digestWeakness,
     keyWeakness,
 )
+from tlscomm.x509._keyusages import handshakeUsageProblem
 from tlscomm.x509._purposes import purposeFor, purposesText
+from tlscomm.x509._validity import validityText
 
-__all__ = ["CORE", "formatTime"]
+__all__ = ["CORE"]
 
 #: A hundred thousand comparisons take a second; ten thousand names are as many as anybody has.
 _HEAVIEST_NAMES = 16384
@@ -54,13 +55,6 @@ _UNDERSTOOD = frozenset(
 )
 
 
-def formatTime(name: str, certificate: x509.Certificate) -> str:
-    """Return the phrase for a certificate out of its time; the name is a failure's code."""
-    if name == "expired":
-        return f"its validity ended at {timeText(certificate.not_valid_after_utc)}"
-    return f"its validity begins at {timeText(certificate.not_valid_before_utc)}"
-
-
 def _readable(place: Place) -> Iterator[str]:
     if place.certificate.malformation:
         yield place.certificate.malformation
@@ -78,12 +72,12 @@ def _algorithms(place: Place) -> Iterator[str]:
 
 def _notAfter(place: Place) -> Iterator[str]:
     if place.at > place.certificate.certificate.not_valid_after_utc:
-        yield formatTime("expired", place.certificate.certificate)
+        yield validityText("expired", place.certificate.certificate)
 
 
 def _notBefore(place: Place) -> Iterator[str]:
     if place.at < place.certificate.certificate.not_valid_before_utc:
-        yield formatTime("not-yet-valid", place.certificate.certificate)
+        yield validityText("not-yet-valid", place.certificate.certificate)
 
 
 def _critical(place: Place) -> Iterator[str]:
@@ -138,12 +132,8 @@ def _purpose(place: Place) -> Iterator[str]:
 
 
 def _usage(place: Place) -> Iterator[str]:
-    usage = place.certificate.value(x509.KeyUsage)
-    if not place.isLeaf or usage is None:
-        return
-    # A server may also decrypt with an RSA key in TLS 1.2 (RFC 5246, section 7.4.2).
-    if not (usage.digital_signature or usage.key_agreement or (place.role == "server" and usage.key_encipherment)):
-        yield "its key usage does not allow a signature in a handshake"
+    if place.isLeaf and (misuse := handshakeUsageProblem(place.certificate.value(x509.KeyUsage), place.role)):
+        yield misuse
 
 
 def _nameConstraints(place: Place) -> Iterator[Breach]:

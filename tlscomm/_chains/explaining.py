@@ -12,13 +12,13 @@ from dataclasses import replace
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from tlscomm._chains.core import formatTime
 from tlscomm._chains.examined import examined
 from tlscomm._chains.rule import Rule
 from tlscomm._facts import subjectText
 from tlscomm.failures import Problem, printable
 from tlscomm.x509._purposes import purposesText
 from tlscomm.x509._roles import Role
+from tlscomm.x509._validity import validityText
 
 __all__ = ["malformation", "merged", "refined"]
 
@@ -48,7 +48,7 @@ def refined(
     certificate = chain[min(problem.depth, len(chain) - 1)]
     problem = replace(problem, subject=subjectText(certificate))
     if problem.code in ("expired", "not-yet-valid"):
-        return replace(problem, detail=formatTime(problem.code, certificate))
+        return replace(problem, detail=validityText(problem.code, certificate))
     if problem.code == "unknown-issuer":
         return _issuerProblem(problem, certificate, anchors)
     if problem.code == "wrong-purpose" and not problem.detail:

@@ -9,15 +9,18 @@ With `tlscomm.connection`, this is the only module that turns what OpenSSL says 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
 from typing import Any
 
 from cryptography import x509
 from OpenSSL import SSL
 
-from tlscomm._chains.ownchain import evidentProblem, isCorrectlySigned
+from tlscomm._chains.ownchain import isCorrectlySigned
 from tlscomm._chains.reasons import codeForReasons
 from tlscomm._handshake.awaited import awaitedMessage
 from tlscomm._openssl import Channel, OpenSSLError, firstMessage
+from tlscomm._owncredential import chainProblems
 from tlscomm.alerts import Alert, codeForAlert
 from tlscomm.choosing import Choice
 from tlscomm.configuration import Configuration
@@ -143,11 +146,19 @@ class Naming:
             return None
         if chain[0].issuer == chain[0].subject:
             return Problem("self-signed", depth=0) if code != "expired" else None
-        problem = evidentProblem(chain)
+        problem = self._evidentProblem(chain)
         # Who reports an error of its own has not said that he looked at ours.
         if problem is None and _MEANINGS[code] is None and number != _INTERNAL_ERROR:
             problem = self._misplacedIssuer(chain) if self._isClient else self._misnamed(chain[0])
         return problem if problem is not None and problem.code in (_MEANINGS[code] or CODES) else None
+
+    def _evidentProblem(self, chain: Sequence[x509.Certificate]) -> Problem | None:
+        """Return the first problem that our chain has in itself; whose it is, is said of an issuer only."""
+        now = datetime.now(timezone.utc)
+        problem = next(chainProblems(chain, "client" if self._isClient else "server", now), None)
+        if problem is None or problem.depth == 0:
+            return problem
+        return replace(problem, detail=", ".join(part for part in (problem.subject, problem.detail) if part))
 
     def _misplacedIssuer(self, chain: Sequence[x509.Certificate]) -> Problem | None:
         """Return whether the server's list of acceptable authorities has none of those in our chain."""

@@ -38,7 +38,6 @@ __all__ = [
     "requestJSON",
     "revocationsJSON",
     "titleOf",
-    "unusable",
     "validity",
     "verdictRows",
     "verdictsJSON",
@@ -121,11 +120,6 @@ def keyKind(key: object) -> str:
     return f"{kind} {size}" if size and kind in ("RSA", "DSA", "DH") else kind
 
 
-def unusable(credential: Credential, role: Role, now: datetime) -> list[TLSFailure]:
-    """Return all that keeps a credential from standing on one side of a connection, nothing where nothing does."""
-    return list(usabilityProblems(credential, role, now))
-
-
 def certificateRows(certificate: x509.Certificate, now: datetime) -> Iterator[Row]:
     """Give what there is to know of a certificate, a line each."""
     facts = certificateFacts(certificate)
@@ -144,7 +138,7 @@ def certificateRows(certificate: x509.Certificate, now: datetime) -> Iterator[Ro
 def verdictRows(credential: Credential, now: datetime) -> Iterator[Row]:
     """Say for each side of a connection whether a credential can stand there, and what to do where it cannot."""
     for role in ROLES:
-        yield from obstacleRows(role, unusable(credential, role, now))
+        yield from obstacleRows(role, list(usabilityProblems(credential, role, now)))
 
 
 def obstacleRows(role: Role, failures: Sequence[TLSFailure]) -> Iterator[Row]:
@@ -171,7 +165,7 @@ def certificateJSON(certificate: x509.Certificate, now: datetime) -> dict[str, o
 
 def verdictsJSON(credential: Credential, now: datetime) -> dict[str, object]:
     """Return for each side of a connection the codes of what keeps a credential from it."""
-    return {role: [failure.code for failure in unusable(credential, role, now)] for role in ROLES}
+    return {role: [failure.code for failure in usabilityProblems(credential, role, now)] for role in ROLES}
 
 
 def revocationsJSON(revocations: x509.CertificateRevocationList, now: datetime) -> dict[str, object]:

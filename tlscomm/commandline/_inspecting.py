@@ -19,10 +19,10 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
+from tlscomm._owncredential import credentialProblems
 from tlscomm._reading.formats import formOf, readContents
 from tlscomm._reading.material import Contents, Passphrase, PassphraseSource, Source, readSource
 from tlscomm._reading.ordering import chainOf, fits, leavesAndKeys
-from tlscomm.commandline._obstacles import obstacles
 from tlscomm.credentials import Credential, Role, certificateFacts
 from tlscomm.failures import (
     NoPrivateKey,
@@ -93,7 +93,8 @@ class Found:
         Where nobody is said to be trusted the end of the chain is, so that faults of the chain itself are found.
         """
         links = (self.credential.certificate, *self.chain.certificates)
-        yield from obstacles(self.credential, role, now, links[-1:] if self.roots is None else self.roots)
+        anchors = links[-1:] if self.roots is None else self.roots
+        yield from credentialProblems(self.credential, role, now, anchors)
 
 
 @dataclass(frozen=True, kw_only=True)

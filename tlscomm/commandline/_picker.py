@@ -33,13 +33,12 @@ from tlscomm.commandline._certificates import (
     present,
     purposes,
     titleOf,
-    unusable,
     validity,
     verdictRows,
 )
 from tlscomm.commandline._entries import keyText, listing
 from tlscomm.commandline._printing import Row, isTerminal, say
-from tlscomm.credentials import certificateFacts
+from tlscomm.credentials import certificateFacts, usabilityProblems
 from tlscomm.failures import NotInStore, printable
 from tlscomm.store import StoreEntry
 from tlscomm.x509._roles import ROLES, Role
@@ -154,7 +153,7 @@ class Choice:
         self._index = visible.index(marked) if marked in visible else 0
 
     def _fits(self, entry: StoreEntry) -> bool:
-        usable = any(not unusable(entry.credential, role, self.now) for role in self._roles)
+        usable = any(not list(usabilityProblems(entry.credential, role, self.now)) for role in self._roles)
         return usable and entry.failure is None
 
 
