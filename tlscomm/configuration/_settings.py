@@ -507,4 +507,10 @@ def _hasDefault(setting: Setting) -> bool:
 
 def formerNamesOn(interface: Interface) -> dict[str, str]:
     """Return how the interface spells what was spelled otherwise before, by the former spelling."""
-    return {former: each.spelled(interface) for each in settingsOn(interface) for former in each.formerly}
+    isString = interface in STRINGS
+    return {
+        former: each.spelled(interface)
+        for each in settingsOn(interface)
+        for former in each.formerly
+        if former.endswith("=") == isString
+    }
