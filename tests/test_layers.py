@@ -37,7 +37,7 @@ PACKAGES: tuple[tuple[str, str], ...] = (
     ("tls", "connection _handshake verdict"),
     ("transport", "transport _carrying"),
     ("endpoints", "endpoints _parsers _hosts reconnecting"),
-    ("server", "service tap _log applications"),
+    ("server", "server service tap _log applications"),
     ("testing", "testing"),
     ("commandline", "commandline"),
     ("the package's face", ""),
