@@ -37,7 +37,7 @@ from OpenSSL import SSL
 
 from tlscomm._handshake.judging import Judging
 from tlscomm._handshake.naming import Naming, text
-from tlscomm._openssl import OpenSSLError
+from tlscomm._openssl import Channel, OpenSSLError
 from tlscomm.alerts import Alert, alertForCode
 from tlscomm.choosing import Choice, Wishes
 from tlscomm.configuration import Configuration
@@ -139,8 +139,8 @@ class TLSConnection:
     def _begin(self, transport: Any) -> None:
         self._raw = self._configuration.newConnection(transport)
         select = None if self._configuration.keyring is None else self._chosenContext
-        self._judging = Judging(self._configuration, self._raw, select)
-        self._channel = self._judging.channel
+        self._channel = Channel(self._raw, self._isClient, select)
+        self._judging = Judging(self._configuration, self._raw, self._channel)
         self._naming = Naming(self._configuration, self._raw, self._channel)
 
     def start(self) -> None:
@@ -386,8 +386,8 @@ class TLSConnection:
         if self.state is not State.PENDING or not self._judging.isSettled:
             # A hook may have ended the connection, or has yet to answer.
             return
-        if (failure := self._judging.failure) is not None:
-            self._refuse(failure)
+        if (refusal := self._judging.takeRefusal()) is not None:
+            self._refuse(refusal)
         else:
             self.state = State.HANDSHAKE
             if self._isDone:
@@ -411,7 +411,7 @@ class TLSConnection:
         # Neither is needed any more, one is a secret, and a peer chooses how large the other is.
         self._opening = b""
         self._channel.secret = None
-        if not self._judging.isSettled or self._judging.failure is not None:
+        if not self._judging.hasAccepted:
             raise AssertionError("nobody is let in before the verdict")
         if self._isClient and self._channel.certificateRequested and self._isTLS13:
             self.state = State.UNCONFIRMED
@@ -460,7 +460,7 @@ class TLSConnection:
         return Wishes(version="1.3" if isTLS13 else "1.2", issuers=self._channel.acceptedAuthorities)
 
     def _handshakeFailure(self, broken: OpenSSLError) -> TLSFailure:
-        refusal = self._judging.failure
+        refusal = self._judging.takeRefusal()
         if self._channel.alertReceived is not None and refusal is None:
             return self._naming.refusedByPeer(broken)
         if not broken.reasons and not broken.exceptions:

@@ -49,33 +49,37 @@ class Judging:
     """Decides on the peer of one connection.
 
     Attributes:
-        channel: the OpenSSL connection.
-        failure: why the peer is refused, or None.
         judgement: what came of it, once that is known.
         awaited: what a hook has returned that has to be waited for, or None.
         isSettled: whether the verdict has fallen.
+        hasAccepted: whether it lets the peer in; where it does not, `takeRefusal` says why.
     """
 
-    def __init__(
-        self, configuration: Configuration, raw: SSL.Connection, select: Callable[[], SSL.Context | None] | None
-    ) -> None:
+    def __init__(self, configuration: Configuration, raw: SSL.Connection, channel: Channel) -> None:
         """
         Args:
             configuration: a server's or a client's.
             raw: a connection that has not begun its handshake.
-            select: chooses what we show, as `Channel` says; None where there is nothing to choose.
+            channel: that of the connection, whose certificates are judged here from now on.
         """
         self._configuration = configuration
         self._isClient = configuration.isClient
         self._raw = raw
+        self._channel = channel
         self._findings: Findings | None = None
         self._overruling: Answer | None = None
         self._acceptedAt: datetime | None = None
-        self.channel = Channel(raw, self._isClient, self._note, select)
-        self.failure: TLSFailure | None = None
+        self._refusal: TLSFailure | None = None
         self.judgement: Judgement | None = None
         self.awaited: Awaitable[Answer | bool] | None = None
         self.isSettled = False
+        self.hasAccepted = False
+        channel.judge = self._note
+
+    def takeRefusal(self) -> TLSFailure | None:
+        """Return why the peer is refused, once: it is the failure of the connection from then on."""
+        refusal, self._refusal = self._refusal, None
+        return refusal
 
     def isDue(self, isDone: bool) -> bool:
         """Return whether the verdict has to fall now.
@@ -86,8 +90,8 @@ class Judging:
         if isDone:
             return True
         if self._isClient and self._findings is not None:
-            return self.channel.hasOutput
-        return self.channel.resumed and self.channel.hasOutput
+            return self._channel.hasOutput
+        return self._channel.resumed and self._channel.hasOutput
 
     def look(self) -> None:
         """Judge the peer, as far as it can be done without the hook."""
@@ -100,12 +104,13 @@ class Judging:
     def isStale(self) -> bool:
         """Whether a client resumes a session that was good once."""
         judged = self.judgement is not None and bool(self.judgement.problems)
-        return not self._isClient and self.channel.resumed and (judged or self.failure is not None)
+        refused = self.isSettled and not self.hasAccepted
+        return not self._isClient and self._channel.resumed and (judged or refused)
 
     @property
     def staple(self) -> bytes | None:
         """The OCSP response for the server's certificate, of this handshake or of the one that it resumes."""
-        return self.channel.staple or (self._configuration.keptStaple(self._raw) if self.channel.resumed else None)
+        return self._channel.staple or (self._configuration.keptStaple(self._raw) if self._channel.resumed else None)
 
     def decide(self, question: Callable[[Judgement], Question]) -> None:
         """Decide what `look` has left open, or ask the hook; afterwards `isSettled` or `awaited` is set.
@@ -154,7 +159,7 @@ class Judging:
         Args:
             verifier: what a peer has to be now; what it had to be then where None.
         """
-        presented = self.channel.presented
+        presented = self._channel.presented
         verifier = verifier or self._configuration.verifier
         if self.judgement is None:
             return None
@@ -188,16 +193,16 @@ class Judging:
         if not judgement.problems:
             return 0
         if self._configuration.hook is not None or _mayChange(judgement.problems):
-            self.channel.forbidResumption()
+            self._channel.forbidResumption()
             return 0
         self._settle(_refusal(judgement.problems, judgement))
         return errorToReport(judgement.problems[0].code, judgement.problems[0].opensslError)
 
     def _judge(self) -> Judgement:
-        known, resumed = self.judgement, self.channel.resumed
+        known, resumed = self.judgement, self._channel.resumed
         if known is not None and not known.problems and not resumed:
             return known
-        presented = self.channel.presented
+        presented = self._channel.presented
         if not presented:
             missing = Problem("invalid-certificate", depth=0, detail="the server presented no certificate")
             return Judgement((), (missing,) if self._isClient else ())
@@ -210,15 +215,15 @@ class Judging:
 
     def _findingsOfThen(self) -> Findings:
         """What somebody else's context has accepted stands, because only it knows whom it trusts; but time goes by."""
-        resumed, judgement = self.channel.resumed, self.judgement
-        chain = judgement.chain if judgement is not None and not resumed else tuple(self.channel.presented)
+        resumed, judgement = self._channel.resumed, self.judgement
+        chain = judgement.chain if judgement is not None and not resumed else tuple(self._channel.presented)
         # Of a session only that is known which was sent, and servers send more than what their chain needs.
         dated = chain[:1] if resumed and self._isClient else chain
         now = datetime.now(timezone.utc)
         # Their callback may have let something pass.
         passed = () if self._acceptedAt is None else tuple(_outOfTime(dated, self._acceptedAt))
         problems = [each for each in _outOfTime(dated, now) if each not in passed]
-        if resumed and (number := self.channel.foundThen):
+        if resumed and (number := self._channel.foundThen):
             # What a hook overruled once, in a session that could not be withheld any more, it has to overrule again.
             problems.append(asProblem(number, 0))
         return Findings(tuple(problems), chain)
@@ -240,8 +245,9 @@ class Judging:
             self._settle(None)
 
     def _settle(self, failure: TLSFailure | None) -> None:
-        self.failure = failure
+        self._refusal = failure
         self.isSettled = True
+        self.hasAccepted = failure is None
 
 
 def hookFailure(raised: BaseException) -> TLSFailure:

@@ -43,6 +43,9 @@ _available = lib.BIO_get_mem_data
 _asBuffer = ffi.buffer
 
 
+Judge = Callable[[Sequence[tuple[int, int]], Callable[[], list[x509.Certificate]]], int]
+
+
 class _Scratch(threading.local):
     """Where OpenSSL puts bytes. One for each thread, because OpenSSL is called without the interpreter's lock."""
 
@@ -59,6 +62,10 @@ class Channel:
     """One OpenSSL connection over memory: ciphertext in and out on one side, plaintext on the other.
 
     Attributes:
+        judge: called in a full handshake in which the peer sent a certificate, with OpenSSL's problems as pairs of
+            error number and depth, and with a function that returns the chain. It returns 0 to accept, or the error
+            number that makes OpenSSL send the alert that fits. It is called again where OpenSSL finds another problem
+            afterwards. Until it is set every certificate is refused.
         alertReceived: the number of the last fatal alert from the peer, or None.
         alertSent: the number of the last fatal alert that we sent, or None.
         secret: under TLS 1.3, what the first record is sealed with that follows our verdict on the peer.
@@ -72,21 +79,13 @@ class Channel:
     """
 
     def __init__(
-        self,
-        connection: SSL.Connection,
-        isClient: bool,
-        judge: Callable[[Sequence[tuple[int, int]], Callable[[], list[x509.Certificate]]], int],
-        select: Callable[[], SSL.Context | None] | None = None,
+        self, connection: SSL.Connection, isClient: bool, select: Callable[[], SSL.Context | None] | None = None
     ) -> None:
         """
         Args:
             connection: a connection without a socket that has not begun its handshake. Its own verification callback,
                 if it has one, is asked too: it may refuse more, and it may overrule OpenSSL.
             isClient: which side of the handshake we are.
-            judge: called in a full handshake in which the peer sent a certificate, with OpenSSL's problems as pairs of
-                error number and depth, and with a function that returns the chain. It returns 0 to accept, or the error
-                number that makes OpenSSL send the alert that fits. It is called again where OpenSSL finds another
-                problem afterwards.
             select: called in a full handshake when a certificate of ours is to be shown; returns the context whose
                 certificate that is. With None a client shows none, and a server breaks the handshake off.
         """
@@ -95,7 +94,7 @@ class Channel:
         self._ssl = connection._ssl
         self._in = connection._into_ssl
         self._out = connection._from_ssl
-        self._judge = judge
+        self.judge: Judge = _refuseAll
         self._select = select
         self._selectionFailures: list[Exception] = []
         self._shown: SSL.Context | None = None
@@ -227,7 +226,7 @@ class Channel:
 
     def release(self) -> None:
         """Forget who judges and selects: the handshake is done, or will never be."""
-        self._judge = _refuseAll
+        self.judge = _refuseAll
         self._select = None
         self.secret = None
 
@@ -311,7 +310,7 @@ class Channel:
         if not self._leafSeen and (depth or not ok):
             return 1
         self._leafSeen = True
-        verdict = self._judge(self._problems, lambda: builtChain(context))
+        verdict = self.judge(self._problems, lambda: builtChain(context))
         if not verdict and self._vetoed:
             verdict = _REJECTED
         # A session keeps this number, its tickets too, and is known by it for one that was not good in itself.
