@@ -184,6 +184,16 @@ class WhileAHookIsAsked(SynchronousTestCase):
             ours.release()
             self.assertIsNone(ours._channel.secret)
 
+    def test_theSecretOfAnAcceptedConnectionIsForgotten(self) -> None:
+        """It is the key to the first bytes of the connection, and nothing is refused any more."""
+        for role in ("client", "server"):
+            ours, peer = self.asked("1.3", role)
+            ours.answer(True)
+            pump(ours, peer)
+            for side in (ours, peer):
+                self.assertTrue(side.isAccepted)
+                self.assertIsNone(side._channel.secret)
+
     def test_whatItSendsIsBounded(self) -> None:
         """A peer whose transport cannot be paused fills no memory."""
         for version, role in everywhere():

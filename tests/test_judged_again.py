@@ -165,6 +165,25 @@ class Causes(JudgedCase):
             conversation.flush()
             self.assertPutOut(conversation, role, "not-allowed")
 
+    def test_expiredWhileAHookWasAsked(self) -> None:
+        """So does what time alone has changed: the verdict is as old as the question to the hook."""
+        soon = datetime.now(timezone.utc) + timedelta(hours=1)
+        client = AUTHORITY.issue("client", role="client", notAfter=soon)
+        server = AUTHORITY.issue("server", role="server", dnsNames=["localhost"], notAfter=soon)
+        waiting = []
+        for version, role in everywhere():
+            hook = Slow()
+            other = {"credential": {"client": client, "server": server}[OTHER[role]]}
+            settings = {role: {"hook": hook, "revalidation": True}, OTHER[role]: other}
+            conversation = self.conversation(version, **settings)
+            conversation.flush()
+            waiting.append((role, hook, conversation))
+        later(self, timedelta(hours=2))
+        for role, hook, conversation in waiting:
+            hook.answer()
+            conversation.flush()
+            self.assertPutOut(conversation, role, "expired")
+
 
 class Effects(JudgedCase):
     """Who stays, and how the others go."""
