@@ -110,6 +110,7 @@ class TLSConnection:
         state: where it is in its life. It changes in the methods that take bytes or report an event, nowhere else.
         failure: why it is FAILED, else None.
         isAccepted: whether both sides have accepted each other; stays True when the connection ends or fails later.
+        acceptance: whether the peer has shown that it accepted us, as in `TLSFacts`.
         address: the peer's, as text, for a hook; None where nobody has said it.
     """
 
@@ -134,7 +135,7 @@ class TLSConnection:
         self._lastWords: bytes | None = None
         self._hasStartedOver = False
         self._peer: Peer | None = None
-        self._acceptance: Acceptance = "seen"
+        self.acceptance: Acceptance = "seen"
 
     def _begin(self, transport: Any) -> None:
         self._raw = self._configuration.newConnection(transport)
@@ -240,7 +241,7 @@ class TLSConnection:
     def assumeAccepted(self) -> None:
         """The peer gave no sign in time; go on as if it had accepted us, and say so in the facts."""
         if self.state is State.UNCONFIRMED:
-            self._acceptance = "assumed"
+            self.acceptance = "assumed"
             self._open()
 
     def release(self) -> None:
@@ -277,7 +278,7 @@ class TLSConnection:
             alpn=text(raw.get_alpn_proto_negotiated() or None),
             resumed=self._channel.resumed,
             serverName=text(raw.get_servername()),
-            acceptance=self._acceptance,
+            acceptance=self.acceptance,
             choice=self._naming.choice,
         )
 
@@ -386,12 +387,12 @@ class TLSConnection:
         if self.state is not State.PENDING or not self._judging.isSettled:
             # A hook may have ended the connection, or has yet to answer.
             return
-        if (refusal := self._judging.takeRefusal()) is not None:
-            self._refuse(refusal)
-        else:
+        if self._judging.hasAccepted:
             self.state = State.HANDSHAKE
             if self._isDone:
                 self._noteHandshakeDone()
+        elif (refusal := self._judging.takeRefusal()) is not None:
+            self._refuse(refusal)
 
     def _refuse(self, failure: TLSFailure) -> None:
         """Refuse the peer with an alert of ours, in the place of the flight that was held."""
@@ -472,7 +473,7 @@ class TLSConnection:
     def _refusedLate(self, broken: OpenSSLError) -> TLSFailure:
         """Name an alert that came after the handshake: of a peer that has shown its acceptance it is no refusal."""
         failure = self._naming.refusedByPeer(broken)
-        if self.isAccepted and self._acceptance == "seen" and failure.code not in ("revoked", "expired"):
+        if self.isAccepted and self.acceptance == "seen" and failure.code not in ("revoked", "expired"):
             return ProtocolViolation(side="remote", alert=failure.alert, evidence=failure.evidence)
         return failure
 

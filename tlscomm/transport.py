@@ -16,13 +16,14 @@ from zope.interface import implementer
 from tlscomm._carrying.address import describeAddress
 from tlscomm._carrying.interfaces import Observer, Transport
 from tlscomm._carrying.observer import RefusalLog, tell
+from tlscomm._carrying.phases import Phase
 from tlscomm._carrying.rounds import Rounds
 from tlscomm._carrying.transport import TLSTransport
 from tlscomm.configuration import Configuration, ServerConfiguration
 from tlscomm.failures import TooManyConnections
 from tlscomm.stapling import warnOfUnstapled
 
-__all__ = ["Observer", "TLSFactory", "TLSTransport", "describeAddress"]
+__all__ = ["Observer", "Phase", "TLSFactory", "TLSTransport", "describeAddress"]
 
 
 @implementer(IProtocolFactory)

@@ -11,7 +11,7 @@ Every wait has a deadline here, and every deadline has a name: the handshake's, 
 An end has three steps. What was written goes out, then close_notify; the peer's close_notify is awaited; then TCP is
 closed. A refusal ends differently: its alert goes out, our side of TCP is closed, and what the peer has sent meanwhile
 is read and thrown away for a moment, because closing a socket with unread data resets it, and a reset can overtake the
-alert.
+alert. `tlscomm._carrying.phases` has them all, and which one follows which.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ from tlscomm._carrying.face import Face
 from tlscomm._carrying.interfaces import Factory
 from tlscomm._carrying.observer import tell
 from tlscomm._carrying.output import Output
+from tlscomm._carrying.phases import GOES_ON_TO, Phase
 from tlscomm._handshake.judging import hookFailure
 from tlscomm.connection import State, TLSConnection
 from tlscomm.failures import CloseTimeout, HookTimeout, Reset, TLSFailure, WriteTimeout
@@ -56,6 +57,11 @@ _log = Logger()
 
 #: An enumeration's member costs more to find than a name of the module, and these are asked for in every read.
 _OPEN, _CLOSED, _FAILED = State.OPEN, State.CLOSED, State.FAILED
+
+_FLUSHING = Phase.FLUSHING
+
+#: The phases in which the connection has ended, and only TCP has yet to.
+_OVER = (Phase.LINGERING, Phase.ABORTED, Phase.LOST)
 
 #: How long a server is waited for that showed nothing the last time, and had accepted us.
 _BRIEF_SILENCE = 1.0
@@ -72,7 +78,8 @@ class TLSTransport(Face):
     Attributes:
         factory: the factory that made it.
         protocol: the protocol above, from when both sides have accepted each other until TCP is gone.
-        connected: whether the connection is open for the protocol above.
+        phase: where it is in its life.
+        connected: whether the protocol above has the connection, from OPEN until LOST.
         disconnecting: whether an end was asked for or has come.
         bytesReceived: bytes of application data from the peer.
         bytesSent: bytes of application data from the protocol above.
@@ -82,6 +89,7 @@ class TLSTransport(Face):
         self.factory = factory
         self.protocol: IProtocol | None = None
         self.transport: Any = None
+        self.phase = Phase.HANDSHAKE
         self.connected = False
         self.disconnecting = False
         self.bytesReceived = 0
@@ -93,22 +101,15 @@ class TLSTransport(Face):
         self._output = Output(self._clock, self._stuck, self._noteDrained, self._brokenAbove)
         self._began = 0.0
         self._timer: IDelayedCall | None = None
-        self._failure: TLSFailure | None = None
+        self._cause: TLSFailure | ConnectionAborted | None = None
         self._accepted: Deferred[IProtocol] | None = None
-        self._signAwaited = False
-        self._assumed = False
         self._asked: Deferred[Any] | None = None
-        self._hasAsked = False
-        self._changesKnown = factory.changes
+        self._changesKnown: int | None = factory.changes
         self._paused = False
         self._early = b""
         self._deaf = False
         self._discarded = 0
-        self._lingering = False
         self._readEnded = False
-        self._aborted = False
-        self._closing = False
-        self._isLost = False
 
     # The protocol's side: what TCP tells.
 
@@ -156,7 +157,7 @@ class TLSTransport(Face):
         if self._readEnded:
             return
         self._readEnded = True
-        if self._closing or self._lingering:
+        if self.phase is Phase.CLOSING or self.phase is Phase.LINGERING:
             self._closeTCP()
         elif not self.disconnecting:
             # Who asked for an end himself misses nothing that the peer might still have said.
@@ -171,19 +172,20 @@ class TLSTransport(Face):
         """TCP is gone: tell whoever has to know, once."""
         self._stopTimer()
         self.factory.forget(self)
-        if self._failure is None and not self._aborted:
+        if self._cause is None and self.phase not in _OVER:
             self._nameLoss(reason)
         self._stopAsking()
-        if self._assumed and self.bytesReceived:
+        if self.bytesReceived and self._connection.acceptance == "assumed":
             self.factory.configuration.silence.isUsual = True
-        wasConnected, self.connected, self.disconnecting, self._isLost = self.connected, False, True, True
+        wasConnected = self.connected
+        self._enter(Phase.LOST)
         self._early = b""
         self._output.end()
         try:
             if wasConnected:
                 self._tellClosed()
-            elif self._failure is not None:
-                tell(self.factory.observer, "refused", self, self._failure)
+            elif (failure := self._failure) is not None:
+                tell(self.factory.observer, "refused", self, failure)
         finally:
             # What the protocol above raises must not keep anybody waiting.
             self._failAccepted()
@@ -215,7 +217,7 @@ class TLSTransport(Face):
         if self.disconnecting:
             return
         if self.connected:
-            self.disconnecting = True
+            self._enter(Phase.FLUSHING)
             self._paused, self._early = False, b""
             # A paused protocol must not keep the peer's close_notify from being read, nor what the peer sends before it
             # from leaving: it may be waiting for that, and take nothing from us.
@@ -231,7 +233,7 @@ class TLSTransport(Face):
             failure: what `connectionLost` and the observer are told, unless an end was asked for before.
         """
         if not self.disconnecting:
-            self._keep(failure)
+            self._endBecause(failure)
             self.loseConnection()
 
     def judgeAgain(self, verifier: Verifier | None = None) -> None:
@@ -248,7 +250,8 @@ class TLSTransport(Face):
 
     def abortConnection(self) -> None:
         """End at once; nothing that is still queued is sent."""
-        self._aborted = True
+        if self.phase not in _OVER:
+            self._endBecause(ConnectionAborted())
         self._abortTCP()
 
     def loseWriteConnection(self) -> None:
@@ -304,7 +307,7 @@ class TLSTransport(Face):
             accepted.callback(self.protocol)
         else:
             self._accepted = accepted
-            if self._isLost:
+            if self.phase is Phase.LOST:
                 self._failAccepted()
         return accepted
 
@@ -331,17 +334,37 @@ class TLSTransport(Face):
         elif connection.state is _CLOSED and not self._early:
             self._peerClosed()
 
+    def _enter(self, phase: Phase) -> None:
+        """Go on to another phase, and to what follows from that alone."""
+        if phase not in GOES_ON_TO[self.phase]:
+            raise AssertionError(f"a transport that is {self.phase.value} does not become {phase.value}")
+        self.phase = phase
+        if phase is Phase.OPEN:
+            self.connected = True
+        elif phase is Phase.LOST:
+            self.connected, self.disconnecting = False, True
+        elif phase is Phase.FLUSHING:
+            self.disconnecting = True
+        elif phase in _OVER:
+            self.disconnecting = self._deaf = True
+
     def _ask(self, awaited: Awaitable[object]) -> None:
         """Wait for what the hook has to say. The peer waits too: what it sends meanwhile stays where it is."""
         if self._asked is not None:
             return
         self._asked = asked = asDeferred(awaited)
-        self._hasAsked = True
-        limits = [each for each in (self._handshakeLeft(), self._deadlines.hook) if each is not None]
-        wait = min(limits, default=None)
-        self._startTimer(wait, partial(self._hookTimedOut, wait or 0.0))
-        self.transport.pauseProducing()
+        if self.phase not in _OVER:
+            self._enter(Phase.ASKING)
+            # The verdict will be as old as the question, and what changes meanwhile is not counted.
+            self._changesKnown = None
+            limits = [each for each in (self._handshakeLeft(), self._deadlines.hook) if each is not None]
+            wait = min(limits, default=None)
+            self._startTimer(wait, partial(self._hookTimedOut, wait or 0.0))
+            self.transport.pauseProducing()
         asked.addCallbacks(self._answered, self._hookRaised)
+        if self.phase in _OVER:
+            # The hook has ended the connection itself, so its answer is not waited for.
+            self._stopAsking()
 
     def _answered(self, answer: object) -> None:
         if self._asked is not None:
@@ -375,6 +398,10 @@ class TLSTransport(Face):
     def _goOn(self) -> None:
         """The hook has answered, or its time is up."""
         self._asked = None
+        if self.phase is not Phase.ASKING:
+            # What the hook did when it was cancelled has ended the connection.
+            return
+        self._enter(Phase.HANDSHAKE)
         self._startTimer(self._handshakeLeft(), self._handshakeTimedOut)
         self._resumeTCP()
         self._proceed(self._connection.receive(b""))
@@ -390,11 +417,12 @@ class TLSTransport(Face):
         self._output.deadline = self._deadlines.write
         try:
             protocol = self.factory.wrappedFactory.buildProtocol(self.getPeer())
-            if protocol is None:
+            if protocol is None or self.phase in _OVER:
+                # The factory wants no connection, or connect() was cancelled while it was asked.
                 self.abortConnection()
                 return
             self.protocol = protocol
-            self.connected = True
+            self._enter(Phase.OPEN)
             tell(self.factory.observer, "accepted", self)
             protocol.makeConnection(self)
             if IHandshakeListener.providedBy(protocol):
@@ -404,8 +432,8 @@ class TLSTransport(Face):
         else:
             if (accepted := self._takeAccepted()) is not None:
                 accepted.callback(protocol)
-            if self._hasAsked or self._changesKnown != self.factory.changes:
-                # The verdict is as old as the question was, or rests on what held when the handshake began.
+            if self._changesKnown != self.factory.changes:
+                # The verdict is as old as the question to a hook, or rests on what held when the handshake began.
                 self.factory.judgeOne(self)
 
     def _deliver(self, plaintext: bytes) -> None:
@@ -426,9 +454,10 @@ class TLSTransport(Face):
 
     def _awaitSign(self) -> None:
         """Wait for a sign of acceptance, but not for ever, and not less than the network needs."""
-        if self._signAwaited:
+        if self.phase is not Phase.HANDSHAKE:
+            # It is awaited already, or the hook has ended the connection itself.
             return
-        self._signAwaited = True
+        self._enter(Phase.UNCONFIRMED)
         patience = self._deadlines.acceptance
         if self.factory.configuration.silence.isUsual:
             patience = min(patience, _BRIEF_SILENCE)
@@ -439,13 +468,12 @@ class TLSTransport(Face):
 
     def _signMissing(self) -> None:
         self._connection.assumeAccepted()
-        self._assumed = True
         self._proceed(b"")
 
     def _peerClosed(self) -> None:
         """The peer's close_notify has come. What follows it counts for nothing (RFC 8446, section 6.1)."""
         self._deaf = True
-        if self._closing:
+        if self.phase is Phase.CLOSING:
             self._closeTCP()
         elif not self.disconnecting:
             halfCloseable: Any = IHalfCloseableProtocol(self.protocol, None)
@@ -458,12 +486,12 @@ class TLSTransport(Face):
         """Everything that was written is with TCP."""
         if self._connection.state is _FAILED:
             self._end()
-        elif self.disconnecting and not self._closing and not self._output.hasPullProducer:
+        elif self.phase is _FLUSHING and not self._output.hasPullProducer:
             self._close()
 
     def _close(self) -> None:
         """Say close_notify, and await the peer's if it has yet to come."""
-        self._closing = True
+        self._enter(Phase.CLOSING)
         self._connection.close()
         self._output.handOver()
         self._startTimer(self._deadlines.close, self._closeTimedOut)
@@ -476,17 +504,17 @@ class TLSTransport(Face):
             # The peer has its time from when it has everything, and what moves is for the write deadline to watch.
             self._startTimer(self._deadlines.close, self._closeTimedOut)
             return
-        self._keep(CloseTimeout(f"it had {self._deadlines.close} s"))
+        self._endBecause(CloseTimeout(f"it had {self._deadlines.close} s"))
         # A reset could destroy what the peer has yet to read.
         (self._abortTCP if isMoving else self._closeTCP)()
 
     def _end(self) -> None:
         """The connection has FAILED: let the peer hear why, then close."""
-        if self._lingering or self._aborted:
+        if self.phase in _OVER:
             return
         self._stopAsking()
-        self._lingering = self._deaf = self.disconnecting = True
-        self._adoptFailure()
+        self._enter(Phase.LINGERING)
+        self._noteFailure()
         hasLastWords = self._output.finish()
         self._startTimer(_LINGER_SECONDS, self._abortTCP)
         closeWriting = getattr(self.transport, "loseWriteConnection", None)
@@ -498,7 +526,7 @@ class TLSTransport(Face):
 
     def _discard(self, data: bytes) -> None:
         self._discarded += len(data)
-        if self._lingering and self._discarded > _LINGER_BYTES:
+        if self.phase is Phase.LINGERING and self._discarded > _LINGER_BYTES:
             self._abortTCP()
 
     def _brokenAbove(self) -> None:
@@ -510,12 +538,12 @@ class TLSTransport(Face):
         self.abortConnection()
 
     def _stuck(self) -> None:
-        self._keep(WriteTimeout(f"nothing moved for {self._deadlines.write} s"))
+        self._endBecause(WriteTimeout(f"nothing moved for {self._deadlines.write} s"))
         self._abortTCP()
 
     def _handshakeTimedOut(self) -> None:
         self._connection.timeOut()
-        self._adoptFailure()
+        self._noteFailure()
         self._abortTCP()
 
     def _closeTCP(self) -> None:
@@ -524,7 +552,8 @@ class TLSTransport(Face):
 
     def _abortTCP(self) -> None:
         self._stopAsking()
-        self.disconnecting = self._deaf = True
+        if self.phase is not Phase.ABORTED and self.phase is not Phase.LOST:
+            self._enter(Phase.ABORTED)
         self._output.discard()
         if self.transport is not None:
             getattr(self.transport, "abortConnection", self.transport.loseConnection)()
@@ -537,26 +566,40 @@ class TLSTransport(Face):
     def _nameLoss(self, reason: Failure) -> None:
         """Say why TCP is gone, where nobody has said it yet."""
         wasReset = not reason.check(ConnectionDone)
-        if wasReset and not self._closing:
+        if wasReset and self.phase is not Phase.CLOSING:
             self._connection.receiveReset(reason.getErrorMessage())
-        elif not self._closing:
+        elif self.phase is not Phase.CLOSING:
             self._connection.receiveEnd()
-        self._adoptFailure()
-        if wasReset and self._output.isMoving:
+        if self._failure is not None:
+            self._noteFailure()
+        elif wasReset and self._output.isMoving:
             detail = "the peer had not taken all that was sent to it"
-            self._keep(Reset(detail, side="remote", evidence=(reason.getErrorMessage(),)))
+            self._endBecause(Reset(detail, side="remote", evidence=(reason.getErrorMessage(),)))
 
-    def _adoptFailure(self) -> None:
-        if (failure := self._connection.failure) is not None:
-            if failure.code == "hook-failed" and failure.__cause__ is not None and self._failure is None:
-                _log.failure("the hook that was asked about a peer failed", Failure(failure.__cause__))
-            self._keep(failure)
+    @property
+    def _failure(self) -> TLSFailure | None:
+        """Why the connection ended, where it did not in order and was not aborted from here.
 
-    def _keep(self, failure: TLSFailure) -> None:
-        """Keep the first failure: later ones follow from it."""
-        if self._failure is None:
+        What TLS and the peer break is the connection's to know. What ended it from here, a deadline, the protocol above
+        or a peer that would not be let in any more, comes first: what breaks afterwards follows from it.
+        """
+        if self._cause is None:
+            return self._connection.failure
+        return self._cause if isinstance(self._cause, TLSFailure) else None
+
+    def _endBecause(self, cause: TLSFailure | ConnectionAborted) -> None:
+        """Keep why the connection is ended from here, the first time."""
+        if self._cause is None:
+            self._cause = cause
+            if isinstance(cause, TLSFailure):
+                cause.peer = describeAddress(self.getPeer())
+
+    def _noteFailure(self) -> None:
+        """The connection has failed by itself: say with whom, and log what a hook has raised."""
+        if self._cause is None and (failure := self._connection.failure) is not None:
             failure.peer = describeAddress(self.getPeer())
-            self._failure = failure
+            if failure.code == "hook-failed" and failure.__cause__ is not None:
+                _log.failure("the hook that was asked about a peer failed", Failure(failure.__cause__))
 
     def _tellClosed(self) -> None:
         tell(self.factory.observer, "closed", self, self._failure)
@@ -564,10 +607,8 @@ class TLSTransport(Face):
         protocol, self.protocol = self.protocol, None
         if protocol is None:
             return
-        if self._failure is not None:
-            protocol.connectionLost(Failure(self._failure))
-        else:
-            protocol.connectionLost(Failure(ConnectionAborted()) if self._aborted else connectionDone)
+        reason = self._cause or self._connection.failure
+        protocol.connectionLost(connectionDone if reason is None else Failure(reason))
 
     def _takeAccepted(self) -> Deferred[IProtocol] | None:
         accepted, self._accepted = self._accepted, None
@@ -583,7 +624,8 @@ class TLSTransport(Face):
 
     def _startTimer(self, seconds: float | None, expired: Callable[[], object]) -> None:
         """Start the one wait that this connection is in."""
-        self._stopTimer()
+        if self._timer is not None:
+            self._stopTimer()
         if seconds is not None:
             self._timer = self._clock.callLater(seconds, expired)
 
