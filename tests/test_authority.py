@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,6 +16,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.x509 import verification
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
+from forkserver import python
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm import _export, _folder, failures
@@ -350,11 +350,11 @@ from tlscomm.authority import ensureDevelopmentAuthority
 print(ensureDevelopmentAuthority("at once").server.certificate.serial_number)
 """
         outputs: list[str] = []
+        command = python("-W", "error", "-c", program)
 
         def run(number: int) -> None:
             finished = subprocess.run(
-                (sys.executable, "-W", "error", "-c", program),
-                env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+                command,
                 capture_output=True,
                 check=False,
                 text=True,

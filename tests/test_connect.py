@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, pkcs12
+from forkserver import python
 from interop import (
     LOOPBACK,
     PATIENCE,
@@ -34,7 +35,7 @@ from twisted.internet.threads import deferToThread
 from tlscomm.credentials import certificateFacts
 from tlscomm.protocol import MessageFactory, MessageProtocol
 
-COMMAND = (sys.executable, "-W", "error", "-m", "tlscomm.commandline", "connect")
+COMMAND = ("-W", "error", "-m", "tlscomm.commandline", "connect")
 
 #: Runs a command in a terminal of its own, which is our pipes at the other end.
 TERMINAL = (
@@ -135,8 +136,12 @@ def messagesFile(name: str, size: int, *, rest: str = "") -> bytes:
 class ConnectCase(InteropCase):
     """Runs the command."""
 
-    def command(self, port: int, *options: str, host: str = "localhost", kind: str | None = "good") -> tuple[str, ...]:
+    def command(self, port: int, *options: str, **settings: Any) -> tuple[str, ...]:
         """Return a command that trusts the root and has a certificate of a kind, or none."""
+        return python(*self.words(port, *options, **settings))
+
+    def words(self, port: int, *options: str, host: str = "localhost", kind: str | None = "good") -> tuple[str, ...]:
+        """Return what comes after the interpreter in such a command."""
         identity = () if kind is None else ("--identity", files("client", kind))
         return (*COMMAND, f"{host}:{port}", *identity, "--roots", authorityFile(), *PATIENT, *options)
 
@@ -362,7 +367,9 @@ class FailedTests(ConnectCase):
 
     async def test_untrusted(self) -> None:
         """A server whose issuer is not trusted is refused, and its certificate is in the failure."""
-        command = (*COMMAND, f"localhost:{await self.serveAnd(Echo)}", "--roots", authorityFile(stranger), "--json")
+        command = python(
+            *COMMAND, f"localhost:{await self.serveAnd(Echo)}", "--roots", authorityFile(stranger), "--json"
+        )
         said = await self.object(self.spawn(*command), 1)
         self.assertEqual((said["failure"]["code"], said["failure"]["side"]), ("unknown-issuer", "local"))
         presented = certificateFacts(credential("server").certificate)
@@ -491,8 +498,8 @@ class TerminalTests(ConnectCase):
 
     async def test_prompt(self) -> None:
         """A person is asked for the pass phrase, may mistype it, and does not see it."""
-        command = self.command(await self.serveAnd(Echo), *self.encrypted(), "--message", "a", kind=None)
-        program = self.spawn(*TERMINAL, *command)
+        words = self.words(await self.serveAnd(Echo), *self.encrypted(), "--message", "a", kind=None)
+        program = self.spawn(*TERMINAL, sys.executable, *words)
         await program.prints("Pass phrase for client.pfx: ")
         program.say("wrong horse\n")
         await program.prints("(?s)the last one was wrong.*: ")
@@ -503,7 +510,7 @@ class TerminalTests(ConnectCase):
 
     async def test_threeTries(self) -> None:
         """After the third wrong pass phrase the failure has its name."""
-        program = self.spawn(*TERMINAL, *self.command(1, *self.encrypted(), kind=None))
+        program = self.spawn(*TERMINAL, sys.executable, *self.words(1, *self.encrypted(), kind=None))
         for count in range(1, 4):
             await program.prints(f"(?s)(Pass phrase for.*){{{count}}}: ")
             program.say("wrong horse\n")
@@ -524,12 +531,12 @@ class TerminalTests(ConnectCase):
 
     async def test_harmless(self) -> None:
         """A terminal does not get to obey what a server sends."""
-        program = self.spawn(*TERMINAL, *self.command(await self.serveAnd(Hostile), "--message", "a"))
+        program = self.spawn(*TERMINAL, sys.executable, *self.words(await self.serveAnd(Hostile), "--message", "a"))
         await self.ending(program, 0)
         self.assertRegex(program.text, r"(?m)^\\x1b\[31mred\\x07\r$")
 
     async def test_messagesFromTerminal(self) -> None:
         """Messages are not read from a terminal: that is wrong usage."""
-        program = self.spawn(*TERMINAL, *self.command(1, "--message-file", "-"))
+        program = self.spawn(*TERMINAL, sys.executable, *self.words(1, "--message-file", "-"))
         await self.ending(program, 2)
         self.assertIn("a file or a pipe, not a terminal", program.text)

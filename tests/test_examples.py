@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 from pathlib import Path
 from threading import Timer
 from typing import Any
 
 import click
+from forkserver import python
 from twisted.trial.unittest import SynchronousTestCase
 
 import tlscomm
@@ -45,7 +45,7 @@ class Program:
 
     def __init__(self, *words: str | Path, **settings: Any) -> None:
         settings = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, **settings}
-        self.process = subprocess.Popen((sys.executable, "-u", *words), **settings)
+        self.process = subprocess.Popen(python("-u", *words), **settings)
         self.said = ""
         self._tooLate = Timer(PATIENCE, self.process.kill)
         self._tooLate.start()

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from functools import cache
@@ -20,6 +18,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
+from forkserver import python
 from storefiles import StoreCase
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -185,10 +184,9 @@ class KindTests(InspectCase):
     def test_standardInput(self) -> None:
         """A file may come through standard input."""
         done = subprocess.run(
-            (sys.executable, "-m", "tlscomm.commandline", "inspect", "-", "--json"),
+            python("-m", "tlscomm.commandline", "inspect", "-", "--json"),
             input=pem(server().certificate),
             capture_output=True,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
             timeout=120,
             check=True,
         )

@@ -5,12 +5,12 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
-import sys
 import urllib.request
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from forkserver import python
 from interop import (
     LOOPBACK,
     PATIENCE,
@@ -273,7 +273,7 @@ class TwistdTests(OrdinaryCase):
         settings = f"identity={files('server')}:clientRoots={authorityFile()}:interface={LOOPBACK}"
         twistd = ("-c", "from twisted.scripts.twistd import run; run()", "--nodaemon", "--pidfile=")
         web = ("web", "--path", "public", "--listen", f"tlscomm:0:{settings}")
-        program = self.spawn(sys.executable, *twistd, *web)
+        program = self.spawn(*python(*twistd, *web))
         port = int((await program.prints(r"starting on (\d+)\n"))[1])
         address = f"https://localhost:{port}/page.txt"
         self.assertEqual((await deferToThread(fetch, address, clientContext())).decode(), "你好")

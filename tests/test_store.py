@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -14,6 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs12
 from dotnetfiles import DOTNET_FILES
+from forkserver import python
 from storefiles import NOW, StoreCase, authority, client, intermediate, mode, name, pemOf, server, thumbprint
 from twisted.logger import LogLevel, globalLogPublisher
 
@@ -406,12 +406,7 @@ class ConcurrencyTests(StoreCase):
             private = pemOf(client())
             Path("shared.pem").touch(0o600)
             Path("shared.pem").write_bytes(private)
-        process = subprocess.Popen(
-            (sys.executable, "-c", WRITER, title, str(count)),
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
-        )
+        process = subprocess.Popen(python("-c", WRITER, title, str(count)), stdout=subprocess.PIPE, text=True)
         self.addCleanup(process.wait, 60)
         self.addCleanup(process.kill)
         assert process.stdout is not None

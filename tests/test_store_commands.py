@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs7, pkcs12
+from forkserver import python
 from storefiles import StoreCase, authority, client, intermediate, mode, pemOf, server, thumbprint
 
 from tlscomm.commandline import program
@@ -427,11 +427,10 @@ class ProgramTests(CommandCase):
 
     def test_connectIdentity(self) -> None:
         """``tlscomm connect`` names what is wrong with a source in a store before it connects."""
-        command = (sys.executable, "-m", "tlscomm.commandline", "connect", "localhost:1", "--json")
+        command = python("-m", "tlscomm.commandline", "connect", "localhost:1", "--json")
         done = subprocess.run(
             (*command, "--identity", "store:CurrentUser/My:subject=nobody"),
             capture_output=True,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
             timeout=120,
             check=False,
         )

@@ -19,11 +19,13 @@ from queue import Queue
 from typing import Any
 from unittest import TestCase
 
+from forkserver import python
+
 from tlscomm._export import keyPEM, pem
 from tlscomm.authority import Authority, ensureDevelopmentAuthority
 from tlscomm.credentials import Credential
 
-TWISTD = (sys.executable, "-c", "from twisted.scripts.twistd import run; run()")
+TWISTD = ("-c", "from twisted.scripts.twistd import run; run()")
 
 #: Seconds for anything that happens at once on an idle machine.
 PATIENCE = 120
@@ -50,9 +52,15 @@ def write(name: str, credential: Credential, *, key: Any = None) -> str:
 class Server:
     """``twistd -n tlscomm``, running."""
 
-    def __init__(self, *words: str, before: tuple[str, ...] = ("-n", "--pidfile=")) -> None:
+    def __init__(
+        self, *words: str, before: tuple[str, ...] = ("-n", "--pidfile="), interpreter: tuple[str, ...] = ()
+    ) -> None:
+        command = (*TWISTD, *before, "tlscomm", *words)
         self.process = subprocess.Popen(
-            (*TWISTD, *before, "tlscomm", *words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            (*interpreter, *command) if interpreter else python(*command),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         self.errors: list[str] = []
         self._lines: Queue[str | None] = Queue()
@@ -124,7 +132,7 @@ class TwistdCase(TestCase):
     def run_(self, *words: str, before: tuple[str, ...] = ("-n", "--pidfile=twistd.pid")) -> Any:
         """Run to the end."""
         return subprocess.run(
-            (*TWISTD, *before, *words),
+            python(*TWISTD, *before, *words),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -137,11 +145,11 @@ class TwistdCase(TestCase):
         self.addCleanup(server.close)
         return server
 
-    def serveJSON(self, *words: str) -> tuple[Server, int]:
+    def serveJSON(self, *words: str, **more: Any) -> tuple[Server, int]:
         """A server with the test's identity, and its port."""
         Path("ca.pem").write_bytes(pem([AUTHORITY.certificate]))
         identity = ("--identity", write("server.pem", SERVER), "--client-roots", "ca.pem")
-        server = self.serve(*identity, *PATIENT, "--log-format", "json", *words)
+        server = self.serve(*identity, *PATIENT, "--log-format", "json", *words, **more)
         event = server.event()
         self.assertEqual(event["event"], "listening")
         return server, int(event["address"].rpartition(":")[2])
@@ -393,7 +401,8 @@ class ServingTests(TwistdCase):
         Path("ca.pem").write_bytes(pem([AUTHORITY.certificate]))
         words = ("--identity", write("server.pem", SERVER), "--client-roots", "ca.pem", "--log-format", "json")
         process = subprocess.Popen(
-            (*TWISTD, "-n", "--pidfile=", "--logfile=twistd.log", "tlscomm", *LISTEN, *words), stdout=subprocess.PIPE
+            python(*TWISTD, "-n", "--pidfile=", "--logfile=twistd.log", "tlscomm", *LISTEN, *words),
+            stdout=subprocess.PIPE,
         )
         self.addCleanup(process.wait, PATIENCE)
         self.addCleanup(process.kill)
@@ -434,7 +443,7 @@ class ServingTests(TwistdCase):
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
         try:
-            server, port = self.serveJSON("--maximum-connections", "100")
+            server, port = self.serveJSON("--maximum-connections", "100", interpreter=(sys.executable,))
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         clients = [self.connect(port) for _ in range(80)]
@@ -451,7 +460,9 @@ class ServingTests(TwistdCase):
         Path("ca.pem").write_bytes(pem([AUTHORITY.certificate]))
         words = ("--identity", write("server.pem", SERVER), "--client-roots", "ca.pem", "--log-format", "json")
         server = self.serve(
-            *words, "--application", "greet", before=("-n", "--pidfile=", f"--uid={user}", f"--gid={os.getgid()}")
+            *(*words, "--application", "greet"),
+            before=("-n", "--pidfile=", f"--uid={user}", f"--gid={os.getgid()}"),
+            interpreter=(sys.executable,),
         )
         port = int(server.event()["address"].rpartition(":")[2])
         with self.connect(port) as tls:
