@@ -154,8 +154,8 @@ class ServerStringTests(ParserCase):
 
     def test_deadlines(self) -> None:
         """Deadlines in seconds; 0 is none."""
-        limits = self.serverConfiguration("handshakeTimeout=1.5:writeTimeout=0:closeTimeout=20").deadlines
-        self.assertEqual((limits.handshake, limits.write, limits.close), (1.5, None, 20.0))
+        deadlines = self.serverConfiguration("handshakeTimeout=1.5:writeTimeout=0:closeTimeout=20").deadlines
+        self.assertEqual((deadlines.handshake, deadlines.write, deadlines.close), (1.5, None, 20.0))
         for wrong in ("soon", "-1", "nan", "inf", "1e9"):
             for name in ("handshake", "write", "close"):
                 self.assertWrong(self.serverConfiguration, f"{name}Timeout={wrong}", name, wrong)
@@ -358,8 +358,8 @@ class ClientStringTests(ParserCase):
         configuration = self.clientConfiguration(
             "minimumTLS=1.3:maximumTLS=1.3:handshakeTimeout=2:writeTimeout=3:closeTimeout=0"
         )
-        limits = configuration.deadlines
-        self.assertEqual((limits.handshake, limits.write, limits.close), (2.0, 3.0, None))
+        deadlines = configuration.deadlines
+        self.assertEqual((deadlines.handshake, deadlines.write, deadlines.close), (2.0, 3.0, None))
         self.assertEqual((configuration.minimumTLS, configuration.maximumTLS), ("1.3", "1.3"))
         self.assertWrong(self.clientConfiguration, "maximumTLS=2", "2")
         self.assertWrong(self.clientConfiguration, "closeTimeout=soon", "close", "soon")
