@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+
+from tlscomm.x509._issuers import hasIssued
 
 __all__ = ["isCorrectlySigned"]
 
@@ -24,12 +25,4 @@ def isCorrectlySigned(chain: Sequence[x509.Certificate], authorities: Iterable[x
     issued = [[other for other in known if other.subject == certificate.issuer] for certificate in chain]
     if not all(issued):
         return None
-    return all(any(_hasSigned(o, c) for o in issuers) for c, issuers in zip(chain, issued, strict=True))
-
-
-def _hasSigned(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, UnsupportedAlgorithm, TypeError, ValueError):
-        return False
-    return True
+    return all(any(hasIssued(o, c) for o in issuers) for c, issuers in zip(chain, issued, strict=True))
