@@ -18,6 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa, x25519
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
+from failuretable import VERSIONS
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -32,6 +33,8 @@ from tlscomm.credentials import Credential, loadCredential
 from tlscomm.failures import TLSFailure
 from tlscomm.gallery import EXHIBITS, Gallery
 from tlscomm.tap import Options, makeService
+from tlscomm.testing import insecurelyPresenting
+from tlscomm.verdict import handshake
 from tlscomm.x509._roles import ROLES, Role, otherRole
 
 NOW = datetime.now(timezone.utc).replace(microsecond=0)
@@ -258,6 +261,24 @@ class OneAnswer(OneAnswerCase):
                 if kind.code not in ("no-private-key", "key-mismatch"):
                     self.write(kind.make(role), root().certificate)
                     self.assertEqual(self.evident(role), kind.code, f"a {role}'s certificate {kind.about}")
+
+
+class OfTheHandshake(SynchronousTestCase):
+    def test_namesAKeyThatCannotSign(self) -> None:
+        """A side that was made to present such a key says so, where OpenSSL speaks of ciphers or of no certificate."""
+        roots = (root().certificate,)
+        for version in VERSIONS:
+            versions = {"minimumTLS": version, "maximumTLS": version}
+            client = ClientConfiguration(serverName=NAME, roots=roots, credential=issued("client"), **versions)
+            server = ServerConfiguration(credential=issued("server"), clientRoots=roots, **versions)
+            odd = withKey(lambda: ec.generate_private_key(ec.SECP256K1()))
+            for role in ROLES:
+                presenting = insecurelyPresenting(server if role == "server" else client, odd(role))
+                sides = handshake(client, presenting) if role == "server" else handshake(presenting, server)
+                failure = sides[role == "server"].failure
+                assert failure is not None
+                self.assertEqual(failure.code, "key-too-weak", f"{role}, TLS {version}")
+                self.assertIn("secp256k1", failure.message)
 
 
 #: What no peer accepts, or OpenSSL does not send, of the gallery; the rest is for the peer to find.

@@ -46,12 +46,13 @@ def certificateProblems(chain: Sequence[x509.Certificate], role: Role, now: date
             yield Problem(code, depth, subjectText(certificate), detail)
 
 
-def asFailure(problem: Problem, chain: Sequence[x509.Certificate]) -> TLSFailure:
+def asFailure(problem: Problem, chain: Sequence[x509.Certificate], evidence: Sequence[str] = ()) -> TLSFailure:
     """Return a problem of one's own credential as the failure that its owner is told of.
 
     Args:
         problem: what is wrong.
         chain: what it is wrong with, the end entity's certificate first.
+        evidence: what OpenSSL said, in its own words.
     """
     return failureForCode(problem.code)(
         ", ".join(part for part in (problem.subject, problem.detail) if part),
@@ -60,6 +61,7 @@ def asFailure(problem: Problem, chain: Sequence[x509.Certificate]) -> TLSFailure
         depth=problem.depth,
         opensslError=problem.opensslError,
         remedy=problem.remedy,
+        evidence=tuple(evidence),
     )
 
 

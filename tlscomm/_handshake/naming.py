@@ -21,6 +21,7 @@ from tlscomm._chains.reasons import codeForReasons
 from tlscomm._handshake.awaited import awaitedMessage
 from tlscomm._openssl import Channel, OpenSSLError, firstMessage
 from tlscomm._owncredential import chainProblems
+from tlscomm._usability import asFailure
 from tlscomm.alerts import Alert, codeForAlert
 from tlscomm.choosing import Choice
 from tlscomm.configuration import Configuration
@@ -39,6 +40,7 @@ from tlscomm.failures import (
 )
 from tlscomm.verification import nameProblem
 from tlscomm.wire.clienthello import supportedGroups
+from tlscomm.x509._keystrengths import unsignableKey
 
 __all__ = ["Naming", "text"]
 
@@ -73,13 +75,7 @@ class Naming:
             return RefusedByHook(self.choice.reason, evidence=broken.reasons)
         if "certificate verify failed" in broken.reasons:
             return RefusedByHook("the context's own verification callback", evidence=broken.reasons)
-        code = codeForReasons(broken.reasons)
-        if code == "no-common-cipher" and self._lacksGroup(opening):
-            code = "no-common-group"
-        if code == "key-too-weak":
-            # OpenSSL looks at our own chain when it is about to send it.
-            return failureForCode(code)(", ".join(broken.reasons), stage="credential", evidence=broken.reasons)
-        return failureForCode(code)(evidence=broken.reasons)
+        return self._notNegotiated(broken, opening)
 
     def refusedByPeer(self, broken: OpenSSLError) -> TLSFailure:
         """Name a refusal by the peer, as exactly as its alert and what we know of ourselves allow."""
@@ -122,14 +118,29 @@ class Naming:
         """Return the fatal alert that OpenSSL has sent, if any."""
         return None if self._channel.alertSent is None else Alert(self._channel.alertSent, "sent")
 
+    def _notNegotiated(self, broken: OpenSSLError, opening: bytes) -> TLSFailure:
+        code = codeForReasons(broken.reasons)
+        if code == "no-common-cipher" and self._lacksGroup(opening):
+            code = "no-common-group"
+        if code == "no-common-cipher" and not self._isClient and (problem := self._unsignable()):
+            return asFailure(problem, self._ownChain(), broken.reasons)
+        if code == "key-too-weak":
+            # OpenSSL looks at our own chain when it is about to send it.
+            return failureForCode(code)(", ".join(broken.reasons), stage="credential", evidence=broken.reasons)
+        return failureForCode(code)(evidence=broken.reasons)
+
     def _problemForAlert(self, number: int) -> Problem:
         code, detail = codeForAlert(number), ""
         requested, sent = self._channel.certificateRequested, self._channel.certificateSent
         if requested and not sent and number in _VAGUE_OR_ABOUT_CERTIFICATES:
+            if problem := self._unsignable():
+                return problem
             code, detail = "no-certificate", "the server asked for one and we sent none"
         elif number == _HANDSHAKE_FAILURE and self._isClient and not requested:
             # OpenSSL sends the same alert for all that can be negotiated; only what we restricted can be the reason.
             code = "no-common-group" if self._configuration.groups is not None else "no-common-cipher"
+        elif number == _ILLEGAL_PARAMETER and sent and (problem := self._unsignable()):
+            return problem
         elif number == _DECRYPT_ERROR and (sent or not self._isClient):
             code = "protocol-violation" if self._isCorrectlySigned() else "bad-signature"
         elif problem := self._ownProblem(code, number):
@@ -151,6 +162,12 @@ class Naming:
         if problem is None and _MEANINGS[code] is None and number != _INTERNAL_ERROR:
             problem = self._misplacedIssuer(chain) if self._isClient else self._misnamed(chain[0])
         return problem if problem is not None and problem.code in (_MEANINGS[code] or CODES) else None
+
+    def _unsignable(self) -> Problem | None:
+        """Return that our key is of a kind that no handshake can be signed with, where it is."""
+        chain = self._ownChain()
+        weakness = unsignableKey(chain[0]) if chain else ""
+        return Problem("key-too-weak", 0, detail=f"it has {weakness}") if weakness else None
 
     def _evidentProblem(self, chain: Sequence[x509.Certificate]) -> Problem | None:
         """Return the first problem that our chain has in itself; whose it is, is said of an issuer only."""
@@ -202,6 +219,7 @@ def text(name: bytes | None) -> str | None:
 
 
 _HANDSHAKE_FAILURE = 40
+_ILLEGAL_PARAMETER = 47
 _DECRYPT_ERROR = 51
 _INTERNAL_ERROR = 80
 _UNRECOGNIZED_NAME = 112

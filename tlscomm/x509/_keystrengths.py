@@ -33,6 +33,7 @@ __all__ = [
     "handshakeKeyWeakness",
     "isForPSSAlone",
     "keyWeakness",
+    "unsignableKey",
 ]
 
 #: Bits of an RSA or DSA key.
@@ -86,9 +87,17 @@ def keyWeakness(key: object) -> str:
 
 
 def handshakeKeyWeakness(certificate: x509.Certificate) -> str:
-    """Return why no handshake can be signed with the key of a certificate, as a noun phrase; nothing where one can.
+    """Return why no handshake should be signed with the key of a certificate, as a noun phrase; nothing where one can.
 
     The signature is that of CertificateVerify (RFC 8446, section 4.4.3), and of TLS 1.2's ServerKeyExchange.
+    """
+    return unsignableKey(certificate) or keyWeakness(certificate.public_key())
+
+
+def unsignableKey(certificate: x509.Certificate) -> str:
+    """Return why no handshake can be signed with the key of a certificate, however long it is, as a noun phrase.
+
+    OpenSSL does not say so: it finds no common cipher suite, or sends no certificate.
     """
     if isForPSSAlone(certificate):
         # `cryptography` forgets the restriction when it loads the private key, and OpenSSL then signs with neither.
@@ -100,9 +109,7 @@ def handshakeKeyWeakness(certificate: x509.Certificate) -> str:
     if isinstance(key, ec.EllipticCurvePublicKey):
         isKnown = key.curve.name in TLS_CURVES
         return "" if isKnown else f"a key on the curve {key.curve.name}, which TLS peers do not accept"
-    if isinstance(key, rsa.RSAPublicKey):
-        return keyWeakness(key)
-    if isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
+    if isinstance(key, rsa.RSAPublicKey | ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
         return ""
     kind = type(key).__name__.removesuffix("PublicKey")
     return f"a key of the kind {kind}, which TLS peers do not accept"
