@@ -8,12 +8,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cryptography import x509
+from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives import hashes, padding
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+MD5_DES = "1.2.840.113549.1.5.3"
 SALT, IV = b"saltsalt", bytes(16)
 
 DATA, SIGNED_DATA, ENVELOPED_DATA = "1.2.840.113549.1.7.1", "1.2.840.113549.1.7.2", "1.2.840.113549.1.7.3"
@@ -79,8 +81,28 @@ def pbes2(derivation: bytes) -> bytes:
     return seq(oid(PBES2), seq(derivation, seq(oid(AES_256), octets(IV))))
 
 
+class Encloses:
+    """What encrypts."""
+
+    @property
+    def algorithm(self) -> bytes:
+        raise NotImplementedError
+
+    def encrypt(self, plain: bytes) -> bytes:
+        raise NotImplementedError
+
+    def key(self, key: bytes) -> bytes:
+        """EncryptedPrivateKeyInfo."""
+        return seq(self.algorithm, octets(self.encrypt(key)))
+
+    def safe(self, *bags: bytes) -> bytes:
+        """A safe that is encrypted as a whole."""
+        info = seq(oid(DATA), self.algorithm, der(0x80, self.encrypt(seq(*bags))))
+        return seq(oid(ENCRYPTED_DATA), explicit(seq(integer(0), info)))
+
+
 @dataclass(frozen=True)
-class Locked:
+class Locked(Encloses):
     """What encrypts: PBES2 with AES-256.
 
     Attributes:
@@ -103,14 +125,28 @@ class Locked:
         encryptor = Cipher(algorithms.AES(key), modes.CBC(IV)).encryptor()
         return encryptor.update(padder.update(plain) + padder.finalize()) + encryptor.finalize()
 
-    def key(self, key: bytes) -> bytes:
-        """EncryptedPrivateKeyInfo."""
-        return seq(self.algorithm, octets(self.encrypt(key)))
 
-    def safe(self, *bags: bytes) -> bytes:
-        """A safe that is encrypted as a whole."""
-        info = seq(oid(DATA), self.algorithm, der(0x80, self.encrypt(seq(*bags))))
-        return seq(oid(ENCRYPTED_DATA), explicit(seq(integer(0), info)))
+@dataclass(frozen=True)
+class OldLocked(Encloses):
+    """What encrypts: PBES1 with MD5 and DES.
+
+    Attributes:
+        passphrase: the pass phrase.
+        rounds: what the file says of the rounds, which are one in truth.
+    """
+
+    passphrase: bytes
+    rounds: int = 1
+
+    @property
+    def algorithm(self) -> bytes:
+        return seq(oid(MD5_DES), seq(octets(SALT), integer(self.rounds)))
+
+    def encrypt(self, plain: bytes) -> bytes:
+        padder = padding.PKCS7(64).padder()
+        derived = hashlib.md5(self.passphrase + SALT).digest()
+        encryptor = Cipher(TripleDES(derived[:8] * 3), modes.CBC(derived[8:])).encryptor()
+        return encryptor.update(padder.update(plain) + padder.finalize()) + encryptor.finalize()
 
 
 def pkcs8(key: PrivateKeyTypes) -> bytes:

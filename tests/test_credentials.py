@@ -265,6 +265,7 @@ class FailureTests(SynchronousTestCase):
             for name, cipher in (
                 ("sec1-des.pem", "DES-CBC"),
                 ("pkcs8-aria.pem", "ARIA-256-CBC (1.2.410.200046.1.1.12)"),
+                ("pkcs8-camellia.pem", "Camellia-256-CBC"),
             ):
                 content = made()["c.pem"] + made()[name]
                 self.refused(failures.UnknownFormat, content, cipher, passphrase=passphrase)

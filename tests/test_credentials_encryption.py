@@ -7,18 +7,17 @@ import base64
 from credentialfiles import PASSPHRASE, issued, made
 from cryptography.hazmat.primitives.asymmetric import rsa
 from pfxfiles import (
-    DATA,
-    ENCRYPTED_DATA,
+    BAG_OF_BAGS,
     HMAC_SHA256,
     PBES2,
     PBKDF2,
     PBMAC1,
     SHROUDED_BAG,
     Locked,
+    OldLocked,
     bag,
     certificateBag,
     der,
-    explicit,
     integer,
     macOf,
     octets,
@@ -34,39 +33,10 @@ from pfxfiles import (
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm import _export, failures
-from tlscomm._reading import kdf, rc2
+from tlscomm._reading import cost
 from tlscomm.credentials import loadCredential
 
-#: From RFC 2268, section 5: effective bits, key and ciphertext; the plaintext is in the last column.
-RC2_VECTORS = """
-63  0000000000000000                                                    ebb773f993278eff 0000000000000000
-64  ffffffffffffffff                                                    278b27e42e2f0d49 ffffffffffffffff
-64  3000000000000000                                                    30649edf9be7d2c2 1000000000000001
-64  88                                                                  61a8a244adacccf0 0000000000000000
-64  88bca90e90875a                                                      6ccf4308974c267f 0000000000000000
-64  88bca90e90875a7f0f79c384627bafb2                                    1a807d272bbe5db1 0000000000000000
-128 88bca90e90875a7f0f79c384627bafb2                                    2269552ab0f85ca6 0000000000000000
-129 88bca90e90875a7f0f79c384627bafb216f80a6f85920584c42fceb0be255daf1e  5b78d3a43dfff1f1 0000000000000000
-"""
-
 HUGE = 2**31 - 1
-
-
-class RC2Tests(SynchronousTestCase):
-    def test_vectors(self) -> None:
-        """RC2 is the cipher of its standard."""
-        for line in RC2_VECTORS.strip().splitlines():
-            bits, key, ciphertext, plaintext = line.split()
-            found = rc2.decrypt(bytes.fromhex(key), int(bits), bytes(8), bytes.fromhex(ciphertext))
-            self.assertEqual(found.hex(), plaintext)
-
-    def test_much(self) -> None:
-        """RC2, which Python decrypts slowly, is refused where there is much of it."""
-        algorithm = seq(oid("1.2.840.113549.1.12.1.6"), seq(octets(b"salt"), integer(1)))
-        info = seq(oid(DATA), algorithm, der(0x80, bytes(1 << 20)))
-        content = pfx(seq(oid(ENCRYPTED_DATA), explicit(seq(integer(0), info))))
-        failure = self.assertRaises(failures.UnknownFormat, loadCredential, content, passphrase=PASSPHRASE)
-        self.assertIn("RC2", failure.detail)
 
 
 class CostTests(SynchronousTestCase):
@@ -122,9 +92,21 @@ class CostTests(SynchronousTestCase):
         hidden = open_.safe(certificateBag(issued().certificate), bag(SHROUDED_BAG, dear.key(b"x")))
         self.refused(pfx(hidden), "costs")
 
+    def test_hiddenInOld(self) -> None:
+        """In an old encryption a hidden key is never opened, so that it costs nothing, whatever it asks for."""
+        hidden = bag(SHROUDED_BAG, OldLocked(b"", HUGE).key(b"x"))
+        certificate = certificateBag(issued().certificate)
+        for bags in ((certificate, hidden), (hidden, certificate), (bag(BAG_OF_BAGS, seq(hidden)), certificate)):
+            self.assertEqual(loadCredential(pfx(OldLocked(b"").safe(*bags))).certificate, issued().certificate)
+
+    def test_muchInOld(self) -> None:
+        """Megabytes in an old encryption, of which the parts cannot be counted one by one, are refused."""
+        content = pfx(OldLocked(b"").safe(*[bag("1.2", b"\5\0")] * 300_000))
+        self.refused(content, "bytes in an old encryption")
+
     def test_sum(self) -> None:
         """Many parts that each cost little are refused when all together cost too much."""
-        self.patch(kdf, "MOST_ROUNDS_IN_ALL", 9_500)
+        self.patch(cost, "MOST_ROUNDS_IN_ALL", 9_500)
         assert issued().privateKey is not None
         shrouded = bag(SHROUDED_BAG, Locked(PASSPHRASE).key(pkcs8(issued().privateKey)))
         certificate = certificateBag(issued().certificate)
@@ -167,17 +149,23 @@ class CostTests(SynchronousTestCase):
         number = (1 << 16384) - 1
         key = seq(integer(0), *[integer(number)] * 8)
         certificate = _export.cer(issued().certificate)
-        for content in (key, seq(integer(0), seq(oid("1.2.840.113549.1.1.1")), octets(key)), Locked(b"").key(key)):
+        for content in (
+            key,
+            seq(integer(0), seq(oid("1.2.840.113549.1.1.1")), octets(key)),
+            Locked(b"").key(key),
+            OldLocked(b"").key(key),
+        ):
             failure = self.assertRaises(failures.UnknownFormat, loadCredential, certificate, key=content)
             self.assertIn("bytes", failure.detail)
 
     def test_largeKeys(self) -> None:
         """So are many keys that are each of a sensible size."""
         key = rsa.generate_private_key(65537, 2048)
-        content = _export.cer(issued().certificate) + pkcs8(key) * 16
-        loadCredential(content)
-        failure = self.assertRaises(failures.UnknownFormat, loadCredential, content + pkcs8(key))
-        self.assertIn("16 private keys", failure.detail)
+        for form in (pkcs8(key), Locked(b"").key(pkcs8(key)), OldLocked(b"").key(pkcs8(key))):
+            content = _export.cer(issued().certificate) + form * 16
+            loadCredential(content)
+            failure = self.assertRaises(failures.UnknownFormat, loadCredential, content + form)
+            self.assertIn("16 private keys", failure.detail)
 
 
 def dearMAC() -> bytes:

@@ -127,7 +127,9 @@ class HostileContentTests(SynchronousTestCase):
 
     @unhurried
     @given(
-        st.sampled_from(("modern.pfx", "legacy.pfx", "pkcs8.pem", "sec1-aes256.pem", "clear.pfx")),
+        st.sampled_from(
+            ("modern.pfx", "legacy.pfx", "rc2-nomac.pfx", "pkcs8.pem", "pkcs8-rc2.pem", "sec1-aes256.pem", "clear.pfx")
+        ),
         st.binary(max_size=40),
     )
     def test_passphrases(self, name: str, passphrase: bytes) -> None:
@@ -205,7 +207,10 @@ class HostileContentTests(SynchronousTestCase):
         for iv in (b"", b",", b",00", b",0011223344556677", b"," + b"0" * 33, b"," + b"x" * 32):
             key = re.sub(rb"DEK-Info: AES-256-CBC.*", b"DEK-Info: AES-256-CBC" + iv, made()["sec1-aes256.pem"])
             self.assertRaises(failures.Damaged, loadCredential, made()["c.pem"] + key, passphrase=PASSPHRASE)
-        self.tried(made()["modern.pfx"], b"\0")
+        for name in ("modern.pfx", "rc2.pfx", "rc2-nomac.pfx"):
+            self.tried(made()[name], b"\0")
+            self.tried(made()[name], PASSPHRASE + b"\0")
+        self.tried(made()["c.pem"] + made()["pkcs8-rc2.pem"], PASSPHRASE + b"\0")
 
         class PanicException(BaseException):
             pass

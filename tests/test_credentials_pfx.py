@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from credentialfiles import NOW, PASSPHRASE, authority, issued, made, pfxOf
+from pathlib import Path
+
+from credentialfiles import NOW, PASSPHRASE, authority, issued, made, openssl, pfxOf
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import PrivateFormat, pkcs12
 from pfxfiles import (
     BAG_OF_BAGS,
     CERTIFICATE_BAG,
@@ -15,6 +19,7 @@ from pfxfiles import (
     SHROUDED_BAG,
     SIGNED_DATA,
     Locked,
+    OldLocked,
     bag,
     certificateBag,
     der,
@@ -36,6 +41,7 @@ from tlscomm import failures
 from tlscomm.credentials import Credential, loadCertificates, loadCredential, loadCredentials
 
 LOCKED = Locked(PASSPHRASE)
+OLD = OldLocked(PASSPHRASE)
 
 
 def keyBag(credential: Credential, name: str = "", localKeyID: bytes = b"") -> bytes:
@@ -58,18 +64,81 @@ def another(name: str = "another") -> Credential:
 class EncryptionTests(SynchronousTestCase):
     def test_every(self) -> None:
         """A PFX loads in every encryption that Windows, Java, NSS and OpenSSL write, old and new."""
-        modern = ("modern.pfx", "camellia.pfx", "clear-certificate.pfx", "rc2-pbes2.pfx")
-        old = ("legacy.pfx", "rc2.pfx", "rc4.pfx", "rc2-128.pfx", "pbes1.pfx")
-        for name in (*modern, *old, "nomac.pfx", "clear.pfx", "sha1-mac.pfx", "sha512-mac.pfx", "sha3-mac.pfx"):
+        old = ("legacy.pfx", "rc2.pfx", "rc2-nomac.pfx", "rc4.pfx", "rc2-128.pfx", "pbes1.pfx")
+        for name in (
+            "modern.pfx",
+            "clear-certificate.pfx",
+            *old,
+            "nomac.pfx",
+            "clear.pfx",
+            "sha1-mac.pfx",
+            "sha512-mac.pfx",
+            "sha3-mac.pfx",
+        ):
             self.assertEqual(loadCredential(made()[name], passphrase=PASSPHRASE).requireKey().friendlyName, "the name")
 
     def test_unsupported(self) -> None:
-        """An encryption that is not supported is named, whatever the pass phrase."""
-        for passphrase in (PASSPHRASE, b"wrong", None, self.fail):
-            failure = self.assertRaises(
-                failures.UnknownFormat, loadCredential, made()["aria.pfx"], passphrase=passphrase
-            )
-            self.assertIn("ARIA-128-CBC", failure.detail)
+        """An encryption that is not supported is named with the command that converts it, whatever the pass phrase."""
+        for name, cipher in (
+            ("aria.pfx", "ARIA-128-CBC"),
+            ("camellia.pfx", "Camellia-256-CBC"),
+            ("blowfish.pfx", "Blowfish-CBC"),
+            ("rc2-pbes2.pfx", "RC2-CBC in PBES2"),
+        ):
+            for passphrase in (PASSPHRASE, b"wrong", None, self.fail):
+                failure = self.assertRaises(failures.UnknownFormat, loadCredential, made()[name], passphrase=passphrase)
+                self.assertIn(cipher, failure.detail)
+                self.assertIn("openssl pkcs12 -legacy -in FILE -aes256 -out NEW.pem", failure.nextStep)
+
+    def test_conversion(self) -> None:
+        """The command that is named converts it."""
+        Path("old.pfx").write_bytes(made()["blowfish.pfx"])
+        secret = f"pass:{PASSPHRASE.decode()}"
+        files = ("-in", "old.pfx", "-aes256", "-out", "new.pem")
+        openssl("pkcs12", "-legacy", *files, "-passin", secret, "-passout", secret)
+        loadCredential(Path("new.pem").read_bytes(), passphrase=PASSPHRASE).requireKey()
+
+    def test_oldWithoutIntegrityCheck(self) -> None:
+        """With an old encryption, too, a wrong pass phrase and none are told apart, with and without a check."""
+        for name in ("legacy.pfx", "rc2.pfx", "rc2-nomac.pfx", "pbes1.pfx"):
+            self.assertEqual(self.refusal(made()[name], b"wrong").code, "passphrase-wrong")
+            self.assertEqual(self.refusal(made()[name], None).code, "passphrase-required")
+
+    def test_oldEmpty(self) -> None:
+        """An empty pass phrase opens what was encrypted long ago, with and without an integrity check."""
+        for name in ("rc2-empty.pfx", "rc2-nomac-empty.pfx"):
+            for passphrase in (None, b"", b"not needed"):
+                loadCredential(made()[name], passphrase=passphrase).requireKey()
+
+    def test_oldCertificates(self) -> None:
+        """Certificates come out of an old encryption where there is no key, or none is wanted."""
+        for name in ("rc2-nokeys.pfx", "rc2.pfx"):
+            found = loadCertificates(made()[name], passphrase=PASSPHRASE)
+            self.assertEqual(found, loadCertificates(made()["c.pem"]))
+
+    def test_oldSpelling(self) -> None:
+        """A pass phrase that an old program widened byte by byte opens what it wrote."""
+        word = "Größe".encode()
+        encryption = (
+            PrivateFormat.PKCS12.encryption_builder()
+            .key_cert_algorithm(pkcs12.PBES.PBESv1SHA1And3KeyTripleDESCBC)
+            .hmac_hash(hashes.SHA1())
+            .build(word.decode("latin-1").encode())
+        )
+        credential = issued()
+        assert isinstance(credential.privateKey, ec.EllipticCurvePrivateKey)
+        content = pkcs12.serialize_key_and_certificates(
+            b"ours", credential.privateKey, credential.certificate, None, encryption
+        )
+        self.assertEqual(loadCredential(content, passphrase=word).requireKey().friendlyName, "ours")
+        self.assertEqual(self.refusal(content, "größe".encode()).code, "passphrase-wrong")
+
+    def test_oldAndBroken(self) -> None:
+        """What the right pass phrase opens and cannot be read is damaged, whatever encrypts it."""
+        broken = bag(CERTIFICATE_BAG, seq(oid("1.2.840.113549.1.9.22.1"), explicit(octets(b"0\3\2\1\1"))))
+        for safes in ((OLD.safe(broken),), (safe(bag(SHROUDED_BAG, OLD.key(b"0\0"))),)):
+            content = pfx(*safes, mac=pbmac1(safes, PASSPHRASE))
+            self.assertEqual(self.refusal(content, PASSPHRASE).code, "damaged")
 
     def refusal(self, content: bytes, passphrase: bytes | None) -> failures.TLSFailure:
         return self.assertRaises(failures.TLSFailure, loadCredential, content, passphrase=passphrase)
@@ -177,11 +246,29 @@ class ContentTests(SynchronousTestCase):
         bags = (certificateBag(issued().certificate, "", b"\1"), keyBag(issued(), "theirs", b"\2"))
         self.assertIsNone(loadCredential(pfx(safe(*bags))).friendlyName)
 
+    def test_nameOfTheKeyOnly(self) -> None:
+        """So it may where the certificate has an old encryption, and there are several keys."""
+        bags = [certificateBag(each.certificate, "", number) for each, number in ((issued(), b"1"), (another(), b"2"))]
+        keys = (keyBag(another(), "theirs", b"2"), keyBag(issued(), "ours", b"1"))
+        content = pfx(OLD.safe(*bags), safe(*keys))
+        self.assertEqual(loadCredential(content, passphrase=PASSPHRASE).friendlyName, "ours")
+
+    def test_severalOldKeys(self) -> None:
+        """Several keys come out of an old encryption, each shrouded by itself, and a secret in it does no harm."""
+        a, b = issued(), another()
+        secret = bag(SECRET_BAG, seq(oid("1.2.840.113549.1.12.10.1.2"), explicit(octets(b"x"))))
+        certificates = [certificateBag(each.certificate, name) for each, name in ((a, "a"), (b, "b"))]
+        keys = [bag(SHROUDED_BAG, OLD.key(rawKey(each))) for each in (b, a)]
+        found = loadCredentials(pfx(safe(*keys), OLD.safe(secret, *certificates)), passphrase=PASSPHRASE)
+        self.assertEqual([each.requireKey().friendlyName for each in found], ["a", "b"])
+
     def test_longName(self) -> None:
         """A friendly name of megabytes is cut."""
-        name = loadCredential(pfx(safe(certificateBag(issued().certificate, "x" * 100_000)))).friendlyName
-        assert name is not None
-        self.assertTrue(len(name) <= 1000)
+        named = certificateBag(issued().certificate, "x" * 100_000)
+        for content in (pfx(safe(named)), pfx(OldLocked(b"").safe(named))):
+            name = loadCredential(content).friendlyName
+            assert name is not None
+            self.assertTrue(len(name) <= 1000)
 
     def test_certificates(self) -> None:
         """Certificates alone come out of a PFX with the pass phrase, without a look at its keys."""
@@ -236,10 +323,12 @@ class EncodingTests(SynchronousTestCase):
         self.assertIn("1.2.643.7.1.1.2.2", failure.detail)
 
     def test_curveWithZero(self) -> None:
-        """A key of GnuTLS's with a zero too many loads out of a PFX."""
+        """A key of GnuTLS's with a zero too many loads out of a PFX, in the clear and encrypted in any way."""
         key = issued().privateKey
         assert isinstance(key, ec.EllipticCurvePrivateKey)
         number = key.private_numbers().private_value.to_bytes(33, "big")
         curve = oid("1.2.840.10045.3.1.7")
         info = seq(integer(0), seq(oid("1.2.840.10045.2.1"), curve), octets(seq(integer(1), octets(number))))
-        loadCredential(pfx(safe(certificateBag(issued().certificate), bag(KEY_BAG, info)))).requireKey()
+        certificate = certificateBag(issued().certificate)
+        for key in (bag(KEY_BAG, info), bag(SHROUDED_BAG, LOCKED.key(info)), bag(SHROUDED_BAG, OLD.key(info))):
+            loadCredential(pfx(safe(certificate, key)), passphrase=PASSPHRASE).requireKey()

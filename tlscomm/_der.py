@@ -28,6 +28,7 @@ __all__ = [
     "Malformed",
     "TooMuch",
     "beginning",
+    "encode",
     "first",
 ]
 
@@ -121,6 +122,17 @@ class Element:
             raise Malformed(f"the element with the tag {self.tag:#04x} is empty")
         return parts[0]
 
+    def algorithm(self) -> tuple[str, Element | None]:
+        """Read an AlgorithmIdentifier: its object identifier and its parameters (RFC 5280, section 4.1.1.2).
+
+        Raises:
+            Malformed: it is none.
+        """
+        if self.tag != SEQUENCE:
+            raise Malformed("there is no algorithm")
+        identifier, *parameters = self.parts(OBJECT_IDENTIFIER)
+        return identifier.identifier(), parameters[0] if parameters else None
+
     def octets(self) -> bytes:
         """Return an octet string, whole or in pieces (X.690, section 8.7), whatever its tag.
 
@@ -166,6 +178,16 @@ class Element:
         if self.tag != OBJECT_IDENTIFIER or not 0 < self.end - self.start <= _LONGEST_SCALAR:
             raise Malformed("it is no object identifier")
         return _dotted(self.value)
+
+
+def encode(tag: int, *contents: bytes) -> bytes:
+    """Return one element in DER, with its contents one after another."""
+    content = b"".join(contents)
+    size = len(content)
+    if size < _INDEFINITE:
+        return bytes((tag, size)) + content
+    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes((tag, _INDEFINITE | len(length))) + length + content
 
 
 def first(data: bytes, offset: int = 0, depth: int = 0) -> Element:

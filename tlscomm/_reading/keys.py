@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -17,10 +19,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from tlscomm import _der
 from tlscomm._der import INTEGER, OCTET_STRING, SEQUENCE, Element
-from tlscomm._reading import kdf, pbe
-from tlscomm._reading.kdf import Unsupported
+from tlscomm._reading.cost import Unsupported
+from tlscomm._reading.encryption import encryptionOf
 from tlscomm._reading.material import Contents, Reading, named
-from tlscomm._reading.passphrase import Secret
+from tlscomm._reading.passphrase import Secret, Spelling, WrongPassphrase, spellings
+from tlscomm._reading.pbes2 import PBES2
 from tlscomm._reading.sources import Source
 from tlscomm.failures import Damaged
 from tlscomm.x509._unreadable import REJECTIONS, unreadableText
@@ -76,27 +79,30 @@ def readEncryptedKey(source: Source, reading: Reading) -> Contents:
         if not reading.wantKeys:
             return Contents(holdsKey=True)
         for secret in reading.passphrase.candidates(source.name):
-            for spelling in kdf.spellings(secret):
-                plain = decryptedKey(info, spelling, reading)
-                if plain is not None:
-                    return Contents(keys=(loadedKey(plain, what, reading),), holdsKey=True)
+            for spelling in spellings(secret):
+                with suppress(WrongPassphrase), reading.attempt():
+                    return Contents(keys=(decryptedKey(info, spelling, what, reading),), holdsKey=True)
     raise reading.passphrase.refusal(source.name)
 
 
-def decryptedKey(info: Element, spelling: kdf.Spelling, reading: Reading) -> Secret | None:
-    """Decrypt an EncryptedPrivateKeyInfo (RFC 5958, section 3).
-
-    Returns:
-        The key's own encoding, or None where the pass phrase is wrong.
+def decryptedKey(info: Element, spelling: Spelling, what: str, reading: Reading) -> PrivateKeyTypes:
+    """Decrypt and load an EncryptedPrivateKeyInfo (RFC 5958, section 3).
 
     Raises:
+        WrongPassphrase: the pass phrase does not open it, in this spelling.
+        Damaged: the key is broken.
         Malformed: it is none.
         Unsupported: its encryption is not supported, or costs too much.
     """
     algorithm, encrypted, *_ = info.parts(SEQUENCE, OCTET_STRING)
-    if encrypted.end - encrypted.start > _LARGEST_ENCRYPTED_KEY:
+    size = encrypted.end - encrypted.start
+    if size > _LARGEST_ENCRYPTED_KEY:
         raise Unsupported(f"it has more than {_LARGEST_ENCRYPTED_KEY} bytes, which is too large for a private key")
-    return pbe.schemeOf(algorithm).opened(spelling, encrypted.value, reading.work)
+    encryption = encryptionOf(algorithm)
+    if isinstance(encryption, PBES2):
+        return loadedKey(encryption.opened(spelling, encrypted.value, reading.work), what, reading)
+    _countKey(size, reading)
+    return encryption.key(encrypted.value, spelling, reading.work)
 
 
 def loadedKey(der: Secret, what: str, reading: Reading) -> PrivateKeyTypes:
@@ -112,11 +118,7 @@ def loadedKey(der: Secret, what: str, reading: Reading) -> PrivateKeyTypes:
         Malformed: its structure is.
         Unsupported: it is of a kind that is not supported, or too large.
     """
-    reading.countKey(len(der.value))
-    if len(der.value) > _LARGEST_KEY:
-        raise Unsupported(
-            f"it has {len(der.value)} bytes; keys are read up to {_LARGEST_KEY}, which is RSA of 8192 bits"
-        )
+    _countKey(len(der.value), reading)
     try:
         return load_der_private_key(der.value, None)
     except (UnsupportedAlgorithm, Warning) as error:
@@ -130,6 +132,12 @@ def loadedKey(der: Secret, what: str, reading: Reading) -> PrivateKeyTypes:
     return key
 
 
+def _countKey(size: int, reading: Reading) -> None:
+    reading.countKey(size)
+    if size > _LARGEST_KEY:
+        raise Unsupported(f"it has {size} bytes; keys are read up to {_LARGEST_KEY}, which is RSA of 8192 bits")
+
+
 def _mended(key: Element) -> PrivateKeyTypes | None:
     """Load a key that deviates in one of the known ways, or return None. Raises as `loadedKey` does."""
     parts = key.parts()
@@ -139,7 +147,7 @@ def _mended(key: Element) -> PrivateKeyTypes | None:
     if tags != (INTEGER, SEQUENCE, OCTET_STRING):
         return None
     version, algorithm, inner, *_ = parts
-    identifier, parameters = kdf.algorithmOf(algorithm)
+    identifier, parameters = algorithm.algorithm()
     if identifier not in _SUPPORTED:
         raise Unsupported(f"it is of a kind that is not supported ({identifier})")
     if version.integer() == 1 and (found := _ofFirstVersion(algorithm, inner)) is not None:
@@ -150,7 +158,7 @@ def _mended(key: Element) -> PrivateKeyTypes | None:
 def _ofFirstVersion(algorithm: Element, key: Element) -> PrivateKeyTypes | None:
     content = b"\x02\x01\x00" + algorithm.encoded + key.encoded
     try:
-        return load_der_private_key(_sequence(content), None)
+        return load_der_private_key(_der.encode(SEQUENCE, content), None)
     except REJECTIONS:
         return None
 
@@ -179,10 +187,3 @@ def _hasPoint(key: ec.EllipticCurvePrivateKey, point: Element | None) -> bool:
     forms = (PublicFormat.UncompressedPoint, PublicFormat.CompressedPoint)
     # A bit string begins with the number of bits that are not used.
     return point is None or point.value[1:] in [key.public_key().public_bytes(Encoding.X962, form) for form in forms]
-
-
-def _sequence(content: bytes) -> bytes:
-    size = len(content)
-    if size < 0x80:
-        return bytes((SEQUENCE, size)) + content
-    return bytes((SEQUENCE, 0x82)) + size.to_bytes(2, "big") + content

@@ -15,13 +15,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from tlscomm._der import Malformed, TooMuch
-from tlscomm._reading.kdf import Unsupported, Work
+from tlscomm._reading.cost import Unsupported, UnsupportedCipher, Work
 from tlscomm._reading.passphrase import Passphrase, PassphraseSource
 from tlscomm._reading.sources import Source, SourceLike, nameOf, readSource
 from tlscomm.failures import Damaged, UnknownFormat, printable
 from tlscomm.x509._unreadable import REJECTIONS, unreadableText
 
 __all__ = [
+    "CONVERT_PFX",
     "Contents",
     "Passphrase",
     "PassphraseSource",
@@ -142,6 +143,9 @@ _COMPARE = (
     "Fetch or export the file again, and compare its checksum with that of the original. If they agree, the "
     "certificate is not encoded as RFC 5280 says, and has to be issued again by another program."
 )
+CONVERT_KEY = "Convert it: openssl pkey -provider legacy -provider default -in FILE -aes256 -out NEW.pem."
+CONVERT_PFX = "Convert it: openssl pkcs12 -legacy -in FILE -aes256 -out NEW.pem."
+
 _WRITE_ANEW = (
     "Write it anew, as PEM or as PKCS#12 with AES-256 and the usual number of rounds, with the program that made it; "
     "openssl pkcs12 -legacy, openssl pkey and keytool -importkeystore convert most files."
@@ -152,11 +156,12 @@ Reader: TypeAlias = Callable[[Source, Reading], Contents]
 
 
 @contextmanager
-def named(what: str) -> Iterator[None]:
+def named(what: str, conversion: str = CONVERT_KEY) -> Iterator[None]:
     """Turn what a reader finds wrong into a failure.
 
     Args:
         what: what is being read, and of which source.
+        conversion: what to do where its cipher is not supported, as a sentence.
 
     Raises:
         Damaged: its structure is broken.
@@ -164,6 +169,8 @@ def named(what: str) -> Iterator[None]:
     """
     try:
         yield
+    except UnsupportedCipher as refusal:
+        raise UnknownFormat(f"{what}: {refusal}", remedy=conversion) from None
     except (Unsupported, TooMuch) as refusal:
         raise UnknownFormat(f"{what}: {refusal}", remedy=_WRITE_ANEW) from None
     except Malformed as problem:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_ssh_private_key
 
 from tlscomm._der import Malformed
-from tlscomm._reading.kdf import MOST_ROUNDS, Unsupported
+from tlscomm._reading.cost import MOST_ROUNDS, Unsupported
 from tlscomm._reading.material import Contents, Reading, named
 from tlscomm._reading.passphrase import Secret
 from tlscomm._reading.sources import Source

@@ -11,10 +11,28 @@ from typing import TypeAlias
 
 from tlscomm.failures import PassphraseRequired, PassphraseWrong, TLSFailure
 
-__all__ = ["Passphrase", "PassphraseSource", "Retrying", "Secret", "retrying"]
+__all__ = [
+    "NotOpened",
+    "Passphrase",
+    "PassphraseSource",
+    "Retrying",
+    "Secret",
+    "Spelling",
+    "WrongPassphrase",
+    "retrying",
+    "spellings",
+]
 
 PassphraseSource: TypeAlias = "bytes | Callable[[str], bytes | None] | None"
 """A pass phrase, or what asks for it: called with the name of the source, returns None where nobody can answer."""
+
+
+class WrongPassphrase(Exception):
+    """What is encrypted does not open."""
+
+
+class NotOpened(WrongPassphrase):
+    """The library does not open it: the pass phrase is wrong, or what it opens cannot be read."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -22,6 +40,24 @@ class Secret:
     """Bytes that are not shown."""
 
     value: bytes
+
+
+@dataclass(frozen=True, repr=False)
+class Spelling:
+    """A pass phrase as bytes, which each standard spells in its own way. Its `repr` does not show it.
+
+    Attributes:
+        wide: as PKCS#12 has it: UTF-16, and two zeros at the end (RFC 7292, appendix B.1).
+        plain: as PKCS#5 has it: the bytes as they are.
+    """
+
+    wide: bytes
+    plain: bytes
+
+    @property
+    def unwidened(self) -> bytes:
+        """What OpenSSL spells as PKCS#12 has it: UTF-8."""
+        return self.wide[:-2].decode("utf-16-be").encode("utf-8")
 
 
 class Retrying:
@@ -105,6 +141,27 @@ class Passphrase:
         if number == len(answers):
             answers.append(_secret(self._given(name)))
         return answers[number]
+
+
+def spellings(secret: Secret) -> Iterator[Spelling]:
+    """Return a pass phrase in each way in which programs have spelt it, the right one first.
+
+    The empty one is two zeros or nothing at all. One that is not ASCII was once widened byte by byte, without a look at
+    its encoding.
+    """
+    plain = secret.value
+    yield Spelling(_wide(plain) + b"\0\0", plain)
+    if not plain:
+        yield Spelling(b"", b"")
+    elif not plain.isascii():
+        yield Spelling(plain.decode("latin-1").encode("utf-16-be") + b"\0\0", plain)
+
+
+def _wide(plain: bytes) -> bytes:
+    try:
+        return plain.decode("utf-8").encode("utf-16-be")
+    except UnicodeDecodeError:
+        return plain.decode("latin-1").encode("utf-16-be")
 
 
 def _secret(answer: bytes | None) -> Secret | None:

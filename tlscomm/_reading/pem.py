@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from tlscomm._der import Malformed
 from tlscomm._reading.binary import READERS, readBinary
+from tlscomm._reading.cost import Unsupported, UnsupportedCipher
 from tlscomm._reading.foreign import Foreign, blockCalled
-from tlscomm._reading.kdf import Unsupported
 from tlscomm._reading.material import Contents, Reading, named
 from tlscomm._reading.openssh import readOpenSSH
 from tlscomm._reading.passphrase import Secret
@@ -183,7 +183,7 @@ def _readOldKey(block: _Block, encryption: tuple[str, str], source: Source, read
         return Contents(holdsKey=True)
     with named(what):
         if cipher not in _OLD_CIPHERS:
-            raise Unsupported(f"it is encrypted with {printable(cipher)}, which is not supported")
+            raise UnsupportedCipher(f"it is encrypted with {printable(cipher)}, which is not supported")
         if size > _LARGEST_OLD_KEY:
             raise Unsupported(f"it has {size} bytes; keys are read up to {_LARGEST_OLD_KEY}")
         if len(iv) != 2 * _OLD_CIPHERS[cipher] or not _HEXADECIMAL.fullmatch(iv):

@@ -2,8 +2,9 @@
 
 `cryptography` loads them, and three things are missing there. It answers a wrong pass phrase, a missing one, a damaged
 file and one of another kind with two texts; it gives the first of several keys; and it does whatever work the file asks
-for, also where that is hidden in what is encrypted. So a PFX is taken apart here, as its standard has it: the integrity
-check tells a wrong pass phrase from everything else, and after it whatever is wrong is the file's fault.
+for, also where that is hidden in what is encrypted. So the walk over the structure is made here, and `cryptography`
+opens what it comes to, once the cost is known. The integrity check tells a wrong pass phrase from everything else, and
+after it whatever is wrong is the file's fault.
 
     PFX
       integrity check (MAC) over all of the following
@@ -14,21 +15,22 @@ check tells a wrong pass phrase from everything else, and after it whatever is w
 
 from __future__ import annotations
 
-import hmac
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
-from cryptography.hazmat.primitives.hmac import HMAC
 
 from tlscomm import _der
-from tlscomm._der import CONTEXT_0, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, SET, Element, Malformed
-from tlscomm._reading import kdf, pbe
-from tlscomm._reading.kdf import Spelling, Unsupported
+from tlscomm._der import CONTEXT_0, INTEGER, OBJECT_IDENTIFIER, SEQUENCE, SET, Element, Malformed
+from tlscomm._reading.cost import Unsupported
+from tlscomm._reading.encryption import encryptionOf
+from tlscomm._reading.integrity import isIntact
 from tlscomm._reading.keys import decryptedKey, loadedKey
-from tlscomm._reading.material import Contents, Reading, certificateOf, named
-from tlscomm._reading.passphrase import Secret
+from tlscomm._reading.material import CONVERT_PFX, Contents, Reading, certificateOf, named
+from tlscomm._reading.oldencryption import OldEncryption
+from tlscomm._reading.ordering import fits
+from tlscomm._reading.passphrase import NotOpened, Secret, Spelling, WrongPassphrase, spellings
 from tlscomm._reading.sources import Source
 
 __all__ = ["readPKCS12"]
@@ -49,22 +51,22 @@ _X509_CERTIFICATE = "1.2.840.113549.1.9.22.1"
 _FRIENDLY_NAME = "1.2.840.113549.1.9.20"
 _LOCAL_KEY_ID = "1.2.840.113549.1.9.21"
 
-#: RFC 9579.
-_PBMAC1 = "1.2.840.113549.1.5.14"
-
 _LONGEST_NAME = 1000
-
-
-class _WrongPassphrase(Exception):
-    """What is encrypted does not open."""
 
 
 @dataclass(frozen=True)
 class _Attributes:
-    """What a bag says of what is in it."""
+    """What a bag says of what is in it.
+
+    Attributes:
+        name: its friendly name.
+        localKeyID: what a certificate and its key have in common.
+        isPartial: whether the identifier is not known, because the library does not tell it.
+    """
 
     name: str | None = None
     localKeyID: bytes | None = None
+    isPartial: bool = False
 
 
 @dataclass(repr=False)
@@ -87,11 +89,11 @@ def readPKCS12(source: Source, reading: Reading) -> Contents:
         PassphraseRequired, PassphraseWrong: no pass phrase opens it.
     """
     what = f"the PFX in {source.name}"
-    with named(what):
+    with named(what, CONVERT_PFX):
         pfx = _PFX(_der.first(source.content), what, reading)
         for secret in reading.passphrase.candidates(source.name) if pfx.needsPassphrase else (Secret(b""),):
-            for spelling in kdf.spellings(secret):
-                with suppress(_WrongPassphrase), reading.attempt():
+            for spelling in spellings(secret):
+                with suppress(WrongPassphrase), reading.attempt():
                     return _contents(pfx.opened(spelling))
     raise reading.passphrase.refusal(source.name)
 
@@ -124,62 +126,49 @@ class _PFX:
         """Check the integrity and open everything.
 
         Raises:
-            _WrongPassphrase: the pass phrase does not open it, in this spelling.
+            WrongPassphrase: the pass phrase does not open it, in this spelling.
         """
-        if self._check is not None and not self._isIntact(self._check, spelling):
-            raise _WrongPassphrase
+        if self._check is not None and not isIntact(self._check, self._content, spelling, self._reading.work):
+            raise WrongPassphrase
         found = _Found()
-        for safe in self._safes:
-            self._openBags(self._bags(safe, spelling), spelling, found)
+        try:
+            for safe in self._safes:
+                self._openSafe(safe, spelling, found)
+        except NotOpened:
+            if self._check is None:
+                raise
+            raise Malformed("what is encrypted cannot be read, although the pass phrase is right") from None
         return found
 
     def _isEncrypted(self, safe: Element) -> bool:
         if _kindOf(safe) != _DATA:
-            pbe.schemeOf(_encryptedContent(safe)[0])
+            encryptionOf(_encryptedContent(safe)[0])
             return True
         isEncrypted = False
         for bag in _der.first(_content(safe)).parts():
             kind, wrapped, *_ = bag.parts(OBJECT_IDENTIFIER, CONTEXT_0)
             identifier = kind.identifier()
             if identifier == _SHROUDED_KEY_BAG and self._reading.wantKeys:
-                pbe.schemeOf(wrapped.wrapped().wrapped())
+                encryptionOf(wrapped.wrapped().wrapped())
             # What lies deeper asks for its pass phrase by failing without one.
             isEncrypted |= identifier in (_SHROUDED_KEY_BAG, _BAG_OF_BAGS)
         return isEncrypted
 
-    def _isIntact(self, check: Element, spelling: Spelling) -> bool:
-        digestInfo, salt, *iterations = check.parts(SEQUENCE, OCTET_STRING)
-        algorithm, digest, *_ = digestInfo.parts(SEQUENCE, OCTET_STRING)
-        identifier, parameters = kdf.algorithmOf(algorithm)
-        if identifier == _PBMAC1:
-            return self._isIntactByPBMAC1(parameters, digest, spelling)
-        function = kdf.hashOf(identifier)
-        size = function().digest_size
-        count = iterations[0].integer() if iterations else 1
-        derivation = kdf.pkcs12Derivation(function, salt, count, size)
-        self._reading.work.spend(derivation.rounds)
-        key = Secret(derivation.derive(spelling, kdf.MAC, size))
-        return hmac.compare_digest(hmac.digest(key.value, self._content, function), digest.value)
-
-    def _isIntactByPBMAC1(self, parameters: Element | None, digest: Element, spelling: Spelling) -> bool:
-        if parameters is None:
-            raise Malformed("the integrity check has no parameters")
-        derivation, function, *_ = parameters.parts(SEQUENCE, SEQUENCE)
-        algorithm = kdf.hmacOf(function)
-        derived = kdf.pbes2Derivation(derivation, algorithm.digest_size)
-        self._reading.work.spend(derived.rounds)
-        mac = HMAC(derived.derive(spelling, kdf.KEY, algorithm.digest_size), algorithm)
-        mac.update(self._content)
-        return hmac.compare_digest(mac.finalize(), digest.value)
-
-    def _bags(self, safe: Element, spelling: Spelling) -> Element:
+    def _openSafe(self, safe: Element, spelling: Spelling, found: _Found) -> None:
         if _kindOf(safe) == _DATA:
-            return _der.first(_content(safe))
+            self._openBags(_der.first(_content(safe)), spelling, found)
+            return
         algorithm, ciphertext = _encryptedContent(safe)
-        plain = pbe.schemeOf(algorithm).opened(spelling, ciphertext, self._reading.work)
-        if plain is None:
-            raise _WrongPassphrase
-        return _der.first(plain.value)
+        encryption = encryptionOf(algorithm)
+        if isinstance(encryption, OldEncryption):
+            for held in encryption.certificates(ciphertext, spelling, self._reading.work):
+                self._reading.countPart()
+                self._reading.countCertificate()
+                name = (held.friendly_name or b"").decode("utf-8", "replace")[:_LONGEST_NAME]
+                found.certificates.append((held.certificate, _Attributes(name or None, isPartial=True)))
+        else:
+            plain = encryption.opened(spelling, ciphertext, self._reading.work)
+            self._openBags(_der.first(plain.value), spelling, found)
 
     def _openBags(self, bags: Element, spelling: Spelling, found: _Found) -> None:
         for bag in bags.parts():
@@ -205,10 +194,11 @@ class _PFX:
         found.holdsKey = True
         if not self._reading.wantKeys:
             return
-        plain = decryptedKey(bag, spelling, self._reading) if isEncrypted else Secret(bag.encoded)
-        if plain is None:
-            raise _WrongPassphrase
-        found.keys.append((loadedKey(plain, self._what, self._reading), attributes))
+        if isEncrypted:
+            key = decryptedKey(bag, spelling, self._what, self._reading)
+        else:
+            key = loadedKey(Secret(bag.encoded), self._what, self._reading)
+        found.keys.append((key, attributes))
 
 
 def _kindOf(contentInfo: Element) -> str:
@@ -252,12 +242,18 @@ def _attributes(found: list[Element]) -> _Attributes:
 
 
 def _contents(found: _Found) -> Contents:
-    # Some programs name the certificate, others the key.
-    names = {attributes.localKeyID: attributes.name for _, attributes in found.keys}
-    called = [(held, attributes.name or names.get(attributes.localKeyID)) for held, attributes in found.certificates]
+    called = [(held, its.name or _nameOfKey(held, its, found)) for held, its in found.certificates]
     return Contents(
         certificates=tuple(certificate for certificate, _ in found.certificates),
         keys=tuple(key for key, _ in found.keys),
         friendlyNames={certificate: name for certificate, name in called if name},
         holdsKey=found.holdsKey,
     )
+
+
+def _nameOfKey(certificate: x509.Certificate, its: _Attributes, found: _Found) -> str | None:
+    """Return the name of a certificate's key: some programs name the certificate, others the key."""
+    named = ((key, attributes) for key, attributes in found.keys if attributes.name)
+    if its.isPartial:
+        return next((attributes.name for key, attributes in named if fits(certificate, key)), None)
+    return next((attributes.name for _, attributes in named if attributes.localKeyID == its.localKeyID), None)

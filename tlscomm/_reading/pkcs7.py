@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tlscomm import _der
 from tlscomm._der import CONTEXT_0, INTEGER, OBJECT_IDENTIFIER, SEQUENCE, SET
-from tlscomm._reading.kdf import Unsupported
+from tlscomm._reading.cost import Unsupported
 from tlscomm._reading.material import Contents, Reading, certificateOf, named
 from tlscomm._reading.sources import Source
 
