@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import json
 import os
 import pty
 import select
 import struct
+import subprocess
 import sys
 import termios
 import time
@@ -30,6 +30,15 @@ from tlscomm.commandline._picker import Choice, dialog
 from tlscomm.store import StoreEntry
 
 PATIENCE = 60.0
+
+#: Runs the command in a new session, whose terminal is standard input.
+IN_ITS_TERMINAL = """
+import fcntl, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+from tlscomm.commandline import main
+sys.exit(main(["store", "pick", *sys.argv[1:]]))
+"""
+
 UP, DOWN, ESCAPE = "\x1b[A", "\x1b[B", "\x1b"
 
 
@@ -269,24 +278,24 @@ class TerminalTests(PickerCase):
     def start(self, *options: str) -> None:
         reading, writing = os.pipe()
         environment = {**os.environ, "TERM": "xterm", "PYTHONPATH": str(Path(__file__).parent.parent)}
-        process, self.terminal = pty.fork()
-        if process == 0:
-            with contextlib.suppress(BaseException):
-                os.dup2(writing, 1)
-                command = (sys.executable, "-m", "tlscomm.commandline", "store", "pick", *options)
-                os.execve(sys.executable, command, environment)
-            os._exit(127)
-        os.close(writing)
+        self.terminal, slave = pty.openpty()
         fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
-        self.process, self.output, self.shown = process, reading, b""
+        # Not by pty.fork(): this process has threads. The program takes its standard input as its terminal.
+        self.process = subprocess.Popen(
+            (sys.executable, "-c", IN_ITS_TERMINAL, *options),
+            stdin=slave,
+            stdout=writing,
+            stderr=slave,
+            env=environment,
+            start_new_session=True,
+        )
+        os.close(slave)
+        os.close(writing)
+        self.output, self.shown = reading, b""
         self.addCleanup(os.close, reading)
         self.addCleanup(os.close, self.terminal)
-        self.addCleanup(self._end)
-
-    def _end(self) -> None:
-        with contextlib.suppress(ProcessLookupError, ChildProcessError):
-            os.kill(self.process, 9)
-            os.waitpid(self.process, 0)
+        self.addCleanup(self.process.wait)
+        self.addCleanup(self.process.kill)
 
     def until(self, isSo: Callable[[], bool]) -> None:
         """Read what is shown until something is so, within bounds."""
@@ -310,17 +319,9 @@ class TerminalTests(PickerCase):
 
     def ends(self) -> tuple[int, str]:
         """Return exit status and standard output."""
-        statuses: list[int] = []
-
-        def isOver() -> bool:
-            if not statuses:
-                process, status = os.waitpid(self.process, os.WNOHANG)
-                statuses.extend([os.waitstatus_to_exitcode(status)] if process else [])
-            return bool(statuses)
-
-        while not statuses:
-            self.until(isOver)
-        return statuses[0], os.read(self.output, 65536).decode()
+        while self.process.poll() is None:
+            self.until(lambda: self.process.poll() is not None)
+        return self.process.returncode, os.read(self.output, 65536).decode()
 
     def test_chosen(self) -> None:
         """One filters, sees, presses Enter, and the source is on standard output and nothing else."""
