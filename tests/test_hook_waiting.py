@@ -454,8 +454,8 @@ class Crowd(ConversationCase):
     """Many at once."""
 
     def test_others(self) -> None:
-        """While a hook leaves a thousand hanging, a thousand others come in, and the thousand are refused in time."""
-        clock, count = Clock(), 1000
+        """While a hook leaves a hundred hanging, a hundred others come in, and the hundred are refused in time."""
+        clock, count = Clock(), 100
         waiting: list[Deferred[bool]] = []
 
         def hook(question: Any) -> Any:
