@@ -10,6 +10,7 @@ import subprocess
 from datetime import datetime, timedelta, timezone
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from click.testing import CliRunner
 from twisted.trial.unittest import SynchronousTestCase
@@ -30,6 +31,21 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
 @cache
 def gallery() -> Gallery:
     return Gallery(NOW)
+
+
+@cache
+def _temporary() -> TemporaryDirectory[str]:
+    return TemporaryDirectory(prefix="tlscomm-gallery-")
+
+
+@cache
+def written() -> Path:
+    """Return the index of a gallery in files, for tests that only read them."""
+    return writeGallery(Path(_temporary().name, "gallery"))
+
+
+def tearDownModule() -> None:
+    _temporary().cleanup()
 
 
 def everything(exhibits: tuple[Exhibit, ...] = EXHIBITS) -> list[tuple[Exhibit, Role, Credential]]:
@@ -159,11 +175,12 @@ OPENSSL_SAYS: dict[str, tuple[int, int]] = {
 class AsOpenSSLSeesThem(SynchronousTestCase):
     def verify(self, exhibit: Exhibit, role: Role) -> tuple[int, int] | None:
         """Return the first error and its depth that OpenSSL's command line finds."""
-        stem = Path("gallery", role, exhibit.name)
-        lists = ("-crl_check_all", "-CRLfile", "gallery/revoked.crl") if exhibit.needsLists else ()
+        folder = written().parent
+        stem = folder / role / exhibit.name
+        lists = ("-crl_check_all", "-CRLfile", f"{folder}/revoked.crl") if exhibit.needsLists else ()
         done = subprocess.run(
             (
-                *("openssl", "verify", "-no-CApath", "-no-CAstore", "-CAfile", "gallery/roots.pem"),
+                *("openssl", "verify", "-no-CApath", "-no-CAstore", "-CAfile", f"{folder}/roots.pem"),
                 *("-purpose", f"ssl{role}", "-auth_level", "2", "-untrusted", f"{stem}.pem", *lists, f"{stem}.pem"),
             ),
             capture_output=True,
@@ -177,7 +194,6 @@ class AsOpenSSLSeesThem(SynchronousTestCase):
         return None if found is None else (int(found[1]), int(found[2]))
 
     def test_eachIsWhatItsNameSays(self) -> None:
-        writeGallery("gallery")
         for exhibit in EXHIBITS:
             if exhibit.name in ("malformed-alternative-name", "chain-too-long"):
                 # The first is not even a certificate for OpenSSL's verification, the second is within its limit.
@@ -188,10 +204,10 @@ class AsOpenSSLSeesThem(SynchronousTestCase):
 
 class Files(SynchronousTestCase):
     def setUp(self) -> None:
-        self.folder = Path(self.mktemp())
+        self.folder = written().parent
 
     def test_theIndexNamesEveryFileAndNothingElse(self) -> None:
-        index = json.loads(writeGallery(self.folder).read_text(encoding="utf-8"))
+        index = json.loads(written().read_text(encoding="utf-8"))
         listed = {name for exhibit in index["exhibits"] for name in exhibit["files"]}
         there = {str(path.relative_to(self.folder)) for path in self.folder.glob("*/*")}
         self.assertEqual(listed, there)
@@ -201,18 +217,16 @@ class Files(SynchronousTestCase):
         )
 
     def test_theIndexSaysWhatTheTableSays(self) -> None:
-        index = json.loads(writeGallery(self.folder).read_text(encoding="utf-8"))
+        index = json.loads(written().read_text(encoding="utf-8"))
         listed = [(entry["name"], entry["role"], entry["code"], entry["serverName"]) for entry in index["exhibits"]]
         self.assertEqual(listed, [(e.name, role, e.code, e.serverName) for e in EXHIBITS for role in e.roles])
 
     def test_privateKeysAreTheirOwnersAlone(self) -> None:
-        writeGallery(self.folder)
         for path in self.folder.glob("*/*"):
             isSecret = path.suffix in (".key", ".pfx")
             self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600 if isSecret else 0o644, path)
 
     def test_eachFormHoldsTheSame(self) -> None:
-        writeGallery(self.folder)
         for exhibit in EXHIBITS:
             for role in exhibit.roles:
                 stem = self.folder / role / exhibit.name
@@ -223,29 +237,29 @@ class Files(SynchronousTestCase):
                 self.assertEqual(pem.privateKey is None, pfx.privateKey is None, exhibit.name)
 
     def test_theOwnersFaultsAreFoundInTheFiles(self) -> None:
-        writeGallery(self.folder)
         for name, failure in (("no-private-key", NoPrivateKey), ("key-mismatch", KeyMismatch)):
             with self.assertRaises(failure):
                 loadCredential(self.folder / "server" / f"{name}.pfx", passphrase=b"").requireKey()
 
     def test_theRootsAndListsCanBeRead(self) -> None:
-        writeGallery(self.folder)
         self.assertEqual(len(loadCertificates(self.folder / "roots.pem")), 1)
         lists = (self.folder / "revoked.crl").read_bytes().count(b"BEGIN X509 CRL")
         self.assertEqual(lists, len(gallery().revocationLists))
 
     def test_aGalleryIsReplaced(self) -> None:
-        writeGallery(self.folder)
-        before = (self.folder / "roots.pem").read_bytes()
-        writeGallery(self.folder)
-        self.assertNotEqual((self.folder / "roots.pem").read_bytes(), before)
+        folder = Path(self.mktemp())
+        writeGallery(folder)
+        before = (folder / "roots.pem").read_bytes()
+        writeGallery(folder)
+        self.assertNotEqual((folder / "roots.pem").read_bytes(), before)
 
     def test_whatIsNoGalleryIsLeftAlone(self) -> None:
-        self.folder.mkdir()
-        (self.folder / "letter.txt").write_text("dear")
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        (folder / "letter.txt").write_text("dear")
         with self.assertRaises(FileExistsError):
-            writeGallery(self.folder)
-        self.assertEqual([path.name for path in self.folder.iterdir()], ["letter.txt"])
+            writeGallery(folder)
+        self.assertEqual([path.name for path in folder.iterdir()], ["letter.txt"])
 
 
 class Command(SynchronousTestCase):

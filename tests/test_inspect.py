@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
+from failuretable import gallery
 from forkserver import python
 from storefiles import StoreCase
 from twisted.trial.unittest import SynchronousTestCase
@@ -27,7 +28,7 @@ from tlscomm.authority import Authority
 from tlscomm.commandline import program
 from tlscomm.credentials import Credential, Role
 from tlscomm.export import exportCredential
-from tlscomm.gallery import EXHIBITS, Exhibit, Gallery
+from tlscomm.gallery import EXHIBITS, Exhibit
 from tlscomm.verdict import verdict
 
 NOW = datetime.now(timezone.utc)
@@ -46,11 +47,6 @@ def intermediate() -> Authority:
 @cache
 def server() -> Credential:
     return intermediate().issue("gateway", role="server", dnsNames=("gateway.example",))
-
-
-@cache
-def gallery() -> Gallery:
-    return Gallery()
 
 
 @cache

@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa, x25519
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
-from failuretable import VERSIONS
+from failuretable import VERSIONS, gallery
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -31,7 +31,7 @@ from tlscomm.commandline._plan import addressIn, planFor
 from tlscomm.configuration import ClientConfiguration, ServerConfiguration
 from tlscomm.credentials import Credential, loadCredential
 from tlscomm.failures import TLSFailure
-from tlscomm.gallery import EXHIBITS, Gallery
+from tlscomm.gallery import EXHIBITS
 from tlscomm.tap import Options, makeService
 from tlscomm.testing import insecurelyPresenting
 from tlscomm.verdict import handshake
@@ -58,7 +58,8 @@ def issued(role: Role | None, authority: Authority | None = None, **changes: obj
 
 
 def withKey(make: Callable[[], PrivateKeyTypes]) -> Callable[[Role], Credential]:
-    """Return what issues a credential whose key is of some kind."""
+    """Return what issues a credential whose key is of some kind, the same key for both sides."""
+    make = cache(make)
 
     def credential(role: Role) -> Credential:
         with warnings.catch_warnings():
@@ -183,6 +184,12 @@ KINDS = (
 )
 
 
+@cache
+def made(kind: Kind, role: Role) -> Credential:
+    """Return a side's credential of a kind, the same in every test."""
+    return kind.make(role)
+
+
 class OneAnswerCase(SynchronousTestCase):
     """Asks each part of the program for the same files."""
 
@@ -249,7 +256,7 @@ class OneAnswer(OneAnswerCase):
         """The first code is the same in ``inspect``, ``verify``, configurations, twistd and ``connect``."""
         for kind in KINDS:
             for role in kind.roles:
-                credential = kind.make(role)
+                credential = made(kind, role)
                 self.write(credential, root().certificate, rsaRoot().certificate, credential.certificate)
                 for asked, code in self.answers(role):
                     self.assertEqual(code, kind.code, f"{asked} about a {role}'s certificate {kind.about}")
@@ -259,7 +266,7 @@ class OneAnswer(OneAnswerCase):
         for kind in KINDS:
             for role in kind.roles:
                 if kind.code not in ("no-private-key", "key-mismatch"):
-                    self.write(kind.make(role), root().certificate)
+                    self.write(made(kind, role), root().certificate)
                     self.assertEqual(self.evident(role), kind.code, f"a {role}'s certificate {kind.about}")
 
 
@@ -291,11 +298,10 @@ OWN_EXHIBITS = (
 class OfTheGallery(OneAnswerCase):
     def test_eachExhibitHasOneName(self) -> None:
         """``inspect`` and ``verify`` agree on all of it, and configurations refuse what every peer refuses."""
-        gallery = Gallery()
         for exhibit in EXHIBITS:
             # For the lists that verify has inspect has no option.
             for role in () if exhibit.needsLists else exhibit.roles:
-                self.write(gallery.credential(exhibit.name, role=role), *gallery.roots)
+                self.write(gallery().credential(exhibit.name, role=role), *gallery().roots)
                 isOwn = exhibit.name in OWN_EXHIBITS.split()
                 found = self.verify(role)
                 self.assertEqual(self.inspect(role), found, f"{exhibit.name}, {role}")

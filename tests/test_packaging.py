@@ -102,9 +102,10 @@ class DistributionTests(SynchronousTestCase):
     def test_installedWheel(self) -> None:
         """From an installed wheel, Twisted finds the service and both endpoint parsers, and the command runs."""
         place = self.folder / "installed"
-        venv.create(place, with_pip=True)
+        venv.create(place)
         python = place / "bin" / "python"
-        run(python, "-m", "pip", "install", "--no-index", "--no-deps", self.wheel, cwd=self.folder)
+        install = ("install", "--no-index", "--no-deps", "--no-compile", self.wheel)
+        run(sys.executable, "-m", "pip", "--python", python, *install, cwd=self.folder)
         # Only now, so that pip does not take the checkout's installation for an older one to replace. The .pth files in
         # a folder that a .pth file names are ignored: what is imported is the wheel's and not the checkout's.
         (libraries,) = place.glob("lib/python*/site-packages")

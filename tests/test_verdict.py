@@ -1,14 +1,15 @@
 """A verdict off line is the verdict that the live handshake would come to."""
 
+from failuretable import gallery
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.access import AccessRules
 from tlscomm.authority import Authority
-from tlscomm.gallery import EXHIBITS, Gallery
+from tlscomm.gallery import EXHIBITS
 from tlscomm.revocation import Revocation
 from tlscomm.verdict import verdict
 
-GALLERY = Gallery()
+GALLERY = gallery()
 
 
 class Exhibits(SynchronousTestCase):

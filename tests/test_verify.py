@@ -1,6 +1,8 @@
 """``tlscomm verify`` says what the other side would say, in words and in JSON."""
 
 import json
+from shutil import rmtree
+from tempfile import mkdtemp
 
 from click.testing import CliRunner, Result
 from twisted.trial.unittest import SynchronousTestCase
@@ -13,10 +15,12 @@ class Verify(SynchronousTestCase):
     @classmethod
     def setUpClass(cls) -> None:
         cls.runner = CliRunner()
+        cls.folder = mkdtemp(prefix="tlscomm-verify-")
+        writeGallery(cls.folder)
 
-    def setUp(self) -> None:
-        self.folder = self.mktemp()
-        writeGallery(self.folder)
+    @classmethod
+    def tearDownClass(cls) -> None:
+        rmtree(cls.folder)
 
     def verify(self, *arguments: str) -> Result:
         return self.runner.invoke(program, ["verify", *arguments])
