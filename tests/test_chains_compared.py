@@ -43,7 +43,7 @@ from tlscomm.trust import Trust
 from tlscomm.verification import PROFILES, Profile, Verifier
 
 #: As many of the pairs of edits as take two seconds; always the same ones.
-_PAIRS = 400
+_PAIRS = 150
 
 _TRUE = der(1, b"\xff")
 _AUTHORITIES = ("issuer", "root")

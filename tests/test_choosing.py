@@ -283,7 +283,7 @@ class AnythingTests(ChoiceCase):
     role = "server"
     ring = Keyring((server("a.example"), server("*.example", key=RSA_KEY), server("b.example")))
 
-    @settings(deadline=None, max_examples=60)
+    @settings(deadline=None, max_examples=40)
     @given(
         st.builds(
             Wishes,

@@ -400,12 +400,12 @@ class FailedTests(ConnectCase):
     async def test_stalled(self) -> None:
         """A server that does not shake hands is given up after ``--timeout``."""
         port, _ = self.listen()
-        program = self.connectTo(port, "--json", "--timeout", "3")
+        program = self.connectTo(port, "--json", "--timeout", "1")
         self.assertEqual((await self.object(program, 1))["failure"]["code"], "handshake-timeout")
 
     async def test_silent(self) -> None:
         """A server that does not reply is given up after ``--timeout``; replies that came before are there."""
-        options = ("--json", "--timeout", "3", "--message", "a", "--message", "b")
+        options = ("--json", "--timeout", "1", "--message", "a", "--message", "b")
         said = await self.object(self.connectTo(await self.serveAnd(Once), *options), 1)
         self.assertEqual((said["outcome"], said["failure"]["code"]), ("failed", "read-timeout"))
         self.assertEqual((said["replies"], said["acceptance"]), (["a"], "seen"))

@@ -415,16 +415,16 @@ class ConcurrencyTests(StoreCase):
 
     def test_twoWriters(self) -> None:
         """Two processes that add and remove at once lose nothing, and a third sees whole files only."""
-        writers = [self.write("one", 12), self.write("two", 12)]
+        writers = [self.write("one", 6), self.write("two", 6)]
         while any(writer.poll() is None for writer in writers):
             self.assertEqual(self.store().contents().problems, ())
         self.assertEqual([writer.returncode for writer in writers], [0, 0])
-        expected = {f"CN={title} {number}" for title in ("one", "two") for number in range(12)}
+        expected = {f"CN={title} {number}" for title in ("one", "two") for number in range(6)}
         contents = self.store().contents()
         self.assertEqual({name(entry) for entry in contents.entries}, expected)
         self.assertEqual(
             {name(entry) for entry in contents.entries if entry.isExportable},
-            {f"CN={title} {number}" for title in ("one", "two") for number in range(0, 12, 2)},
+            {f"CN={title} {number}" for title in ("one", "two") for number in range(0, 6, 2)},
         )
         self.assertEqual([path.name for path in self.store().path.iterdir() if path.name.startswith(".")], [])
 

@@ -23,7 +23,7 @@ from tlscomm.failures import Undecodable
 from tlscomm.hook import Question
 
 #: Without a deadline, which would make the clock part of the test, and the same plays every time.
-unhurried = settings(deadline=None, derandomize=True, max_examples=200)
+unhurried = settings(deadline=None, derandomize=True, max_examples=80)
 
 
 class Echo(Recorder):

@@ -189,10 +189,11 @@ class ReloadTests(TwistdCase):
         self.assertEqual(server.event()["event"], "authenticated")
         Path("ca.pem").write_bytes(pem([Authority.create("another").certificate]))
         server.process.send_signal(signal.SIGHUP)
-        event = server.event()
-        self.assertEqual((event["event"], event["failure"]["code"]), ("closed", "unknown-issuer"))
         # close_notify, and not a mere end of stream, which would raise.
         self.assertEqual(client.recv(1), b"")
+        client.unwrap().close()
+        event = server.event()
+        self.assertEqual((event["event"], event["failure"]["code"]), ("closed", "unknown-issuer"))
         Path("ca.pem").unlink()
         server.process.send_signal(signal.SIGHUP)
         self.assertEqual(server.stop(), -signal.SIGTERM)
