@@ -32,7 +32,7 @@ programs:
 clean: ## Remove what was built, and caches
 	rm -rf build dist *.egg-info docs/_build _trial_temp* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	rm -f twisted/plugins/dropin.cache
-	find . -name .git -prune -o -name .venv -prune -o -name __pycache__ -type d -exec rm -rf {} +
+	find . -name .git -prune -o -name ".venv*" -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
 distclean: clean ## Remove .venv as well; the next run needs the network
-	rm -rf .venv
+	rm -rf .venv .venv-*

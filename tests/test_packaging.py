@@ -18,7 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 CHECKOUT = Path(__file__).parent.parent
 NOT_SOURCES = shutil.ignore_patterns(
-    ".*_cache", ".git", ".hypothesis", ".venv", "__pycache__", "build", "dist", "*.egg-info"
+    ".*_cache", ".git", ".hypothesis", ".venv*", "__pycache__", "build", "dist", "*.egg-info"
 )
 
 SHOW_PLUGINS = """
