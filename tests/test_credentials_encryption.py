@@ -160,7 +160,7 @@ class CostTests(SynchronousTestCase):
 
     def test_largeKeys(self) -> None:
         """So are many keys that are each of a sensible size."""
-        key = rsa.generate_private_key(65537, 2048)
+        key = rsa.generate_private_key(65537, 1024)
         for form in (pkcs8(key), Locked(b"").key(pkcs8(key)), OldLocked(b"").key(pkcs8(key))):
             content = _export.cer(issued().certificate) + form * 16
             loadCredential(content)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from forkserver import python
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.failures import CODES
@@ -32,7 +33,7 @@ class Chapter(SynchronousTestCase):
         blocks = re.findall(r"^\.\. code-block:: python\n\n((?:   .*\n|\n)+)", text, re.MULTILINE)
         program = "\n".join(re.sub(r"^   ", "", block, flags=re.MULTILINE) for block in blocks)
         Path("test_chapter.py").write_text(program, encoding="utf-8")
-        trial = (sys.executable, "-m", "twisted.trial", "test_chapter")
+        trial = python("-m", "twisted.trial", "test_chapter")
         done = subprocess.run(trial, capture_output=True, text=True, timeout=120, check=False)
         self.assertIn(f"PASSED (successes={len(re.findall('def test_', program))})", done.stdout, done.stdout)
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner, Result
+from forkserver import python
 from prompt_toolkit.application import create_app_session
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import create_pipe_input
@@ -33,7 +34,8 @@ PATIENCE = 60.0
 
 #: Runs the command in a new session, whose terminal is standard input.
 IN_ITS_TERMINAL = """
-import fcntl, sys, termios
+import fcntl, os, sys, termios
+os.setsid()
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 from tlscomm.commandline import main
 sys.exit(main(["store", "pick", *sys.argv[1:]]))
@@ -282,12 +284,11 @@ class TerminalTests(PickerCase):
         fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
         # Not by pty.fork(): this process has threads. The program takes its standard input as its terminal.
         self.process = subprocess.Popen(
-            (sys.executable, "-c", IN_ITS_TERMINAL, *options),
+            python("-c", IN_ITS_TERMINAL, *options),
             stdin=slave,
             stdout=writing,
             stderr=slave,
             env=environment,
-            start_new_session=True,
         )
         os.close(slave)
         os.close(writing)

@@ -442,12 +442,12 @@ class ServingTests(TwistdCase):
         """A server may have as many connections as it was told, also where a process usually has fewer files."""
         Path("ca.pem").write_bytes(pem([AUTHORITY.certificate]))
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (32, hard))
         try:
-            server, port = self.serveJSON("--maximum-connections", "100", interpreter=(sys.executable,))
+            server, port = self.serveJSON("--maximum-connections", "60", interpreter=(sys.executable,))
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        clients = [self.connect(port) for _ in range(80)]
+        clients = [self.connect(port) for _ in range(40)]
         for tls in clients:
             tls.sendall(b"Hello<EOF>")
             self.assertEqual(tls.recv(100), b"Hello<EOF>")
