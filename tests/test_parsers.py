@@ -7,10 +7,8 @@ from typing import Any
 
 from conversation import CLIENT, ROOTS, SERVER
 from cryptography.hazmat.primitives.serialization import Encoding
+from naming import NamingReactor
 from twisted.internet.endpoints import (
-    HostnameEndpoint,
-    TCP4ClientEndpoint,
-    TCP4ServerEndpoint,
     clientFromString,
     quoteStringArgument,
     serverFromString,
@@ -21,7 +19,7 @@ from twisted.internet.interfaces import (
     IStreamServerEndpoint,
     IStreamServerEndpointStringParser,
 )
-from twisted.internet.testing import MemoryReactorClock
+from twisted.internet.protocol import Factory
 from twisted.plugin import IPlugin
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
@@ -52,7 +50,7 @@ class ParserCase(SynchronousTestCase):
     """A folder with files in it, and a reactor that connects nothing."""
 
     def setUp(self) -> None:
-        self.reactor: Any = MemoryReactorClock()
+        self.reactor: Any = NamingReactor()
         write("server.pem", together(SERVER))
         write("client.pem", together(CLIENT))
         write("ca.pem", pem(ROOTS))
@@ -68,10 +66,29 @@ class ParserCase(SynchronousTestCase):
         return endpoint
 
     def serverConfiguration(self, description: str) -> ServerConfiguration:
-        return self.server(f"0:identity=server.pem:{description}")._configuration  # type: ignore[no-any-return]
+        return self.listening(f"0:identity=server.pem:{description}").configuration  # type: ignore[no-any-return]
+
+    def listening(self, description: str) -> Any:
+        """Listen, and return the factory that makes the connections."""
+        endpoint = self.server(description)
+        self.successResultOf(endpoint.listen(Factory()))
+        return endpoint.factory
+
+    def place(self) -> tuple[int, str]:
+        """Return the port and the interface on which was listened last."""
+        port, _, _, interface = self.reactor.tcpServers[-1]
+        return port, interface
 
     def clientConfiguration(self, description: str) -> ClientConfiguration:
-        return self.client(f"localhost:1:roots=ca.pem:{description}")._configuration  # type: ignore[no-any-return]
+        return self.connecting(f"localhost:1:roots=ca.pem:{description}")
+
+    def connecting(self, description: str) -> ClientConfiguration:
+        """Return a client's configuration, which nothing shows before it has connected."""
+        return self.client(description)._configuration  # type: ignore[no-any-return]
+
+    def destination(self, description: str) -> tuple[str, int, float]:
+        """Connect, and return to what, on which port, and for how many seconds."""
+        return self.reactor.connected(self.client(description), Factory())  # type: ignore[no-any-return]
 
     def assertWrong(self, parse: Any, description: str, *words: str, error: type[Exception] = ValueError) -> None:
         """It is refused, in a sentence with these words."""
@@ -85,26 +102,23 @@ class ServerStringTests(ParserCase):
 
     def test_least(self) -> None:
         """A port and a credential are enough: it listens on all addresses and asks for no certificate."""
-        endpoint = self.server("8443:identity=server.pem")
-        configuration = endpoint._configuration
+        factory = self.listening("8443:identity=server.pem")
+        configuration = factory.configuration
         self.assertEqual(configuration.credential.certificate, SERVER.certificate)
         self.assertEqual((configuration.clientCertificates, configuration.clientRoots), ("none", ()))
         self.assertEqual((configuration.minimumTLS, configuration.maximumTLS), ("1.2", "1.3"))
         self.assertEqual(configuration.deadlines, ServerConfiguration(credential=SERVER).deadlines)
-        self.assertIsInstance(endpoint._endpoint, TCP4ServerEndpoint)
-        self.assertEqual((endpoint._endpoint._port, endpoint._endpoint._interface), (8443, ""))
-        self.assertIsNone(endpoint._maximumConnections)
-        self.assertIs(endpoint._clock, self.reactor)
+        self.assertEqual(self.place(), (8443, ""))
+        self.assertIs(factory.clock, self.reactor)
 
     def test_example(self) -> None:
         """The example of the documentation."""
-        endpoint = self.server(
+        configuration = self.listening(
             "8443:identity=server.pem:clientRoots=ca.pem:clientCertificates=required:allow=dns=*.example.org"
             ":interface=127.0.0.1"
-        )
-        configuration = endpoint._configuration
+        ).configuration
         self.assertEqual((configuration.clientCertificates, configuration.clientRoots), ("required", ROOTS))
-        self.assertEqual(endpoint._endpoint._interface, "127.0.0.1")
+        self.assertEqual(self.place(), (8443, "127.0.0.1"))
 
     def test_clientCertificates(self) -> None:
         """Whom it trusts makes it demand a certificate, unless the string says otherwise."""
@@ -118,8 +132,8 @@ class ServerStringTests(ParserCase):
         assert SERVER.privateKey is not None
         write("certificate.pem", pem((SERVER.certificate,)))
         write("key.pem", keyPEM(SERVER.privateKey))
-        endpoint = self.server("0:identity=certificate.pem:key=key.pem")
-        self.assertEqual(endpoint._configuration.credential.certificate, SERVER.certificate)
+        factory = self.listening("0:identity=certificate.pem:key=key.pem")
+        self.assertEqual(factory.configuration.credential.certificate, SERVER.certificate)
         self.assertRaises(NoPrivateKey, self.server, "0:identity=certificate.pem")
 
     def test_passphrase(self) -> None:
@@ -207,7 +221,8 @@ class ServerStringTests(ParserCase):
 
     def test_maximumConnections(self) -> None:
         """The most connections at a time."""
-        self.assertEqual(self.server("0:identity=server.pem:maximumConnections=3")._maximumConnections, 3)
+        factory = self.listening("0:identity=server.pem:maximumConnections=3")
+        self.assertEqual([factory.buildProtocol(None) is None for _ in range(4)], [False, False, False, True])
         for wrong in ("0", "-1", "many", ""):
             self.assertWrong(
                 self.server, f"0:identity=server.pem:maximumConnections={wrong}", "maximumConnections", repr(wrong)
@@ -215,14 +230,15 @@ class ServerStringTests(ParserCase):
 
     def test_interface(self) -> None:
         """An address of IPv6 is quoted as in any endpoint string."""
-        endpoint = self.server(f"0:identity=server.pem:interface={quoteStringArgument('::1')}")
-        self.assertEqual(endpoint._endpoint._interface, "::1")
+        self.listening(f"0:identity=server.pem:interface={quoteStringArgument('::1')}")
+        self.assertEqual(self.place(), (0, "::1"))
 
     def test_endpoint(self) -> None:
         """Instead of a port it may have another endpoint string, quoted."""
         below = quoteStringArgument("tcp:8443:interface=127.0.0.1:backlog=7")
-        endpoint = self.server(f"endpoint={below}:identity=server.pem")
-        self.assertEqual((endpoint._endpoint._port, endpoint._endpoint._backlog), (8443, 7))
+        self.listening(f"endpoint={below}:identity=server.pem")
+        port, _, backlog, _ = self.reactor.tcpServers[-1]
+        self.assertEqual((port, backlog), (8443, 7))
         for wrong in (f"8443:endpoint={below}:identity=server.pem", "identity=server.pem"):
             self.assertWrong(self.server, wrong, "endpoint=")
 
@@ -230,8 +246,8 @@ class ServerStringTests(ParserCase):
         """Names with colons, backslashes and equals signs are quoted as in any endpoint string."""
         for name in ("with:colon.pem", "with\\backslash.pem", "with=equals.pem", "mit Umlaut ü.pem"):
             write(name, together(SERVER))
-            endpoint = self.server(f"0:identity={quoteStringArgument(name)}")
-            self.assertEqual(endpoint._configuration.credential.certificate, SERVER.certificate)
+            factory = self.listening(f"0:identity={quoteStringArgument(name)}")
+            self.assertEqual(factory.configuration.credential.certificate, SERVER.certificate)
 
     def test_port(self) -> None:
         """The port is a number that a port can have."""
@@ -250,7 +266,7 @@ class ServerStringTests(ParserCase):
         write("server.pem", together(SERVER))
         write("certificate.pem", pem((SERVER.certificate,)))
         write("key.pem", keyPEM(SERVER.privateKey))
-        configuration = self.server("0:identity=server.pem;certificate.pem:key=key.pem")._configuration
+        configuration = self.listening("0:identity=server.pem;certificate.pem:key=key.pem").configuration
         self.assertEqual(len(configuration.others), 1)
         self.assertRaises(NoPrivateKey, self.server, "0:identity=server.pem;certificate.pem")
 
@@ -302,10 +318,8 @@ class ServerStringTests(ParserCase):
 
     def test_listens(self) -> None:
         """It listens."""
-        from twisted.internet.protocol import Factory
-
-        self.successResultOf(self.server("8443:identity=server.pem").listen(Factory()))
-        self.assertEqual(self.reactor.tcpServers[0][0], 8443)
+        self.listening("8443:identity=server.pem")
+        self.assertEqual(self.place(), (8443, ""))
 
 
 class ClientStringTests(ParserCase):
@@ -313,44 +327,41 @@ class ClientStringTests(ParserCase):
 
     def test_least(self) -> None:
         """A host and a port are enough: the system's authorities are trusted, and the name is the host's."""
-        endpoint = self.client("example.org:443")
-        configuration = endpoint._configuration
+        configuration = self.connecting("example.org:443")
         self.assertEqual(
             (configuration.serverName, configuration.credential, configuration.roots), ("example.org", None, None)
         )
         self.assertEqual(configuration.deadlines, ClientConfiguration(serverName="example.org").deadlines)
-        self.assertIsInstance(endpoint._endpoint, HostnameEndpoint)
-        self.assertEqual((endpoint._endpoint._hostText, endpoint._endpoint._port), ("example.org", 443))
-        self.assertEqual(endpoint._endpoint._timeout, 30)
-        self.assertIs(endpoint._clock, self.reactor)
+        self.assertEqual(self.destination("example.org:443"), ("example.org", 443, 30))
 
     def test_example(self) -> None:
         """The example of the documentation."""
-        endpoint = self.client("localhost:8443:identity=client.pem:roots=ca.pem:serverName=other.example:timeout=5")
-        configuration = endpoint._configuration
+        example = "localhost:8443:identity=client.pem:roots=ca.pem:serverName=other.example:timeout=5"
+        configuration = self.connecting(example)
+        assert configuration.credential is not None
         self.assertEqual(configuration.credential.certificate, CLIENT.certificate)
         self.assertEqual((configuration.roots, configuration.serverName), (ROOTS, "other.example"))
-        self.assertEqual((endpoint._endpoint._hostText, endpoint._endpoint._timeout), ("localhost", 5))
+        self.assertEqual(self.destination(example), ("localhost", 8443, 5))
 
     def test_access(self) -> None:
         """Access rules about the server, commas between them."""
-        access = self.client("localhost:8443:allow=dns=a.example,cn=b&o=c:deny=ip=192.0.2.0/24")._configuration.access
+        access = self.connecting("localhost:8443:allow=dns=a.example,cn=b&o=c:deny=ip=192.0.2.0/24").access
         self.assertEqual(access, AccessRules.parse(["dns=a.example", "cn=b&o=c"], ["ip=192.0.2.0/24"]))
 
     def test_systemRoots(self) -> None:
         """The system's authorities may be named."""
-        self.assertIsNone(self.client("localhost:1:roots=system")._configuration.roots)
+        self.assertIsNone(self.connecting("localhost:1:roots=system").roots)
 
     def test_addresses(self) -> None:
         """An address of IPv6 may be in brackets; either way it is quoted as in any endpoint string."""
         for host in ("::1", "[::1]"):
-            endpoint = self.client(f"{quoteStringArgument(host)}:443:roots=ca.pem")
-            self.assertEqual(endpoint._configuration.serverName, "::1")
-            self.assertEqual(endpoint._endpoint._hostText, "::1")
+            description = f"{quoteStringArgument(host)}:443:roots=ca.pem"
+            self.assertEqual(self.connecting(description).serverName, "::1")
+            self.assertEqual(self.destination(description), ("::1", 443, 30))
 
     def test_otherNames(self) -> None:
         """A name in another script is asked for in its ASCII form (RFC 5890)."""
-        self.assertEqual(self.client("bücher.example:443")._configuration.serverName, "xn--bcher-kva.example")
+        self.assertEqual(self.connecting("bücher.example:443").serverName, "xn--bcher-kva.example")
         self.assertWrong(self.client, "two words:443", "two words")
 
     def test_settings(self) -> None:
@@ -374,15 +385,15 @@ class ClientStringTests(ParserCase):
         authority = Authority.create("one")
         write("one.pem", pem((authority.certificate,)))
         write("one.crl", authority.revocationList([5]).public_bytes(Encoding.PEM))
-        configuration = self.client("localhost:1:roots=one.pem:crl=one.crl")._configuration
+        configuration = self.connecting("localhost:1:roots=one.pem:crl=one.crl")
         self.assertEqual(len(configuration.revocation.lists), 1)
 
     def test_endpoint(self) -> None:
         """Instead of host and port it may have another endpoint string, and then needs the server's name."""
         below = quoteStringArgument("tcp:localhost:8443:timeout=7")
-        endpoint = self.client(f"endpoint={below}:serverName=localhost:roots=ca.pem")
-        self.assertIsInstance(endpoint._endpoint, TCP4ClientEndpoint | HostnameEndpoint)
-        self.assertEqual(endpoint._configuration.serverName, "localhost")
+        description = f"endpoint={below}:serverName=localhost:roots=ca.pem"
+        self.assertEqual(self.connecting(description).serverName, "localhost")
+        self.assertEqual(self.destination(description), ("localhost", 8443, 7))
         self.assertWrong(self.client, f"endpoint={below}:roots=ca.pem", "serverName=")
         self.assertWrong(self.client, f"localhost:1:endpoint={below}:roots=ca.pem", "endpoint=")
         self.assertWrong(self.client, "localhost:roots=ca.pem", "endpoint=")
@@ -419,7 +430,7 @@ class PluginTests(SynchronousTestCase):
     def test_endpoints(self) -> None:
         """What they return is an endpoint."""
         write("server.pem", together(SERVER))
-        reactor: Any = MemoryReactorClock()
+        reactor: Any = NamingReactor()
         verifyObject(IStreamServerEndpoint, serverFromString(reactor, "tlscomm:0:identity=server.pem"))
         verifyObject(IStreamClientEndpoint, clientFromString(reactor, "tlscomm:localhost:1"))
 
