@@ -20,7 +20,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tlscomm.authority import ensureDevelopmentAuthority
+from tlscomm.issuing import ensureDevelopmentAuthority
 
 KINDS = ("Twisted", "tlscomm", "tlscomm-hook", "asyncio")
 PEER = "Twisted"

@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from tests.pfxfiles import der, seq
-from tlscomm import _der
-from tlscomm.authority import Authority
-from tlscomm.trust import Trust
-from tlscomm.verification import Judgement, Profile, Role, Verifier
+from tlscomm.issuing import Authority
+from tlscomm.verification import Judgement, Profile, Trust, Verifier
+from tlscomm.x509 import _der
+from tlscomm.x509._roles import Role
 
 __all__ = [
     "NAME",

@@ -21,15 +21,15 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from tlscomm import verification
-from tlscomm._export import keyPEM, pem
-from tlscomm._handshake import judging
-from tlscomm.authority import Authority
 from tlscomm.configuration import ClientConfiguration, Configuration, Deadlines, ServerConfiguration
 from tlscomm.credentials import Credential
 from tlscomm.failures import TLSFailure
+from tlscomm.issuing import Authority
 from tlscomm.testing import MemoryLink, MemoryTransport
+from tlscomm.tls import _peerverification as judging
 from tlscomm.transport import TLSFactory, TLSTransport
+from tlscomm.verification import _verifier as verification
+from tlscomm.x509._encoding import keyPEM, pem
 
 __all__ = [
     "AUTHORITY",

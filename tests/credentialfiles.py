@@ -13,9 +13,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 
-from tlscomm import _export
-from tlscomm.authority import Authority
 from tlscomm.credentials import Credential
+from tlscomm.issuing import Authority
+from tlscomm.x509 import _encoding as _export
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
 PASSPHRASE = b"correct horse"

@@ -16,9 +16,9 @@ from twisted.internet.error import ConnectError, ConnectionRefusedError, DNSLook
 from twisted.internet.task import Clock
 
 from tlscomm.access import AccessRules
-from tlscomm.configuration import ClientConfiguration, Configuration, ServerConfiguration, Version
+from tlscomm.configuration import ClientConfiguration, Configuration, ServerConfiguration, Version, insecurelyPresenting
 from tlscomm.failures import Side
-from tlscomm.gallery import EXHIBITS, Exhibit, Gallery
+from tlscomm.issuing import EXHIBITS, Exhibit, Gallery
 from tlscomm.revocation import Revocation
 from tlscomm.testing import (
     GARBAGE,
@@ -35,7 +35,6 @@ from tlscomm.testing import (
     SlowPeer,
     Speaker,
     StallingPeer,
-    insecurelyPresenting,
 )
 from tlscomm.testing import Side as PairSide
 

@@ -8,9 +8,8 @@ from typing import Any
 from conversation import VERSIONS
 from twisted.internet.defer import Deferred
 
-from tlscomm.connection import TLSConnection
-from tlscomm.hook import Question
-from tlscomm.verdict import pump
+from tlscomm.tls import TLSConnection, pump
+from tlscomm.verification import Question
 
 __all__ = ["OTHER", "ROLES", "Asked", "Slow", "ended", "everywhere"]
 

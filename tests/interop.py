@@ -34,8 +34,6 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
-from tlscomm._export import keyPEM, pem
-from tlscomm.authority import Authority
 from tlscomm.configuration import (
     ClientConfiguration,
     Configuration,
@@ -46,8 +44,10 @@ from tlscomm.configuration import (
 from tlscomm.credentials import Credential
 from tlscomm.endpoints import TLSClientEndpoint, TLSServerEndpoint
 from tlscomm.failures import TLSFailure
-from tlscomm.protocol import MessageFactory, MessageProtocol, RequestProtocol
+from tlscomm.issuing import Authority
+from tlscomm.messages import MessageFactory, MessageProtocol, RequestProtocol
 from tlscomm.transport import TLSTransport
+from tlscomm.x509._encoding import keyPEM, pem
 
 __all__ = [
     "CHINESE",

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from revocationlists import NOW
 
-from tlscomm.authority import Authority
 from tlscomm.credentials import Credential
+from tlscomm.issuing import Authority
 
 __all__ = ["MUST_STAPLE", "ocspResponse", "responder"]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from cryptography import x509
 
-from tlscomm._export import keyPEM, pem
-from tlscomm.authority import Authority
 from tlscomm.credentials import Credential
+from tlscomm.issuing import Authority
+from tlscomm.x509._encoding import keyPEM, pem
 
 __all__ = ["OpenSSLAuthority"]
 

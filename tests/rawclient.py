@@ -8,8 +8,8 @@ from typing import Any
 from OpenSSL import SSL
 
 from tlscomm import _openssl
-from tlscomm.connection import State, TLSConnection
 from tlscomm.credentials import Credential
+from tlscomm.tls import State, TLSConnection
 
 __all__ = ["RawClient"]
 

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from pfxfiles import der, seq
 
-from tlscomm import _der
-from tlscomm.authority import Authority
+from tlscomm.issuing import Authority
+from tlscomm.x509 import _der
 
 __all__ = ["NOW", "entry", "indicator", "point", "revocationList", "scope", "withoutNextUpdate"]
 

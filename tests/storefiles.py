@@ -14,10 +14,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm.authority import Authority
 from tlscomm.commandline._exporting import exported
 from tlscomm.credentials import Credential
 from tlscomm.failures import TLSFailure
+from tlscomm.issuing import Authority
 from tlscomm.store import StoreEntry, X509Store
 
 NOW = datetime.now(timezone.utc)

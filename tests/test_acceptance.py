@@ -15,12 +15,12 @@ from twisted.internet.protocol import Factory
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.access import AccessRules
-from tlscomm.configuration import ClientConfiguration, ServerConfiguration, Version
-from tlscomm.connection import State
-from tlscomm.gallery import EXHIBITS
+from tlscomm.configuration import ClientConfiguration, ServerConfiguration, Version, insecurelyPresenting
+from tlscomm.issuing import EXHIBITS
 from tlscomm.revocation import Revocation
-from tlscomm.testing import HonestPeer, Pair, Recorder, Side, insecurelyPresenting
+from tlscomm.testing import HonestPeer, Pair, Recorder, Side
 from tlscomm.testing._peers import _Records
+from tlscomm.tls import State
 
 DATA = b"delete everything"
 

@@ -16,12 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm._admitting.conditions import KINDS
-from tlscomm._globs import Glob, Texts
-from tlscomm._nameforms import LABEL
-from tlscomm.access import AccessRule, AccessRules, Condition, allOf, anyOf, noneOf, parseRule
-from tlscomm.authority import Authority
-from tlscomm.peer import Peer
+from tlscomm.access import AccessRule, AccessRules, Condition, Peer, allOf, anyOf, noneOf, parseRule
+from tlscomm.access._conditions import KINDS
+from tlscomm.access._globs import Glob, Texts
+from tlscomm.access._nameforms import LABEL
+from tlscomm.issuing import Authority
 
 #: The same examples in every run, however slow the machine is.
 REPEATABLE = settings(deadline=None, derandomize=True, database=None)

@@ -12,15 +12,13 @@ from conversation import AUTHORITY, ROOTS, SERVER, STRANGER, VERSIONS, clientCon
 from test_twistd import LISTEN, PATIENCE, PATIENT, Server, write
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm._export import pem
-from tlscomm.access import AccessRules, parseRule
-from tlscomm.authority import Authority
-from tlscomm.connection import TLSConnection
+from tlscomm.access import AccessRules, Peer, parseRule
 from tlscomm.credentials import Credential
 from tlscomm.failures import Problem
-from tlscomm.hook import accept
-from tlscomm.peer import Peer
-from tlscomm.verdict import handshake, verdict
+from tlscomm.issuing import Authority
+from tlscomm.tls import TLSConnection, handshake, verdict
+from tlscomm.verification import accept
+from tlscomm.x509._encoding import pem
 
 BILLING = AUTHORITY.issue("billing", role="client", uris=["spiffe://example.org/billing"])
 

@@ -7,14 +7,12 @@ from typing import Any
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from twisted.trial.unittest import SynchronousTestCase
 
+from tlscomm._wire.alerts import plainAlert, sealedAlert
 from tlscomm.access import AccessRules
-from tlscomm.alerts import Alert, alertForCode, codeForAlert
-from tlscomm.authority import Authority
 from tlscomm.configuration import ClientConfiguration, ServerConfiguration
-from tlscomm.connection import State, TLSConnection
-from tlscomm.failures import CODES, CertificateFailure, NotAllowed
-from tlscomm.testing import pump
-from tlscomm.wire.alerts import plainAlert, sealedAlert
+from tlscomm.failures import CODES, Alert, CertificateFailure, NotAllowed, alertForCode, codeForAlert
+from tlscomm.issuing import Authority
+from tlscomm.tls import State, TLSConnection, pump
 
 AUTHORITY = Authority.create()
 SERVER = AUTHORITY.issue("server", role="server", dnsNames=["localhost"])

@@ -1,4 +1,4 @@
-"""What a user can rely on in `tlscomm.authority`."""
+"""What a user can rely on in `tlscomm.issuing`."""
 
 from __future__ import annotations
 
@@ -19,15 +19,18 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 from forkserver import python
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm import _export, _folder, failures
-from tlscomm.authority import (
+from tlscomm import failures
+from tlscomm.credentials import Credential, checkUsable, loadCertificates, loadCredential
+from tlscomm.issuing import (
     Authority,
     DevelopmentAuthority,
     ensureDevelopmentAuthority,
     withBadSignature,
     writeDevelopmentAuthority,
 )
-from tlscomm.credentials import Credential, certificateFacts, checkUsable, loadCertificates, loadCredential
+from tlscomm.x509 import _encoding as _export
+from tlscomm.x509 import _files as _folder
+from tlscomm.x509._facts import certificateFacts
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
 DAY = timedelta(days=1)
@@ -346,7 +349,7 @@ class DevelopmentTests(SynchronousTestCase):
     def test_atOnce(self) -> None:
         """Processes that start at once all get one authority."""
         program = """
-from tlscomm.authority import ensureDevelopmentAuthority
+from tlscomm.issuing import ensureDevelopmentAuthority
 print(ensureDevelopmentAuthority("at once").server.certificate.serial_number)
 """
         outputs: list[str] = []

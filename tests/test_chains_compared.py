@@ -39,8 +39,7 @@ from tests.rawchains import (
     name,
     utcTime,
 )
-from tlscomm.trust import Trust
-from tlscomm.verification import PROFILES, Profile, Verifier
+from tlscomm.verification import PROFILES, Profile, Trust, Verifier
 
 #: As many of the pairs of edits as take two seconds; always the same ones.
 _PAIRS = 150

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm.authority import Authority
-from tlscomm.choosing import Choice, Keyring, Wishes
-from tlscomm.credentials import Credential, Role
+from tlscomm.credentials import Choice, Credential, Keyring, Wishes
+from tlscomm.issuing import Authority
+from tlscomm.x509._roles import Role
 
 RSA_KEY = rsa.generate_private_key(65537, 2048)
 

@@ -32,8 +32,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.threads import deferToThread
 
-from tlscomm.credentials import certificateFacts
-from tlscomm.protocol import MessageFactory, MessageProtocol
+from tlscomm.messages import MessageFactory, MessageProtocol
+from tlscomm.x509._facts import certificateFacts
 
 COMMAND = ("-W", "error", "-m", "tlscomm.commandline", "connect")
 

@@ -17,8 +17,7 @@ from tlscomm.commandline._conversation import Conversation, Window
 from tlscomm.commandline._messages import Outgoing, outgoing
 from tlscomm.commandline._reaching import Bounded
 from tlscomm.failures import MessageTooLong, ReadTimeout, Reset, TLSFailure, Truncated, Undecodable
-from tlscomm.framing import Message, framingNamed
-from tlscomm.protocol import MessageFactory
+from tlscomm.messages import Message, MessageFactory, framingNamed
 
 
 async def given(messages: Iterable[Message | Deferred[Message] | Exception]) -> AsyncIterator[Outgoing]:

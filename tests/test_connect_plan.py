@@ -9,9 +9,9 @@ from click.testing import CliRunner, Result
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.access import AccessRules
-from tlscomm.authority import writeDevelopmentAuthority
 from tlscomm.commandline import program
 from tlscomm.commandline._plan import Address, Plan, addressIn, planFor
+from tlscomm.issuing import writeDevelopmentAuthority
 
 
 def connect(*arguments: str) -> Result:

@@ -29,7 +29,7 @@ from twisted.internet.threads import deferToThread
 from zope.interface import implementer
 
 from tlscomm.endpoints import TLSClientEndpoint
-from tlscomm.protocol import MessageFactory
+from tlscomm.messages import MessageFactory
 
 
 @implementer(IHostnameResolver)

@@ -14,9 +14,7 @@ from twisted.internet.ssl import Certificate, CertificateOptions, optionsForClie
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from tlscomm.authority import Authority
 from tlscomm.configuration import ClientConfiguration, ForeignConfiguration, ServerConfiguration
-from tlscomm.connection import State, TLSConnection
 from tlscomm.failures import (
     ClosedInHandshake,
     HandshakeTimeout,
@@ -29,8 +27,8 @@ from tlscomm.failures import (
     TLSFailure,
     Truncated,
 )
-from tlscomm.testing import pump
-from tlscomm.verdict import handshake
+from tlscomm.issuing import Authority
+from tlscomm.tls import State, TLSConnection, handshake, pump
 
 AUTHORITY = Authority.create()
 SERVER = AUTHORITY.issue("server", role="server", dnsNames=["localhost"])

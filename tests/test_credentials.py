@@ -13,9 +13,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtensionOID
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm import _export, credentials, failures
-from tlscomm.authority import Authority
-from tlscomm.credentials import Credential, certificateFacts, loadCertificates, loadCredential
+from tlscomm import failures
+from tlscomm.credentials import Credential, loadCertificates, loadCredential
+from tlscomm.credentials import _credential as credentials
+from tlscomm.issuing import Authority
+from tlscomm.x509 import _encoding as _export
+from tlscomm.x509._facts import certificateFacts
 
 
 def shown(failure: BaseException) -> str:

@@ -32,9 +32,10 @@ from pfxfiles import (
 )
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm import _export, failures
-from tlscomm._reading import cost
+from tlscomm import failures
+from tlscomm.credentials import _cost as cost
 from tlscomm.credentials import loadCredential
+from tlscomm.x509 import _encoding as _export
 
 HUGE = 2**31 - 1
 

@@ -10,8 +10,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pfxfiles import der, explicit, integer, oid, seq
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm import _export, failures
+from tlscomm import failures
 from tlscomm.credentials import loadCertificates, loadCredential
+from tlscomm.x509 import _encoding as _export
 
 PEM = "-----BEGIN {0}-----\nAAAA\n-----END {0}-----\n"
 

@@ -15,8 +15,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from pfxfiles import explicit, integer, octets, oid, seq
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm import _export, failures
+from tlscomm import failures
 from tlscomm.credentials import Credential, checkUsable, loadCertificates, loadCredential
+from tlscomm.x509 import _encoding as _export
 
 
 def encoded(key: CertificateIssuerPrivateKeyTypes, form: PrivateFormat, encoding: Encoding = Encoding.DER) -> bytes:

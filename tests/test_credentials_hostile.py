@@ -34,9 +34,11 @@ from pfxfiles import (
 )
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm import _export, failures
-from tlscomm._reading.material import named
-from tlscomm.credentials import certificateFacts, checkUsable, loadCertificates, loadCredential
+from tlscomm import failures
+from tlscomm.credentials import checkUsable, loadCertificates, loadCredential
+from tlscomm.credentials._contents import named
+from tlscomm.x509 import _encoding as _export
+from tlscomm.x509._facts import certificateFacts
 
 #: Without a deadline, which would make the clock part of the test.
 unhurried = settings(deadline=None)

@@ -14,10 +14,13 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa, x25
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm import _export, credentials, failures
-from tlscomm.authority import Authority, withBadSignature
-from tlscomm.credentials import Credential, certificateFacts, checkUsable, loadCertificates
-from tlscomm.verdict import verdict
+from tlscomm import failures
+from tlscomm.credentials import Credential, checkUsable, loadCertificates
+from tlscomm.credentials import _credential as credentials
+from tlscomm.issuing import Authority, withBadSignature
+from tlscomm.tls import verdict
+from tlscomm.x509 import _encoding as _export
+from tlscomm.x509._facts import certificateFacts
 
 
 class CertificatesTests(SynchronousTestCase):

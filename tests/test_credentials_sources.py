@@ -12,8 +12,8 @@ from credentialfiles import PASSPHRASE, made
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm import failures
-from tlscomm._reading.passphrasesources import passphraseSource
 from tlscomm.credentials import loadCertificates, loadCredential, loadCredentials, retrying
+from tlscomm.credentials._passphrasesources import passphraseSource
 
 
 def combined() -> bytes:

@@ -15,8 +15,8 @@ from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFrom
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm import failures
-from tlscomm.authority import Authority
 from tlscomm.configuration import ForeignConfiguration
+from tlscomm.issuing import Authority
 
 
 def handshake(server: SSL.Connection, client: SSL.Connection) -> None:

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from revocationlists import NOW, entry, indicator, point, revocationList, scope, withoutNextUpdate
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm._issuing import newKey
-from tlscomm._wording import timeText
-from tlscomm.authority import Authority
 from tlscomm.failures import Problem, TLSFailure
+from tlscomm.failures._wording import timeText
+from tlscomm.issuing import Authority
+from tlscomm.issuing._certificates import newKey
 from tlscomm.revocation import Mode, Revocation, loadRevocationLists
 
 ROOT = Authority.create("the root")

@@ -14,14 +14,14 @@ from forkserver import python
 from twisted.trial.unittest import SynchronousTestCase
 
 import tlscomm
-from tlscomm import service
-from tlscomm._storing.search import FIELDS
-from tlscomm.authority import ensureDevelopmentAuthority
 from tlscomm.commandline import program
 from tlscomm.configuration._settings import settingsOn
 from tlscomm.configuration._settingtypes import Interface
 from tlscomm.failures import CODES
-from tlscomm.tap import Options
+from tlscomm.issuing import ensureDevelopmentAuthority
+from tlscomm.server import Options
+from tlscomm.server import _service as service
+from tlscomm.store._search import FIELDS
 
 DOCS = Path(__file__).parent.parent / "docs"
 EXAMPLES = DOCS / "examples"
@@ -33,7 +33,7 @@ TLSCOMM = ("-m", "tlscomm.commandline")
 PATIENCE = 120
 
 #: Those that are read and not run: a unit for systemd.
-NOT_RUN = {"tlscomm.service"}
+NOT_RUN = {"tlscomm.server"}
 
 
 def page(name: str) -> str:
@@ -165,7 +165,9 @@ class ExampleTests(ExampleCase):
         self.assertEqual(said, "hello resumed: False\nagain resumed: True\n")
         server.says(r"^asked about \('client.localhost',\) from 127.0.0.1:\d+ resumed: False$")
         server.says(r"resumed: True$")
-        Path("doors.py").write_text("import tlscomm.hook\n\ndef closed(_):\n    return tlscomm.hook.refuse('closed')\n")
+        Path("doors.py").write_text(
+            "import tlscomm.verification\n\ndef closed(_):\n    return tlscomm.verification.refuse('closed')\n"
+        )
         _server, port = self.service("--hook", "doors:closed")
         status, said = self.connect(port, "--message", "hello")
         self.assertEqual((status, "not-allowed" in said), (1, True), said)

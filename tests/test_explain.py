@@ -7,10 +7,9 @@ import json
 from click.testing import CliRunner, Result
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm.alerts import Alert, codeForAlert
 from tlscomm.commandline import program
 from tlscomm.commandline.explain import catalogue, entryFor
-from tlscomm.failures import CODES, TLSFailure
+from tlscomm.failures import CODES, Alert, TLSFailure, codeForAlert
 
 
 def explain(*arguments: str) -> Result:

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, x25519
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm import failures
-from tlscomm.credentials import loadCredential
-from tlscomm.export import FORMS, Form, exportCredential, writeCredential
+from tlscomm.credentials import exportCredential, loadCredential, writeCredential
+from tlscomm.credentials._export import FORMS, Form
 
 
 class ExportTests(SynchronousTestCase):

@@ -13,10 +13,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from tlscomm.alerts import Alert
 from tlscomm.configuration import Version
 from tlscomm.endpoints import TLSClientEndpoint
-from tlscomm.failures import CODES, TLSFailure
+from tlscomm.failures import CODES, Alert, TLSFailure
 from tlscomm.testing import Recorder, Side
 
 

@@ -9,8 +9,17 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm import failures
-from tlscomm.alerts import Alert
-from tlscomm.failures import CODES, CertificateFacts, Expired, NoCertificate, Problem, Refused, TLSFailure, printable
+from tlscomm.failures import (
+    CODES,
+    Alert,
+    CertificateFacts,
+    Expired,
+    NoCertificate,
+    Problem,
+    Refused,
+    TLSFailure,
+    printable,
+)
 
 _FACTS = CertificateFacts("CN=client", "CN=ca", "0a", "2026-01-01", "2026-02-01", "sha256:00", ("dns:a",), b"\x30")
 

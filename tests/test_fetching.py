@@ -24,15 +24,14 @@ from twisted.logger import formatEvent
 from twisted.protocols.portforward import ProxyFactory
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm._revoking.addresses import FetchFailed, isFetchable
-from tlscomm._revoking.retrying import Schedule
-from tlscomm._revoking.web import fetch
-from tlscomm.authority import Authority
 from tlscomm.configuration import ServerConfiguration
 from tlscomm.credentials import Credential
 from tlscomm.failures import FileNotFound, Unreadable
-from tlscomm.revocation import Revocation
-from tlscomm.stapling import Staple
+from tlscomm.issuing import Authority
+from tlscomm.revocation import Revocation, Staple
+from tlscomm.revocation._addresses import FetchFailed, isFetchable
+from tlscomm.revocation._retrying import Schedule
+from tlscomm.revocation._web import fetch
 
 ROOT = Authority.create("the root")
 
@@ -392,7 +391,7 @@ class Loading(SynchronousTestCase):
 import sys
 from twisted.internet import reactor
 from tlscomm.revocation import Revocation
-from tlscomm.stapling import Staple
+from tlscomm.revocation import Staple
 for upkeep in (*Revocation(fetchCRLs=sys.argv[1]).upkeeps, Staple(fetches=True).upkeep):
     upkeep.use(reactor)
 print("twisted.web" in sys.modules)

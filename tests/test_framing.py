@@ -1,4 +1,4 @@
-"""What a user can rely on in `tlscomm.framing`."""
+"""What a user can rely on in `tlscomm.messages`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from twisted.internet.testing import StringTransport
 from twisted.protocols.basic import Int32StringReceiver, LineReceiver, NetstringReceiver
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm import framing as module
 from tlscomm.failures import MessageTooLong, TLSFailure, Truncated, Undecodable
-from tlscomm.framing import FRAMINGS, Decoder, Framing, Message, framingNamed
+from tlscomm.messages import FRAMINGS, Decoder, Framing, Message, framingNamed
+from tlscomm.messages import _framing as module
 
 MAXIMUM = 12
 

@@ -15,15 +15,15 @@ from tempfile import TemporaryDirectory
 from click.testing import CliRunner
 from twisted.trial.unittest import SynchronousTestCase
 
-import tlscomm.gallery
+import tlscomm.issuing
 from tlscomm.commandline import program
 from tlscomm.configuration import ClientConfiguration, ServerConfiguration
-from tlscomm.connection import State
-from tlscomm.credentials import Credential, Role, checkUsable, loadCertificates, loadCredential
+from tlscomm.credentials import Credential, checkUsable, loadCertificates, loadCredential
 from tlscomm.failures import CODES, CertificateFailure, CredentialFailure, KeyMismatch, NoPrivateKey, TLSFailure
-from tlscomm.gallery import EXHIBITS, Exhibit, Gallery, writeGallery
+from tlscomm.issuing import EXHIBITS, Exhibit, Gallery, writeGallery
 from tlscomm.revocation import Revocation
-from tlscomm.testing import handshake
+from tlscomm.tls import State, handshake
+from tlscomm.x509._roles import Role
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
 
@@ -79,7 +79,7 @@ class Table(SynchronousTestCase):
 
 class Galleries(SynchronousTestCase):
     def test_theExampleIsTrue(self) -> None:
-        result = doctest.testmod(tlscomm.gallery)
+        result = doctest.testmod(tlscomm.issuing)
         self.assertEqual((result.failed, result.attempted), (0, 3))
 
     def test_iteratingGivesEveryExhibit(self) -> None:

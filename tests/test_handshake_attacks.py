@@ -31,12 +31,11 @@ from twisted.internet.ssl import Certificate, CertificateOptions, trustRootFromC
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm._remembering import remembering
 from tlscomm.access import AccessRules
 from tlscomm.configuration import Configuration, ForeignConfiguration
-from tlscomm.connection import State, TLSConnection
-from tlscomm.hook import Answer, insecurelyAccept, refuse
-from tlscomm.verdict import handshake, pump
+from tlscomm.tls import State, TLSConnection, handshake, pump
+from tlscomm.verification import Answer, insecurelyAccept, refuse
+from tlscomm.x509._remembering import remembering
 
 #: A certificate of some 20 KiB.
 LARGE = AUTHORITY.issue("large", role="client", dnsNames=[f"{'x' * 50}.{number}.example.com" for number in range(300)])

@@ -25,12 +25,11 @@ from twisted.internet.ssl import Certificate, CertificateOptions, trustRootFromC
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.access import AccessRules
-from tlscomm.authority import Authority
 from tlscomm.configuration import ForeignConfiguration, ServerConfiguration, insecurelyPresenting
-from tlscomm.connection import State, TLSConnection
 from tlscomm.failures import Problem, TLSFailure
-from tlscomm.hook import Answer, Question, accept, insecurelyAccept, refuse
-from tlscomm.verdict import handshake, pump
+from tlscomm.issuing import Authority
+from tlscomm.tls import State, TLSConnection, handshake, pump
+from tlscomm.verification import Answer, Question, accept, insecurelyAccept, refuse
 
 NOW = datetime.now(timezone.utc)
 

@@ -21,8 +21,8 @@ from twisted.internet.error import ConnectionAborted
 from twisted.internet.task import Clock
 
 from tlscomm.configuration import Deadlines
-from tlscomm.connection import State
-from tlscomm.hook import accept, refuse
+from tlscomm.tls import State
+from tlscomm.verification import accept, refuse
 
 #: So that a TLS 1.3 client waits for its acceptance as long as the hook takes.
 PATIENT = Deadlines(acceptance=8.0)

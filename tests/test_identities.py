@@ -16,14 +16,14 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm import _folder, failures
-from tlscomm._export import pem
-from tlscomm._folder import exclusively
-from tlscomm._identities import Identities
-from tlscomm._reading import sources
-from tlscomm._reading.passphrasesources import passphraseSource
-from tlscomm.credentials import Credential, loadCredential
-from tlscomm.export import exportCredential
+from tlscomm import failures
+from tlscomm.configuration._identities import Identities
+from tlscomm.credentials import Credential, exportCredential, loadCredential
+from tlscomm.credentials import _sources as sources
+from tlscomm.credentials._passphrasesources import passphraseSource
+from tlscomm.x509 import _files as _folder
+from tlscomm.x509._encoding import pem
+from tlscomm.x509._files import exclusively
 
 #: An access control list's entries: tag, permissions, number (linux/posix_acl_xattr.h).
 NOBODY = 0xFFFFFFFF

@@ -23,13 +23,12 @@ from forkserver import python
 from storefiles import StoreCase
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm import _export
-from tlscomm.authority import Authority
 from tlscomm.commandline import program
-from tlscomm.credentials import Credential, Role
-from tlscomm.export import exportCredential
-from tlscomm.gallery import EXHIBITS, Exhibit
-from tlscomm.verdict import verdict
+from tlscomm.credentials import Credential, exportCredential
+from tlscomm.issuing import EXHIBITS, Authority, Exhibit
+from tlscomm.tls import verdict
+from tlscomm.x509 import _encoding as _export
+from tlscomm.x509._roles import Role
 
 NOW = datetime.now(timezone.utc)
 

@@ -25,7 +25,7 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
 from tlscomm.configuration import ClientConfiguration
-from tlscomm.hook import refuse
+from tlscomm.verification import refuse
 
 
 def late(answer: Any) -> Any:

@@ -10,8 +10,8 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import rsa
 from interop import LOOPBACK, InteropCase, Program, authorityFile, files, root, stranger
 
-from tlscomm._export import pem
 from tlscomm.credentials import Credential
+from tlscomm.x509._encoding import pem
 
 
 @cache

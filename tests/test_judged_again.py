@@ -30,10 +30,10 @@ from twisted.internet.ssl import Certificate, CertificateOptions, trustRootFromC
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm._carrying.rounds import Rounds
 from tlscomm.access import AccessRules
 from tlscomm.configuration import ForeignConfiguration, insecurelyPresenting
-from tlscomm.hook import accept
+from tlscomm.transport._revalidation import Rounds
+from tlscomm.verification import accept
 
 #: Seconds between two rounds.
 ROUND = 30.0

@@ -4,7 +4,7 @@ import ast
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -15,32 +15,29 @@ import tlscomm
 
 FOLDER = Path(tlscomm.__file__).parent
 
-#: The packages in their order, each with the modules and the packages of modules, below `tlscomm`, that are in it. A
-#: package stands for all of its modules, but for those that are named elsewhere. One imports only from those above it.
-PACKAGES: tuple[tuple[str, str], ...] = (
-    ("lazy names", "_lazy"),
-    ("failures", "failures alerts _wording"),
-    ("_openssl", "_openssl"),
-    ("_wire", "wire"),
-    (
-        "x509",
-        "x509 _der _facts _chains.examined _chains.canonical _chains.nameconstraints _remembering _export _folder",
-    ),
-    ("messages", "framing protocol"),
-    ("access", "access _admitting peer _globs _nameforms"),
-    ("credentials", "credentials _usability _reading choosing export"),
-    ("store", "store _storing _systemroots"),
-    ("revocation", "revocation stapling _revoking"),
-    ("issuing", "authority _issuing gallery _exhibits"),
-    ("verification", "verification _owncredential _chains trust _trustroots hook sslpolicy"),
-    ("configuration", "configuration _identities"),
-    ("tls", "connection _handshake verdict"),
-    ("transport", "transport _carrying"),
-    ("endpoints", "endpoints _parsers _hosts reconnecting"),
-    ("server", "server service tap _log applications"),
-    ("testing", "testing"),
-    ("commandline", "commandline"),
-    ("the package's face", ""),
+#: The packages below `tlscomm` in their order. One imports only from those above it.
+PACKAGES: tuple[str, ...] = (
+    "_lazy",
+    "failures",
+    "_openssl",
+    "_wire",
+    "x509",
+    "messages",
+    "access",
+    "credentials",
+    "store",
+    "revocation",
+    "issuing",
+    "verification",
+    "configuration",
+    "tls",
+    "transport",
+    "endpoints",
+    "server",
+    "testing",
+    "commandline",
+    # The face of the whole.
+    "",
 )
 
 #: The core is all packages from the first to this one.
@@ -55,17 +52,16 @@ TWISTED_OF_CORE = {
 #: What in the core uses more of Twisted than that, and why. It imports that inside functions, or for types alone.
 USES_TWISTED = {
     "credentials": "makes Twisted's objects for programs that want them",
-    "revocation": "looks at files again while a reactor runs",
-    "stapling": "looks at files again, and fetches, while a reactor runs",
-    "_revoking": "the same, with Twisted's HTTP client",
-    "trust": "takes Twisted's trust roots, and makes them",
+    "revocation": "looks at files again, and fetches, while a reactor runs",
+    "verification._trust": "takes Twisted's trust roots, and makes them",
+    "verification._trustroots": "looks into Twisted's trust roots",
     "configuration": "builds Twisted's CertificateOptions, and takes creators of connections",
 }
 
 #: What is in a package of the core and imports more of Twisted when it is imported itself.
 NOT_OF_CORE = {
-    "protocol": "Twisted's protocols are what it is about",
-    "_revoking.web": "Twisted's HTTP client, which is loaded when something is fetched",
+    "messages": "Twisted's protocols are what it is about; nothing up to the connection without I/O uses it",
+    "revocation._web": "Twisted's HTTP client, which is loaded when something is fetched",
 }
 
 
@@ -79,18 +75,15 @@ def modules() -> dict[str, ast.Module]:
     return found
 
 
-def within(module: str, names: str) -> str:
-    """Return the longest of some names (below `tlscomm`) that a module has or is inside of; the empty one fits all."""
-    fitting = [name for name in names.split() if f"{module}.".startswith(f"tlscomm.{name}.")]
-    return max(fitting, key=len, default="")
+def isWithin(module: str, names: Iterable[str]) -> bool:
+    """Return whether a module has one of some names (below `tlscomm`), or is inside of what has."""
+    return any(f"{module}.".startswith(f"tlscomm.{name}.") for name in names)
 
 
 def placeOf(module: str) -> int:
-    """Return the place of a module's package in the order."""
-    if module == "tlscomm":
-        return len(PACKAGES) - 1
-    name = within(module, " ".join(names for _, names in PACKAGES))
-    return next((place for place, (_, names) in enumerate(PACKAGES) if name in names.split()), -1)
+    """Return the place of a module's package in the order, or -1 where it is in none of them."""
+    package = f"{module}..".split(".")[1]
+    return PACKAGES.index(package) if package in PACKAGES else -1
 
 
 def imported(tree: ast.Module) -> Iterator[str]:
@@ -115,8 +108,8 @@ def arrows() -> dict[str, frozenset[str]]:
 
 def core() -> list[str]:
     """Return the modules of the core in the order of their packages."""
-    last = [package for package, _ in PACKAGES].index(LAST_OF_CORE)
-    found = [module for module in modules() if placeOf(module) <= last and not within(module, " ".join(NOT_OF_CORE))]
+    last = PACKAGES.index(LAST_OF_CORE)
+    found = [module for module in modules() if placeOf(module) <= last and not isWithin(module, NOT_OF_CORE)]
     return sorted(found, key=placeOf)
 
 
@@ -135,8 +128,8 @@ class Order(SynchronousTestCase):
 
     def test_everyNameIsThere(self) -> None:
         """What the tables name exists."""
-        names = " ".join([*(names for _, names in PACKAGES), *USES_TWISTED, *NOT_OF_CORE])
-        self.assertEqual([name for name in names.split() if f"tlscomm.{name}" not in modules()], [])
+        names = [*PACKAGES[:-1], *USES_TWISTED, *NOT_OF_CORE]
+        self.assertEqual([name for name in names if f"tlscomm.{name}" not in modules()], [])
 
     def test_noArrowUp(self) -> None:
         """A package imports only from those above it in the table, inside functions and for types too."""
@@ -162,12 +155,12 @@ class WithoutTwisted(SynchronousTestCase):
 
     def test_whatUsesItIsNamed(self) -> None:
         """Only what is named uses more of Twisted, inside functions and for types too."""
-        names = " ".join([*USES_TWISTED, *NOT_OF_CORE])
+        names = (*USES_TWISTED, *NOT_OF_CORE)
         wrong = [
             f"{module} imports {other}"
             for module in core()
             for other in imported(modules()[module])
-            if other.split(".")[0] == "twisted" and not isNamed(other) and not within(module, names)
+            if other.split(".")[0] == "twisted" and not isNamed(other) and not isWithin(module, names)
         ]
         self.assertEqual(wrong, [])
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.chains import NAME, intermediate, judged, leaf
-from tlscomm._chains.nameconstraints import Subtrees
-from tlscomm.authority import Authority
+from tlscomm.issuing import Authority
+from tlscomm.x509._nameconstraints import Subtrees
 
 
 def dns(name: str) -> x509.DNSName:

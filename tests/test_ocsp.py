@@ -15,10 +15,10 @@ from ocspresponses import MUST_STAPLE, ocspResponse, responder
 from revocationlists import NOW, revocationList
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm._wording import timeText
-from tlscomm.authority import Authority
 from tlscomm.credentials import Credential
 from tlscomm.failures import Problem
+from tlscomm.failures._wording import timeText
+from tlscomm.issuing import Authority
 from tlscomm.revocation import Mode, Revocation
 
 ROOT = Authority.create("the root")

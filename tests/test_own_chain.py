@@ -10,13 +10,13 @@ from failuretable import VERSIONS, Stage, gallery
 from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm._chains.ownchain import isCorrectlySigned
-from tlscomm._handshake.awaited import awaitedMessage
-from tlscomm._owncredential import chainProblems
-from tlscomm.connection import TLSConnection
+from tlscomm._wire.clienthello import supportedGroups
 from tlscomm.failures import Problem
-from tlscomm.gallery import EXHIBITS
-from tlscomm.wire.clienthello import supportedGroups
+from tlscomm.issuing import EXHIBITS
+from tlscomm.tls import TLSConnection
+from tlscomm.tls._expectedmessages import awaitedMessage
+from tlscomm.verification._ownchain import isCorrectlySigned
+from tlscomm.verification._owncredential import chainProblems
 
 #: What a chain shows to everybody who reads it, whomever he trusts.
 EVIDENT = {"expired", "not-yet-valid", "not-permitted", "key-too-weak", "invalid-certificate", "wrong-purpose"}

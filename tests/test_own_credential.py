@@ -22,19 +22,17 @@ from failuretable import VERSIONS, gallery
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm._exhibits import signedWithSHA1
-from tlscomm._export import keyPEM, pem
-from tlscomm._owncredential import chainProblems
-from tlscomm.authority import Authority
 from tlscomm.commandline import program
 from tlscomm.commandline._plan import addressIn, planFor
-from tlscomm.configuration import ClientConfiguration, ServerConfiguration
+from tlscomm.configuration import ClientConfiguration, ServerConfiguration, insecurelyPresenting
 from tlscomm.credentials import Credential, loadCredential
 from tlscomm.failures import TLSFailure
-from tlscomm.gallery import EXHIBITS
-from tlscomm.tap import Options, makeService
-from tlscomm.testing import insecurelyPresenting
-from tlscomm.verdict import handshake
+from tlscomm.issuing import EXHIBITS, Authority
+from tlscomm.issuing._exhibits import signedWithSHA1
+from tlscomm.server import Options, makeService
+from tlscomm.tls import handshake
+from tlscomm.verification._owncredential import chainProblems
+from tlscomm.x509._encoding import keyPEM, pem
 from tlscomm.x509._roles import ROLES, Role, otherRole
 
 NOW = datetime.now(timezone.utc).replace(microsecond=0)

@@ -24,14 +24,14 @@ from twisted.plugin import IPlugin
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from tlscomm._export import keyPEM, pem
-from tlscomm._parsers import TLSCommClientParser, TLSCommServerParser
 from tlscomm.access import AccessRules
-from tlscomm.authority import Authority
 from tlscomm.configuration import ClientConfiguration, ServerConfiguration
 from tlscomm.credentials import Credential
 from tlscomm.endpoints import TLSClientEndpoint, TLSServerEndpoint
+from tlscomm.endpoints._strings import TLSCommClientParser, TLSCommServerParser
 from tlscomm.failures import FileNotFound, NoPrivateKey, PassphraseRequired, UnsafePermissions, WrongPurpose
+from tlscomm.issuing import Authority
+from tlscomm.x509._encoding import keyPEM, pem
 
 
 def write(name: str, content: bytes) -> str:
@@ -437,7 +437,7 @@ class PluginTests(SynchronousTestCase):
     def test_cheap(self) -> None:
         """To look for plugins costs neither OpenSSL nor the choice of a reactor."""
         program = (
-            "import sys, tlscomm._parsers\n"
+            "import sys, tlscomm.endpoints._strings\n"
             "print([name for name in ('OpenSSL', 'cryptography', 'twisted.internet.reactor') if name in sys.modules])"
         )
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)

@@ -18,14 +18,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.chains import NAME, NOW, Parts, crossSigned, intermediate, judged, leaf, remade, root
 from tests.pfxfiles import der, seq
-from tlscomm._chains.examined import examined
-from tlscomm._chains.paths import Budget, Search, byName
-from tlscomm._systemroots import systemRoots
-from tlscomm.authority import Authority
 from tlscomm.failures import Problem
+from tlscomm.issuing import Authority
 from tlscomm.revocation import Revocation
-from tlscomm.trust import Trust, parsePin
-from tlscomm.verification import PROFILES, Findings, Verifier
+from tlscomm.store import systemRoots
+from tlscomm.verification import PROFILES, Findings, Trust, Verifier, parsePin
+from tlscomm.verification._paths import Budget, Search, byName
+from tlscomm.x509._certificate import examined
 
 DAY = timedelta(days=1)
 

@@ -7,11 +7,11 @@ from drawntables import drawnTable
 from hooks import Slow
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm import connection
-from tlscomm._carrying import phases
-from tlscomm._carrying.phases import GOES_ON_TO
-from tlscomm.connection import State
+from tlscomm.tls import State
+from tlscomm.tls import _connection as connection
 from tlscomm.transport import Phase
+from tlscomm.transport import _phases as phases
+from tlscomm.transport._phases import GOES_ON_TO
 
 
 class TableTests(SynchronousTestCase):

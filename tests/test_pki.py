@@ -11,9 +11,10 @@ from click.testing import CliRunner, Result
 from cryptography import x509
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm.authority import ensureDevelopmentAuthority, writeDevelopmentAuthority
 from tlscomm.commandline import program
-from tlscomm.credentials import certificateFacts, loadCertificates, loadCredential
+from tlscomm.credentials import loadCertificates, loadCredential
+from tlscomm.issuing import ensureDevelopmentAuthority, writeDevelopmentAuthority
+from tlscomm.x509._facts import certificateFacts
 
 
 def init(*arguments: str) -> Result:

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.chains import intermediate, judged, leaf
 from tests.pfxfiles import der, seq
-from tlscomm.authority import Authority
+from tlscomm.issuing import Authority
 
 ANY = "2.5.29.32.0"
 DEMAND = (x509.PolicyConstraints(0, None), True)

@@ -8,9 +8,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.chains import remade
 from tests.pfxfiles import der, seq
 from tlscomm.access import AccessRules
-from tlscomm.authority import Authority
 from tlscomm.configuration import ClientConfiguration, ServerConfiguration, insecurelyPresenting
-from tlscomm.verdict import handshake
+from tlscomm.issuing import Authority
+from tlscomm.tls import handshake
 
 AUTHORITY = Authority.create()
 NAMES: Any = {"role": "server", "dnsNames": ["localhost"]}

@@ -21,19 +21,16 @@ from twisted.internet.ssl import Certificate, trustRootFromCertificates
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.chains import NOW, crossSigned, judged
-from tlscomm._chains import hygiene
-from tlscomm._export import keyPEM, pem
-from tlscomm.authority import Authority
 from tlscomm.commandline import program
 from tlscomm.commandline._printing import warningText
 from tlscomm.configuration import ClientConfiguration, ServerConfiguration
 from tlscomm.configuration._fromsettings import clientConfiguration, serverConfiguration
-from tlscomm.connection import TLSConnection
 from tlscomm.credentials import Credential
-from tlscomm.hook import Question, accept
-from tlscomm.trust import Trust, parsePin
-from tlscomm.verdict import handshake, verdict, verdictWithWarnings
-from tlscomm.verification import Findings, Verifier
+from tlscomm.issuing import Authority
+from tlscomm.tls import TLSConnection, handshake, verdict, verdictWithWarnings
+from tlscomm.verification import Findings, Question, Trust, Verifier, accept, parsePin
+from tlscomm.verification import _formrules as hygiene
+from tlscomm.x509._encoding import keyPEM, pem
 
 ROOT = Authority.create("root", organization="profiles", now=NOW)
 INTERMEDIATE = ROOT.intermediate(organization="profiles", now=NOW)

@@ -18,8 +18,7 @@ from zope.interface.verify import verifyObject
 
 from tlscomm.configuration import Deadlines
 from tlscomm.failures import MessageTooLong, ReadTimeout, Truncated, Undecodable
-from tlscomm.framing import FRAMINGS
-from tlscomm.protocol import MessageFactory, MessageProtocol, RequestProtocol
+from tlscomm.messages import FRAMINGS, MessageFactory, MessageProtocol, RequestProtocol
 from tlscomm.testing import DeafPeer
 
 LONG = "x" * 100_000

@@ -3,9 +3,9 @@
 from OpenSSL.SSL import X509VerificationCodes
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm._chains import reasons
-from tlscomm.alerts import _CODES, _NAMES, Alert, codeForAlert
-from tlscomm.failures import CODES
+from tlscomm.failures import CODES, Alert, codeForAlert
+from tlscomm.failures._alerts import _CODES, _NAMES
+from tlscomm.verification import _opensslerrors as reasons
 
 
 class VerifyErrors(SynchronousTestCase):

@@ -9,8 +9,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from tlscomm.endpoints import TLSClientService
 from tlscomm.failures import ConnectFailed, Expired, TLSFailure
-from tlscomm.reconnecting import TLSClientService
 
 
 @implementer(IStreamClientEndpoint)

@@ -33,14 +33,12 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.access import AccessRules
-from tlscomm.authority import Authority
 from tlscomm.configuration import Configuration, ForeignConfiguration
-from tlscomm.connection import State, TLSConnection
 from tlscomm.credentials import Credential
-from tlscomm.hook import accept, insecurelyAccept
-from tlscomm.revocation import Revocation
-from tlscomm.stapling import Staple
-from tlscomm.verdict import handshake
+from tlscomm.issuing import Authority
+from tlscomm.revocation import Revocation, Staple
+from tlscomm.tls import State, TLSConnection, handshake
+from tlscomm.verification import accept, insecurelyAccept
 
 
 class SessionCase(SynchronousTestCase):

@@ -10,14 +10,12 @@ from revocationlists import revocationList
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm import failures
-from tlscomm._issuing import newKey
-from tlscomm.authority import Authority
 from tlscomm.configuration import ClientConfiguration, ServerConfiguration
-from tlscomm.connection import State, TLSConnection
+from tlscomm.issuing import Authority
+from tlscomm.issuing._certificates import newKey
 from tlscomm.revocation import Revocation, loadRevocationLists
-from tlscomm.testing import pump
-from tlscomm.trust import Trust
-from tlscomm.verification import Verifier
+from tlscomm.tls import State, TLSConnection, pump
+from tlscomm.verification import Trust, Verifier
 
 AUTHORITY = Authority.create()
 INTERMEDIATE = AUTHORITY.intermediate()

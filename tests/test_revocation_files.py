@@ -12,14 +12,14 @@ from twisted.internet.task import Clock
 from twisted.logger import formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm._export import pem
-from tlscomm.authority import Authority
 from tlscomm.configuration import ClientConfiguration, ServerConfiguration
 from tlscomm.failures import Damaged, FileNotFound, UnknownFormat, Unreadable
-from tlscomm.protocol import MessageFactory, MessageProtocol
+from tlscomm.issuing import Authority
+from tlscomm.messages import MessageFactory, MessageProtocol
 from tlscomm.revocation import Revocation, loadRevocationLists
+from tlscomm.tls import handshake
 from tlscomm.transport import TLSFactory
-from tlscomm.verdict import handshake
+from tlscomm.x509._encoding import pem
 
 ROOT = Authority.create()
 ROOTS = (ROOT.certificate,)

@@ -10,8 +10,8 @@ from ocspresponses import responder
 from opensslauthority import OpenSSLAuthority
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm.authority import Authority
 from tlscomm.failures import Problem
+from tlscomm.issuing import Authority
 from tlscomm.revocation import Revocation
 
 ROOT = Authority.create("openssl's root")

@@ -32,9 +32,10 @@ from tests.chains import (
     weaklySigned,
 )
 from tests.pfxfiles import der, seq
-from tlscomm import _der
-from tlscomm.authority import Authority
-from tlscomm.verification import RULES, Role
+from tlscomm.issuing import Authority
+from tlscomm.verification import RULES
+from tlscomm.x509 import _der
+from tlscomm.x509._roles import Role
 
 Presented = Sequence[x509.Certificate | Authority]
 

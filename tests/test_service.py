@@ -20,14 +20,13 @@ from twisted.python.log import FileLogObserver
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from tlscomm._log import EventLog, JSONLines, eventLog
 from tlscomm.access import AccessRules
-from tlscomm.applications import Echo, Greet, applicationNamed, factoryFor
-from tlscomm.authority import Authority
 from tlscomm.configuration import ClientConfiguration, Deadlines, ServerConfiguration
 from tlscomm.failures import FileNotFound
-from tlscomm.protocol import MessageFactory, MessageProtocol
-from tlscomm.service import CannotListen, Listener, TLSService
+from tlscomm.issuing import Authority
+from tlscomm.messages import MessageFactory, MessageProtocol
+from tlscomm.server import CannotListen, Echo, Greet, Listener, TLSService, applicationNamed, factoryFor
+from tlscomm.server._eventlog import EventLog, JSONLines, eventLog
 from tlscomm.testing import MemoryLink
 from tlscomm.transport import TLSFactory
 
@@ -622,7 +621,7 @@ class ApplicationTests(SynchronousTestCase):
             ("ehco", "no application is named 'ehco'; there are echo, greet"),
             ("nowhere.at.all:factory", r"nowhere.at.all cannot be imported: ModuleNotFoundError"),
             ("brokenapplication:factory", "brokenapplication cannot be imported: ZeroDivisionError"),
-            ("tlscomm.protocol:Nothing", "the module tlscomm.protocol has no 'Nothing'"),
+            ("tlscomm.messages:Nothing", "the module tlscomm.messages has no 'Nothing'"),
             (":x", "no application is named ':x'"),
             ("x:", "no application is named 'x:'"),
         ):

@@ -16,7 +16,6 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm._log import LOG_FORMATS
 from tlscomm.commandline import program
 from tlscomm.commandline._options import settingOptions
 from tlscomm.configuration import ClientCertificates, Deadlines, Version
@@ -33,9 +32,10 @@ from tlscomm.configuration._settingtypes import (
     Word,
     YesNo,
 )
-from tlscomm.framing import FRAMINGS
+from tlscomm.messages import FRAMINGS
 from tlscomm.revocation import MODES
-from tlscomm.tap import Options
+from tlscomm.server import Options
+from tlscomm.server._eventlog import LOG_FORMATS
 from tlscomm.verification import PROFILES
 
 #: A text that no setting of a type takes. Any text may be the name of a file.
@@ -283,7 +283,7 @@ class ImportTests(SynchronousTestCase):
     def test_cheap(self) -> None:
         """The table loads nothing of Twisted; the options of ``twistd tlscomm`` neither OpenSSL nor a reactor."""
         heavy = ["OpenSSL", "cryptography", "twisted.internet.reactor"]
-        for module, unwanted in (("tlscomm.configuration._settings", ["twisted", *heavy]), ("tlscomm.tap", heavy)):
+        for module, unwanted in (("tlscomm.configuration._settings", ["twisted", *heavy]), ("tlscomm.server", heavy)):
             program = f"import sys, {module}; print([name for name in {unwanted} if name in sys.modules])"
             done = subprocess.run(
                 (sys.executable, "-c", program), capture_output=True, text=True, check=True, timeout=60

@@ -11,11 +11,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm import failures
 from tlscomm.access import AccessRules
-from tlscomm.authority import Authority
-from tlscomm.choosing import Wishes
 from tlscomm.configuration import ClientConfiguration, ServerConfiguration
-from tlscomm.connection import State, TLSConnection
-from tlscomm.credentials import Credential
+from tlscomm.credentials import Credential, Wishes
+from tlscomm.issuing import Authority
+from tlscomm.tls import State, TLSConnection
 
 VERSIONS = ("1.2", "1.3")
 

@@ -31,7 +31,7 @@ from twisted.protocols.basic import FileSender
 from zope.interface import implementer
 
 from tlscomm.configuration import Deadlines
-from tlscomm.protocol import MessageFactory
+from tlscomm.messages import MessageFactory
 
 #: A deadline that is meant to pass.
 SHORT = 0.2

@@ -8,16 +8,8 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.failures import CODES, CertificateFailure, Problem
-from tlscomm.sslpolicy import (
-    _CODES,
-    _PRECISE,
-    _STATUS,
-    SslPolicyErrors,
-    X509ChainStatusFlags,
-    chainStatus,
-    codeForStatus,
-    sslPolicyErrors,
-)
+from tlscomm.verification import SslPolicyErrors, X509ChainStatusFlags, chainStatus, codeForStatus, sslPolicyErrors
+from tlscomm.verification._sslpolicy import _CODES, _PRECISE, _STATUS
 
 #: What a problem of a peer's certificate can be.
 ABOUT_CERTIFICATES = {code for code, failure in CODES.items() if issubclass(failure, CertificateFailure)}

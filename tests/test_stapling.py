@@ -17,19 +17,16 @@ from twisted.internet.task import Clock
 from twisted.logger import LogLevel, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm._export import pem
-from tlscomm.authority import Authority
 from tlscomm.commandline import program
 from tlscomm.configuration import ServerConfiguration
-from tlscomm.connection import TLSConnection
-from tlscomm.credentials import Credential
-from tlscomm.export import exportCredential
+from tlscomm.credentials import Credential, exportCredential
 from tlscomm.failures import Damaged, FileNotFound, Revoked, Unreadable
-from tlscomm.protocol import MessageFactory, MessageProtocol
-from tlscomm.revocation import Revocation
-from tlscomm.stapling import Staple
+from tlscomm.issuing import Authority
+from tlscomm.messages import MessageFactory, MessageProtocol
+from tlscomm.revocation import Revocation, Staple
+from tlscomm.tls import TLSConnection, verdict
 from tlscomm.transport import TLSFactory
-from tlscomm.verdict import verdict
+from tlscomm.x509._encoding import pem
 
 ROOT = Authority.create("the root")
 SERVER = ROOT.issue("server", role="server", dnsNames=["localhost"])

@@ -9,9 +9,9 @@ from interop import InteropCase, root
 from ocspresponses import MUST_STAPLE, ocspResponse
 from opensslauthority import OpenSSLAuthority
 
-from tlscomm._export import keyPEM, pem
 from tlscomm.credentials import Credential
 from tlscomm.revocation import Revocation
+from tlscomm.x509._encoding import keyPEM, pem
 
 VERSIONS = ("1.2", "1.3")
 

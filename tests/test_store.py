@@ -17,9 +17,7 @@ from forkserver import python
 from storefiles import NOW, StoreCase, authority, client, intermediate, mode, name, pemOf, server, thumbprint
 from twisted.logger import LogLevel, globalLogPublisher
 
-from tlscomm.authority import Authority
-from tlscomm.credentials import Credential, checkUsable
-from tlscomm.export import exportCredential, writeCredential
+from tlscomm.credentials import Credential, checkUsable, exportCredential, writeCredential
 from tlscomm.failures import (
     Damaged,
     FileNotFound,
@@ -31,6 +29,7 @@ from tlscomm.failures import (
     Unreadable,
     UnsafePermissions,
 )
+from tlscomm.issuing import Authority
 from tlscomm.store import Search, X509Store, loadFromStore, rootsFromStore
 
 
@@ -377,7 +376,7 @@ class DamageTests(StoreCase):
 
 WRITER = """
 import sys
-from tlscomm.authority import Authority
+from tlscomm.issuing import Authority
 from tlscomm.failures import NotInStore
 from tlscomm.credentials import loadCredential
 from tlscomm.store import X509Store

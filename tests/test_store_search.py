@@ -12,12 +12,12 @@ from storefiles import NOW, StoreCase, authority, client, intermediate, pemOf, s
 from twisted.internet.endpoints import clientFromString, quoteStringArgument, serverFromString
 from twisted.internet.testing import MemoryReactorClock
 
-from tlscomm._identities import loadIdentity
 from tlscomm.configuration._fromsettings import clientConfiguration, loadRoots, serverConfiguration
+from tlscomm.configuration._identities import loadIdentity
 from tlscomm.credentials import Credential
 from tlscomm.failures import Ambiguous, NotInStore
 from tlscomm.store import Search, loadFromStore, rootsFromStore
-from tlscomm.testing import handshake
+from tlscomm.tls import handshake
 
 
 class SearchTests(StoreCase):

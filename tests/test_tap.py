@@ -23,16 +23,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from tlscomm._export import keyPEM, pem
 from tlscomm.access import parseRule
-from tlscomm.applications import Echo, Greet
-from tlscomm.authority import Authority
 from tlscomm.configuration import Deadlines, ServerConfiguration
 from tlscomm.failures import FileNotFound, KeyMismatch, PassphraseRequired
-from tlscomm.protocol import MessageFactory
-from tlscomm.service import Listener, TLSService
-from tlscomm.tap import Options, makeService
-from tlscomm.trust import Pin
+from tlscomm.issuing import Authority
+from tlscomm.messages import MessageFactory
+from tlscomm.server import Echo, Greet, Listener, Options, TLSService, makeService
+from tlscomm.verification import Pin
+from tlscomm.x509._encoding import keyPEM, pem
 
 AUTHORITY = Authority.create()
 SERVER = AUTHORITY.issue("server", role="server", dnsNames=["localhost"])
@@ -208,7 +206,7 @@ class OptionsTests(SynchronousTestCase):
         for words in ((), ("--logfile", "-")):
             parent = twistd("-n", *words)
             parsed("--log-format", "json", parent=parent)
-            self.assertEqual(parent["logger"], "tlscomm._log.onStandardError")
+            self.assertEqual(parent["logger"], "tlscomm.server._eventlog.onStandardError")
 
     def test_logElsewhere(self) -> None:
         """A log that does not go to standard output stays where it is."""

@@ -16,8 +16,7 @@ from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 import tlscomm.testing
-from tlscomm.configuration import Deadlines
-from tlscomm.connection import State
+from tlscomm.configuration import Deadlines, insecurelyPresenting
 from tlscomm.endpoints import TLSClientEndpoint, TLSServerEndpoint
 from tlscomm.failures import Expired, TLSFailure
 from tlscomm.testing import (
@@ -34,10 +33,8 @@ from tlscomm.testing import (
     SlowPeer,
     Speaker,
     StallingPeer,
-    handshake,
-    insecurelyPresenting,
-    pump,
 )
+from tlscomm.tls import State, handshake, pump
 from tlscomm.transport import TLSTransport
 
 STAGE = Stage("1.3")

@@ -20,7 +20,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.failures import Undecodable
-from tlscomm.hook import Question
+from tlscomm.verification import Question
 
 #: Without a deadline, which would make the clock part of the test, and the same plays every time.
 unhurried = settings(deadline=None, derandomize=True, max_examples=80)

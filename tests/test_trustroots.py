@@ -12,10 +12,10 @@ from twisted.internet.ssl import Certificate, CertificateOptions, platformTrust,
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from tlscomm import _trustroots
-from tlscomm._systemroots import systemRoots
-from tlscomm._trustroots import certificatesOf
-from tlscomm.authority import Authority
+from tlscomm.issuing import Authority
+from tlscomm.store import systemRoots
+from tlscomm.verification import _trustroots
+from tlscomm.verification._trustroots import certificatesOf
 
 AUTHORITY = Authority.create().certificate
 

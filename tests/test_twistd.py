@@ -21,9 +21,9 @@ from unittest import TestCase
 
 from forkserver import python
 
-from tlscomm._export import keyPEM, pem
-from tlscomm.authority import Authority, ensureDevelopmentAuthority
 from tlscomm.credentials import Credential
+from tlscomm.issuing import Authority, ensureDevelopmentAuthority
+from tlscomm.x509._encoding import keyPEM, pem
 
 TWISTD = ("-c", "from twisted.scripts.twistd import run; run()")
 
@@ -340,7 +340,7 @@ class ServingTests(TwistdCase):
     def test_bugs(self) -> None:
         """A bug in an application cuts the connection; its traceback is on standard error, not among the events."""
         Path("buggy.py").write_text(
-            "from tlscomm.protocol import MessageProtocol\n"
+            "from tlscomm.messages import MessageProtocol\n"
             "class Buggy(MessageProtocol):\n"
             "    async def messageReceived(self, message):\n"
             "        print('said by the application')\n"

@@ -4,10 +4,9 @@ from failuretable import gallery
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.access import AccessRules
-from tlscomm.authority import Authority
-from tlscomm.gallery import EXHIBITS
+from tlscomm.issuing import EXHIBITS, Authority
 from tlscomm.revocation import Revocation
-from tlscomm.verdict import verdict
+from tlscomm.tls import verdict
 
 GALLERY = gallery()
 

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from cryptography import x509
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm.authority import Authority
 from tlscomm.failures import Problem
-from tlscomm.trust import Trust
-from tlscomm.verification import Findings, Verifier, nameProblem
+from tlscomm.issuing import Authority
+from tlscomm.verification import Findings, Trust, Verifier, nameProblem
 
 AUTHORITY = Authority.create(organization="ours")
 

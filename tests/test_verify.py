@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.commandline import program
-from tlscomm.gallery import writeGallery
+from tlscomm.issuing import writeGallery
 
 
 class Verify(SynchronousTestCase):

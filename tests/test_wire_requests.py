@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm.choosing import Wishes
-from tlscomm.wire.requests import CertificateRequest, ClientHello, readCertificateRequest, readClientHello
+from tlscomm._wire.requests import CertificateRequest, ClientHello, readCertificateRequest, readClientHello
+from tlscomm.credentials import Wishes
 
 #: Each of these is in every client of OpenSSL's.
 P256, X25519, ECDSA_SHA256, RSA_PSS_SHA256, ECDHE_ECDSA, ECDHE_RSA = 23, 29, 0x0403, 0x0804, 0xC02B, 0xC02F

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, timezone
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm._wording import timeText
+from tlscomm.failures._wording import timeText
 from tlscomm.x509._purposes import purposesText
 from tlscomm.x509._unreadable import unreadableText
 

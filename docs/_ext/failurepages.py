@@ -14,9 +14,9 @@ from docutils.nodes import Node
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from tlscomm.alerts import Alert
 from tlscomm.commandline.explain import Entry, catalogue
-from tlscomm.gallery import EXHIBITS
+from tlscomm.failures import Alert
+from tlscomm.issuing import EXHIBITS
 from tlscomm.verification import PROFILES, RULES
 
 sys.path.append(str(Path(__file__).parents[2] / "tests"))

@@ -10,13 +10,19 @@ from datetime import datetime, timedelta, timezone
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater, react
 
-from tlscomm.applications import Echo
-from tlscomm.configuration import Deadlines
-from tlscomm.credentials import loadCertificates, loadCredential
-from tlscomm.endpoints import TLSClientEndpoint, TLSServerEndpoint
-from tlscomm.failures import TLSFailure
-from tlscomm.hook import accept, refuse
-from tlscomm.protocol import MessageFactory, RequestProtocol
+from tlscomm import (
+    Deadlines,
+    MessageFactory,
+    RequestProtocol,
+    TLSClientEndpoint,
+    TLSFailure,
+    TLSServerEndpoint,
+    accept,
+    loadCertificates,
+    loadCredential,
+    refuse,
+)
+from tlscomm.server import Echo
 
 ACCOUNTS = {"client.localhost": "open", "former.localhost": "closed"}
 

@@ -12,10 +12,8 @@ from twisted.internet.endpoints import HostnameEndpoint, TCP4ServerEndpoint
 from twisted.internet.ssl import Certificate, PrivateCertificate, optionsForClientTLS
 from twisted.internet.task import react
 
-from tlscomm.applications import Echo
-from tlscomm.configuration import ForeignConfiguration
-from tlscomm.endpoints import TLSClientEndpoint, TLSServerEndpoint
-from tlscomm.protocol import MessageFactory, RequestProtocol
+from tlscomm import ForeignConfiguration, MessageFactory, RequestProtocol, TLSClientEndpoint, TLSServerEndpoint
+from tlscomm.server import Echo
 
 root = Certificate.loadPEM(Path("certs/ca.pem").read_bytes())
 server = PrivateCertificate.loadPEM(Path("certs/server-with-key.pem").read_bytes())

@@ -3,8 +3,8 @@
 from twisted.application.service import Application
 from twisted.application.strports import service
 
-from tlscomm.applications import Greet
-from tlscomm.protocol import MessageFactory
+from tlscomm.server import Greet
+from tlscomm import MessageFactory
 
 place = "tlscomm:8443:interface=127.0.0.1:identity=certs/server.pfx:clientRoots=certs/ca.pem"
 

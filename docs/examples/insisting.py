@@ -8,9 +8,7 @@ import sys
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater, react
 
-from tlscomm.credentials import loadCertificates
-from tlscomm.endpoints import TLSClientEndpoint
-from tlscomm.failures import TLSFailure
+from tlscomm import TLSClientEndpoint, TLSFailure, loadCertificates
 
 
 async def connected(reactor, endpoint, factory):

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from tlscomm.authority import Authority
-from tlscomm.credentials import loadCredential
-from tlscomm.export import writeCredential
+from tlscomm import Authority, loadCredential
+from tlscomm.credentials import writeCredential
 
 root = Authority.create("example root", organization="Example")
 services = root.intermediate("example services", organization="Example")

@@ -5,9 +5,8 @@ python judging.py
 
 from datetime import datetime, timedelta, timezone
 
-from tlscomm.authority import Authority
-from tlscomm.trust import Trust
-from tlscomm.verification import Verifier
+from tlscomm import Authority
+from tlscomm.verification import Trust, Verifier
 
 root = Authority.create("root", organization="Example")
 services = root.intermediate("services", organization="Example")

@@ -3,7 +3,7 @@
 python loading.py
 """
 
-from tlscomm.credentials import loadCertificates, loadCredential
+from tlscomm import loadCertificates, loadCredential
 
 # All in one file, which may be encrypted.
 server = loadCredential("certs/server.pfx", passphrase=b"")

@@ -3,9 +3,7 @@
 python rules.py
 """
 
-from tlscomm.access import AccessRules, parseRule
-from tlscomm.authority import Authority
-from tlscomm.peer import Peer
+from tlscomm import AccessRules, Authority, Peer, parseRule
 
 workers = parseRule("dns=*.workers.example.org")
 billing = parseRule("uri=spiffe://example.org/billing")

@@ -3,9 +3,8 @@
 python several.py
 """
 
-from tlscomm.authority import Authority
-from tlscomm.configuration import ClientConfiguration, ServerConfiguration
-from tlscomm.verdict import handshake
+from tlscomm import Authority, ClientConfiguration, ServerConfiguration
+from tlscomm.tls import handshake
 
 authority = Authority.create("example")
 roots = (authority.certificate,)

@@ -1,6 +1,6 @@
 """An application for ``twistd tlscomm --application shouting:Shout``."""
 
-from tlscomm.protocol import MessageProtocol
+from tlscomm import MessageProtocol
 
 
 class Shout(MessageProtocol):

@@ -8,10 +8,14 @@ import sys
 from twisted.application.internet import backoffPolicy
 from twisted.internet.task import react
 
-from tlscomm.credentials import loadCertificates, loadCredential
-from tlscomm.endpoints import TLSClientEndpoint
-from tlscomm.protocol import MessageFactory, MessageProtocol
-from tlscomm.reconnecting import TLSClientService
+from tlscomm import (
+    MessageFactory,
+    MessageProtocol,
+    TLSClientEndpoint,
+    TLSClientService,
+    loadCertificates,
+    loadCredential,
+)
 
 
 class Greeting(MessageProtocol):

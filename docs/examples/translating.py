@@ -9,10 +9,16 @@ import sys
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater, react
 
-from tlscomm.credentials import loadCertificates, loadCredential
-from tlscomm.endpoints import TLSClientEndpoint, TLSServerEndpoint
-from tlscomm.failures import TLSFailure
-from tlscomm.protocol import MessageFactory, MessageProtocol, RequestProtocol
+from tlscomm import (
+    MessageFactory,
+    MessageProtocol,
+    RequestProtocol,
+    TLSClientEndpoint,
+    TLSFailure,
+    TLSServerEndpoint,
+    loadCertificates,
+    loadCredential,
+)
 
 WORDS = {"one": "eins", "two": "zwei", "three": "drei"}
 

@@ -15,8 +15,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 from zope.interface import implementer
 
-from tlscomm.credentials import loadCertificates, loadCredential
-from tlscomm.endpoints import TLSClientEndpoint, TLSServerEndpoint
+from tlscomm import TLSClientEndpoint, TLSServerEndpoint, loadCertificates, loadCredential
 
 
 class Page(Resource):

@@ -12,9 +12,7 @@ from twisted.internet.protocol import Factory
 from twisted.internet.task import react
 from twisted.protocols.basic import LineReceiver
 
-from tlscomm.configuration import Deadlines, ServerConfiguration
-from tlscomm.credentials import loadCertificates, loadCredential
-from tlscomm.endpoints import TLSServerEndpoint
+from tlscomm import Deadlines, ServerConfiguration, TLSServerEndpoint, loadCertificates, loadCredential
 
 
 class Who(LineReceiver):

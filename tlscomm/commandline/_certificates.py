@@ -15,12 +15,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from rich.text import Text
 
-from tlscomm._storing.search import KEY_USAGES, isKeyUsage
 from tlscomm.commandline._printing import Row
-from tlscomm.credentials import Credential, certificateFacts, usabilityProblems
+from tlscomm.credentials import Credential, usabilityProblems
 from tlscomm.failures import TLSFailure, printable
+from tlscomm.store._search import KEY_USAGES, isKeyUsage
 from tlscomm.x509._digests import thumbprintOf
 from tlscomm.x509._extensions import readExtension
+from tlscomm.x509._facts import certificateFacts
 from tlscomm.x509._purposes import purposeOf
 from tlscomm.x509._roles import ROLES, Role
 from tlscomm.x509._unreadable import REJECTIONS

@@ -22,8 +22,7 @@ from tlscomm.commandline._messages import Outgoing
 from tlscomm.commandline._report import Report
 from tlscomm.commandline._streams import OutputStream
 from tlscomm.failures import TLSFailure, Truncated
-from tlscomm.framing import Message
-from tlscomm.protocol import MessageFactory, RequestProtocol
+from tlscomm.messages import Message, MessageFactory, RequestProtocol
 from tlscomm.transport import describeAddress
 
 __all__ = ["Conversation", "Window", "converse"]

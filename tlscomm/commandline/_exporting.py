@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tlscomm._folder import File, writeFiles
-from tlscomm.credentials import Credential
-from tlscomm.export import Form, exportCredential
+from tlscomm.credentials import Credential, exportCredential
+from tlscomm.credentials._export import Form
+from tlscomm.x509._files import File, writeFiles
 
 __all__ = ["ENDINGS", "FORMS", "KEYED_FORMS", "exported", "write"]
 

@@ -19,11 +19,12 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-from tlscomm._owncredential import credentialProblems
-from tlscomm._reading.formats import formOf, readContents
-from tlscomm._reading.material import Contents, Passphrase, PassphraseSource, Source, readSource
-from tlscomm._reading.ordering import chainOf, fits, leavesAndKeys
-from tlscomm.credentials import Credential, Role, certificateFacts
+from tlscomm.credentials import Credential, PassphraseSource
+from tlscomm.credentials._contents import Contents
+from tlscomm.credentials._formats import formOf, readContents
+from tlscomm.credentials._ordering import chainOf, fits, leavesAndKeys
+from tlscomm.credentials._passphrase import Passphrase
+from tlscomm.credentials._sources import Source, readSource
 from tlscomm.failures import (
     NoPrivateKey,
     PassphraseRequired,
@@ -34,6 +35,9 @@ from tlscomm.failures import (
     printable,
 )
 from tlscomm.store import isStoreSource, loadFromStore
+from tlscomm.verification._owncredential import credentialProblems
+from tlscomm.x509._facts import certificateFacts
+from tlscomm.x509._roles import Role
 from tlscomm.x509._unreadable import REJECTIONS
 
 __all__ = ["Chain", "Found", "Inspection", "credentialsOf", "inspected", "inspectedKeys"]

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import NamedTuple, TypeAlias
 
 from tlscomm.failures import MessageTooLong
-from tlscomm.framing import Decoder, Framing, Message
+from tlscomm.messages import Decoder, Framing, Message
 
 __all__ = ["Outgoing", "Read", "fromFile", "outgoing"]
 

@@ -21,7 +21,7 @@ _PLACES = ("passphraseFile", "passphraseEnv", "passphraseFD")
 
 def passphraseTo(settings: Mapping[str, Any]) -> Prompt | None:
     """Return what answers with the pass phrase that the options name, or asks a person; None where there is neither."""
-    from tlscomm._reading.passphrasesources import anyPassphrase
+    from tlscomm.credentials._passphrasesources import anyPassphrase
 
     files, variables, descriptors = (settings[name] for name in _PLACES)
     return anyPassphrase(files, variables, descriptors, personalPrompt())
@@ -34,7 +34,7 @@ def personalPrompt() -> Prompt | None:
 
 def newPassphrase(settings: Mapping[str, Any], name: str) -> bytes:
     """Return the pass phrase for something that is written; empty where there is to be none."""
-    from tlscomm._reading.passphrasesources import anyPassphrase
+    from tlscomm.credentials._passphrasesources import anyPassphrase
 
     files, variables, descriptors = ([settings[place]] if place in settings else [] for place in _PLACES)
     if len((*files, *variables, *descriptors)) > 1:

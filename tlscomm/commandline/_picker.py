@@ -38,9 +38,10 @@ from tlscomm.commandline._certificates import (
 )
 from tlscomm.commandline._entries import keyText, listing
 from tlscomm.commandline._printing import Row, isTerminal, say
-from tlscomm.credentials import certificateFacts, usabilityProblems
+from tlscomm.credentials import usabilityProblems
 from tlscomm.failures import NotInStore, printable
 from tlscomm.store import StoreEntry
+from tlscomm.x509._facts import certificateFacts
 from tlscomm.x509._roles import ROLES, Role
 
 __all__ = ["Choice", "choose", "dialog"]

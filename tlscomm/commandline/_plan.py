@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from tlscomm._reading.passphrasesources import Prompt
     from tlscomm.configuration import ClientConfiguration
+    from tlscomm.credentials._passphrasesources import Prompt
 
 __all__ = ["Address", "Plan", "addressIn", "planFor"]
 
-#: Where --timeout is not given: as in `tlscomm.configuration.Deadlines` and `tlscomm.protocol.MessageFactory`.
+#: Where --timeout is not given: as in `tlscomm.configuration.Deadlines` and `tlscomm.messages.MessageFactory`.
 _CONNECT_SECONDS, _REPLY_SECONDS, _CLOSE_SECONDS = 10.0, 5.0, 5.0
 
 
@@ -86,8 +86,8 @@ def planFor(address: Address, settings: Mapping[str, Any], *, prompt: Prompt | N
         TLSFailure: a file or the credential cannot be used.
         ValueError: the options do not fit together.
     """
-    from tlscomm.configuration import asciiServerName
     from tlscomm.configuration._fromsettings import clientConfiguration
+    from tlscomm.verification._servernames import asciiServerName
 
     name = asciiServerName(address.host.partition("%")[0])
     connectSeconds, replySeconds, deadlines = _waits(settings)

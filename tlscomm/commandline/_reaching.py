@@ -18,9 +18,9 @@ from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
-from tlscomm._hosts import AnyHostname
 from tlscomm.commandline._plan import Plan
 from tlscomm.endpoints import TLSClientEndpoint
+from tlscomm.endpoints._hosts import AnyHostname
 
 __all__ = ["Bounded", "endpointTo"]
 

@@ -10,12 +10,12 @@ import base64
 import sys
 from typing import Protocol
 
+from tlscomm.access import Peer
 from tlscomm.commandline._messages import Outgoing
 from tlscomm.commandline._printing import isTerminal, say, sayFailure, table, warningText, writeJSON
-from tlscomm.connection import TLSFacts
 from tlscomm.failures import TLSFailure
-from tlscomm.framing import Framing, Message
-from tlscomm.peer import Peer
+from tlscomm.messages import Framing, Message
+from tlscomm.tls import TLSFacts
 
 __all__ = ["JSONReport", "Report", "TextReport"]
 

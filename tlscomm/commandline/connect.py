@@ -15,7 +15,7 @@ from tlscomm.commandline._passphrases import personalPrompt
 from tlscomm.commandline._plan import Address, Plan, addressIn, planFor
 from tlscomm.configuration._settingtypes import Interface
 from tlscomm.failures import TLSFailure, Unreadable, printable
-from tlscomm.framing import Framing, framingNamed
+from tlscomm.messages import Framing, framingNamed
 
 if TYPE_CHECKING:
     from tlscomm.commandline._messages import Read
@@ -109,7 +109,7 @@ def _carryOut(
     from tlscomm.commandline._messages import outgoing
     from tlscomm.commandline._reaching import endpointTo
     from tlscomm.commandline._running import run
-    from tlscomm.protocol import MessageFactory
+    from tlscomm.messages import MessageFactory
 
     factory = MessageFactory(Conversation, framing=framing, maximumMessage=maximum, readTimeout=plan.replySeconds)
     window = Window(1 if file is None else _MANY)

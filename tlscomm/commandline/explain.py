@@ -1,7 +1,7 @@
 """``tlscomm explain``: the catalogue of failures, where it is needed.
 
 Whoever has a code in a log line has a terminal, and perhaps no browser. The text is that of `tlscomm.failures` and
-`tlscomm.alerts`, so it cannot differ from what the exception says.
+`tlscomm.failures`, so it cannot differ from what the exception says.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from inspect import getdoc
 
 import click
 
-from tlscomm.alerts import CLOSE_NOTIFY, Alert, alertForCode, codeForAlert
 from tlscomm.commandline._printing import Row, heading, say, table, writeJSON
-from tlscomm.failures import CODES, CertificateFailure, Refused, TLSFailure
+from tlscomm.failures import CODES, Alert, CertificateFailure, Refused, TLSFailure, alertForCode, codeForAlert
+from tlscomm.failures._alerts import CLOSE_NOTIFY
 
 __all__ = ["Entry", "catalogue", "command", "entryFor"]
 

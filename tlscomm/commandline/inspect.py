@@ -122,7 +122,7 @@ def _summary(found: Inspection, now: datetime) -> Iterator[Row]:
 
 def _credentialRows(found: Inspection, each: Found, now: datetime) -> Iterator[Row]:
     from tlscomm.commandline._certificates import isAuthority, obstacleRows, titleOf
-    from tlscomm.credentials import certificateFacts
+    from tlscomm.x509._facts import certificateFacts
     from tlscomm.x509._roles import ROLES
 
     if len(found.credentials) > 1:

@@ -16,8 +16,8 @@ from tlscomm.commandline._printing import say, sayFailure, table
 from tlscomm.failures import TLSFailure
 
 if TYPE_CHECKING:
-    from tlscomm.authority import DevelopmentAuthority
     from tlscomm.credentials import Credential
+    from tlscomm.issuing import DevelopmentAuthority
 
 __all__ = ["group"]
 
@@ -57,7 +57,7 @@ def _gallery(folder: Path) -> None:
 
     README.txt and index.json in it say what is wrong with each, and which failure the other side has to name.
     """
-    from tlscomm.gallery import EXHIBITS, writeGallery
+    from tlscomm.issuing import EXHIBITS, writeGallery
 
     try:
         index = writeGallery(folder)
@@ -74,7 +74,7 @@ def _gallery(folder: Path) -> None:
 
 def _ensure(folder: Path, hosts: Sequence[str]) -> tuple[DevelopmentAuthority, str]:
     """Return the authority, and what was done to have it."""
-    from tlscomm.authority import DEVELOPMENT_HOSTS, ensureDevelopmentAuthority
+    from tlscomm.issuing import DEVELOPMENT_HOSTS, ensureDevelopmentAuthority
 
     named = [_asciiHost(host) for host in hosts]
     before = _fingerprints(folder)
@@ -90,7 +90,8 @@ def _ensure(folder: Path, hosts: Sequence[str]) -> tuple[DevelopmentAuthority, s
 
 def _fingerprints(folder: Path) -> set[str]:
     """Return which certificates are there; renewing keeps the authority's."""
-    from tlscomm.credentials import certificateFacts, loadCertificates
+    from tlscomm.credentials import loadCertificates
+    from tlscomm.x509._facts import certificateFacts
 
     found = set()
     for name in ("ca.pem", "server.pem", "client.pem"):
@@ -126,14 +127,14 @@ def _describe(made: DevelopmentAuthority, done: str) -> None:
 
 
 def _names(credential: Credential) -> tuple[str, ...]:
-    from tlscomm.peer import Peer
+    from tlscomm.access import Peer
 
     peer = Peer((credential.certificate,))
     return (*peer.dnsNames, *peer.addresses)
 
 
 def _asciiHost(host: str) -> str:
-    from tlscomm.configuration import asciiServerName
+    from tlscomm.verification._servernames import asciiServerName
 
     try:
         return asciiServerName(host)

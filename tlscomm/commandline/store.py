@@ -24,8 +24,9 @@ from tlscomm.configuration._settingtypes import Interface
 from tlscomm.failures import NoCertificate, TLSFailure, printable
 
 if TYPE_CHECKING:
-    from tlscomm.credentials import Credential, Role
+    from tlscomm.credentials import Credential
     from tlscomm.store import Search, StoreEntry, X509Store
+    from tlscomm.x509._roles import Role
 
 __all__ = ["group"]
 
@@ -328,8 +329,9 @@ def _asked(
     place: str, words: Sequence[str], fields: dict[str, str | None], *, writable: bool = False
 ) -> tuple[X509Store, Search]:
     """Return the store and the search that words and options come to."""
-    from tlscomm._storing.search import FIELDS
-    from tlscomm.store import PREFIX, Search
+    from tlscomm.store import Search
+    from tlscomm.store._entry import PREFIX
+    from tlscomm.store._search import FIELDS
 
     asked = {field: value for field, value in fields.items() if value is not None}
     try:
@@ -358,10 +360,11 @@ def _credentialsIn(
     file: str, key: str | None, passphrase: Callable[[str], bytes | None] | None
 ) -> tuple[Credential, ...]:
     """Return what a file adds to a store: its credentials, or each certificate where there is no key."""
-    from tlscomm._reading.formats import readContents
-    from tlscomm._reading.material import Passphrase, readSource
     from tlscomm.commandline._inspecting import credentialsOf
     from tlscomm.credentials import Credential, loadCredentials
+    from tlscomm.credentials._formats import readContents
+    from tlscomm.credentials._passphrase import Passphrase
+    from tlscomm.credentials._sources import readSource
 
     # Whoever imports a key from a file that others can read wants it to be in a better place.
     if key is not None:

@@ -66,9 +66,9 @@ def _credentialIn(source: str, settings: dict[str, Any]) -> Credential:
 def _verdict(
     credential: Credential, role: Role, settings: dict[str, Any]
 ) -> tuple[TLSFailure | None, tuple[Problem, ...]]:
-    from tlscomm._revoking.ocsp import readResponse
     from tlscomm.configuration._fromsettings import loadRoots, verificationSettings
-    from tlscomm.verdict import verdictWithWarnings
+    from tlscomm.revocation._ocsp import readResponse
+    from tlscomm.tls import verdictWithWarnings
 
     staple = settings.get("staple")
     try:
@@ -99,7 +99,7 @@ def _ofOurs(failure: TLSFailure) -> TLSFailure:
 def _report(
     credential: Credential | None, role: Role, failure: TLSFailure | None, warnings: Sequence[Problem], asJSON: bool
 ) -> None:
-    from tlscomm.credentials import certificateFacts
+    from tlscomm.x509._facts import certificateFacts
 
     facts = None if credential is None else certificateFacts(credential.certificate)
     if asJSON:

@@ -24,12 +24,12 @@ __all__ = [
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tlscomm._chains.servernames import asciiServerName
+    from tlscomm.configuration._base import Configuration, Deadlines, Version
     from tlscomm.configuration._client import ClientConfiguration
     from tlscomm.configuration._foreign import ForeignConfiguration
     from tlscomm.configuration._presenting import insecurelyPresenting
     from tlscomm.configuration._server import ClientCertificates, ServerConfiguration
-    from tlscomm.configuration._shared import Configuration, Deadlines, Version
+    from tlscomm.verification._servernames import asciiServerName
 else:
     # The table of settings is here too, and every program that looks up plugins reads it: it must not load OpenSSL.
     __getattr__, __dir__ = lazyFace(
@@ -37,12 +37,12 @@ else:
         {
             "ClientCertificates": "tlscomm.configuration._server",
             "ClientConfiguration": "tlscomm.configuration._client",
-            "Configuration": "tlscomm.configuration._shared",
-            "Deadlines": "tlscomm.configuration._shared",
+            "Configuration": "tlscomm.configuration._base",
+            "Deadlines": "tlscomm.configuration._base",
             "ForeignConfiguration": "tlscomm.configuration._foreign",
             "ServerConfiguration": "tlscomm.configuration._server",
-            "Version": "tlscomm.configuration._shared",
-            "asciiServerName": "tlscomm._chains.servernames",
+            "Version": "tlscomm.configuration._base",
+            "asciiServerName": "tlscomm.verification._servernames",
             "insecurelyPresenting": "tlscomm.configuration._presenting",
         },
     )

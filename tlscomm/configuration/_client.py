@@ -10,14 +10,12 @@ from cryptography import x509
 from OpenSSL import SSL
 
 from tlscomm import _openssl
-from tlscomm._chains.servernames import asciiServerName
 from tlscomm.access import EVERYBODY, AccessRules
-from tlscomm.choosing import Choose, Keyring
+from tlscomm.configuration._base import Base
 from tlscomm.configuration._sessions import Sessions
-from tlscomm.configuration._shared import Base
-from tlscomm.credentials import Credential
-from tlscomm.trust import Roots, Trust
-from tlscomm.verification import Verifier
+from tlscomm.credentials import Choose, Credential, Keyring
+from tlscomm.verification import Roots, Trust, Verifier
+from tlscomm.verification._servernames import asciiServerName
 from tlscomm.x509._addresses import isAddress
 
 if TYPE_CHECKING:

@@ -9,12 +9,11 @@ from typing import Any, ClassVar, cast
 from cryptography import x509
 from OpenSSL import SSL
 
-from tlscomm._chains.servernames import asciiServerName
-from tlscomm._revoking.upkeep import Upkeep
-from tlscomm.choosing import Choice
-from tlscomm.configuration._shared import Deadlines, Silence
-from tlscomm.hook import Hook
-from tlscomm.verification import Verifier
+from tlscomm.configuration._base import Deadlines, Silence
+from tlscomm.credentials import Choice
+from tlscomm.revocation._upkeep import Upkeep
+from tlscomm.verification import Hook, Verifier
+from tlscomm.verification._servernames import asciiServerName
 
 __all__ = ["ForeignConfiguration"]
 
@@ -29,7 +28,7 @@ class ForeignConfiguration:
     Attributes:
         creator: provides ``IOpenSSLServerConnectionCreator`` or ``IOpenSSLClientConnectionCreator``.
         serverName: for a client, the name or address that the server's certificate must be for; None for a server.
-        hook: is asked about each peer before it is let in; see `tlscomm.hook`.
+        hook: is asked about each peer before it is let in; see `tlscomm.verification`.
         revalidation: whether open connections are ended when a certificate of their peer's expires.
         deadlines: how long each wait may last.
     """

@@ -7,19 +7,18 @@ from typing import Any
 
 from cryptography import x509
 
-from tlscomm._identities import Identities
-from tlscomm._reading.passphrasesources import Prompt
 from tlscomm.access import AccessRules
+from tlscomm.configuration._base import Deadlines
 from tlscomm.configuration._client import ClientConfiguration
+from tlscomm.configuration._identities import Identities
 from tlscomm.configuration._server import ServerConfiguration
 from tlscomm.configuration._settings import defaultsOn
 from tlscomm.configuration._settingtypes import Interface
-from tlscomm.configuration._shared import Deadlines
 from tlscomm.credentials import loadCertificates
-from tlscomm.hook import Hook
-from tlscomm.revocation import Revocation
-from tlscomm.stapling import Staple
+from tlscomm.credentials._passphrasesources import Prompt
+from tlscomm.revocation import Revocation, Staple
 from tlscomm.store import isStoreSource, rootsFromStore, systemRoots
+from tlscomm.verification import Hook
 
 __all__ = ["clientConfiguration", "identitiesOf", "loadRoots", "serverConfiguration", "verificationSettings"]
 

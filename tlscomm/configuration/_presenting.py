@@ -7,9 +7,9 @@ from typing import Any, TypeVar, cast
 
 from OpenSSL import SSL
 
+from tlscomm.configuration._base import Base
 from tlscomm.configuration._client import ClientConfiguration
 from tlscomm.configuration._server import ServerConfiguration
-from tlscomm.configuration._shared import Base
 from tlscomm.credentials import Credential
 
 __all__ = ["insecurelyPresenting"]

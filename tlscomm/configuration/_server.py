@@ -10,14 +10,12 @@ from cryptography import x509
 from OpenSSL import SSL
 
 from tlscomm import _openssl
-from tlscomm._revoking.upkeep import Upkeep
 from tlscomm.access import EVERYBODY, AccessRules
-from tlscomm.choosing import Choose, Keyring
-from tlscomm.configuration._shared import Base
-from tlscomm.credentials import Credential
-from tlscomm.stapling import Staple
-from tlscomm.trust import Roots, Trust
-from tlscomm.verification import Verifier
+from tlscomm.configuration._base import Base
+from tlscomm.credentials import Choose, Credential, Keyring
+from tlscomm.revocation import Staple
+from tlscomm.revocation._upkeep import Upkeep
+from tlscomm.verification import Roots, Trust, Verifier
 
 if TYPE_CHECKING:
     from twisted.internet.ssl import CertificateOptions

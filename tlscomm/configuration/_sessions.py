@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary
 from cryptography import x509
 from OpenSSL import SSL
 
-from tlscomm._openssl import sessionOf
+from tlscomm._openssl.contexts import sessionOf
 
 __all__ = ["Sessions"]
 

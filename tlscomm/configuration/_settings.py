@@ -341,7 +341,7 @@ SETTINGS = (
         Text("NAME"),
         _TWISTD,
         "What is done with the messages: ``echo`` returns each, ``greet`` answers each with a greeting, and "
-        "``package.module:name`` is a class that extends ``tlscomm.protocol.MessageProtocol``, or any protocol factory "
+        "``package.module:name`` is a class that extends ``tlscomm.messages.MessageProtocol``, or any protocol factory "
         "of Twisted's, to which ``{framing}``, ``{maximumMessage}`` and ``{readTimeout}`` do not apply.",
         default="echo",
     ),

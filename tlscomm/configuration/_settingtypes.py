@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tlscomm.access import AccessRule
-    from tlscomm.trust import Pin
+    from tlscomm.verification import Pin
 
 __all__ = [
     "CLIENTS",
@@ -187,7 +187,7 @@ class AccessRuleText(SettingType):
             raise ValueError(f"{name}: {why}") from None
 
     def parseSeveral(self, text: str, separator: str, name: str) -> tuple[AccessRule, ...]:
-        from tlscomm._admitting.ruletext import parseRules
+        from tlscomm.access._ruletext import parseRules
 
         try:
             # A comma in quotes separates none.
@@ -203,7 +203,7 @@ class PinText(SettingType):
     metavar: str = "PIN"
 
     def parse(self, value: object, name: str) -> Pin:
-        from tlscomm.trust import parsePin
+        from tlscomm.verification import parsePin
 
         try:
             return parsePin(_text(value))

@@ -10,6 +10,7 @@ is our certificate, or our configuration, that the peer did not accept.
 
 from __future__ import annotations
 
+from tlscomm.failures._alerts import Alert, alertForCode, codeForAlert
 from tlscomm.failures._certificate import (
     BadSignature,
     ChainTooLong,
@@ -84,6 +85,7 @@ from tlscomm.failures._negotiation import (
 
 __all__ = [
     "CODES",
+    "Alert",
     "Ambiguous",
     "BadSignature",
     "CertificateFacts",
@@ -145,6 +147,8 @@ __all__ = [
     "UnsafePermissions",
     "WriteTimeout",
     "WrongPurpose",
+    "alertForCode",
+    "codeForAlert",
     "failureForCode",
     "printable",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Literal
 
-from tlscomm.alerts import Alert
+from tlscomm.failures._alerts import Alert
 
 __all__ = [
     "CertificateFacts",

@@ -1,1 +1,44 @@
-"""The running server."""
+"""The running server: what ``twistd tlscomm`` starts and stops, its options, its log and its applications.
+
+Any Twisted application can use `TLSService` in the same way.
+"""
+
+from tlscomm._lazy import lazyFace
+
+__all__ = [
+    "APPLICATIONS",
+    "CannotListen",
+    "Echo",
+    "Greet",
+    "Listener",
+    "Options",
+    "TLSService",
+    "applicationNamed",
+    "factoryFor",
+    "hookNamed",
+    "makeService",
+]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tlscomm.server._applications import APPLICATIONS, Echo, Greet, applicationNamed, factoryFor, hookNamed
+    from tlscomm.server._options import Options, makeService
+    from tlscomm.server._service import CannotListen, Listener, TLSService
+else:
+    # twistd explains and refuses options, which must not take as long as loading OpenSSL does.
+    __getattr__, __dir__ = lazyFace(
+        __name__,
+        {
+            "APPLICATIONS": "tlscomm.server._applications",
+            "CannotListen": "tlscomm.server._service",
+            "Echo": "tlscomm.server._applications",
+            "Greet": "tlscomm.server._applications",
+            "Listener": "tlscomm.server._service",
+            "Options": "tlscomm.server._options",
+            "TLSService": "tlscomm.server._service",
+            "applicationNamed": "tlscomm.server._applications",
+            "factoryFor": "tlscomm.server._applications",
+            "hookNamed": "tlscomm.server._applications",
+            "makeService": "tlscomm.server._options",
+        },
+    )

@@ -16,15 +16,15 @@ from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python.usage import UsageError
 
-from tlscomm._log import eventLog
-from tlscomm._reading.passphrasesources import Prompt, passphraseSource
-from tlscomm.applications import applicationNamed, factoryFor, hookNamed
-from tlscomm.authority import DEVELOPMENT_HOSTS, DevelopmentAuthority, ensureDevelopmentAuthority
+from tlscomm.access import Peer
 from tlscomm.configuration import ServerConfiguration
 from tlscomm.configuration._fromsettings import serverConfiguration
+from tlscomm.credentials._passphrasesources import Prompt, passphraseSource
 from tlscomm.failures import printable
-from tlscomm.peer import Peer
-from tlscomm.service import Listener, TLSService
+from tlscomm.issuing import DEVELOPMENT_HOSTS, DevelopmentAuthority, ensureDevelopmentAuthority
+from tlscomm.server._applications import applicationNamed, factoryFor, hookNamed
+from tlscomm.server._eventlog import eventLog
+from tlscomm.server._service import Listener, TLSService
 
 __all__ = ["serviceFor"]
 

@@ -15,9 +15,8 @@ protocols above them. `MemoryLink` is the TCP connection between two protocols o
 
 from __future__ import annotations
 
-from tlscomm.authority import Authority
 from tlscomm.configuration import insecurelyPresenting
-from tlscomm.gallery import Exhibit, Gallery
+from tlscomm.issuing import Authority, Exhibit, Gallery
 from tlscomm.testing._memory import MemoryLink, MemoryTransport
 from tlscomm.testing._pairs import Pair, Recorder, Side
 from tlscomm.testing._peers import (
@@ -35,7 +34,7 @@ from tlscomm.testing._peers import (
     Speaker,
     StallingPeer,
 )
-from tlscomm.verdict import handshake, pump
+from tlscomm.tls import handshake, pump
 
 __all__ = [
     "GARBAGE",

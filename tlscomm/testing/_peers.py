@@ -24,7 +24,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from tlscomm.configuration import Configuration
-from tlscomm.connection import State, TLSConnection
+from tlscomm.tls import State, TLSConnection
 
 __all__ = [
     "GARBAGE",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tlscomm import _der
+from tlscomm.x509 import _der
 
 __all__ = ["SignedFields", "signedFields"]
 

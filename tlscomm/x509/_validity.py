@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cryptography import x509
 
-from tlscomm._wording import timeText
+from tlscomm.failures._wording import timeText
 
 __all__ = ["validityText"]
 

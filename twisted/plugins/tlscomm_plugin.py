@@ -1,7 +1,9 @@
 from twisted.application.service import ServiceMaker
 
-from tlscomm._parsers import TLSCommClientParser, TLSCommServerParser
+from tlscomm.endpoints._strings import TLSCommClientParser, TLSCommServerParser
 
-service = ServiceMaker("tlscomm", "tlscomm.tap", "Serve messages over TLS with certificates on both sides.", "tlscomm")
+service = ServiceMaker(
+    "tlscomm", "tlscomm.server", "Serve messages over TLS with certificates on both sides.", "tlscomm"
+)
 clientParser = TLSCommClientParser()
 serverParser = TLSCommServerParser()

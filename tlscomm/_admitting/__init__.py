@@ -1,1 +1,0 @@
-"""Access rules: their texts, and when one fits."""

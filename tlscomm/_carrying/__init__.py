@@ -1,1 +1,0 @@
-"""The way of the bytes between TCP, TLS and the protocol above."""

@@ -1,1 +1,0 @@
-"""One handshake: what is judged when, and what a failure is called."""

@@ -1,1 +1,0 @@
-"""Revocation: what lists and responses say, and where they come from."""

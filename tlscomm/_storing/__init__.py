@@ -1,1 +1,0 @@
-"""The certificate store: its folders, its entries, and how one is found."""

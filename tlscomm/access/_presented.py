@@ -1,0 +1,201 @@
+"""What of a peer the access rules look at, prepared once for all of them.
+
+A rule may fit, not fit, or not be decided: where a part of the certificate cannot be read, or a name in it is no name
+of its kind, nobody knows whether the rule fits. That is a doubt, and it is kept apart from "no", because a rule that
+keeps somebody out has to take it for "yes".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID, ObjectIdentifier
+
+from tlscomm.access._globs import Texts
+from tlscomm.access._nameforms import DNS, EMAIL, LABEL, TRUST_DOMAIN, URI, Form, folded, isSPIFFE
+from tlscomm.access._peer import Peer
+
+__all__ = ["RDN", "Issuer", "Known", "Presented"]
+
+#: More than the certificate of anybody who has business here. Beyond it names are not compared, but doubted.
+_MOST_NAMES = 500
+
+#: One part of a distinguished name: the types and values of its attributes, in order.
+RDN = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a peer in one respect.
+
+    Attributes:
+        values: what there is.
+        doubt: why there may be more, as a phrase; empty where there is not.
+    """
+
+    values: Any
+    doubt: str = ""
+
+
+@dataclass(frozen=True)
+class Issuer:
+    """Who issued the peer's certificate.
+
+    Attributes:
+        name: the distinguished name, as it is compared.
+        commonNames: the common names in it.
+    """
+
+    name: tuple[RDN, ...]
+    commonNames: Texts
+
+
+class Presented:
+    """A peer as the rules see it. What no rule asks for is not worked out."""
+
+    def __init__(self, peer: Peer) -> None:
+        """
+        Args:
+            peer: one whose chain was verified.
+        """
+        self._peer = peer
+        self._known: dict[str, Known] = {}
+
+    def known(self, kind: str) -> Known:
+        """Return what is known of the peer in the respect that a kind of rule is about."""
+        if kind not in self._known:
+            self._known[kind] = self._read(kind)
+        return self._known[kind]
+
+    def _read(self, kind: str) -> Known:
+        try:
+            return _READERS[kind](self._peer)
+        except _Doubt as doubt:
+            why = str(doubt)
+        except Exception:
+            # Whatever a parser raises for what a stranger wrote: it is not to decide who is let in.
+            why = f"what {kind}= looks at cannot be read"
+        return Known(_NOTHING.get(kind, ()), why)
+
+
+class _Doubt(Exception):
+    """Nothing can be said."""
+
+
+def _texts(values: Sequence[str], form: Form) -> Known:
+    if len(values) > _MOST_NAMES:
+        raise _Doubt(f"it has more than {_MOST_NAMES} names")
+    canonical, doubt = set(), ""
+    for value in values:
+        try:
+            canonical.add(form.canonical(value))
+        except ValueError as why:
+            doubt = doubt or str(why)
+    return Known(Texts(canonical, form.split), doubt)
+
+
+def _attributes(oid: ObjectIdentifier) -> Callable[[Peer], Known]:
+    """Return what reads the attributes of a type in the subject, each by itself, wherever in the name it stands."""
+    return lambda peer: _texts(_valuesOf(peer.certificate.subject, oid), LABEL)
+
+
+def _valuesOf(name: x509.Name, oid: ObjectIdentifier) -> list[str]:
+    values = [attribute.value for attribute in name.get_attributes_for_oid(oid)]
+    if not all(isinstance(value, str) for value in values):
+        raise _Doubt("its distinguished name holds what is no text")
+    return cast(list[str], values)
+
+
+def _names(peer: Peer, kind: type[x509.GeneralName]) -> list[Any]:
+    names = peer.alternativeNames
+    if names is None:
+        raise _Doubt("its subject alternative names cannot be read")
+    if len(names) > _MOST_NAMES:
+        raise _Doubt(f"it has more than {_MOST_NAMES} names")
+    return [name.value for name in names if isinstance(name, kind)]
+
+
+def _addresses(peer: Peer) -> Known:
+    values = _names(peer, x509.IPAddress)
+    # cryptography reads a network, which is for name constraints alone, where a name has twice the bytes.
+    isOne = [hasattr(value, "packed") for value in values]
+    doubt = "" if all(isOne) else "an IP address in it is none"
+    return Known(frozenset((value.version, int(value)) for value, one in zip(values, isOne, strict=True) if one), doubt)
+
+
+def _uris(peer: Peer) -> Known:
+    values = _names(peer, x509.UniformResourceIdentifier)
+    if len(values) == 1 or not any(map(isSPIFFE, values)):
+        return _texts(values, URI)
+    others = _texts([value for value in values if not isSPIFFE(value)], URI)
+    return Known(others.values, _NOT_THE_ONLY_URI)
+
+
+#: X509-SVID, section 2: "An X.509 SVID MUST contain exactly one URI SAN".
+_NOT_THE_ONLY_URI = "its SPIFFE id is not its only URI"
+
+
+def _trustDomains(peer: Peer) -> Known:
+    values = _names(peer, x509.UniformResourceIdentifier)
+    identities = [value for value in values if isSPIFFE(value)]
+    if identities and len(values) > 1:
+        raise _Doubt(_NOT_THE_ONLY_URI)
+    return _texts(identities, TRUST_DOMAIN)
+
+
+def _issuer(peer: Peer) -> Known:
+    name = peer.certificate.issuer
+    rdns = tuple(tuple(sorted(_foldedAttributes(rdn))) for rdn in name.rdns)
+    if any(len(dict(rdn)) != len(rdn) for rdn in rdns):
+        # X.501, section 9.3: an RDN has no two attributes of one type.
+        raise _Doubt("its issuer's name has one attribute twice in one place")
+    return Known(Issuer(rdns, Texts(map(folded, _valuesOf(name, NameOID.COMMON_NAME)), LABEL.split)))
+
+
+def _foldedAttributes(rdn: x509.RelativeDistinguishedName) -> Iterator[tuple[str, str]]:
+    for attribute in rdn:
+        if not isinstance(attribute.value, str):
+            raise _Doubt("its issuer's name holds what is no text")
+        try:
+            yield attribute.oid.dotted_string, folded(attribute.value)
+        except ValueError as why:
+            raise _Doubt(f"in its issuer's name {why}") from None
+
+
+def _authorities(digest: Callable[[Peer], str]) -> Callable[[Peer], Known]:
+    """Return what reads the digests of the authorities that a peer's chain leads through."""
+
+    def read(peer: Peer) -> Known:
+        certificate = peer.certificate
+        if len(peer.chain) == 1 and certificate.issuer != certificate.subject:
+            raise _Doubt("the authorities above it are not known")
+        return Known(frozenset(digest(Peer((authority,))) for authority in peer.chain[1:]))
+
+    return read
+
+
+_READERS: dict[str, Callable[[Peer], Known]] = {
+    "cn": _attributes(NameOID.COMMON_NAME),
+    "ou": _attributes(NameOID.ORGANIZATIONAL_UNIT_NAME),
+    "o": _attributes(NameOID.ORGANIZATION_NAME),
+    "dns": lambda peer: _texts(_names(peer, x509.DNSName), DNS),
+    "ip": _addresses,
+    "uri": _uris,
+    "trust-domain": _trustDomains,
+    "email": lambda peer: _texts(_names(peer, x509.RFC822Name), EMAIL),
+    "issuer": _issuer,
+    "authority": _authorities(lambda authority: authority.fingerprint),
+    "authority-spki": _authorities(lambda authority: authority.spki),
+    "spki": lambda peer: Known(frozenset({peer.spki})),
+    "fingerprint": lambda peer: Known(frozenset({peer.fingerprint})),
+}
+
+_NO_TEXTS = Texts((), tuple)
+#: What is known of a kind of which nothing can be read.
+_NOTHING: dict[str, Any] = {
+    **dict.fromkeys(("cn", "ou", "o", "dns", "uri", "trust-domain", "email"), _NO_TEXTS),
+    "issuer": Issuer((), _NO_TEXTS),
+}

@@ -1,0 +1,42 @@
+"""Certificates with their chain and private key: read from files of every format, judged, selected and exported.
+
+What is wrong with a credential shows late otherwise: a server without its private key starts, listens, and refuses
+every client with "no shared cipher" or "unsupported protocol", and its operator looks at the network. So a credential
+is loaded whole, put in order, and judged before a port is opened, and each thing that can be wrong has its own name.
+
+Loading and judging are apart. A certificate without a key, or with the key of another, is loaded: programs show it, and
+it may be all that is needed. `checkUsable` says whether it can stand on one side of a connection.
+"""
+
+from tlscomm.credentials._credential import (
+    Credential,
+    checkUsable,
+    loadCertificates,
+    loadCredential,
+    loadCredentials,
+    loadPrivateKeys,
+    usabilityProblems,
+)
+from tlscomm.credentials._export import exportCredential, writeCredential
+from tlscomm.credentials._passphrase import PassphraseSource, retrying
+from tlscomm.credentials._selection import Choice, Choose, Keyring, Wishes
+from tlscomm.credentials._sources import SourceLike
+
+__all__ = [
+    "Choice",
+    "Choose",
+    "Credential",
+    "Keyring",
+    "PassphraseSource",
+    "SourceLike",
+    "Wishes",
+    "checkUsable",
+    "exportCredential",
+    "loadCertificates",
+    "loadCredential",
+    "loadCredentials",
+    "loadPrivateKeys",
+    "retrying",
+    "usabilityProblems",
+    "writeCredential",
+]

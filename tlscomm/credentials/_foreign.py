@@ -1,0 +1,132 @@
+"""What is no credential, and what a person can do who took it for one.
+
+"Unknown format" sends a person to look for a damaged file. A request or a public key that was named by mistake is
+whole, and a keystore of Java's can be converted; so what is not read here is at least called by its name.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from tlscomm.credentials._structure import Structure
+from tlscomm.failures import UnknownFormat
+
+__all__ = ["Foreign", "blockCalled", "contentCalled", "structureCalled"]
+
+
+class Foreign(NamedTuple):
+    """What something is that is no credential.
+
+    Attributes:
+        what: its name.
+        step: what to do about it, as a sentence.
+    """
+
+    what: str
+    step: str
+
+    def refusal(self, source: str) -> UnknownFormat:
+        return UnknownFormat(f"{source} is {self.what}", remedy=self.step)
+
+
+_NAME_ANOTHER = "Name the file with the certificate, and that with the private key where the two are apart."
+_JAVA = "Convert it: keytool -importkeystore -srckeystore FILE -destkeystore NEW.p12 -deststoretype pkcs12."
+_NSS = "Take the credential out: pk12util -d FOLDER -n NAME -o NEW.p12."
+_UNPACK = "Unpack it, and name what was in it."
+_DOWNLOAD = "Download it again, and see in a browser what the address answers."
+
+_REQUEST = Foreign("a certificate request (CSR)", "Name the certificate that the authority answered it with.")
+_REVOCATION_LIST = Foreign(
+    "a certificate revocation list (CRL), which says what is not to be trusted and holds no certificate",
+    f"{_NAME_ANOTHER} Revocation lists have options of their own (--crl).",
+)
+_PUBLIC_KEY = Foreign("a public key", _NAME_ANOTHER)
+_SSH_PUBLIC_KEY = Foreign("an SSH public key; SSH knows no certificates of this kind", _NAME_ANOTHER)
+_PGP = Foreign("an OpenPGP key or message, which TLS does not use", _NAME_ANOTHER)
+_DATABASE = Foreign("a database, perhaps one of NSS (cert9.db, key4.db)", _NSS)
+_WEB_PAGE = Foreign("a web page, perhaps a login page in the place of a download", _DOWNLOAD)
+
+_STRUCTURES = {
+    Structure.REQUEST: _REQUEST,
+    Structure.REVOCATION_LIST: _REVOCATION_LIST,
+    Structure.PUBLIC_KEY: _PUBLIC_KEY,
+    Structure.OCSP_RESPONSE: Foreign("an OCSP response, which says whether a certificate was revoked", _NAME_ANOTHER),
+}
+
+_LABELS = {
+    "CERTIFICATE REQUEST": _REQUEST,
+    "NEW CERTIFICATE REQUEST": _REQUEST,
+    "X509 CRL": _REVOCATION_LIST,
+    "PUBLIC KEY": _PUBLIC_KEY,
+    "RSA PUBLIC KEY": _PUBLIC_KEY,
+    "EC PARAMETERS": Foreign("the parameters of an elliptic curve, without the key", _NAME_ANOTHER),
+    "DH PARAMETERS": Foreign("parameters for a Diffie-Hellman key exchange", _NAME_ANOTHER),
+    "ATTRIBUTE CERTIFICATE": Foreign("an attribute certificate, which TLS does not use", _NAME_ANOTHER),
+}
+
+#: The first bytes of files. Text is compared without regard to upper and lower case.
+_BEGINNINGS = (
+    (b"\xfe\xed\xfe\xed", Foreign("a Java keystore (JKS)", _JAVA)),
+    (b"\xce\xce\xce\xce", Foreign("a Java keystore (JCEKS)", _JAVA)),
+    (b"\0\0\0\1\0\0\0\x14", Foreign("a keystore of Bouncy Castle (BKS)", _JAVA)),
+    (b"\0\0\0\2\0\0\0\x14", Foreign("a keystore of Bouncy Castle (BKS)", _JAVA)),
+    (
+        b"\x1e\xf1\xb5\xb0",
+        Foreign(
+            "a private key in Microsoft's PVK format", "Convert it: openssl rsa -inform PVK -in FILE -out NEW.pem."
+        ),
+    ),
+    (
+        b"\0\0\0\0cert",
+        Foreign("a serialized certificate store of Windows (SST)", "Open it with certmgr, and export to PFX or P7B."),
+    ),
+    (b"sqlite format 3\0", _DATABASE),
+    (b"\0\x06\x15\x61", _DATABASE),
+    (
+        b"putty-user-key-file-",
+        Foreign("a PuTTY private key", "Convert it: puttygen FILE -O private-openssh -o NEW."),
+    ),
+    (b"---- begin ssh2 public key", _SSH_PUBLIC_KEY),
+    (
+        b"---- begin ssh2 encrypted private key",
+        Foreign("a private key of ssh.com", "Convert it: ssh-keygen -i -f FILE."),
+    ),
+    (b"<rsakeyvalue>", Foreign("an RSA key in .NET's XML format", "Export it from .NET: ExportPkcs8PrivateKeyPem().")),
+    (b"<!doctype html", _WEB_PAGE),
+    (b"<html", _WEB_PAGE),
+    (b"pk\3\4", Foreign("a ZIP archive", _UNPACK)),
+    (b"\x1f\x8b", Foreign("compressed with gzip", _UNPACK)),
+    (b"\x99\x01", _PGP),
+    (b"%pdf-", Foreign("a PDF document", _NAME_ANOTHER)),
+)
+
+#: RFC 4253, section 6.6, and others, as in OpenSSH's authorized_keys.
+_SSH = re.compile(rb"\s*(ssh-(rsa|dss|ed25519|ed448)|ecdsa-sha2-|sk-(ssh|ecdsa)-)\S* AAAA")
+_JWK = re.compile(rb"\s*\{.{,2000}\"(kty|keys)\"\s*:", re.DOTALL)
+
+#: How much of a file is looked at.
+_BEGINNING = 4096
+
+
+def structureCalled(structure: Structure) -> Foreign | None:
+    """Say what a structure is that is no credential; None where it is one."""
+    return _STRUCTURES.get(structure)
+
+
+def blockCalled(label: str) -> Foreign | None:
+    """Say what a PEM block is that is no credential; None where that is not known."""
+    if label.startswith("PGP "):
+        return _PGP
+    return _LABELS.get(label)
+
+
+def contentCalled(content: bytes) -> Foreign | None:
+    """Say what content is that is neither PEM nor a known structure of ASN.1; None where that is not known."""
+    start = content[:_BEGINNING].lstrip(b" \t\r\n")
+    folded = start[:64].lower()
+    if _SSH.match(start):
+        return _SSH_PUBLIC_KEY
+    if _JWK.match(start):
+        return Foreign("a JSON Web Key, which is not read here", "Convert it to PEM with the program that made it.")
+    return next((what for beginning, what in _BEGINNINGS if folded.startswith(beginning)), None)

@@ -1,0 +1,199 @@
+"""Client and server endpoints: TLS over any of Twisted's endpoints.
+
+A client's `connect` succeeds when both sides have accepted each other, and fails with the `TLSFailure` that says why
+they have not. A server's factory hears of a connection at the same moment and not before.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar, cast
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
+from twisted.internet.error import ConnectError, DNSLookupError
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IProtocol,
+    IProtocolFactory,
+    IProtocolNegotiationFactory,
+    IReactorTime,
+    IStreamClientEndpoint,
+    IStreamServerEndpoint,
+)
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from tlscomm.configuration import ClientConfiguration, Configuration, ServerConfiguration
+from tlscomm.endpoints._hosts import AnyHostname, connectFailed
+from tlscomm.transport import Observer, TLSFactory, TLSTransport
+from tlscomm.x509._addresses import isAddress
+
+__all__ = ["TLSClientEndpoint", "TLSServerEndpoint"]
+
+_C = TypeVar("_C", bound=Configuration)
+
+
+@implementer(IStreamServerEndpoint)
+class TLSServerEndpoint:
+    """Listens for TLS on another server endpoint.
+
+    Attributes:
+        factory: the `TLSFactory` in use, which knows the connections; None before `listen`.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        endpoint: IStreamServerEndpoint,
+        configuration: Configuration,
+        *,
+        observer: Observer[TLSTransport] | None = None,
+        maximumConnections: int | None = None,
+    ) -> None:
+        """
+        Args:
+            reactor: tells the time for all deadlines.
+            endpoint: where TCP connections come from.
+            configuration: a `ServerConfiguration`, or a `ForeignConfiguration` around your own ``CertificateOptions``.
+            observer: is told of every connection, accepted or refused.
+            maximumConnections: connections beyond this number are closed at once; None for no limit.
+        """
+        if configuration.isClient:
+            raise TypeError("a server endpoint needs a server's configuration")
+        self.factory: TLSFactory | None = None
+        self._clock = cast(IReactorTime, reactor)
+        self._endpoint = endpoint
+        self._configuration = configuration
+        self._observer = observer
+        self._maximumConnections = maximumConnections
+
+    @classmethod
+    def onPort(
+        cls,
+        reactor: Any,
+        port: int,
+        *,
+        interface: str = "",
+        observer: Observer[TLSTransport] | None = None,
+        maximumConnections: int | None = None,
+        **settings: Any,
+    ) -> TLSServerEndpoint:
+        """Return an endpoint that listens on a TCP port.
+
+        Args:
+            reactor: listens.
+            port: the port, 0 for any that is free.
+            interface: the address to listen on, all IPv4 ones where empty.
+            observer: is told of every connection, accepted or refused.
+            maximumConnections: connections beyond this number are closed at once; None for no limit.
+            settings: those of `ServerConfiguration`.
+        """
+        tcp = TCP6ServerEndpoint if ":" in interface else TCP4ServerEndpoint
+        return cls(
+            reactor,
+            tcp(reactor, port, interface=interface),
+            ServerConfiguration(**settings),
+            observer=observer,
+            maximumConnections=maximumConnections,
+        )
+
+    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
+        """Begin to listen; the factory's protocols get accepted connections only."""
+        self.factory = TLSFactory(
+            _negotiating(self._configuration, protocolFactory),
+            protocolFactory,
+            self._clock,
+            self._observer,
+            self._maximumConnections,
+        )
+        return self._endpoint.listen(cast(IProtocolFactory, self.factory))
+
+
+@implementer(IStreamClientEndpoint)
+class TLSClientEndpoint:
+    """Connects with TLS over another client endpoint."""
+
+    def __init__(self, reactor: Any, endpoint: IStreamClientEndpoint, configuration: Configuration) -> None:
+        """
+        Args:
+            reactor: tells the time for all deadlines.
+            endpoint: makes the TCP connection.
+            configuration: a `ClientConfiguration`, or a `ForeignConfiguration` around your own connection creator.
+        """
+        if not configuration.isClient:
+            raise TypeError("a client endpoint needs a client's configuration")
+        self._clock = cast(IReactorTime, reactor)
+        self._endpoint = endpoint
+        self._configuration = configuration
+
+    @classmethod
+    def toHost(
+        cls,
+        reactor: Any,
+        host: str,
+        port: int,
+        *,
+        serverName: str | None = None,
+        timeout: float = 30.0,
+        **settings: Any,
+    ) -> TLSClientEndpoint:
+        """Return an endpoint that connects to a host, over IPv6 or IPv4, whichever answers first (RFC 8305).
+
+        Args:
+            reactor: connects.
+            host: a name or an address.
+            port: the port.
+            serverName: the name that the server's certificate must be for; the host where None.
+            timeout: seconds for the TCP connection.
+            settings: the others of `ClientConfiguration`.
+        """
+        configuration = ClientConfiguration(serverName=serverName or host, **settings)
+        address = host.strip("[]")
+        tcp = AnyHostname(reactor, address if isAddress(address) else host, port, timeout=timeout)
+        return cls(reactor, tcp, configuration)
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        """Connect.
+
+        Returns:
+            The protocol, when both sides have accepted each other. Cancelling works at every stage and leaves nothing.
+
+        Raises:
+            ConnectFailed: (in the Deferred) there is no TCP connection.
+            TLSFailure: (in the Deferred) one side refused the other, or the connection broke before that was settled.
+        """
+        factory = TLSFactory(_negotiating(self._configuration, protocolFactory), protocolFactory, self._clock)
+        connecting = self._endpoint.connect(cast(IProtocolFactory, factory))
+        return _cancellable(connecting.addCallbacks(_whenAccepted, _connectFailed))
+
+
+def _cancellable(connecting: Deferred[IProtocol]) -> Deferred[IProtocol]:
+    """Return the same result, but for what was cancelled: of that, Twisted's lookup says that there is no such host."""
+    cancelled = False
+
+    def cancel(_: object) -> None:
+        nonlocal cancelled
+        cancelled = True
+        connecting.cancel()
+
+    connected: Deferred[IProtocol] = Deferred(cancel)
+    connecting.addBoth(lambda result: None if cancelled else connected.callback(result))
+    return connected
+
+
+def _whenAccepted(transport: IProtocol) -> Deferred[IProtocol]:
+    return cast(TLSTransport, transport).whenAccepted()
+
+
+def _connectFailed(reason: Failure) -> Failure:
+    # Twisted raises ValueError for a name that no lookup can take.
+    reason.trap(ConnectError, DNSLookupError, OSError, ValueError)
+    raise connectFailed(cast(Exception, reason.value)) from None
+
+
+def _negotiating(configuration: _C, factory: IProtocolFactory) -> _C:
+    """Return a configuration that offers the application protocols of a factory, where it has any (ALPN)."""
+    if IProtocolNegotiationFactory.providedBy(factory):
+        withProtocols = getattr(configuration, "withProtocols", lambda _: configuration)
+        return cast(_C, withProtocols(cast(IProtocolNegotiationFactory, factory).acceptableProtocols()))
+    return configuration

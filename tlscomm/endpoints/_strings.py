@@ -1,0 +1,117 @@
+"""The ``tlscomm:`` endpoint strings.
+
+Every program that looks up plugins imports this module, so it imports nothing that costs: no OpenSSL, no reactor. What
+a string needs is imported when it is parsed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.interfaces import (
+    IReactorCore,
+    IStreamClientEndpoint,
+    IStreamClientEndpointStringParserWithReactor,
+    IStreamServerEndpoint,
+    IStreamServerEndpointStringParser,
+)
+from twisted.plugin import IPlugin
+from zope.interface import implementer
+
+from tlscomm.configuration._settings import defaultsOn, formerNamesOn, settingsOn
+from tlscomm.configuration._settingtypes import Interface, Whole
+
+__all__ = ["TLSCommClientParser", "TLSCommServerParser"]
+
+_MOST_PORTS = 65535
+
+
+@implementer(IPlugin, IStreamServerEndpointStringParser)
+class TLSCommServerParser:
+    """``tlscomm:PORT:identity=server.pfx:clientRoots=ca.pem:…`` for servers."""
+
+    prefix = "tlscomm"
+
+    def parseStreamServer(  # type: ignore[override]
+        self, reactor: IReactorCore, port: str | None = None, *more: str, **arguments: str
+    ) -> IStreamServerEndpoint:
+        """Return the endpoint that a string describes.
+
+        Raises:
+            TypeError: there is no such argument; the message names it.
+            ValueError: an argument's value is not one.
+            TLSFailure: the credential or the authorities cannot be used.
+        """
+        from twisted.internet.endpoints import quoteStringArgument, serverFromString
+
+        from tlscomm.configuration._fromsettings import serverConfiguration
+        from tlscomm.endpoints._endpoints import TLSServerEndpoint
+
+        settings = _parsed(arguments, more, Interface.SERVER_STRING)
+        if not settings["identity"]:
+            raise ValueError("a server's string needs its credential: identity=")
+        configuration = serverConfiguration(settings)
+        place = None
+        if port is not None:
+            number = Whole(0, _MOST_PORTS).parse(port, "the port")
+            place = f"tcp:{number}:interface={quoteStringArgument(settings.get('interface', ''))}"
+        return TLSServerEndpoint(
+            reactor,
+            serverFromString(reactor, _either(place, settings.get("endpoint"))),
+            configuration,
+            maximumConnections=settings.get("maximumConnections"),
+        )
+
+
+@implementer(IPlugin, IStreamClientEndpointStringParserWithReactor)
+class TLSCommClientParser:
+    """``tlscomm:HOST:PORT:identity=client.pfx:roots=ca.pem:…`` for clients."""
+
+    prefix = "tlscomm"
+
+    def parseStreamClient(  # type: ignore[override]
+        self, reactor: IReactorCore, host: str | None = None, port: str | None = None, *more: str, **arguments: str
+    ) -> IStreamClientEndpoint:
+        """Return the endpoint that a string describes; it raises as `TLSCommServerParser.parseStreamServer`."""
+        from twisted.internet.endpoints import clientFromString
+
+        from tlscomm.configuration._fromsettings import clientConfiguration
+        from tlscomm.endpoints._endpoints import TLSClientEndpoint
+        from tlscomm.endpoints._hosts import AnyHostname
+
+        settings = _parsed(arguments, more, Interface.CLIENT_STRING)
+        if (name := settings.get("serverName") or host) is None:
+            raise ValueError("with endpoint= the server's name must be given: serverName=")
+        if (host is None) != (port is None):
+            raise ValueError("a client's string begins with tlscomm:HOST:PORT, or has endpoint=")
+        configuration = clientConfiguration(name, settings)
+        endpoint = settings.get("endpoint")
+        below: IStreamClientEndpoint
+        if host is not None and port is not None and endpoint is None:
+            number = Whole(1, _MOST_PORTS).parse(port, "the port")
+            below = AnyHostname(reactor, host.strip("[]"), number, timeout=settings["timeout"] or 1e9)
+        else:
+            below = clientFromString(reactor, _either(host, endpoint))
+        return TLSClientEndpoint(reactor, below, configuration)
+
+
+def _parsed(arguments: dict[str, str], more: tuple[str, ...], interface: Interface) -> dict[str, Any]:
+    """Return the values of all settings that a string has, by name."""
+    settings = {setting.name: setting for setting in settingsOn(interface)}
+    former = formerNamesOn(interface)
+    said = {former.get(f"{name}=", name).rstrip("="): text for name, text in arguments.items()}
+    if unknown := (*more, *sorted(said.keys() - settings.keys())):
+        side = "server" if interface is Interface.SERVER_STRING else "client"
+        raise TypeError(
+            f"a {side}'s tlscomm: endpoint string has no argument {unknown[0]!r}; it has "
+            f"{', '.join(sorted(settings))}. A colon or an equals sign in a value has a backslash before it"
+        )
+    given = {name: settings[name].parseArgument(text, interface) for name, text in said.items()}
+    return defaultsOn(interface) | given
+
+
+def _either(place: str | None, endpoint: str | None) -> str:
+    """Return the endpoint string below: the one that was given, or TCP."""
+    if (place is None) == (endpoint is None):
+        raise ValueError("say where either with a port or with endpoint=, and not with both")
+    return place or endpoint or ""

@@ -1,0 +1,303 @@
+"""Which certificates have been revoked: lists that authorities publish, and responses that servers staple.
+
+Whoever names a list wants to know of every certificate whether it was revoked. So where lists are given, a certificate
+that no valid list covers is refused as well (``revocation-unknown``), unless the mode is ``soft``, in which that is a
+warning. What was revoked is refused in both.
+
+`Revocation` may change while connections are open: files are read again when they change (`Revocation.reread`), and
+whoever keeps a verdict looks at `Revocation.generation`, or asks to be told (`Revocation.whenChanged`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from cryptography import x509
+from twisted.logger import Logger
+
+from tlscomm.credentials import SourceLike
+from tlscomm.failures import Problem, TLSFailure
+from tlscomm.revocation._crl import GOOD, RevocationList, Status, isListedBy, issuerKey, statusByLists
+from tlscomm.revocation._fetching import ListFetcher
+from tlscomm.revocation._listfiles import ListFiles, readLists
+from tlscomm.revocation._ocsp import mustStaple, statusByResponse
+from tlscomm.revocation._upkeep import Upkeep
+from tlscomm.x509._canonicalname import CanonicalName
+from tlscomm.x509._facts import subjectText
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorTime
+    from twisted.python.failure import Failure
+
+__all__ = ["MODES", "Mode", "Revocation", "loadRevocationLists"]
+
+_log = Logger(namespace="tlscomm")
+
+_STAPLE = (
+    "The server has to staple a current OCSP response (--staple FILE or fetch); no revocation list takes its place."
+)
+_GET_LISTS = (
+    "Get the current revocation list of each authority of the chain, and put it in the place of one that has expired, "
+    "or name it with --crl."
+)
+
+Mode: TypeAlias = Literal["off", "soft", "required"]
+
+MODES: tuple[Mode, ...] = ("off", "soft", "required")
+"""What is done where nothing tells whether a certificate was revoked: nothing is looked at, a warning, a refusal."""
+
+
+class Revocation:
+    """What is known of revoked certificates, and what follows where nothing is known.
+
+    Without lists and without a mode it is ``soft`` and silent: what a server staples is checked, and nobody is warned
+    that there are no lists, because whoever has given none knows that.
+
+    Args:
+        lists: revocation lists.
+        mode: ``required`` where lists or files are given and none is named, else ``soft``.
+        files: files and folders (every ``*.crl``, ``*.pem`` and ``*.der`` in them) with more lists, PEM or DER.
+        fetchCRLs: a folder for lists that are fetched in the background from where the peers' certificates say that
+            they are published; without one nothing is fetched.
+        interval: seconds between two looks at the files, while a server listens or a client is connected.
+
+    Attributes:
+        mode: ``off``: nothing is looked at. ``soft``: what was revoked is refused, and what nothing is known of is
+            warned of. ``required``: both are refused.
+        generation: counts the changes, for whoever keeps a verdict.
+        upkeeps: what does that, and fetches, for whoever calls ``use``, as servers and clients do.
+
+    Raises:
+        TLSFailure: a file cannot be used.
+        ValueError: there is no such mode, or a list cannot be read.
+    """
+
+    def __init__(
+        self,
+        lists: Iterable[x509.CertificateRevocationList] = (),
+        *,
+        mode: Mode | None = None,
+        files: Sequence[str | os.PathLike[str]] = (),
+        fetchCRLs: str | os.PathLike[str] | None = None,
+        interval: float = 5.0,
+    ) -> None:
+        if mode is not None and mode not in MODES:
+            raise ValueError(f"revocation is {', '.join(MODES)}, not {mode}")
+        self._given = [RevocationList(each) for each in lists]
+        self._files = ListFiles(files)
+        self._isReading = False
+        self._fetcher = None if fetchCRLs is None else ListFetcher(fetchCRLs, self._noteChange)
+        self._isSilent = mode is None and not self._given and not self._files and self._fetcher is None
+        self.mode: Mode = mode or ("soft" if self._isSilent else "required")
+        self.generation = 0
+        self._listeners: list[Callable[[], object]] = []
+        self._byIssuer: dict[CanonicalName, list[RevocationList]] = {}
+        self._index()
+        isConstant = not self._files and self._fetcher is None
+        self.upkeeps: tuple[Upkeep, ...] = () if isConstant else (Upkeep(self._work, interval),)
+
+    @property
+    def isAskedFor(self) -> bool:
+        """Whether lists or a mode were given."""
+        return not self._isSilent and self.mode != "off"
+
+    @property
+    def lists(self) -> tuple[x509.CertificateRevocationList, ...]:
+        """All lists that count now."""
+        return tuple(each.crl for group in self._byIssuer.values() for each in group)
+
+    def check(
+        self,
+        path: Sequence[x509.Certificate],
+        *,
+        at: datetime,
+        staple: bytes | None = None,
+        others: Sequence[x509.Certificate] = (),
+        stapling: bool = False,
+    ) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
+        """Say what is known of the certificates of a path.
+
+        Args:
+            path: the peer's certificate first, the trust anchor, which nobody can revoke, last.
+            at: the time to judge for, with a time zone.
+            staple: the OCSP response (DER) that came with a server's certificate.
+            others: more certificates, any of which may have signed a list.
+            stapling: whether the peer could have stapled a response, as servers can. Then one whose certificate says
+                that it must (RFC 7633) is refused without, in every mode but ``off``: whoever has stolen its key would
+                leave the response out, and its owner has asked for just this.
+
+        Returns:
+            What the peer is refused for, and what is only to be warned of.
+        """
+        if self.mode == "off":
+            return (), ()
+        problems: list[Problem] = []
+        warnings: list[Problem] = []
+        known = self._listsFor(path)
+        if self._fetcher is not None:
+            self._fetcher.note(path)
+        for depth, certificate in enumerate(path[:-1]):
+            issuers = path[depth + 1 :]
+            byLists = None if self._isSilent else statusByLists(issuers, certificate, known, (*path, *others), at)
+            finding = _Finding(byLists or GOOD)
+            if depth == 0:
+                isListed = partial(isListedBy, issuers[0], lists=known)
+                byStaple = None if staple is None else statusByResponse(staple, certificate, issuers[0], at, isListed)
+                finding = _combined(byLists, byStaple, isDemanded=stapling and mustStaple(certificate))
+            if finding.status == GOOD:
+                continue
+            isRefusal = self.mode == "required" if finding.isRefusal is None else finding.isRefusal
+            remedy = finding.remedy
+            if not remedy and finding.status.code == "revocation-unknown" and not (stapling and depth == 0):
+                remedy = _GET_LISTS
+            (problems if isRefusal else warnings).append(_problem(finding.status, depth, certificate, remedy))
+        return tuple(problems), tuple(warnings)
+
+    def reread(self) -> list[TLSFailure]:
+        """Read the files that have changed.
+
+        Returns:
+            Why some could not be read. What they held before goes on counting.
+        """
+        changed, problems = self._files.reread()
+        if changed:
+            self._noteChange()
+        return problems
+
+    def whenChanged(self, listener: Callable[[], object]) -> Callable[[], None]:
+        """Have a callable called after each change.
+
+        Returns:
+            Call it to end that.
+        """
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether the other one is the same, or neither can change and both know the same."""
+        if not isinstance(other, Revocation) or self.upkeeps or other.upkeeps:
+            return self is other
+        return (self.mode, self.lists) == (other.mode, other.lists)
+
+    def __hash__(self) -> int:
+        return hash(self.mode)
+
+    def __repr__(self) -> str:
+        return f"<Revocation {self.mode}, {len(self.lists)} lists>"
+
+    def _listsFor(self, path: Sequence[x509.Certificate]) -> list[RevocationList]:
+        if not self._byIssuer:
+            return []
+        names = dict.fromkeys(issuerKey(certificate) for certificate in path)
+        return [each for name in names for each in self._byIssuer.get(name, ())]
+
+    def _index(self) -> None:
+        byIssuer: dict[CanonicalName, list[RevocationList]] = {}
+        fetched = [] if self._fetcher is None else self._fetcher.lists
+        for each in (*self._given, *self._files.lists, *fetched):
+            byIssuer.setdefault(each.issuer, []).append(each)
+        self._byIssuer = byIssuer
+
+    def _work(self, clock: IReactorTime) -> None:
+        # Only what has a clock comes here.
+        from twisted.internet.defer import maybeDeferred
+        from twisted.internet.interfaces import IReactorThreads
+        from twisted.internet.threads import deferToThreadPool
+
+        if not self._isReading and self._files.mayHaveChanged:
+            self._isReading = True
+            if IReactorThreads.providedBy(clock):
+                # A list of a hundred thousand entries takes a tenth of a second.
+                reactor: Any = clock
+                reading = deferToThreadPool(reactor, reactor.getThreadPool(), self._files.reread)
+            else:
+                reading = maybeDeferred(self._files.reread)
+            reading.addCallback(self._takeFiles).addBoth(self._endReading)
+        if self._fetcher is not None:
+            self._fetcher.work(clock)
+
+    def _takeFiles(self, read: tuple[bool, list[TLSFailure]]) -> None:
+        changed, problems = read
+        for problem in problems:
+            _log.warn(
+                "a revocation list is not read again: {problem} What it held before goes on counting until it expires. "
+                "Next step: {nextStep}",
+                problem=str(problem),
+                code=problem.code,
+                nextStep=problem.nextStep,
+            )
+        if changed:
+            self._noteChange()
+
+    def _endReading(self, broken: Failure | None) -> None:
+        self._isReading = False
+        if broken is not None:
+            _log.failure("reading revocation lists again broke", broken)
+
+    def _noteChange(self) -> None:
+        self._index()
+        self.generation += 1
+        for listener in tuple(self._listeners):
+            listener()
+
+
+def loadRevocationLists(source: SourceLike) -> tuple[x509.CertificateRevocationList, ...]:
+    """Load the revocation lists of a file, PEM (any number) or DER (one), or of every such file in a folder.
+
+    Args:
+        source: a path, or the content as bytes. Not standard input.
+
+    Raises:
+        FileNotFound, Unreadable: the file cannot be read.
+        UnknownFormat: it holds no revocation list.
+        Damaged: it holds one that is broken.
+    """
+    if isinstance(source, str | os.PathLike) and os.path.isdir(source):
+        return tuple(each.crl for each in ListFiles([source]).lists)
+    return tuple(each.crl for each in readLists(source))
+
+
+@dataclass(frozen=True)
+class _Finding:
+    """What is known of one certificate, and whether it refuses; None where that is for the mode to say.
+
+    Attributes:
+        status: what is known.
+        isRefusal: whether that refuses.
+        remedy: what to do, where the code's own next step does not help.
+    """
+
+    status: Status
+    isRefusal: bool | None = None
+    remedy: str = ""
+
+    def __post_init__(self) -> None:
+        if self.status.code == "revoked":
+            object.__setattr__(self, "isRefusal", True)
+
+
+def _combined(byLists: Status | None, byStaple: Status | None, *, isDemanded: bool) -> _Finding:
+    """Return what lists and a stapled response come to together. That it was revoked needs one of them to say."""
+    for each in (byLists, byStaple):
+        if each is not None and each.code == "revoked":
+            return _Finding(each)
+    if byStaple == GOOD:
+        return _Finding(GOOD)
+    if isDemanded:
+        detail = "none came" if byStaple is None else byStaple.detail
+        return _Finding(Status("revocation-unknown", f"it has to come with an OCSP response, {detail}"), True, _STAPLE)
+    if byStaple is None:
+        return _Finding(byLists or GOOD)
+    if byLists == GOOD:
+        return _Finding(byStaple, isRefusal=False)
+    details = [byStaple.detail, *([] if byLists is None else [byLists.detail])]
+    return _Finding(Status("revocation-unknown", "; ".join(details)))
+
+
+def _problem(status: Status, depth: int, certificate: x509.Certificate, remedy: str) -> Problem:
+    return Problem(status.code, depth, subjectText(certificate), status.detail, remedy=remedy)

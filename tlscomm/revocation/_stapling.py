@@ -1,0 +1,282 @@
+"""OCSP responses that a server sends along with its certificate (RFC 6066, section 8; RFC 8446, section 4.4.2.1).
+
+A client that is given one need not ask the authority itself, which would tell the authority whom it talks to. The
+response comes from a file that another program renews, or from the responder that the certificate names, fetched in the
+background well before the last one expires. What a client would not accept is not sent: a response that has expired, is
+about another certificate or says that this one was revoked would only make it refuse a server that it might let pass.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import ocsp
+from cryptography.x509.oid import AuthorityInformationAccessOID
+from twisted.logger import Logger
+
+from tlscomm.credentials import Credential
+from tlscomm.failures import TLSFailure, printable
+from tlscomm.failures._wording import timeText
+from tlscomm.revocation._addresses import FetchFailed, isFetchable
+from tlscomm.revocation._crl import hasIssued
+from tlscomm.revocation._marks import Mark, markOf
+from tlscomm.revocation._ocsp import LARGEST_RESPONSE, Answer, answerIn, mustStaple, readResponse, statusByResponse
+from tlscomm.revocation._retrying import Schedule
+from tlscomm.revocation._upkeep import Upkeep
+from tlscomm.x509._facts import subjectText
+from tlscomm.x509._unreadable import REJECTIONS
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorTime
+
+__all__ = ["Staple", "warnOfUnstapled"]
+
+_log = Logger(namespace="tlscomm")
+
+_SECONDS = 15.0
+_MOST_RESPONDERS = 4
+_KIND = "application/ocsp-request"
+
+_GET_CERTIFICATE = "Get a new certificate, and ask the issuer why this one was revoked."
+_GET_RESPONSE = (
+    "Get a current response about this certificate from its issuer's responder (openssl ocsp -respout FILE) and put it "
+    "into the file, or have it fetched (--staple fetch)."
+)
+
+
+@dataclass
+class _Served:
+    """A certificate that a server shows, and the response for it that may be sent."""
+
+    certificate: x509.Certificate
+    issuer: x509.Certificate | None
+    addresses: tuple[str, ...] = ()
+    response: bytes = b""
+    answer: Answer | None = None
+    schedule: Schedule = field(default_factory=Schedule)
+
+
+class Staple:
+    """Responses that a server staples.
+
+    Args:
+        files: each holds one response, DER, as ``openssl ocsp -respout`` writes it. They are read again when they
+            change; one that is damaged then changes nothing until it expires.
+        fetches: whether responses are fetched from where the certificates say (``authorityInfoAccess``).
+        interval: seconds between two looks at the files and the times, while the server listens.
+
+    Attributes:
+        upkeep: does that, for whoever calls its ``use``, as servers do.
+
+    Raises:
+        TLSFailure: a file cannot be read.
+        ValueError: there is neither a file, nor is anything to be fetched.
+    """
+
+    def __init__(
+        self, files: Sequence[str | os.PathLike[str]] = (), *, fetches: bool = False, interval: float = 5.0
+    ) -> None:
+        if not files and not fetches:
+            raise ValueError("a staple comes from a file, or is fetched")
+        self._fetches = fetches
+        self._files: dict[str, tuple[Mark, bytes]] = {}
+        self._served: dict[x509.Certificate, _Served] = {}
+        self._refused: set[tuple[bytes, str]] = set()
+        for file in files:
+            path = os.fspath(file)
+            self._files[path] = markOf(path), readResponse(path)
+        self.upkeep = Upkeep(self._work, interval)
+
+    def serve(self, credential: Credential, issuers: Iterable[x509.Certificate] = ()) -> None:
+        """Prepare for a certificate that the server shows.
+
+        Args:
+            credential: it, with its chain.
+            issuers: authorities that may have issued it, where the chain has none.
+
+        Raises:
+            ValueError: responses are to be fetched, and the certificate does not say where, or its issuer is not known.
+        """
+        certificate = credential.certificate
+        if certificate in self._served:
+            return
+        issuer = next((each for each in (*credential.chain, *issuers) if hasIssued(each, certificate)), None)
+        served = _Served(certificate, issuer, _responders(certificate) if self._fetches else ())
+        if self._fetches and not self._files:
+            if not served.addresses:
+                raise ValueError(
+                    "the certificate does not say where to fetch an OCSP response (authorityInfoAccess); name a file "
+                    "with one (--staple FILE)"
+                )
+            if issuer is None:
+                raise ValueError(
+                    "to fetch an OCSP response, the certificate of the issuer is needed; append it to the identity's "
+                    "file, or name it among the client roots (--client-roots)"
+                )
+        self._served[certificate] = served
+        self._choose()
+
+    def responseFor(self, certificate: x509.Certificate) -> bytes:
+        """Return the response to send with a certificate now, DER; nothing where there is none that counts."""
+        served = self._served.get(certificate)
+        if served is None or served.answer is None:
+            return b""
+        return served.response if datetime.now(timezone.utc) < served.answer.until else b""
+
+    def reread(self) -> list[TLSFailure]:
+        """Read the files that have changed.
+
+        Returns:
+            Why some could not be read. What they held before is sent until it expires.
+        """
+        problems: list[TLSFailure] = []
+        for path, (mark, response) in self._files.items():
+            if (current := markOf(path)) != mark:
+                try:
+                    self._files[path] = current, readResponse(path)
+                except TLSFailure as problem:
+                    self._files[path] = current, response
+                    problems.append(problem)
+        self._choose()
+        return problems
+
+    def _work(self, clock: IReactorTime) -> None:
+        # Only what has a clock comes here.
+        from twisted.internet.defer import Deferred
+        from twisted.internet.interfaces import IReactorTCP
+
+        for problem in self.reread():
+            _log.warn(
+                "a response to staple is not read again: {problem} What the file held before is sent until it expires. "
+                "Next step: {nextStep}",
+                problem=str(problem),
+                code=problem.code,
+                nextStep=problem.nextStep,
+            )
+        if IReactorTCP.providedBy(clock):
+            for served in self._served.values():
+                if served.addresses and served.issuer is not None and served.schedule.isDue(clock.seconds()):
+                    Deferred.fromCoroutine(self._fetch(served, served.issuer, clock))
+
+    def _choose(self) -> None:
+        """Find for each certificate the file that has a response for it, and drop what has expired."""
+        now = datetime.now(timezone.utc)
+        for served in self._served.values():
+            for _, response in self._files.values():
+                if response != served.response:
+                    self._consider(served, response, now)
+            if served.answer is not None and now >= served.answer.until:
+                _log.warn(
+                    "the OCSP response for {subject} is not sent any more: it expired at {until}. "
+                    "Next step: {nextStep}",
+                    subject=subjectText(served.certificate),
+                    until=timeText(served.answer.until),
+                    nextStep=_GET_RESPONSE,
+                )
+                served.answer = None
+
+    def _consider(self, served: _Served, response: bytes, at: datetime) -> None:
+        """Take a response, unless it does not count or is older than the one that there is."""
+        answer = answerIn(response, served.certificate, served.issuer)
+        fault = answer if isinstance(answer, str) else _fault(response, served, at)
+        isOther = len(self._files) > 1 and fault == "is about another certificate"
+        if isinstance(answer, Answer) and not fault:
+            if served.answer is None or answer.thisUpdate >= served.answer.thisUpdate:
+                served.response, served.answer = response, answer
+        elif not isOther and (response, fault) not in self._refused:
+            self._refused = {*list(self._refused)[-9:], (response, fault)}
+            _log.warn(
+                "an OCSP response for {subject} is not sent: it {fault}. Next step: {nextStep}",
+                subject=subjectText(served.certificate),
+                fault=fault,
+                nextStep=_GET_CERTIFICATE if isinstance(answer, Answer) and answer.isRevoked else _GET_RESPONSE,
+            )
+
+    async def _fetch(self, served: _Served, issuer: x509.Certificate, clock: IReactorTime) -> None:
+        served.schedule.isRunning = True
+        try:
+            isFetched = await self._fetched(served, issuer, clock)
+        except Exception:
+            # Else a bug would end the fetching for good, without a word.
+            _log.failure("fetching an OCSP response broke")
+            isFetched = False
+        if not isFetched:
+            served.schedule.failed(clock.seconds())
+
+    async def _fetched(self, served: _Served, issuer: x509.Certificate, clock: IReactorTime) -> bool:
+        """Ask one responder after the other; return whether one has answered."""
+        # Twisted's HTTP client comes with it, and most servers fetch nothing.
+        from tlscomm.revocation._web import fetch
+
+        # RFC 5019, section 2.1.1: what every responder understands.
+        request = ocsp.OCSPRequestBuilder().add_certificate(served.certificate, issuer, hashes.SHA1()).build()
+        asked = request.public_bytes(Encoding.DER)
+        for url in served.addresses:
+            try:
+                response = await fetch(clock, url, largest=LARGEST_RESPONSE, seconds=_SECONDS, body=asked, kind=_KIND)
+                answer = _checked(response, served)
+            except FetchFailed as problem:
+                _log.warn("no OCSP response from {url}: {problem}", url=printable(url), problem=str(problem))
+                continue
+            served.response, served.answer = response, answer
+            served.schedule.succeeded(clock.seconds(), datetime.now(timezone.utc), answer.until)
+            _log.info(
+                "fetched the OCSP response from {url}, valid until {until}",
+                url=printable(url),
+                until=timeText(answer.until),
+            )
+            return True
+        return False
+
+
+def warnOfUnstapled(credentials: Iterable[Credential], staple: Staple | None) -> None:
+    """Say in the log which certificates clients will refuse: they must staple (RFC 7633) and have nothing to staple.
+
+    Args:
+        credentials: what a server shows.
+        staple: what it staples.
+    """
+    for credential in credentials:
+        if mustStaple(credential.certificate) and not (staple and staple.responseFor(credential.certificate)):
+            _log.warn(
+                "clients will refuse {subject}: it has to come with an OCSP response (RFC 7633); there is none{yet}."
+                " Next step: {nextStep}",
+                subject=subjectText(credential.certificate),
+                yet=" yet" if staple else "",
+                nextStep="Name a file with a current response (--staple FILE), and have newer ones fetched (fetch).",
+            )
+
+
+def _checked(response: bytes, served: _Served) -> Answer:
+    answer = answerIn(response, served.certificate, served.issuer)
+    fault = answer if isinstance(answer, str) else _fault(response, served, datetime.now(timezone.utc))
+    if isinstance(answer, str) or fault:
+        raise FetchFailed(f"it {fault}")
+    return answer
+
+
+def _fault(response: bytes, served: _Served, at: datetime) -> str:
+    status = statusByResponse(response, served.certificate, served.issuer, at, lambda _: False)
+    said = f"says that the certificate was revoked {status.detail}" if status.code == "revoked" else status.detail
+    return said.removeprefix("its OCSP response ")
+
+
+def _responders(certificate: x509.Certificate) -> tuple[str, ...]:
+    try:
+        places = certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
+    except (x509.ExtensionNotFound, *REJECTIONS):
+        return ()
+    found = (
+        place.access_location.value
+        for place in places
+        if place.access_method == AuthorityInformationAccessOID.OCSP
+        and isinstance(place.access_location, x509.UniformResourceIdentifier)
+    )
+    return tuple(url for url in found if isFetchable(url))[:_MOST_RESPONDERS]

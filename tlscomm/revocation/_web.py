@@ -1,0 +1,208 @@
+"""One answer over plain HTTP, from somebody who may mean harm: authorities publish lists and responses like this.
+
+What is fetched bears the authority's signature, so it comes over ``http:``, as is usual (RFC 5280, section 8): with
+``https:`` checking one certificate would need another. Everything is bounded: the time, all bytes that arrive, headers
+too, and how often one place may send us to another. No proxy is used, and no cookie is kept.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+from urllib.parse import urljoin
+
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.interfaces import IProtocolFactory, IStreamClientEndpoint
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.python.failure import Failure
+from twisted.web.client import URI, Agent, ResponseDone
+from twisted.web.http import PotentialDataLoss
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IAgentEndpointFactory, IBodyProducer, IResponse
+from zope.interface import implementer
+
+from tlscomm.failures import printable
+from tlscomm.revocation._addresses import FetchFailed, isFetchable
+
+__all__ = ["fetch"]
+
+_MOST_REDIRECTS = 3
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_LONGEST_HEAD = 1 << 16
+_OK = 200
+
+
+def fetch(
+    reactor: Any, url: str, *, largest: int, seconds: float, body: bytes | None = None, kind: str = ""
+) -> Deferred[bytes]:
+    """Fetch what is at an address. Cancelling it ends the connection.
+
+    Args:
+        reactor: connects.
+        url: ``http://`` and so on.
+        largest: the most bytes that the answer may have.
+        seconds: how long it may take altogether.
+        body: what to ask with POST; with GET where None.
+        kind: the media type of that.
+
+    Raises:
+        FetchFailed: (in the Deferred) nothing came, or too much, or something else than an answer.
+    """
+    budget = _Budget(largest + _LONGEST_HEAD)
+    fetching = Deferred.fromCoroutine(_fetch(reactor, url, body, kind, budget))
+    ending = reactor.callLater(seconds, _endLate, fetching, budget)
+    fetching.addErrback(_explain, budget, seconds)
+    return fetching.addBoth(_stopped, ending)
+
+
+async def _fetch(reactor: Any, url: str, body: bytes | None, kind: str, budget: _Budget) -> bytes:
+    agent = Agent.usingEndpointFactory(reactor, _Bounded(reactor, budget))
+    headers = Headers({"User-Agent": ["tlscomm"], **({"Content-Type": [kind]} if kind else {})})
+    for _ in range(_MOST_REDIRECTS + 1):
+        if not isFetchable(url):
+            raise FetchFailed(f"{printable(url)} is not fetched from")
+        asked = (b"GET", None) if body is None else (b"POST", _Body(body))
+        response: IResponse = await agent.request(asked[0], url.encode("ascii"), headers, asked[1])
+        content = await _read(response, budget)
+        # Where nobody says how long a body is, one that we cut off looks complete.
+        if budget.isSpent:
+            raise FetchFailed("it is too large")
+        if response.code == _OK:
+            return content
+        if response.code not in _REDIRECTS or not (places := response.headers.getRawHeaders("Location")):
+            raise FetchFailed(f"its server answered {response.code}")
+        url = urljoin(url, places[0])
+    raise FetchFailed(f"it leads to more than {_MOST_REDIRECTS} other places")
+
+
+def _endLate(fetching: Deferred[bytes], budget: _Budget) -> None:
+    budget.isLate = True
+    fetching.cancel()
+
+
+def _stopped(result: Any, ending: Any) -> Any:
+    if ending.active():
+        ending.cancel()
+    return result
+
+
+def _explain(reason: Failure, budget: _Budget, seconds: float) -> Failure:
+    if budget.isSpent:
+        raise FetchFailed("it is too large") from None
+    if budget.isLate:
+        raise FetchFailed(f"it did not come within {seconds:g} seconds") from None
+    if reason.check(FetchFailed, CancelledError):
+        return reason
+    # Twisted wraps what happened in lists of failures.
+    causes = getattr(reason.value, "reasons", None) or [reason]
+    raise FetchFailed(printable(causes[0].getErrorMessage())) from None
+
+
+def _read(response: IResponse, budget: _Budget) -> Deferred[bytes]:
+    reading: Deferred[bytes] = Deferred(lambda _: budget.abort())
+    response.deliverBody(_Reader(reading))
+    return reading
+
+
+class _Reader(Protocol):
+    def __init__(self, reading: Deferred[bytes]) -> None:
+        self._reading = reading
+        self._parts: list[bytes] = []
+
+    def dataReceived(self, data: bytes) -> None:
+        self._parts.append(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._reading.called:
+            return
+        # Where nobody says how long a body is, its end is the end of the stream; what is cut off bears no signature.
+        if reason.check(ResponseDone, PotentialDataLoss):
+            self._reading.callback(b"".join(self._parts))
+        else:
+            self._reading.errback(reason)
+
+
+class _Budget:
+    """How many bytes may still come."""
+
+    def __init__(self, size: int) -> None:
+        self.isSpent = False
+        self.isLate = False
+        self._left = size
+        self._connection: Any = None
+
+    def begin(self, connection: Any) -> None:
+        self._connection = connection
+
+    def spend(self, size: int) -> bool:
+        self._left -= size
+        self.isSpent = self._left < 0
+        return not self.isSpent
+
+    def abort(self) -> None:
+        self._connection.abortConnection()
+
+
+class _BoundedProtocol(ProtocolWrapper):
+    def dataReceived(self, data: bytes) -> None:
+        if cast(Any, self.factory).budget.spend(len(data)):
+            super().dataReceived(data)  # type: ignore[no-untyped-call]
+        else:
+            cast(Any, self.transport).abortConnection()
+
+
+class _BoundedFactory(WrappingFactory[Any]):
+    protocol = _BoundedProtocol
+    noisy = False
+
+    def __init__(self, wrapped: Any, budget: _Budget) -> None:
+        super().__init__(wrapped)  # type: ignore[no-untyped-call]
+        self.budget = budget
+
+
+@implementer(IStreamClientEndpoint)
+class _BoundedEndpoint:
+    def __init__(self, below: IStreamClientEndpoint, budget: _Budget) -> None:
+        self._below = below
+        self._budget = budget
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[Any]:
+        # Else Twisted's factory says in the log that it begins and ends.
+        cast(Any, protocolFactory).noisy = False
+        connecting = self._below.connect(cast(IProtocolFactory, _BoundedFactory(protocolFactory, self._budget)))
+        return connecting.addCallback(self._begun)
+
+    def _begun(self, connection: Any) -> Protocol:
+        self._budget.begin(connection)
+        return cast(Protocol, connection.wrappedProtocol)
+
+
+@implementer(IAgentEndpointFactory)
+class _Bounded:
+    def __init__(self, reactor: Any, budget: _Budget) -> None:
+        self._reactor = reactor
+        self._budget = budget
+
+    def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
+        below = HostnameEndpoint(self._reactor, uri.host, uri.port)
+        return cast(IStreamClientEndpoint, _BoundedEndpoint(below, self._budget))
+
+
+@implementer(IBodyProducer)
+class _Body:
+    """A few bytes to send."""
+
+    def __init__(self, content: bytes) -> None:
+        self.length = len(content)
+        self._content = content
+
+    def startProducing(self, consumer: Any) -> Deferred[None]:
+        consumer.write(self._content)
+        return succeed(None)
+
+    def pauseProducing(self) -> None: ...
+
+    def resumeProducing(self) -> None: ...
+
+    def stopProducing(self) -> None: ...

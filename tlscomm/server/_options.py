@@ -1,0 +1,180 @@
+"""``twistd tlscomm``: from the words of a command line to a server that can be started.
+
+Everything that can be wrong is found out before a port is opened, and before a daemon leaves its terminal: the words,
+then the application, then the credential. Whoever started the program gets one message with a next step, and exit
+status 1. twistd itself would answer a wrong word with the whole list of options, on standard output, and an unusable
+credential with a traceback; so, under twistd, both end here as `SystemExit`. A program that uses this module by itself
+gets the exceptions as they are.
+
+Credentials are read here because here the process may still be root; the ports are opened by the service, as with any
+plugin of twistd.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from twisted.python.usage import Options as _Options
+from twisted.python.usage import UsageError
+
+from tlscomm import __version__
+from tlscomm.configuration._settings import defaultsOn, formerNamesOn, settingsOn
+from tlscomm.configuration._settingtypes import Interface, Setting
+from tlscomm.failures import TLSFailure
+
+if TYPE_CHECKING:
+    from tlscomm.server._service import TLSService
+
+__all__ = ["Options", "makeService"]
+
+#: What says more about an identity.
+_OF_IDENTITY = ("key", "passphraseFile", "passphraseEnv", "passphraseFD", "insecureAllowReadableKey")
+
+_TWISTD = Interface.TWISTD
+_SETTINGS = settingsOn(_TWISTD)
+_DEFAULTS = defaultsOn(_TWISTD)
+_FORMER_NAMES = formerNamesOn(_TWISTD)
+
+
+def _collecting(setting: Setting) -> Callable[[Options, str], None]:
+    """Return what Twisted calls with each value of an option that may be given several times."""
+
+    def collect(self: Options, value: str) -> None:
+        self[setting.option].append(setting.parse(value, _TWISTD))
+
+    return collect
+
+
+class Options(_Options):
+    """The options of ``twistd tlscomm``. After parsing, each has the type that the server needs."""
+
+    longdesc = (
+        "Serves messages over TLS, with certificates on both sides. Without --identity it uses a development identity, "
+        "which it makes on first use in ~/.tlscomm/development (or in the folder that the environment variable "
+        "TLSCOMM_HOME names), together with one for clients. It then demands client certificates of that development "
+        "authority, unless --client-roots or --client-certificates say otherwise, and prints the `tlscomm connect` "
+        "line that talks to it."
+    )
+
+    optParameters: Sequence[Sequence[object]] = [
+        [setting.option, None, setting.default, setting.helpText(_TWISTD)]
+        for setting in _SETTINGS
+        if not setting.isFlag and not setting.isRepeatable
+    ]
+
+    optFlags: Sequence[Sequence[object]] = [
+        [setting.option, None, setting.helpText(_TWISTD)] for setting in _SETTINGS if setting.isFlag
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        for setting in _SETTINGS:
+            if setting.isRepeatable:
+                self[setting.option] = []
+                self.docs[setting.option] = setting.helpText(_TWISTD)
+                if setting.default:
+                    self.defaults[setting.option] = ", ".join(setting.default)
+
+    def opt_version(self) -> None:
+        """Display the version and exit."""
+        print(f"tlscomm {__version__}")
+        raise SystemExit(0)
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Parse the words after ``tlscomm``.
+
+        Raises:
+            UsageError: one of them is wrong.
+            SystemExit: the same, under twistd.
+        """
+        words = sys.argv[1:] if options is None else options
+        with _saidPlainly(self):
+            super().parseOptions([_FORMER_NAMES.get(word, word) for word in words])  # type: ignore[no-untyped-call]
+
+    def parseArgs(self, *words: str) -> None:
+        if words:
+            raise UsageError(f"{words[0]!r} is not an option")
+
+    def postOptions(self) -> None:
+        for setting in _SETTINGS:
+            value = self[setting.option]
+            if setting.isRepeatable:
+                self[setting.option] = value or list(setting.default or ())
+            elif value is not None and not setting.isFlag:
+                self[setting.option] = setting.parse(value, _TWISTD)
+        for setting in _SETTINGS:
+            if setting.name in _OF_IDENTITY and self[setting.option] and not self["identity"]:
+                raise UsageError(f"{setting.spelled(_TWISTD)} says more about --identity, which is missing")
+        if self["log-format"] == "json":
+            self._clearStandardOutput()
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The values by the names of the settings. What was not given and has no default is not among them."""
+        values = {each.name: self[each.option] for each in _SETTINGS if not each.isFlag}
+        said = {name: value for name, value in values.items() if value is not None or name in _DEFAULTS}
+        # A flag says the opposite of the default.
+        return {**said, **{each.name: bool(self[each.option]) != each.default for each in _SETTINGS if each.isFlag}}
+
+    @property
+    def isForeground(self) -> bool:
+        """Whether the server keeps its terminal. Only twistd, and without ``--nodaemon``, takes it away."""
+        twistd: dict[str, Any] = self.parent or {}
+        return bool(twistd.get("nodaemon", True) or twistd.get("debug"))
+
+    def _clearStandardOutput(self) -> None:
+        """Have Twisted's log on standard error, where it would go to standard output."""
+        program: dict[str, Any] = self.parent or {}
+        if "nodaemon" in program:
+            named = any(program[option] for option in ("logger", "syslog")) or program["logfile"] not in (None, "-")
+            if self.isForeground and not named:
+                program["logger"] = "tlscomm.server._eventlog.onStandardError"
+        elif program.get("logFile") is sys.stdout:
+            program["logFile"] = sys.stderr
+
+
+for _setting in _SETTINGS:
+    if _setting.isRepeatable:
+        # Twisted finds an option that may be given several times by the name of a method.
+        setattr(Options, f"opt_{_setting.option.replace('-', '_')}", _collecting(_setting))
+
+
+def makeService(options: Options, reactor: Any = None) -> TLSService:
+    """Return the server that the options describe. It has read its credential and has not opened a port.
+
+    Args:
+        options: after parsing.
+        reactor: listens and tells the time; the global one where None.
+
+    Raises:
+        TLSFailure: the credential or the authorities cannot be used.
+        UsageError, ValueError: something else that the options say cannot be done.
+        SystemExit: one of these, under twistd, with what to do about it.
+    """
+    # Late, so that options are explained and refused without OpenSSL.
+    from tlscomm.server._fromoptions import serviceFor
+
+    if reactor is None:
+        from twisted.internet import reactor
+    with _saidPlainly(options):
+        return serviceFor(options.settings, reactor, isForeground=options.isForeground)
+
+
+@contextmanager
+def _saidPlainly(options: Options) -> Iterator[None]:
+    """Let a refusal end twistd with a message for a person."""
+    try:
+        yield
+    except (TLSFailure, UsageError, ValueError) as refusal:
+        if options.parent is None:
+            raise
+        raise SystemExit(f"twistd tlscomm: {_message(refusal)}") from None
+
+
+def _message(refusal: Exception) -> str:
+    if isinstance(refusal, TLSFailure):
+        return f"{refusal}\nNext step: {refusal.nextStep}"
+    return f"{refusal}\n`twistd tlscomm --help` explains every option."

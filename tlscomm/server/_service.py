@@ -1,0 +1,289 @@
+"""The running server: what ``twistd tlscomm`` starts and stops, and what any Twisted application can.
+
+All ports of a server share one `TLSFactory`, and so one configuration, one limit of connections and one list of them.
+The configuration of new connections is one attribute of that factory, and to stop is to go through that list.
+
+A port that cannot be opened has to end the program with a sentence and not with a traceback, for which twistd has no
+way. So the exception is two things: an `Exception`, for which twistd removes its pid file and tells the parent of a
+daemon, and a `SystemExit`, for which Python shows no traceback.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IProtocolFactory,
+    IProtocolNegotiationFactory,
+    IReactorTime,
+    IStreamServerEndpoint,
+)
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from tlscomm.configuration import ServerConfiguration
+from tlscomm.failures import TLSFailure
+from tlscomm.server._eventlog import EventLog
+from tlscomm.transport import TLSFactory, describeAddress
+
+try:
+    import resource
+except ImportError:  # Windows has no such limit.
+    resource = None  # type: ignore[assignment]
+
+__all__ = ["CannotListen", "Listener", "TLSService"]
+
+_log = Logger(namespace="tlscomm")
+
+#: How long a stop waits for connections that have no close deadline: it has to end.
+_LONGEST_STOP = 5.0
+#: How much longer than their own deadlines, so that these come first.
+_GRACE = 0.02
+
+#: The files that a process has open besides its connections.
+_OTHER_FILES = 64
+
+_NEXT_STEPS = {
+    errno.EADDRINUSE: "Stop the program that listens there, or listen on another port.",
+    errno.EADDRNOTAVAIL: "Listen on an address that this machine has.",
+    errno.EACCES: "Start as root, and give that up with twistd's --uid, or listen on a port of 1024 or above.",
+}
+
+
+class CannotListen(SystemExit, Exception):
+    """A port cannot be opened. The program ends with exit status 1 if nobody catches it.
+
+    Attributes:
+        message: what happened and what to do.
+    """
+
+    def __init__(self, place: str, problem: BaseException | None) -> None:
+        """
+        Args:
+            place: what was to be opened, as it was typed.
+            problem: what Twisted or the operating system said.
+        """
+        cause = problem.socketError if isinstance(problem, CannotListenError) else problem
+        number = cause.errno if isinstance(cause, OSError) else None
+        # A resolver's errors have numbers of their own.
+        reason = os.strerror(number) if number is not None and number in errno.errorcode else str(cause)
+        nextStep = _NEXT_STEPS.get(number or 0, "Correct the address or the port.")
+        # The parent of a daemon shows the first hundred characters.
+        super().__init__(f"{place}: {reason}")
+        self.message = f"cannot listen on {place}: {reason}\nNext step: {nextStep}"
+        # Python would print anything else.
+        self.code = 1
+
+
+@dataclass(frozen=True)
+class Listener:
+    """One place to listen.
+
+    Attributes:
+        place: what was typed, for messages.
+        endpoint: where TCP connections come from.
+    """
+
+    place: str
+    endpoint: IStreamServerEndpoint
+
+
+def _complainInLog(message: str) -> None:
+    _log.critical("{message}", message=message)
+
+
+class TLSService(Service):
+    """Serves an application over TLS on any number of ports.
+
+    Ports are opened with privileges, where the service is started with them, and before anything is said about them.
+
+    Attributes:
+        factory: makes and knows the connections.
+        listeners: where to listen.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        configuration: ServerConfiguration,
+        application: IProtocolFactory,
+        listeners: Sequence[Listener],
+        log: EventLog,
+        *,
+        maximumConnections: int | None = None,
+        complain: Callable[[str], object] | None = None,
+        whenListening: Callable[[Sequence[str]], object] | None = None,
+        readAgain: Callable[[], ServerConfiguration] | None = None,
+    ) -> None:
+        """
+        Args:
+            clock: tells the time, usually the reactor.
+            configuration: of all connections.
+            application: makes the protocols, each for an accepted connection.
+            listeners: where to listen.
+            log: is told of all that happens.
+            maximumConnections: on all ports together; those beyond are closed at once. As far as the system allows it,
+                the process may then have that many files open. None for no limit.
+            complain: is told why the service cannot start; the log where None.
+            whenListening: called with the addresses, as ``host:port``, when the service has started.
+            readAgain: returns the configuration as it is now, of files that may have changed. Where there is one,
+                SIGHUP calls `reload` while the service runs.
+        """
+        self._application = application
+        self.factory = TLSFactory(self._negotiating(configuration), application, clock, log, maximumConnections)
+        self.listeners = tuple(listeners)
+        self._clock = clock
+        self._maximumConnections = maximumConnections
+        self._events = log
+        self._complain = complain or _complainInLog
+        self._whenListening = whenListening
+        self._readAgain = readAgain
+        self._formerSignal: Any = None
+        self._opening: list[Deferred[IListeningPort | None]] = []
+
+    def privilegedStartService(self) -> None:
+        """Open the ports.
+
+        Raises:
+            CannotListen: one of them cannot be opened. The others are closed again.
+        """
+        super().privilegedStartService()  # type: ignore[no-untyped-call]
+        if self._maximumConnections is not None and resource is not None:
+            _permitFiles(self._maximumConnections + _OTHER_FILES)
+        try:
+            for listener in self.listeners:
+                self._opening.append(self._open(listener))
+        except CannotListen as refused:
+            self._complain(refused.message)
+            Deferred.fromCoroutine(self._closePorts())
+            raise
+
+    def startService(self) -> None:
+        """Say where the server listens, after opening the ports if that was not done yet.
+
+        Raises:
+            CannotListen: a port cannot be opened.
+        """
+        if not self._opening:
+            self.privilegedStartService()
+        super().startService()  # type: ignore[no-untyped-call]
+        self._listenToSignal()
+        addresses: list[str] = []
+        for opening in self._opening:
+            opening.addCallback(self._announce, addresses)
+        if self._whenListening is not None:
+            self._whenListening(addresses)
+
+    def stopService(self) -> Deferred[None]:
+        """Close the ports, then the connections, in order: what was sent goes out and close_notify is exchanged.
+
+        Connections that have not ended by their own deadlines are cut after the close deadline.
+        """
+        super().stopService()  # type: ignore[no-untyped-call]
+        if self._formerSignal is not None:
+            signal.signal(signal.SIGHUP, self._formerSignal)
+            self._formerSignal = None
+        return Deferred.fromCoroutine(self._stop())
+
+    def reload(self) -> bool:
+        """Read the configuration again, for new connections, and judge the open ones by it.
+
+        Returns:
+            Whether it could be read. Otherwise the log says why, and the former one stays in use.
+        """
+        if self._readAgain is None:
+            return False
+        try:
+            configuration = self._readAgain()
+        except (TLSFailure, ValueError) as refused:
+            nextStep = refused.nextStep if isinstance(refused, TLSFailure) else "Correct it and try again."
+            _log.error(
+                "the configuration is not read again, the former one stays: {problem} Next step: {nextStep}",
+                problem=str(refused),
+                nextStep=nextStep,
+            )
+            return False
+        self.factory.reconfigure(self._negotiating(configuration))
+        _log.info("the configuration was read again")
+        return True
+
+    def _negotiating(self, configuration: ServerConfiguration) -> ServerConfiguration:
+        if IProtocolNegotiationFactory.providedBy(self._application):
+            return configuration.withProtocols(self._application.acceptableProtocols())
+        return configuration
+
+    def _listenToSignal(self) -> None:
+        isMain = threading.current_thread() is threading.main_thread()
+        if self._readAgain is not None and isMain and hasattr(signal, "SIGHUP"):
+            fromThread = getattr(self._clock, "callFromThread", lambda call: call())
+            # A signal comes in the middle of anything.
+            self._formerSignal = signal.signal(signal.SIGHUP, lambda *_: fromThread(self.reload))
+
+    def _open(self, listener: Listener) -> Deferred[IListeningPort | None]:
+        opening = cast(
+            "Deferred[IListeningPort | None]", listener.endpoint.listen(cast(IProtocolFactory, self.factory))
+        )
+        if opening.called and isinstance(opening.result, Failure):
+            problem = opening.result.value
+            opening.addErrback(lambda _: None)
+            raise CannotListen(listener.place, problem) from None
+        return opening.addErrback(self._neverOpened, listener)
+
+    def _neverOpened(self, reason: Failure, listener: Listener) -> None:
+        """An endpoint that takes its time has failed when the server was running already."""
+        if not reason.check(CancelledError):
+            self._complain(CannotListen(listener.place, reason.value).message)
+
+    def _announce(self, port: IListeningPort | None, addresses: list[str]) -> IListeningPort | None:
+        if port is not None:
+            address = describeAddress(port.getHost()) or ""
+            addresses.append(address)
+            self._events.listening(address)
+        return port
+
+    async def _stop(self) -> None:
+        await self._closePorts()
+        for transport in tuple(self.factory.connections):
+            transport.loseConnection()
+        limit = self.factory.configuration.deadlines.close or _LONGEST_STOP
+        await self._whileConnected(limit)
+        # Deadlines of their own that end at the same moment come first: they have names.
+        await self._whileConnected(_GRACE)
+        for transport in tuple(self.factory.connections):
+            transport.abortConnection()
+        await self._whileConnected(limit)
+
+    async def _closePorts(self) -> None:
+        opening, self._opening = self._opening, []
+        for each in opening:
+            each.cancel()
+            if (port := await each) is not None:
+                await maybeDeferred(port.stopListening)
+
+    async def _whileConnected(self, limit: float) -> None:
+        """Wait until all connections are gone, or time is up."""
+        await self.factory.whenIdle().addTimeout(limit, self._clock, lambda *_: None)
+
+
+def _permitFiles(wanted: int) -> None:
+    """Let this process have as many files open as it may need, which most systems do not do by themselves."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    possible = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    # Some systems have another limit, which they do not tell.
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (possible, hard))
+    if (soft := resource.getrlimit(resource.RLIMIT_NOFILE)[0]) < wanted:
+        _log.warn("the system allows {soft} open files, and {wanted} may be needed", soft=soft, wanted=wanted)

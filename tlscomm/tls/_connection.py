@@ -1,0 +1,531 @@
+"""One TLS connection without a network: ciphertext in, plaintext and changes of state out.
+
+A connection takes what arrived (`TLSConnection.receive`) and gives the plaintext in it; it takes plaintext to send
+(`TLSConnection.send`) and gives what has to go to the peer (`TLSConnection.outgoing`). It has no socket, no clock and
+no Twisted. Two of them can be pumped against each other in memory, and come to the verdict that a live handshake would
+come to, because it is the same code.
+
+    state          means                                     goes on to
+    -------------  ----------------------------------------  --------------------------------------------------------
+    HANDSHAKE      the handshake is under way                 PENDING, UNCONFIRMED, OPEN, FAILED
+    PENDING        a hook was asked about the peer, and has   HANDSHAKE, UNCONFIRMED, OPEN, FAILED
+                   yet to answer; our next flight is held
+    UNCONFIRMED    we have accepted the peer, and wait for    OPEN (a ticket or data came, or `assumeAccepted`), FAILED
+                   a sign that it has accepted us
+    OPEN           both sides have accepted each other        CLOSED, FAILED
+    CLOSED         the peer has sent its close_notify         none
+    FAILED         `failure` says why                         none
+
+UNCONFIRMED exists because of TLS 1.3. A client has finished its handshake when the server has yet to look at its
+certificate (RFC 8446, section 4.4.2), so a handshake that is done says nothing. OpenSSL, Go, GnuTLS and Python send a
+session ticket once they have accepted and none when they refuse; the first thing that comes after the handshake tells.
+Application data leaves `receive` only in the states OPEN and CLOSED.
+
+With `tlscomm.tls._naming`, this is the only module that turns what OpenSSL says into a failure of tlscomm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timezone
+from enum import Enum
+from typing import Any, Literal
+
+from OpenSSL import SSL
+
+from tlscomm._openssl.channel import Channel
+from tlscomm._openssl.errors import OpenSSLError
+from tlscomm._wire.alerts import plainAlert, sealedAlert
+from tlscomm._wire.clienthello import clientHello
+from tlscomm._wire.requests import readClientHello
+from tlscomm.access import Peer
+from tlscomm.configuration import Configuration
+from tlscomm.credentials import Choice, Wishes
+from tlscomm.failures import (
+    Alert,
+    ClosedInHandshake,
+    HandshakeTimeout,
+    ProtocolViolation,
+    Reset,
+    TLSFailure,
+    Truncated,
+    alertForCode,
+)
+from tlscomm.tls._naming import Naming, text
+from tlscomm.tls._peerverification import Judging
+from tlscomm.verification import Answer, Judgement, Question, Verifier
+from tlscomm.x509._roles import Role
+
+__all__ = ["State", "TLSConnection", "TLSFacts"]
+
+Acceptance = Literal["seen", "assumed"]
+
+
+class State(Enum):
+    """Where a connection is in its life."""
+
+    HANDSHAKE = "handshake"
+    PENDING = "pending"
+    UNCONFIRMED = "unconfirmed"
+    OPEN = "open"
+    CLOSED = "closed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class TLSFacts:
+    """What was agreed in the handshake.
+
+    Attributes:
+        version: ``TLSv1.2`` or ``TLSv1.3``.
+        cipher: the cipher suite in OpenSSL's name.
+        group: the key exchange group, or None where the version or the resumption has none.
+        alpn: the application protocol, or None where none was negotiated.
+        resumed: whether an earlier session was resumed.
+        serverName: the name that the client asked for (RFC 6066), or None.
+        acceptance: ``seen`` where the peer has shown that it accepted us, ``assumed`` where it gave no sign in time.
+        choice: which of several credentials of ours was shown, and why; None where there was nothing to choose.
+    """
+
+    version: str
+    cipher: str
+    group: str | None
+    alpn: str | None
+    resumed: bool
+    serverName: str | None
+    acceptance: Acceptance
+    choice: Choice | None = None
+
+    def toJSON(self) -> dict[str, object]:
+        # Not by asdict alone, which would go on into the credential and its private key.
+        choice = None if self.choice is None else self.choice.toJSON()
+        return {**asdict(replace(self, choice=None)), "choice": choice}
+
+
+class TLSConnection:
+    """One side of one TLS connection, in memory.
+
+    Attributes:
+        state: where it is in its life. It changes in the methods that take bytes or report an event, nowhere else.
+        failure: why it is FAILED, else None.
+        isAccepted: whether both sides have accepted each other; stays True when the connection ends or fails later.
+        acceptance: whether the peer has shown that it accepted us, as in `TLSFacts`.
+        address: the peer's, as text, for a hook; None where nobody has said it.
+    """
+
+    def __init__(self, configuration: Configuration, transport: Any = None) -> None:
+        """
+        Args:
+            configuration: a server's or a client's.
+            transport: becomes the application data of OpenSSL's connection, which Twisted's own options look at.
+        """
+        self.state = State.HANDSHAKE
+        self.failure: TLSFailure | None = None
+        self.isAccepted = False
+        self.address: str | None = None
+        self._configuration = configuration
+        self._isClient = configuration.isClient
+        self._begin(transport)
+        self._heard = False
+        self._opening = b""
+        self._isDone = False
+        self._hasSpoken = False
+        self._isSessionKept = False
+        self._lastWords: bytes | None = None
+        self._hasStartedOver = False
+        self._peer: Peer | None = None
+        self.acceptance: Acceptance = "seen"
+
+    def _begin(self, transport: Any) -> None:
+        self._raw = self._configuration.newConnection(transport)
+        select = None if self._configuration.keyring is None else self._chosenContext
+        self._channel = Channel(self._raw, self._isClient, select)
+        self._judging = Judging(self._configuration, self._raw, self._channel)
+        self._naming = Naming(self._configuration, self._raw, self._channel)
+
+    def start(self) -> None:
+        """Begin: a client now has its first message to send."""
+        self._advance()
+
+    def receive(self, ciphertext: bytes) -> bytes:
+        """Take bytes from the peer and return the application data in them; look at `state` and `outgoing` after it."""
+        state = self.state
+        if state is State.OPEN:
+            self._channel.feed(ciphertext)
+        elif not self._receiveEarly(state, ciphertext):
+            return b""
+        plaintext = self._channel.read()
+        if self.state is State.UNCONFIRMED:
+            self._lookForSign(plaintext)
+        if self._channel.closed or self._channel.error:
+            self._noteEnd()
+        return plaintext
+
+    def send(self, plaintext: bytes) -> None:
+        """Encrypt application data, which `outgoing` then returns. The connection must be OPEN or CLOSED."""
+        if self.state is State.FAILED:
+            return
+        try:
+            self._channel.write(plaintext)
+        except OpenSSLError as broken:
+            self._fail(ProtocolViolation(evidence=broken.reasons))
+
+    def outgoing(self) -> bytes:
+        """Return the bytes that have to go to the peer now."""
+        if self.state is State.PENDING:
+            return b""
+        flight = self._channel.drain()
+        if self._lastWords is not None:
+            # What OpenSSL has to say belongs to a handshake that we do not go on with.
+            flight, self._lastWords = self._lastWords, b""
+        if not self._hasSpoken and flight:
+            self._hasSpoken = True
+        return flight
+
+    @property
+    def awaited(self) -> Awaitable[Answer | bool] | None:
+        """What the hook has returned, while the connection is PENDING; tell the result with `answer`."""
+        return self._judging.awaited
+
+    def answer(self, answer: object) -> None:
+        """The hook has answered; look at `state` and `outgoing` after it, and at what ``receive(b"")`` returns."""
+        if self.state is State.PENDING:
+            self._judging.answer(answer)
+            self._followVerdict()
+
+    def answerFailed(self, failure: TLSFailure) -> None:
+        """The hook has failed, or not answered in time, which refuses."""
+        if self.state is State.PENDING:
+            self._judging.refuse(failure)
+            self._followVerdict()
+
+    def judgeAgain(self, verifier: Verifier | None = None) -> TLSFailure | None:
+        """Return why the peer that was accepted would be refused now, or None where it would not.
+
+        Args:
+            verifier: what a peer has to be now; what it had to be in the handshake where None.
+        """
+        return self._judging.judgeAgain(verifier) if self.isAccepted else None
+
+    def close(self) -> None:
+        """Say close_notify; nothing more may be sent. The peer's answer makes the connection CLOSED."""
+        self._channel.close()
+
+    def receiveEnd(self) -> None:
+        """The stream from the peer has ended: no more bytes will come."""
+        if self.state is State.OPEN:
+            self._fail(Truncated("it ended without close_notify", side="remote"))
+        elif self._awaitsVerdict():
+            self._fail(self._naming.refusedInSilence("the connection was closed"))
+        elif self.state in (State.HANDSHAKE, State.PENDING):
+            self._fail(ClosedInHandshake(self._waitedFor(), side="remote"))
+
+    def receiveReset(self, evidence: str) -> None:
+        """The connection was reset, or broke in another way.
+
+        Args:
+            evidence: what the layer below said.
+        """
+        if self._awaitsVerdict():
+            self._fail(self._naming.refusedInSilence("the connection was reset", evidence))
+        elif self.state in (State.HANDSHAKE, State.PENDING):
+            self._fail(Reset(self._waitedFor(), side="remote", stage="handshake", evidence=(evidence,)))
+        elif self.state is State.OPEN:
+            self._fail(Reset(side="remote", evidence=(evidence,)))
+
+    def timeOut(self) -> None:
+        """The handshake's deadline has passed."""
+        self._fail(HandshakeTimeout(self._naming.awaited(), evidence=(self._naming.stateString(),)))
+
+    def assumeAccepted(self) -> None:
+        """The peer gave no sign in time; go on as if it had accepted us, and say so in the facts."""
+        if self.state is State.UNCONFIRMED:
+            self.acceptance = "assumed"
+            self._open()
+
+    def release(self) -> None:
+        """Nothing more will come or be sent. OpenSSL's memory is then freed with the last reference, not by collection.
+
+        `facts`, `peer` and `failure` can still be asked for.
+        """
+        hasSession = self._channel.ticketSeen or not self._isTLS13
+        if self._isClient and self.isAccepted and hasSession and not self._isSessionKept:
+            self._keepSession()
+        if self.isAccepted and (self.failure is None or self.failure.alert is None):
+            # OpenSSL forgets the session of a connection that was cut. Only a fatal alert asks for that (RFC 8446,
+            # section 6.2): many clients just go away.
+            self._raw.set_shutdown(SSL.SENT_SHUTDOWN | SSL.RECEIVED_SHUTDOWN)
+        self._raw.set_app_data(None)
+        self._channel.release()
+        if self.failure is not None and self.failure.__cause__ is not None:
+            # What a hook has raised knows by its traceback who called the hook.
+            self.failure.__cause__.__traceback__ = None
+
+    @property
+    def handle(self) -> SSL.Connection:
+        """pyOpenSSL's connection, for what tlscomm does not offer. Reading, writing or closing it breaks this one."""
+        return self._raw
+
+    @property
+    def facts(self) -> TLSFacts:
+        """What was agreed in the handshake, which must be done."""
+        raw = self._raw
+        return TLSFacts(
+            version=raw.get_protocol_version_name(),
+            cipher=raw.get_cipher_name() or "",
+            group=raw.get_group_name(),
+            alpn=text(raw.get_alpn_proto_negotiated() or None),
+            resumed=self._channel.resumed,
+            serverName=text(raw.get_servername()),
+            acceptance=self.acceptance,
+            choice=self._naming.choice,
+        )
+
+    @property
+    def peer(self) -> Peer | None:
+        """The peer that was accepted, or None where it presented no certificate."""
+        if self._peer is None and self.isAccepted:
+            judgement = self._judging.judgement
+            self._peer = _asPeer(judgement) if judgement is not None and judgement.chain else None
+        return self._peer
+
+    def _receiveEarly(self, state: State, ciphertext: bytes) -> bool:
+        """Take bytes before the connection is OPEN; return whether there may be application data to read."""
+        if state in (State.CLOSED, State.FAILED):
+            return False
+        self._channel.feed(ciphertext)
+        if state is State.PENDING and self._channel.waiting > _MOST_WAITING:
+            detail = "it sent more than anybody should before it is accepted"
+            self._fail(ProtocolViolation(detail, side="remote"))
+        if state is not State.HANDSHAKE:
+            return state is State.UNCONFIRMED
+        if not self._isClient and len(self._opening) < _LONGEST_OPENING:
+            self._opening = (self._opening + ciphertext)[:_LONGEST_OPENING]
+            if len(self._opening) == _LONGEST_OPENING:
+                # OpenSSL counts sessions and not how large their certificates are.
+                self._channel.forbidResumption()
+        if self._heard or not ciphertext or _opensTLS(ciphertext):
+            self._heard = self._heard or bool(ciphertext)
+            self._advance()
+        else:
+            with suppress(OpenSSLError):
+                # OpenSSL may have an alert for it.
+                self._channel.handshake()
+            self._fail(self._naming.notTLS(ciphertext))
+        return self.state in (State.OPEN, State.UNCONFIRMED)
+
+    def _advance(self) -> None:
+        try:
+            self._isDone = self._channel.handshake()
+        except OpenSSLError as broken:
+            self._fail(self._handshakeFailure(broken))
+            return
+        if not self._judging.isSettled and self._judging.isDue(self._isDone):
+            # What is ready now means acceptance, so it is held until there is a verdict, whatever a hook does.
+            self.state = State.PENDING
+            self._judging.look()
+            if self._mayStartOver and (self._judging.isStale or self._asksForAnotherName):
+                self.state = State.HANDSHAKE
+                self._startOver()
+                return
+            try:
+                self._judging.decide(self._question)
+            finally:
+                self._followVerdict()
+        elif self._isDone:
+            self._noteHandshakeDone()
+
+    @property
+    def _mayStartOver(self) -> bool:
+        """Whether the client has heard nothing yet, and its first message is still known."""
+        return not (self._hasSpoken or self._hasStartedOver) and len(self._opening) < _LONGEST_OPENING
+
+    @property
+    def _asksForAnotherName(self) -> bool:
+        """Whether a client resumes the session of another name (RFC 6066, section 3: a server must not accept that).
+
+        Sessions of TLS 1.3 belong to no name (RFC 8446, section 4.6.1).
+        """
+        if self._isClient or self._isTLS13 or not self._channel.resumed:
+            return False
+        asked, former = readClientHello(clientHello(self._opening)).serverName, self._raw.get_servername()
+        # OpenSSL knows the name of a session only where a callback has acknowledged it, as in contexts of ours.
+        return former is not None and (asked or "").lower() != former.decode("ascii", "replace").lower()
+
+    def _startOver(self) -> None:
+        """Shake hands in full with a client whose session may not be resumed: it may have something better to show.
+
+        It has heard nothing yet, so all that has to be done again is to read its first message.
+        """
+        self._hasStartedOver = True
+        transport = self._raw.get_app_data()
+        self._raw.set_app_data(None)
+        self._channel.release()
+        self._begin(transport)
+        self._channel.forbidResumption()
+        self._channel.feed(self._opening)
+        self._advance()
+
+    def _question(self, judgement: Judgement) -> Question:
+        raw = self._raw
+        return Question(
+            peerRole="server" if self._isClient else "client",
+            address=self.address,
+            serverName=self._configuration.verifier.serverName if self._isClient else text(raw.get_servername()),
+            chain=judgement.chain,
+            problems=judgement.problems,
+            warnings=lambda: judgement.warnings,
+            version=raw.get_protocol_version_name(),
+            cipher=raw.get_cipher_name() or "",
+            alpn=text(raw.get_alpn_proto_negotiated() or None),
+            resumed=self._channel.resumed,
+        )
+
+    def _followVerdict(self) -> None:
+        """Go on where the verdict on the peer lets us."""
+        if self.state is not State.PENDING or not self._judging.isSettled:
+            # A hook may have ended the connection, or has yet to answer.
+            return
+        if self._judging.hasAccepted:
+            self.state = State.HANDSHAKE
+            if self._isDone:
+                self._noteHandshakeDone()
+        elif (refusal := self._judging.takeRefusal()) is not None:
+            self._refuse(refusal)
+
+    def _refuse(self, failure: TLSFailure) -> None:
+        """Refuse the peer with an alert of ours, in the place of the flight that was held."""
+        number, secret = alertForCode(failure.code), self._channel.secret
+        if not self._isTLS13 and failure.code == "no-certificate":
+            # TLS 1.2 has no certificate_required (RFC 5246, section 7.4.6).
+            number = _HANDSHAKE_FAILURE
+        # Of a server that resumes, the ServerHello is among what is held, and the client expects nothing sealed yet.
+        if not self._isTLS13 or (self._channel.resumed and not self._isClient):
+            self._lastWords = plainAlert(number)
+        else:
+            self._lastWords = b"" if secret is None else sealedAlert(number, self._raw.get_cipher_name() or "", secret)
+        failure.alert = Alert(number, "sent") if self._lastWords else None
+        self._fail(failure)
+
+    def _noteHandshakeDone(self) -> None:
+        # Neither is needed any more, one is a secret, and a peer chooses how large the other is.
+        self._opening = b""
+        self._channel.secret = None
+        if not self._judging.hasAccepted:
+            raise AssertionError("nobody is let in before the verdict")
+        if self._isClient and self._channel.certificateRequested and self._isTLS13:
+            self.state = State.UNCONFIRMED
+        else:
+            self._open()
+
+    def _lookForSign(self, plaintext: bytes) -> None:
+        if self._channel.ticketSeen:
+            self._keepSession()
+            self._open()
+        elif plaintext:
+            self._open()
+        elif self._channel.closed:
+            self._fail(self._naming.refusedInSilence("the server closed the connection"))
+
+    def _keepSession(self) -> None:
+        self._isSessionKept = True
+        self._configuration.keepSession(self._raw, self._channel.presented, self._judging.staple)
+
+    def _noteEnd(self) -> None:
+        """The stream of records has ended, by close_notify or by an error."""
+        if self.state not in (State.OPEN, State.UNCONFIRMED):
+            return
+        if (broken := self._channel.error) is None:
+            self.state = State.CLOSED
+        elif self._channel.alertReceived is not None:
+            self._fail(self._refusedLate(broken))
+        else:
+            self._fail(ProtocolViolation(alert=self._naming.alertSent(), evidence=broken.reasons))
+
+    def _chosenContext(self) -> SSL.Context | None:
+        """Choose what we show, when the peer has said what it can use; the context with it, or None for nothing."""
+        keyring = self._configuration.keyring
+        assert keyring is not None
+        role: Role = "client" if self._isClient else "server"
+        choice = keyring.chosen(role, self._peersWishes(), datetime.now(timezone.utc))
+        self._naming.choice = choice
+        return self._configuration.contextFor(choice)
+
+    def _peersWishes(self) -> Wishes:
+        isTLS13 = self._isTLS13
+        if not self._isClient:
+            return Wishes.ofClient(clientHello(self._opening), isTLS13=isTLS13)
+        if (request := self._channel.certificateRequest) is not None:
+            return Wishes.ofServer(request, isTLS13=isTLS13)
+        return Wishes(version="1.3" if isTLS13 else "1.2", issuers=self._channel.acceptedAuthorities)
+
+    def _handshakeFailure(self, broken: OpenSSLError) -> TLSFailure:
+        refusal = self._judging.takeRefusal()
+        if self._channel.alertReceived is not None and refusal is None:
+            return self._naming.refusedByPeer(broken)
+        if not broken.reasons and not broken.exceptions:
+            return ClosedInHandshake(f"{self._naming.awaited()}, and close_notify came", side="remote")
+        failure = refusal or self._naming.brokenOff(broken, self._opening)
+        failure.alert = self._naming.alertSent()
+        return failure
+
+    def _refusedLate(self, broken: OpenSSLError) -> TLSFailure:
+        """Name an alert that came after the handshake: of a peer that has shown its acceptance it is no refusal."""
+        failure = self._naming.refusedByPeer(broken)
+        if self.isAccepted and self.acceptance == "seen" and failure.code not in ("revoked", "expired"):
+            return ProtocolViolation(side="remote", alert=failure.alert, evidence=failure.evidence)
+        return failure
+
+    def _awaitsVerdict(self) -> bool:
+        """Whether this client has answered a request for its certificate and now waits for the server's verdict."""
+        if self.state is State.HANDSHAKE:
+            return self._isClient and self._channel.certificateRequested and self._naming.stateString() in _ANSWERED
+        return self.state is State.UNCONFIRMED
+
+    @property
+    def _isTLS13(self) -> bool:
+        return self._raw.get_protocol_version() == SSL.TLS1_3_VERSION
+
+    def _waitedFor(self) -> str:
+        return "the hook had yet to answer" if self.state is State.PENDING else self._naming.awaited()
+
+    def _open(self) -> None:
+        self.state = State.OPEN
+        self.isAccepted = True
+
+    def _fail(self, failure: TLSFailure) -> None:
+        if self.state is State.PENDING:
+            # What is held would tell the peer that it was accepted, and the session would go on without it.
+            self._lastWords = self._lastWords or b""
+            self._channel.forgetSession()
+        self._channel.secret = None
+        # Later failures follow from the first.
+        if self.state is not State.FAILED:
+            self.state = State.FAILED
+            self.failure = failure
+
+
+_HANDSHAKE_FAILURE = 40
+
+#: The records that can open a stream: handshake and alert (RFC 8446, section 5.1), and SSL 2's ClientHello, whose
+#: refusal belongs to OpenSSL.
+_OPENING_TYPES = (21, 22, 0x80)
+
+#: More than any client's first message, and than all that a client has to say in a handshake.
+_LONGEST_OPENING = 1 << 14
+
+#: Bytes that wait for a hook's answer. A transport that is asked to pause brings no more than a few reads.
+_MOST_WAITING = 1 << 20
+
+#: The states of a TLS 1.2 client that has sent all of its messages.
+_ANSWERED = frozenset({"SSLv3/TLS write finished", "SSLv3/TLS read change cipher spec"})
+
+
+def _opensTLS(opening: bytes) -> bool:
+    return opening[0] in _OPENING_TYPES and (len(opening) == 1 or opening[0] == 0x80 or opening[1] == 3)
+
+
+def _asPeer(judgement: Judgement) -> Peer:
+    return Peer(judgement.chain, judgement.rule, lambda: judgement.warnings)

@@ -1,0 +1,303 @@
+"""The verdict on one connection's peer: when it is due, what it rests on, and how it can be put off.
+
+OpenSSL wants a verdict in the middle of a handshake, when little is known: in a server it does not say what else the
+client has sent, in a TLS 1.2 client the OCSP response has yet to come, and a hook that needs a database cannot answer
+while OpenSSL waits. So OpenSSL is told to go on wherever something may still change, and the real verdict falls when
+our next flight is ready and has not left. Until then the peer has got nothing from us that it could take for an
+acceptance; a refusal takes the place of that flight.
+
+    side                  the verdict is due
+    --------------------  --------------------------------------------------------------------------------------
+    server, in full       at the client's Finished; earlier, by OpenSSL, where the client's own certificate is bad
+    server, resuming      at the ClientHello, before the ServerHello leaves
+    client                at the server's last message before our answer: Finished, or TLS 1.2's ServerHelloDone
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+
+from cryptography import x509
+from OpenSSL import SSL
+from twisted.python.reflect import safe_repr, safe_str
+
+from tlscomm._openssl.channel import Channel
+from tlscomm.configuration import Configuration
+from tlscomm.failures import (
+    HookFailed,
+    InvalidCertificate,
+    NoCertificate,
+    Problem,
+    TLSFailure,
+    failureForCode,
+    printable,
+)
+from tlscomm.verification import Answer, Findings, Judgement, Question, Verifier
+from tlscomm.verification._opensslerrors import FOLLOWING, asProblem, errorToReport
+from tlscomm.x509._facts import certificateFacts
+from tlscomm.x509._unreadable import unreadableText
+
+__all__ = ["Judging"]
+
+_REVOCATION = frozenset({"revoked", "revocation-unknown"})
+
+
+class Judging:
+    """Decides on the peer of one connection.
+
+    Attributes:
+        judgement: what came of it, once that is known.
+        awaited: what a hook has returned that has to be waited for, or None.
+        isSettled: whether the verdict has fallen.
+        hasAccepted: whether it lets the peer in; where it does not, `takeRefusal` says why.
+    """
+
+    def __init__(self, configuration: Configuration, raw: SSL.Connection, channel: Channel) -> None:
+        """
+        Args:
+            configuration: a server's or a client's.
+            raw: a connection that has not begun its handshake.
+            channel: that of the connection, whose certificates are judged here from now on.
+        """
+        self._configuration = configuration
+        self._isClient = configuration.isClient
+        self._raw = raw
+        self._channel = channel
+        self._findings: Findings | None = None
+        self._overruling: Answer | None = None
+        self._acceptedAt: datetime | None = None
+        self._refusal: TLSFailure | None = None
+        self.judgement: Judgement | None = None
+        self.awaited: Awaitable[Answer | bool] | None = None
+        self.isSettled = False
+        self.hasAccepted = False
+        channel.judge = self._note
+
+    def takeRefusal(self) -> TLSFailure | None:
+        """Return why the peer is refused, once: it is the failure of the connection from then on."""
+        refusal, self._refusal = self._refusal, None
+        return refusal
+
+    def isDue(self, isDone: bool) -> bool:
+        """Return whether the verdict has to fall now.
+
+        Args:
+            isDone: whether OpenSSL has finished the handshake.
+        """
+        if isDone:
+            return True
+        if self._isClient and self._findings is not None:
+            return self._channel.hasOutput
+        return self._channel.resumed and self._channel.hasOutput
+
+    def look(self) -> None:
+        """Judge the peer, as far as it can be done without the hook."""
+        try:
+            self.judgement = self._judge()
+        except Exception as broken:
+            self._settle(_broken(broken))
+
+    @property
+    def isStale(self) -> bool:
+        """Whether a client resumes a session that was good once."""
+        judged = self.judgement is not None and bool(self.judgement.problems)
+        refused = self.isSettled and not self.hasAccepted
+        return not self._isClient and self._channel.resumed and (judged or refused)
+
+    @property
+    def staple(self) -> bytes | None:
+        """The OCSP response for the server's certificate, of this handshake or of the one that it resumes."""
+        return self._channel.staple or (self._configuration.keptStaple(self._raw) if self._channel.resumed else None)
+
+    def decide(self, question: Callable[[Judgement], Question]) -> None:
+        """Decide what `look` has left open, or ask the hook; afterwards `isSettled` or `awaited` is set.
+
+        Args:
+            question: makes of a judgement what the hook is asked.
+        """
+        if self.isSettled or self.judgement is None:
+            return
+        if self._configuration.hook is None:
+            self._conclude(Answer())
+            return
+        try:
+            answer = self._configuration.hook(question(self.judgement))
+            if isinstance(answer, Awaitable):
+                self.awaited = answer
+            else:
+                self.answer(answer)
+        except BaseException as raised:
+            self.refuse(hookFailure(raised))
+            if isinstance(raised, KeyboardInterrupt | SystemExit):
+                raise
+
+    def answer(self, answer: object) -> None:
+        """Take what the hook has said."""
+        self.awaited = None
+        try:
+            if isinstance(answer, bool):
+                answer = Answer(code=None if answer else "refused-by-hook")
+            if isinstance(answer, Answer):
+                self._conclude(answer)
+            else:
+                self._settle(HookFailed(f"it returned {printable(repr(answer))}, which is no answer"))
+        except Exception as raised:
+            # What the hook has made may raise when it is looked at.
+            self.refuse(hookFailure(raised))
+
+    def refuse(self, failure: TLSFailure) -> None:
+        """The hook has not answered, for a reason that is a failure."""
+        self.awaited = None
+        self._settle(failure)
+
+    def judgeAgain(self, verifier: Verifier | None = None) -> TLSFailure | None:
+        """Return why the peer, which was accepted, would be refused now, or None where it would not.
+
+        Args:
+            verifier: what a peer has to be now; what it had to be then where None.
+        """
+        presented = self._channel.presented
+        verifier = verifier or self._configuration.verifier
+        if self.judgement is None:
+            return None
+        if not presented:
+            return NoCertificate() if verifier.insists else None
+        try:
+            findings = self._findingsOfThen() if verifier.trust is None else None
+            judgement = verifier.verify(presented, findings=findings, staple=self.staple)
+        except Exception as broken:
+            return _broken(broken)
+        left = judgement.problems if self._overruling is None else self._overruling.leaves(judgement.problems)
+        return _refusal(left, judgement) if left else None
+
+    def _note(self, errors: Sequence[tuple[int, int]], builtChain: Callable[[], list[x509.Certificate]]) -> int:
+        """Take what OpenSSL found, and end the handshake here where nothing can change the verdict.
+
+        The answer makes OpenSSL choose the alert.
+        """
+        if self.isSettled:
+            # Who was judged cannot become somebody else.
+            return errorToReport("invalid-certificate", None)
+        try:
+            findings = self._findings = Findings(tuple(_asProblems(errors)), tuple(builtChain()))
+            if self._isClient:
+                return 0
+            self.judgement = judgement = self._configuration.verifier.verify(findings.chain, findings=findings)
+        except Exception as broken:
+            failure = _broken(broken)
+            self._settle(failure)
+            return errorToReport(failure.code, None)
+        if not judgement.problems:
+            return 0
+        if self._configuration.hook is not None or _mayChange(judgement.problems):
+            self._channel.forbidResumption()
+            return 0
+        self._settle(_refusal(judgement.problems, judgement))
+        return errorToReport(judgement.problems[0].code, judgement.problems[0].opensslError)
+
+    def _judge(self) -> Judgement:
+        known, resumed = self.judgement, self._channel.resumed
+        if known is not None and not known.problems and not resumed:
+            return known
+        presented = self._channel.presented
+        if not presented:
+            missing = Problem("invalid-certificate", depth=0, detail="the server presented no certificate")
+            return Judgement((), (missing,) if self._isClient else ())
+        findings = self._findings
+        if resumed:
+            findings = self._findingsOfThen() if self._configuration.isForeign else None
+        elif findings is None:
+            return Judgement(tuple(presented), (Problem("invalid-certificate", 0, detail="it was not checked"),))
+        return self._configuration.verifier.verify(presented, findings=findings, staple=self.staple)
+
+    def _findingsOfThen(self) -> Findings:
+        """What somebody else's context has accepted stands, because only it knows whom it trusts; but time goes by."""
+        resumed, judgement = self._channel.resumed, self.judgement
+        chain = judgement.chain if judgement is not None and not resumed else tuple(self._channel.presented)
+        # Of a session only that is known which was sent, and servers send more than what their chain needs.
+        dated = chain[:1] if resumed and self._isClient else chain
+        now = datetime.now(timezone.utc)
+        # Their callback may have let something pass.
+        passed = () if self._acceptedAt is None else tuple(_outOfTime(dated, self._acceptedAt))
+        problems = [each for each in _outOfTime(dated, now) if each not in passed]
+        if resumed and (number := self._channel.foundThen):
+            # What a hook overruled once, in a session that could not be withheld any more, it has to overrule again.
+            problems.append(asProblem(number, 0))
+        return Findings(tuple(problems), chain)
+
+    def _conclude(self, answer: Answer) -> None:
+        """Settle by what the hook says, or would say if there were one: it accepts what is not refused already."""
+        judgement = self.judgement
+        assert judgement is not None
+        left = answer.leaves(judgement.problems)
+        if answer.code is not None:
+            first = Problem(answer.code, depth=0, detail=printable(answer.reason))
+            self._settle(_refusal((first, *judgement.problems), judgement))
+        elif left:
+            self._settle(_refusal(left, judgement))
+        else:
+            self._overruling, self._acceptedAt = answer, datetime.now(timezone.utc)
+            overruled = judgement.problems
+            self.judgement = replace(judgement, problems=(), overruled=overruled) if overruled else judgement
+            self._settle(None)
+
+    def _settle(self, failure: TLSFailure | None) -> None:
+        self._refusal = failure
+        self.isSettled = True
+        self.hasAccepted = failure is None
+
+
+def hookFailure(raised: BaseException) -> TLSFailure:
+    """Return the failure for a hook that raised."""
+    detail, evidence = f"{type(raised).__name__}: {safe_str(raised)}", safe_repr(raised)
+    failure = HookFailed(printable(detail), evidence=(printable(evidence),))
+    failure.__cause__ = raised
+    return failure
+
+
+def _mayChange(problems: Sequence[Problem]) -> bool:
+    """Return whether more certificates may help, or the alert is one that OpenSSL cannot send.
+
+    What is wrong with the own certificate of a peer is wrong on every path, but for what an authority does not permit.
+    """
+    return problems[0].code == "not-allowed" or all(
+        problem.depth > 0 or problem.code == "not-permitted" for problem in problems
+    )
+
+
+def _broken(broken: Exception) -> TLSFailure:
+    # A check that breaks has not accepted anybody.
+    return InvalidCertificate(f"it cannot be checked: {unreadableText(broken)}")
+
+
+def _outOfTime(chain: Sequence[x509.Certificate], at: datetime) -> Iterator[Problem]:
+    for depth, certificate in enumerate(chain):
+        if at > certificate.not_valid_after_utc:
+            yield Problem("expired", depth)
+        if at < certificate.not_valid_before_utc:
+            yield Problem("not-yet-valid", depth)
+
+
+def _asProblems(errors: Sequence[tuple[int, int]]) -> list[Problem]:
+    problems = [asProblem(number, depth) for number, depth in errors]
+    causes = [problem for problem in problems if problem.opensslError not in FOLLOWING]
+    # OpenSSL looks at revocation before dates and signatures; who mends a chain has to mend those first.
+    causes.sort(key=lambda problem: problem.code in _REVOCATION)
+    return causes or problems
+
+
+def _refusal(problems: Sequence[Problem], judgement: Judgement) -> TLSFailure:
+    first = problems[0]
+    facts = tuple(certificateFacts(certificate) for certificate in judgement.chain)
+    detail = ", ".join(part for part in (first.subject, first.detail) if part)
+    return failureForCode(first.code)(
+        detail,
+        certificate=facts[first.depth] if first.depth < len(facts) else None,
+        depth=first.depth,
+        opensslError=first.opensslError,
+        problems=tuple(problems),
+        chain=facts,
+        remedy=first.remedy,
+    )

@@ -1,0 +1,163 @@
+"""TLS between the protocols of a factory and their TCP connections.
+
+A `TLSFactory` is what a TCP port or connector is given. It makes one `TLSTransport` for each TCP connection, asks the
+factory above for a protocol when both sides have accepted each other, and tells an `Observer` what becomes of each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IAddress, IProtocolFactory, IReactorTime
+from zope.interface import implementer
+
+from tlscomm.configuration import Configuration, ServerConfiguration
+from tlscomm.failures import TooManyConnections
+from tlscomm.revocation import warnOfUnstapled
+from tlscomm.transport._address import describeAddress
+from tlscomm.transport._interfaces import Observer, Transport
+from tlscomm.transport._observer import RefusalLog, tell
+from tlscomm.transport._phases import Phase
+from tlscomm.transport._revalidation import Rounds
+from tlscomm.transport._transport import TLSTransport
+
+__all__ = ["Observer", "Phase", "TLSFactory", "TLSTransport", "describeAddress"]
+
+
+@implementer(IProtocolFactory)
+class TLSFactory:
+    """Puts TLS between the protocols of another factory and their TCP transports.
+
+    Attributes:
+        configuration: a server's or a client's.
+        wrappedFactory: makes the protocols above, each when its connection was accepted.
+        connections: the transports that are alive, accepted or not yet.
+        changes: how often what a peer has to be has changed.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        wrappedFactory: IProtocolFactory,
+        clock: IReactorTime,
+        observer: Observer[TLSTransport] | None = None,
+        maximumConnections: int | None = None,
+    ) -> None:
+        """
+        Args:
+            configuration: a server's or a client's.
+            wrappedFactory: makes the protocols above.
+            clock: tells the time, usually the reactor.
+            observer: is told of every connection.
+            maximumConnections: connections beyond this number are closed at once; None for no limit.
+        """
+        self.configuration = configuration
+        self.wrappedFactory = wrappedFactory
+        self.clock = clock
+        self.observer: Observer[TLSTransport] = RefusalLog() if observer is None else observer
+        self.connections: set[TLSTransport] = set()
+        self.changes = 0
+        self._awaitingEnd: list[Deferred[None]] = []
+        self._users = 0
+        self._used: _Used | None = None
+        self._maximumConnections = maximumConnections
+        self._rounds = Rounds(clock, self.connections, self.judgeOne)
+
+    def reconfigure(self, configuration: Configuration) -> None:
+        """Use another configuration for new connections, and judge the open ones by it.
+
+        Args:
+            configuration: for the same side as before.
+
+        Raises:
+            TypeError: it is for the other side.
+        """
+        if configuration.isClient is not self.configuration.isClient:
+            raise TypeError("a server cannot go on as a client, nor a client as a server")
+        former, self.configuration = self._used, configuration
+        if former is not None:
+            self._use(configuration)
+            former.release()
+        if not configuration.revalidation:
+            self._rounds.stop()
+        self.judgeAgain()
+
+    def judgeAgain(self) -> None:
+        """Judge all open connections by what holds now, and end those whose peer would be refused.
+
+        It happens by itself every half minute, and when revocation lists have changed. The hook is not asked again.
+        Nothing happens where the configuration says that it is not wanted.
+        """
+        self.changes += 1
+        if self.configuration.revalidation and self.connections:
+            self._rounds.begin()
+
+    def judgeOne(self, transport: Transport) -> None:
+        """Judge one open connection again, where that is wanted."""
+        if self.configuration.revalidation:
+            transport.judgeAgain(self.configuration.verifier)
+
+    def forget(self, transport: Transport) -> None:
+        """A connection is gone."""
+        self.connections.discard(cast(TLSTransport, transport))
+        if not self.connections:
+            self._rounds.stop()
+            awaiting, self._awaitingEnd = self._awaitingEnd, []
+            for each in awaiting:
+                each.callback(None)
+
+    def whenIdle(self) -> Deferred[None]:
+        """Return a Deferred for when no connection is alive, refused ones that still get their alert included."""
+        if not self.connections:
+            return succeed(None)
+        idle: Deferred[None] = Deferred(self._awaitingEnd.remove)
+        self._awaitingEnd.append(idle)
+        return idle
+
+    def buildProtocol(self, addr: IAddress | None) -> TLSTransport | None:
+        """Return the transport for a new TCP connection, or None where there are too many."""
+        transport = TLSTransport(self, addr)
+        if self._maximumConnections is not None and len(self.connections) >= self._maximumConnections:
+            detail = f"{self._maximumConnections} are open"
+            tell(self.observer, "refused", transport, TooManyConnections(detail, peer=describeAddress(addr)))
+            return None
+        self.connections.add(transport)
+        if self.configuration.revalidation:
+            self._rounds.watch()
+        return transport
+
+    def doStart(self) -> None:
+        # Each port that listens, and each connector, starts the factory.
+        self._users += 1
+        if self._used is None:
+            self._use(self.configuration)
+        self.wrappedFactory.doStart()
+
+    def doStop(self) -> None:
+        self._users -= 1
+        if not self._users and self._used is not None:
+            self._used.release()
+            self._used = None
+        self.wrappedFactory.doStop()
+
+    def _use(self, configuration: Configuration) -> None:
+        if isinstance(configuration, ServerConfiguration):
+            warnOfUnstapled((configuration.credential, *configuration.others), configuration.staple)
+        self._used = _Used(configuration, self.clock, self.judgeAgain)
+
+
+class _Used:
+    """What a configuration needs while it is in use: its files are watched, and a change is heard of."""
+
+    def __init__(self, configuration: Configuration, clock: IReactorTime, changed: Callable[[], object]) -> None:
+        self._upkeeps = configuration.upkeeps
+        self._forget = configuration.verifier.revocation.whenChanged(changed)
+        for upkeep in self._upkeeps:
+            upkeep.use(clock)
+
+    def release(self) -> None:
+        self._forget()
+        for upkeep in self._upkeeps:
+            upkeep.release()

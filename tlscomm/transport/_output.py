@@ -1,0 +1,313 @@
+"""The way out of a connection: from the application's writes to the TCP transport's buffer.
+
+Three things happen here, and they are one, because each needs what the others know:
+
+*Coalescing.* A record costs a few microseconds and 22 bytes. Writes of one turn of the reactor become one record: those
+made while bytes are being received leave when that is done, others at the start of the next turn.
+
+*Backpressure.* What TCP cannot take stays here in plaintext, and a producer is paused. Nothing grows but what an
+application writes without asking.
+
+*The write deadline.* It runs while bytes are queued, here, in the TCP transport or in the kernel, and is over when none
+of them has moved for its whole length. It is looked at a few times in each such length, so that a write costs nothing,
+and so it may be over a fraction of its length late.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections import deque
+from collections.abc import Callable
+from socket import AF_INET, AF_INET6
+from typing import Any
+
+from twisted.internet.interfaces import IDelayedCall, IPullProducer, IPushProducer, IReactorTime, ITransport
+from zope.interface import implementer
+
+from tlscomm.tls import TLSConnection
+
+try:
+    from fcntl import ioctl
+    from termios import TIOCOUTQ
+except ImportError:  # Windows does not tell how much its kernel holds.
+    ioctl = None  # type: ignore[assignment]
+
+__all__ = ["Output"]
+
+#: How much is encrypted at once: what the TCP transport takes before it asks for a pause.
+_CHUNK = 1 << 16
+
+#: How often in the length of the write deadline it is looked at whether bytes have moved.
+_LOOKS = 4
+
+
+@implementer(IPushProducer)
+class Output:
+    """Takes plaintext from an application and gives ciphertext to a transport, which it obeys as its producer.
+
+    Attributes:
+        deadline: seconds in which some queued byte must move, or None for ever, as before the connection is accepted.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        onStuck: Callable[[], None],
+        onDrained: Callable[[], None],
+        onBroken: Callable[[], None],
+    ) -> None:
+        """
+        Args:
+            clock: tells the time and calls later.
+            onStuck: called when nothing has moved for the length of the deadline.
+            onDrained: called whenever everything was handed to the transport.
+            onBroken: called when the producer has raised, while its exception is handled.
+        """
+        self.deadline: float | None = None
+        self._clock = clock
+        self._onStuck = onStuck
+        self._onDrained = onDrained
+        self._onBroken = onBroken
+        self._connection: Any = None
+        self._transport: Any = None
+        self._queue: deque[bytes] = deque()
+        self._queued = 0
+        self._held = False
+        self._blocked = False
+        self._flushing: IDelayedCall | None = None
+        self._watch: IDelayedCall | None = None
+        self._handedOver = 0
+        self._moved = 0
+        self._vainLooks = 0
+        self._producer: Any = None
+        self._streaming = False
+        self._producerPaused = False
+        self._isAttached = False
+        self._isOver = False
+
+    def attach(self, connection: TLSConnection, transport: ITransport) -> None:
+        """Begin, with what encrypts and with the transport that takes the ciphertext."""
+        self._connection = connection
+        self._transport = transport
+        self._isAttached = True
+        transport.registerProducer(self, True)  # type: ignore[attr-defined]
+
+    def write(self, data: bytes) -> None:
+        """Queue plaintext; it is sent in this turn of the reactor or at the start of the next."""
+        size = len(data)
+        if size <= _CHUNK:
+            self._queue.append(data)
+        else:
+            self._queue.extend([data[start : start + _CHUNK] for start in range(0, size, _CHUNK)])
+        self._queued += size
+        if self._blocked:
+            return
+        if not self._held and self._flushing is None:
+            self._flushing = self._clock.callLater(0, self._flushLater)
+        elif self._queued >= _CHUNK:
+            self.flush()
+
+    def hold(self) -> None:
+        """Let writes wait for `release`, which comes in the same turn of the reactor."""
+        self._held = True
+
+    def release(self) -> None:
+        """Send what was written since `hold`, and what TLS itself has to say."""
+        self._held = False
+        if self._queue and not self._blocked:
+            self.flush()
+        else:
+            self.handOver()
+
+    def flush(self) -> None:
+        """Encrypt and hand over as much as the transport takes."""
+        queue = self._queue
+        while queue and not self._blocked:
+            self._connection.send(self._takeChunk())
+            self.handOver()
+        if not self._blocked:
+            if self._producer is not None:
+                self._feed()
+            if not queue and not self._blocked:
+                self._onDrained()
+
+    def handOver(self) -> None:
+        """Give the transport what TLS has to say, without a look at what is queued."""
+        ciphertext = self._connection.outgoing()
+        if not ciphertext:
+            return
+        if self._watch is None and self.deadline is not None:
+            # A watch ends only when nothing is on its way, so all that was handed over before has moved.
+            self._moved, self._vainLooks = self._handedOver, 0
+            self._watch = self._clock.callLater(self.deadline / _LOOKS, self._lookForMovement)
+        self._handedOver += len(ciphertext)
+        self._transport.write(ciphertext)
+
+    def registerProducer(self, producer: IPushProducer | IPullProducer, streaming: bool) -> None:
+        """Tell a producer from now on when to pause and when to go on; one at a time (`twisted.internet.interfaces`).
+
+        Raises:
+            RuntimeError: another producer is registered.
+        """
+        if self._producer is not None:
+            raise RuntimeError(f"cannot register {producer}: {self._producer} is registered and was not unregistered")
+        self._producer = producer
+        self._streaming = streaming
+        self._producerPaused = False
+        if not streaming:
+            self._resumeProducer()
+        elif self._blocked:
+            self._pauseProducer()
+
+    def unregisterProducer(self) -> None:
+        """Forget the producer."""
+        self._producer = None
+        if not self._queue and not self._blocked:
+            self._onDrained()
+
+    @property
+    def hasPullProducer(self) -> bool:
+        """Whether a producer is registered that writes when it is asked to, and has more until it unregisters.
+
+        As with Twisted's TCP transport, a close waits for such a producer, and for a push producer it does not.
+        """
+        return self._producer is not None and not self._streaming and not self._isOver
+
+    @property
+    def isMoving(self) -> bool:
+        """Whether bytes are still on their way to the peer, as far as this machine knows."""
+        return bool(self._queue) or self._unsent() > 0
+
+    def finish(self) -> bool:
+        """Hand over TLS's last words, forget what is queued, and let go; return whether there were any."""
+        before = self._handedOver
+        self.discard()
+        self.handOver()
+        self.detach()
+        return self._handedOver > before
+
+    def detach(self) -> None:
+        """Let go of the transport, so that it can close once its own buffer is empty."""
+        if self._isAttached:
+            # What is written from now on is dropped above, and nobody tells any more when the transport is empty.
+            self._isAttached = self._blocked = False
+            self._transport.unregisterProducer()
+
+    def discard(self) -> None:
+        """Forget what is queued, and send nothing more."""
+        self._isOver = self._blocked = True
+        self.deadline = None
+        self._queue.clear()
+        self._queued = 0
+        for timer in (self._flushing, self._watch):
+            if timer is not None and timer.active():
+                timer.cancel()
+        self._flushing = self._watch = None
+
+    def end(self) -> None:
+        """The connection is gone: forget everything and everybody."""
+        self.discard()
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            try:
+                producer.stopProducing()
+            except Exception:
+                self._onBroken()
+        # What leads back to the transport goes, so that it is freed with its last user and not by a collection.
+        self._onStuck = self._onDrained = self._onBroken = _nothing
+        if self._connection is not None:
+            self._connection.release()
+
+    def pauseProducing(self) -> None:
+        """The transport is full."""
+        self._blocked = True
+        if self._producer is not None and self._streaming and not self._producerPaused:
+            self._pauseProducer()
+
+    def resumeProducing(self) -> None:
+        """The transport is empty again."""
+        if not self._isOver:
+            self._blocked = False
+            self.flush()
+
+    def stopProducing(self) -> None:
+        """The transport is gone; its connectionLost says the rest."""
+
+    def _flushLater(self) -> None:
+        self._flushing = None
+        if self.hasPullProducer and not self._queue and not self._blocked:
+            self._resumeProducer()
+        self.flush()
+
+    def _takeChunk(self) -> bytes:
+        queue = self._queue
+        if self._queued <= _CHUNK:
+            data = queue.popleft() if len(queue) == 1 else b"".join(queue)
+            queue.clear()
+            self._queued = 0
+            return data
+        taken = [queue.popleft()]
+        size = len(taken[0])
+        while size + len(queue[0]) <= _CHUNK:
+            size += len(queue[0])
+            taken.append(queue.popleft())
+        self._queued -= size
+        return b"".join(taken)
+
+    def _feed(self) -> None:
+        """Everything is with the transport, so the producer may go on."""
+        if self._producerPaused:
+            self._resumeProducer()
+        elif not self._streaming and self._flushing is None:
+            # In another turn, because what a pull producer writes leads back here.
+            self._flushing = self._clock.callLater(0, self._flushLater)
+
+    def _resumeProducer(self) -> None:
+        self._producerPaused = False
+        try:
+            self._producer.resumeProducing()
+        except Exception:
+            self._onBroken()
+
+    def _pauseProducer(self) -> None:
+        self._producerPaused = True
+        try:
+            self._producer.pauseProducing()
+        except Exception:
+            self._onBroken()
+
+    def _lookForMovement(self) -> None:
+        self._watch = None
+        if not (unsent := self._unsent()) and not self._queue:
+            return
+        moved = self._handedOver - unsent
+        self._vainLooks = self._vainLooks + 1 if moved <= self._moved else 0
+        self._moved = moved
+        if self._vainLooks >= _LOOKS:
+            self._onStuck()
+        elif self.deadline is not None:
+            self._watch = self._clock.callLater(self.deadline / _LOOKS, self._lookForMovement)
+
+    def _unsent(self) -> int:
+        """Return how many bytes were handed over and have not been acknowledged by the peer's machine, at least."""
+        transport = self._transport
+        # Of Twisted's FileDescriptor, the first two public; other transports only say when they are full.
+        buffered = len(getattr(transport, "dataBuffer", b"")) - getattr(transport, "offset", 0)
+        buffered += getattr(transport, "_tempDataLen", 0)
+        return max(buffered, int(self._blocked)) + _heldByKernel(transport)
+
+
+def _nothing() -> None:
+    """Stand in for whom there is nothing more to tell."""
+
+
+def _heldByKernel(transport: Any) -> int:
+    """Return how many bytes the kernel holds for a TCP socket, 0 where there is none or it does not tell."""
+    if ioctl is not None:
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            handle = transport.getHandle()
+            # For other kinds of sockets the number counts the kernel's own memory as well.
+            if handle.family in (AF_INET, AF_INET6):
+                return int.from_bytes(ioctl(handle.fileno(), TIOCOUTQ, bytes(4)), sys.byteorder)
+    return 0

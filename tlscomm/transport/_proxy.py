@@ -1,0 +1,72 @@
+"""What Twisted asks of a TLS transport and what the TLS connection or TCP below answers without further thought."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from OpenSSL.crypto import X509
+from OpenSSL.SSL import Connection as SSLConnection
+from twisted.internet.interfaces import IAddress
+
+from tlscomm.access import Peer
+from tlscomm.tls import TLSConnection, TLSFacts
+
+__all__ = ["Face"]
+
+
+class Face:
+    """The part of a TLS transport that has no state of its own.
+
+    Attributes:
+        transport: the TCP transport below.
+    """
+
+    transport: Any = None
+    _connection: TLSConnection
+    _address: IAddress | None = None
+
+    @property
+    def tls(self) -> TLSFacts:
+        """What was agreed in the handshake."""
+        return self._connection.facts
+
+    @property
+    def peer(self) -> Peer | None:
+        """The peer, or None where it presented no certificate (a client that need not)."""
+        return self._connection.peer
+
+    @property
+    def negotiatedProtocol(self) -> bytes | None:
+        """The application protocol that ALPN chose, or None."""
+        return self._connection.handle.get_alpn_proto_negotiated() or None
+
+    def getPeerCertificate(self) -> X509 | None:
+        """The peer's certificate in pyOpenSSL's form, as Twisted's programs expect; `peer` says more."""
+        return self._connection.handle.get_peer_certificate()
+
+    def failVerification(self, reason: object) -> None:
+        """Twisted's client options call it when they refuse a name; our own check names what is wrong."""
+
+    def getHandle(self) -> SSLConnection:
+        """The pyOpenSSL connection, for Twisted's ``Certificate.peerFromTransport``."""
+        return self._connection.handle
+
+    def getPeer(self) -> Any:
+        """The peer's address."""
+        return self.transport.getPeer() if self._address is None else self._address
+
+    def getHost(self) -> Any:
+        """Our own address."""
+        return self.transport.getHost()
+
+    def getTcpNoDelay(self) -> bool:
+        return self.transport.getTcpNoDelay()  # type: ignore[no-any-return]
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        self.transport.setTcpNoDelay(enabled)
+
+    def getTcpKeepAlive(self) -> bool:
+        return self.transport.getTcpKeepAlive()  # type: ignore[no-any-return]
+
+    def setTcpKeepAlive(self, enabled: bool) -> None:
+        self.transport.setTcpKeepAlive(enabled)

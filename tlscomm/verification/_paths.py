@@ -1,0 +1,203 @@
+"""All ways from a peer's certificate to an authority that is trusted, one after the other.
+
+Certificates do not form a chain but a graph: an authority that changes its key, or is taken over by another one, has
+several certificates, and a peer cannot know which of them we trust. OpenSSL follows one way and gives up where that one
+ends. Here the next one is tried, and whoever judges takes the first that is good.
+
+Whoever may send certificates may also send hundreds that all seem to have issued each other, so the search is bounded:
+
+* it begins with who can be reached from the trusted authorities by names alone, and goes nowhere else;
+* nobody, that is no name with its key, is twice on a way;
+* no way is longer than allowed;
+* what breaks a rule where it stands is not gone past, and the rules are checked from below, so a way ends early;
+* signatures, which cost most, are verified once for each pair of certificates, and their number has a limit; so has the
+  number of steps.
+
+Key identifiers are hints, and only say which way is tried first (RFC 4158, section 3.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
+
+from tlscomm.x509._canonicalname import CanonicalName
+from tlscomm.x509._certificate import Examined, examined
+
+__all__ = ["Budget", "ByName", "Path", "Search", "byName"]
+
+Path = tuple[Examined, ...]
+ByName = Mapping[CanonicalName, Sequence[Examined]]
+
+
+@dataclass
+class Budget:
+    """How much work a search may still do.
+
+    Attributes:
+        signatures: how many signatures it may verify.
+        steps: how many certificates it may try on its ways, the same ones again included.
+        names: how many names it may compare with name constraints.
+    """
+
+    signatures: int = 128
+    steps: int = 2048
+    names: int = 65536
+
+    @property
+    def isExhausted(self) -> bool:
+        return self.signatures < 0 or self.steps < 0 or self.names < 0
+
+
+@dataclass
+class Search:
+    """What is at hand to build paths of.
+
+    Attributes:
+        leaf: the peer's own certificate.
+        anchors: the authorities that are trusted, by their names (`byName`).
+        others: whatever else may be an authority: what the peer sent, and what is known locally.
+        maximumDepth: the most certificates between the leaf and an anchor.
+        mayStand: says whether a certificate may stand above others, or, where nothing is above it, as the anchor.
+        isForgiving: whether ways are followed where signatures are wrong, to see where they lead.
+        budget: what the search may cost.
+    """
+
+    leaf: Examined
+    anchors: ByName
+    others: Sequence[x509.Certificate]
+    maximumDepth: int
+    mayStand: Callable[[Examined, Path, bool], bool]
+    isForgiving: bool = False
+    budget: Budget = field(default_factory=Budget)
+
+    def __post_init__(self) -> None:
+        self.deadEnd: Path = (self.leaf,)
+        self._badSignatures: set[tuple[Examined, Examined]] = set()
+        self._signed: dict[tuple[Examined, Examined], bool] = {}
+        self._isTrusted = self._isAnchor(self.leaf)
+        known = [examined(each) for each in dict.fromkeys(self.others)]
+        known = [each for each in known if not self._isAnchor(each) and each.certificate != self.leaf.certificate]
+        self._known = byName(known)
+        self._distances = self._distancesByName(known)
+
+    def paths(self) -> Iterator[Path]:
+        """Give the paths, the most promising first. Where the budget is used up there are no more."""
+        if self._isTrusted and self.mayStand(self.leaf, (), True):
+            yield (self.leaf,)
+        if self.mayStand(self.leaf, (), False):
+            yield from self._above((self.leaf,))
+
+    def badlySigned(self, path: Sequence[x509.Certificate]) -> list[int]:
+        """Return the places of the certificates of a path that the next one has not signed."""
+        pairs = {(issuer.certificate, subject.certificate) for issuer, subject in self._badSignatures}
+        return [depth for depth, pair in enumerate(zip(path[1:], path, strict=False)) if pair in pairs]
+
+    def _above(self, below: Path) -> Iterator[Path]:
+        led = False
+        for issuer, isAnchor in self._issuers(below):
+            self.budget.steps -= 1
+            if self.budget.isExhausted:
+                return
+            if not self.mayStand(issuer, below, isAnchor) or not self._hasSigned(issuer, below[-1]):
+                continue
+            led = True
+            if isAnchor:
+                yield (*below, issuer)
+            else:
+                yield from self._above((*below, issuer))
+        if not led and len(below) > len(self.deadEnd):
+            self.deadEnd = below
+
+    def _issuers(self, below: Path) -> list[tuple[Examined, bool]]:
+        subject = below[-1]
+        found = [(issuer, True) for issuer in self.anchors.get(subject.issuer, ())]
+        room = self.maximumDepth - len(below)
+        for issuer in self._known.get(subject.issuer, ()) if room >= 0 else ():
+            distance = self._distances.get(issuer.issuer)
+            if self.isForgiving or (distance is not None and distance <= room):
+                found.append((issuer, False))
+        entities = {each.entity for each in below}
+        found = [(issuer, isAnchor) for issuer, isAnchor in found if issuer.entity not in entities]
+        found.sort(key=lambda candidate: self._promise(subject, *candidate))
+        return found
+
+    def _promise(self, subject: Examined, issuer: Examined, isAnchor: bool) -> tuple[bool, bool, int, float]:
+        """Return what to sort issuers by: the likely one first, then trusted ones, near ones and new ones."""
+        wanted, has = subject.authorityKeyIdentifier, issuer.subjectKeyIdentifier
+        isOther = wanted is not None and has is not None and wanted != has
+        distance = self._distances.get(issuer.issuer, self.maximumDepth)
+        return isOther, not isAnchor, distance, -issuer.notBefore
+
+    def _hasSigned(self, issuer: Examined, subject: Examined) -> bool:
+        signed = self._signed.get((issuer, subject))
+        if signed is None:
+            self.budget.signatures -= 1
+            if self.budget.isExhausted:
+                return False
+            signed = self._signed[issuer, subject] = _verified(issuer, subject)
+        if not signed and self.isForgiving and not _isOtherKey(issuer, subject):
+            self._badSignatures.add((issuer, subject))
+            return True
+        return signed
+
+    def _isAnchor(self, certificate: Examined) -> bool:
+        same = self.anchors.get(certificate.subject, ())
+        return any(anchor.certificate == certificate.certificate for anchor in same)
+
+    def _distancesByName(self, known: Iterable[Examined]) -> dict[CanonicalName, int]:
+        """Return, for the name of an issuer, how many certificates there have to be up to an anchor of that name."""
+        issued: dict[CanonicalName, set[CanonicalName]] = {}
+        for each in known:
+            issued.setdefault(each.issuer, set()).add(each.subject)
+        distances = dict.fromkeys(self.anchors, 0)
+        nearest = list(distances)
+        for name in nearest:
+            for subject in issued.get(name, ()):
+                if subject not in distances:
+                    distances[subject] = distances[name] + 1
+                    nearest.append(subject)
+        return distances
+
+
+def byName(certificates: Iterable[Examined]) -> ByName:
+    """Return certificates by the names of their subjects, each once."""
+    found: dict[CanonicalName, list[Examined]] = {}
+    for certificate in dict.fromkeys(certificates):
+        found.setdefault(certificate.subject, []).append(certificate)
+    return found
+
+
+def _isOtherKey(issuer: Examined, subject: Examined) -> bool:
+    """Return whether the identifiers say that another key of the same name has signed."""
+    wanted, has = subject.authorityKeyIdentifier, issuer.subjectKeyIdentifier
+    return wanted is not None and has is not None and wanted != has
+
+
+def _verified(issuer: Examined, subject: Examined) -> bool:
+    """Return whether an issuer's key has signed a certificate.
+
+    `Certificate.verify_directly_issued_by` is no use here: it takes a name that is spelled in another way, be it in
+    another type of string, for another name.
+    """
+    certificate, key = subject.certificate, issuer.key
+    signature, content = certificate.signature, certificate.tbs_certificate_bytes
+    try:
+        parameters, digest = certificate.signature_algorithm_parameters, certificate.signature_hash_algorithm
+        if isinstance(key, rsa.RSAPublicKey) and isinstance(parameters, padding.AsymmetricPadding) and digest:
+            key.verify(signature, content, parameters, digest)
+        elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(parameters, ec.ECDSA):
+            key.verify(signature, content, parameters)
+        elif isinstance(key, dsa.DSAPublicKey) and digest:
+            key.verify(signature, content, digest)
+        elif isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
+            key.verify(signature, content)
+        else:
+            return False
+    except (InvalidSignature, UnsupportedAlgorithm, TypeError, ValueError):
+        return False
+    return True

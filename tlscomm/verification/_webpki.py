@@ -1,0 +1,90 @@
+"""A second opinion under the profile ``strict``: the verifier of `cryptography`, which knows the Web PKI's rules.
+
+It looks at one path alone, and not at all where it has no word for the case:
+
+* a certificate that is trusted itself, or a server whose name is neither known nor in its certificate;
+* constraints of policies, and name constraints for directory names and URIs: the documents allow them, our own rules
+  follow them, and it refuses whoever has them;
+* an authority that changes its key below a path length constraint: it counts the self-issued certificate, which RFC
+  5280, section 6.1.4 (l), does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timezone
+
+from cryptography import x509
+from cryptography.x509.oid import ExtensionOID
+from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
+
+from tlscomm.failures import Problem, printable
+from tlscomm.verification._servernames import identityOf
+from tlscomm.x509._certificate import Examined, examined
+from tlscomm.x509._facts import subjectText
+from tlscomm.x509._roles import Role
+
+__all__ = ["webPKIProblem"]
+
+
+def webPKIProblem(
+    path: Sequence[x509.Certificate], role: Role, serverName: str | None, at: datetime, maximumDepth: int
+) -> Problem | None:
+    """Return why the verifier of `cryptography` does not accept a path, or None where it does or cannot tell.
+
+    Args:
+        path: the peer's certificate first, the trusted authority last.
+        role: the side that presents it.
+        serverName: the name or address that a server's certificate must be for; one of its own where None.
+        at: the time to judge for.
+        maximumDepth: the most authorities between the first and the last.
+    """
+    if len(path) == 1 or _isBeyondIt([examined(certificate) for certificate in path]):
+        return None
+    leaf, *others = path
+    # It looks at the numbers of a time and not at its zone.
+    moment = at.astimezone(timezone.utc)
+    builder = PolicyBuilder().store(Store([others[-1]])).time(moment).max_chain_depth(maximumDepth)
+    try:
+        subject = _subject(serverName, leaf)
+        if role == "client":
+            builder.build_client_verifier().verify(leaf, others[:-1])
+        elif subject is not None:
+            builder.build_server_verifier(subject).verify(leaf, others[:-1])
+    except (VerificationError, ValueError) as refused:
+        detail = f"{printable(str(refused))} (web-pki, the verifier of cryptography)"
+        return Problem("invalid-certificate", 0, subjectText(leaf), detail)
+    return None
+
+
+def _isBeyondIt(path: Sequence[Examined]) -> bool:
+    issuers = path[1:]
+    if any(issuer.extension(oid) is not None for issuer in issuers for oid in _OF_POLICIES):
+        return True
+    if any(issuer.isSelfIssued for issuer in issuers[:-1]) and any(map(_hasPathLength, issuers)):
+        return True
+    return any(not isinstance(name, _ITS_CONSTRAINTS) for issuer in issuers for name in _constraints(issuer))
+
+
+def _hasPathLength(issuer: Examined) -> bool:
+    constraints = issuer.value(x509.BasicConstraints)
+    return constraints is not None and constraints.path_length is not None
+
+
+def _constraints(issuer: Examined) -> Sequence[x509.GeneralName]:
+    found = issuer.value(x509.NameConstraints)
+    return () if found is None else (*(found.permitted_subtrees or ()), *(found.excluded_subtrees or ()))
+
+
+def _subject(serverName: str | None, leaf: x509.Certificate) -> x509.DNSName | x509.IPAddress | None:
+    name = serverName or next((str(n.value) for n in examined(leaf).names if isinstance(n, _OF_SERVERS)), None)
+    if name is None:
+        return None
+    identity = identityOf(name.replace("*", "any", 1))
+    return x509.DNSName(identity) if isinstance(identity, str) else x509.IPAddress(identity)
+
+
+#: The kinds of names that it can constrain.
+_ITS_CONSTRAINTS = (x509.DNSName, x509.IPAddress, x509.RFC822Name)
+_OF_POLICIES = (ExtensionOID.INHIBIT_ANY_POLICY, ExtensionOID.POLICY_CONSTRAINTS, ExtensionOID.POLICY_MAPPINGS)
+_OF_SERVERS = (x509.DNSName, x509.IPAddress)
