@@ -33,7 +33,7 @@ TLSCOMM = ("-m", "tlscomm.commandline")
 PATIENCE = 120
 
 #: Those that are read and not run: a unit for systemd.
-NOT_RUN = {"tlscomm.server"}
+NOT_RUN = {"tlscomm.service"}
 
 
 def page(name: str) -> str:

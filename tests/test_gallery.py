@@ -15,12 +15,11 @@ from tempfile import TemporaryDirectory
 from click.testing import CliRunner
 from twisted.trial.unittest import SynchronousTestCase
 
-import tlscomm.issuing
 from tlscomm.commandline import program
 from tlscomm.configuration import ClientConfiguration, ServerConfiguration
 from tlscomm.credentials import Credential, checkUsable, loadCertificates, loadCredential
 from tlscomm.failures import CODES, CertificateFailure, CredentialFailure, KeyMismatch, NoPrivateKey, TLSFailure
-from tlscomm.issuing import EXHIBITS, Exhibit, Gallery, writeGallery
+from tlscomm.issuing import EXHIBITS, Exhibit, Gallery, _gallery, writeGallery
 from tlscomm.revocation import Revocation
 from tlscomm.tls import State, handshake
 from tlscomm.x509._roles import Role
@@ -79,7 +78,7 @@ class Table(SynchronousTestCase):
 
 class Galleries(SynchronousTestCase):
     def test_theExampleIsTrue(self) -> None:
-        result = doctest.testmod(tlscomm.issuing)
+        result = doctest.testmod(_gallery)
         self.assertEqual((result.failed, result.attempted), (0, 3))
 
     def test_iteratingGivesEveryExhibit(self) -> None:

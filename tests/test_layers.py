@@ -60,7 +60,7 @@ USES_TWISTED = {
 
 #: What is in a package of the core and imports more of Twisted when it is imported itself.
 NOT_OF_CORE = {
-    "messages": "Twisted's protocols are what it is about; nothing up to the connection without I/O uses it",
+    "messages._protocol": "Twisted's protocols are what it is about",
     "revocation._web": "Twisted's HTTP client, which is loaded when something is fetched",
 }
 

@@ -4,8 +4,7 @@ TLS carries a stream of bytes. A `Framing` says where a message ends in it; `Mes
 and sends whole messages, over any transport of Twisted's. Most programs extend it. Nothing here knows TLS.
 """
 
-from tlscomm.messages._framing import FRAMINGS, Decoder, Framing, Message, framingNamed
-from tlscomm.messages._protocol import MessageFactory, MessageProtocol, RequestProtocol
+from tlscomm._lazy import lazyFace
 
 __all__ = [
     "FRAMINGS",
@@ -17,3 +16,23 @@ __all__ = [
     "RequestProtocol",
     "framingNamed",
 ]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tlscomm.messages._framing import FRAMINGS, Decoder, Framing, Message, framingNamed
+    from tlscomm.messages._protocol import MessageFactory, MessageProtocol, RequestProtocol
+else:
+    # The command explains the framings in its options, which must not load Twisted.
+    __getattr__, __dir__ = lazyFace(
+        __name__,
+        {
+            "Decoder": "tlscomm.messages._framing",
+            "FRAMINGS": "tlscomm.messages._framing",
+            "Framing": "tlscomm.messages._framing",
+            "Message": "tlscomm.messages._framing",
+            "MessageFactory": "tlscomm.messages._protocol",
+            "MessageProtocol": "tlscomm.messages._protocol",
+            "RequestProtocol": "tlscomm.messages._protocol",
+            "framingNamed": "tlscomm.messages._framing",
+        },
+    )
