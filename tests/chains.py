@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from tests.pfxfiles import der, seq
 from tlscomm.issuing import Authority
-from tlscomm.verification import Judgement, Profile, Trust, Verifier
+from tlscomm.verification import Profile, Trust, VerificationResult, Verifier
 from tlscomm.x509 import _der
 from tlscomm.x509._roles import Role
 
@@ -87,7 +87,7 @@ def judged(
     role: Role = "server",
     at: datetime = NOW,
     **changes: Any,
-) -> Judgement:
+) -> VerificationResult:
     """Judge what a peer sent, off line."""
     trust = changes.pop("trust", None) or Trust(tuple(each.certificate for each in anchors or (root(),)))
     verifier = Verifier(peerRole=role, trust=trust, profile=profile, **changes)

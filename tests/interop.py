@@ -38,7 +38,7 @@ from tlscomm.configuration import (
     ClientConfiguration,
     Configuration,
     Deadlines,
-    ForeignConfiguration,
+    ExternalContextConfiguration,
     ServerConfiguration,
 )
 from tlscomm.credentials import Credential
@@ -162,7 +162,9 @@ def authorityFile(authority: Callable[[], Authority] = root) -> str:
     return name
 
 
-def presenting(made: Credential, *, serverName: str | None = None, version: str | None = None) -> ForeignConfiguration:
+def presenting(
+    made: Credential, *, serverName: str | None = None, version: str | None = None
+) -> ExternalContextConfiguration:
     """Return a configuration that presents a credential which tlscomm's own would refuse to use.
 
     Args:
@@ -179,7 +181,7 @@ def presenting(made: Credential, *, serverName: str | None = None, version: str 
         lowerMaximumSecurityTo=versions.get(version or "1.3"),
     )
     creator = options if serverName is None else _Creator(options)
-    return ForeignConfiguration(creator=creator, serverName=serverName, deadlines=PATIENT)
+    return ExternalContextConfiguration(creator=creator, serverName=serverName, deadlines=PATIENT)
 
 
 @implementer(IOpenSSLClientConnectionCreator)

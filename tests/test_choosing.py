@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm.credentials import Choice, Credential, Keyring, Wishes
+from tlscomm.credentials import Credential, CredentialChoice, CredentialSelector, PeerCapabilities
 from tlscomm.issuing import Authority
 from tlscomm.x509._roles import Role
 
@@ -35,11 +35,11 @@ def issuerOf(credential: Credential) -> bytes:
 class ChoiceCase(SynchronousTestCase):
     role: Role
 
-    def chosen(self, *credentials: Credential, **wishes: object) -> Choice:
-        return Keyring(credentials).chosen(self.role, Wishes(**wishes), NOW)  # type: ignore[arg-type]
+    def chosen(self, *credentials: Credential, **capabilities: object) -> CredentialChoice:
+        return CredentialSelector(credentials).chosen(self.role, PeerCapabilities(**capabilities), NOW)  # type: ignore[arg-type]
 
-    def shows(self, expected: Credential, *credentials: Credential, **wishes: object) -> str:
-        choice = self.chosen(*credentials, **wishes)
+    def shows(self, expected: Credential, *credentials: Credential, **capabilities: object) -> str:
+        choice = self.chosen(*credentials, **capabilities)
         self.assertIs(choice.credential, expected, choice.reason)
         return choice.reason
 
@@ -91,7 +91,7 @@ class NameTests(ChoiceCase):
 
     def test_names(self) -> None:
         """A ring knows the names that it has."""
-        ring = Keyring((server("a.example", "*.b.example"), server("C.example")))
+        ring = CredentialSelector((server("a.example", "*.b.example"), server("C.example")))
         self.assertEqual(ring.names(), {"a.example", "*.b.example", "c.example"})
 
 
@@ -239,36 +239,43 @@ class OwnerTests(ChoiceCase):
 
     def test_none(self) -> None:
         """A ring without a credential is none."""
-        self.assertRaises(ValueError, Keyring, ())
+        self.assertRaises(ValueError, CredentialSelector, ())
 
     def test_decided(self) -> None:
         """The owner's function has the last word: it is told the wishes and what the rules would show."""
         a, b = server("a.example"), server("b.example")
         asked: list[object] = []
 
-        def choose(wishes: Wishes, suggested: Credential) -> Credential:
-            asked.append((wishes, suggested))
+        def choose(capabilities: PeerCapabilities, suggested: Credential) -> Credential:
+            asked.append((capabilities, suggested))
             return b
 
-        wishes = Wishes(serverName="a.example")
-        self.assertEqual(Keyring((a, b), choose).chosen("server", wishes, NOW), Choice(b, "the application chose it"))
-        self.assertEqual(asked, [(wishes, a)])
+        capabilities = PeerCapabilities(serverName="a.example")
+        self.assertEqual(
+            CredentialSelector((a, b), choose).chosen("server", capabilities, NOW),
+            CredentialChoice(b, "the application chose it"),
+        )
+        self.assertEqual(asked, [(capabilities, a)])
 
     def test_agreed(self) -> None:
         """Where the owner's function agrees with the rules, theirs is the reason."""
         a, b = server("a.example"), server("b.example")
-        ring = Keyring((a, b), lambda wishes, suggested: suggested)
-        self.assertEqual(ring.chosen("server", Wishes(serverName="b.example"), NOW).reason, "it is for b.example")
+        ring = CredentialSelector((a, b), lambda capabilities, suggested: suggested)
+        self.assertEqual(
+            ring.chosen("server", PeerCapabilities(serverName="b.example"), NOW).reason, "it is for b.example"
+        )
 
     def test_declined(self) -> None:
         """The owner's function may show nothing."""
-        ring = Keyring((server("a.example"),), lambda wishes, suggested: None)
-        self.assertEqual(ring.chosen("client", Wishes(), NOW), Choice(None, "the application chose to show none"))
+        ring = CredentialSelector((server("a.example"),), lambda capabilities, suggested: None)
+        self.assertEqual(
+            ring.chosen("client", PeerCapabilities(), NOW), CredentialChoice(None, "the application chose to show none")
+        )
 
     def test_stranger(self) -> None:
         """The owner's function cannot show what nobody checked."""
-        ring = Keyring((server("a.example"),), lambda wishes, suggested: server("b.example"))
-        self.assertRaises(ValueError, ring.chosen, "server", Wishes(), NOW)
+        ring = CredentialSelector((server("a.example"),), lambda capabilities, suggested: server("b.example"))
+        self.assertRaises(ValueError, ring.chosen, "server", PeerCapabilities(), NOW)
 
     def test_json(self) -> None:
         """A choice can be written as JSON: the certificate, and why."""
@@ -276,17 +283,17 @@ class OwnerTests(ChoiceCase):
         found = self.chosen(only).toJSON()
         self.assertEqual(found["reason"], "it is the only one")
         self.assertEqual(found["certificate"]["subject"], "CN=a.example")  # type: ignore[index]
-        self.assertIsNone(Choice(None, "x").toJSON()["certificate"])
+        self.assertIsNone(CredentialChoice(None, "x").toJSON()["certificate"])
 
 
 class AnythingTests(ChoiceCase):
     role = "server"
-    ring = Keyring((server("a.example"), server("*.example", key=RSA_KEY), server("b.example")))
+    ring = CredentialSelector((server("a.example"), server("*.example", key=RSA_KEY), server("b.example")))
 
     @settings(deadline=None, max_examples=40)
     @given(
         st.builds(
-            Wishes,
+            PeerCapabilities,
             serverName=st.none() | st.text(max_size=20) | st.sampled_from(("a.example", "c.example")),
             version=st.sampled_from((None, "1.2", "1.3")),
             signatureAlgorithms=st.none() | st.lists(st.sampled_from(EVERYTHING)) | st.lists(st.integers(0, 65535)),
@@ -296,8 +303,8 @@ class AnythingTests(ChoiceCase):
         ),
         st.sampled_from(("client", "server")),
     )
-    def test_anything(self, wishes: Wishes, role: Role) -> None:
+    def test_anything(self, capabilities: PeerCapabilities, role: Role) -> None:
         """Whatever a peer wishes, one of the ring is shown, and for a reason."""
-        choice = self.ring.chosen(role, wishes, NOW)
+        choice = self.ring.chosen(role, capabilities, NOW)
         self.assertIn(choice.credential, self.ring.credentials)
         self.assertTrue(choice.reason)

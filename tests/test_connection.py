@@ -14,7 +14,7 @@ from twisted.internet.ssl import Certificate, CertificateOptions, optionsForClie
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from tlscomm.configuration import ClientConfiguration, ForeignConfiguration, ServerConfiguration
+from tlscomm.configuration import ClientConfiguration, ExternalContextConfiguration, ServerConfiguration
 from tlscomm.failures import (
     ClosedInHandshake,
     HandshakeTimeout,
@@ -294,19 +294,19 @@ class Foreign(SynchronousTestCase):
 
     def test_aServersOptions(self) -> None:
         for version in VERSIONS:
-            other = TLSConnection(ForeignConfiguration(creator=self.options(trustRoot=self.trust)))
+            other = TLSConnection(ExternalContextConfiguration(creator=self.options(trustRoot=self.trust)))
             one = client(maximumTLS=version)
             pump(one, other)
             self.assertEqual((one.state, other.state), (State.OPEN, State.OPEN))
 
     def test_aServersOptionsRefuseByName(self) -> None:
-        other = TLSConnection(ForeignConfiguration(creator=self.options(trustRoot=self.trust)))
+        other = TLSConnection(ExternalContextConfiguration(creator=self.options(trustRoot=self.trust)))
         one = client(credential=None)
         pump(one, other)
         self.assertEqual((failureOf(one), failureOf(other)), (NoCertificate(), NoCertificate()))
 
     def connectForeign(self, creator: Any, credential: Any = SERVER, name: str = "localhost") -> TLSConnection:
-        one = TLSConnection(ForeignConfiguration(creator=creator, serverName=name))
+        one = TLSConnection(ExternalContextConfiguration(creator=creator, serverName=name))
         one.start()
         pump(one, server(credential=credential, clientCertificates="requested"))
         return one
@@ -353,13 +353,13 @@ class Foreign(SynchronousTestCase):
             for name, state in (("localhost", State.OPEN), ("other", State.FAILED)):
                 options = self.options(trustRoot=self.trust, enableSessions=True, enableSessionTickets=True)
                 creator = _Creator(None, version)
-                first = TLSConnection(ForeignConfiguration(creator=creator, serverName="localhost"))
+                first = TLSConnection(ExternalContextConfiguration(creator=creator, serverName="localhost"))
                 first.start()
-                pump(first, TLSConnection(ForeignConfiguration(creator=options)))
+                pump(first, TLSConnection(ExternalContextConfiguration(creator=options)))
                 creator.session = first.handle.get_session()
-                again = TLSConnection(ForeignConfiguration(creator=creator, serverName=name))
+                again = TLSConnection(ExternalContextConfiguration(creator=creator, serverName=name))
                 again.start()
-                pump(again, TLSConnection(ForeignConfiguration(creator=options)))
+                pump(again, TLSConnection(ExternalContextConfiguration(creator=options)))
                 self.assertTrue(again._channel.resumed, version)
                 self.assertIs(again.state, state)
 

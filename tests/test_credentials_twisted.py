@@ -15,7 +15,7 @@ from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFrom
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm import failures
-from tlscomm.configuration import ForeignConfiguration
+from tlscomm.configuration import ExternalContextConfiguration
 from tlscomm.issuing import Authority
 
 
@@ -64,7 +64,7 @@ class TwistedTests(SynchronousTestCase):
         client = root.intermediate("clients").issue("client", role="client")
         roots = trustRootFromCertificates([Certificate(X509.from_cryptography(root.certificate))])
         options = optionsForClientTLS("a.example", trustRoot=roots, extraCertificateOptions=client.contextArguments())
-        clientSide = ForeignConfiguration(creator=options, serverName="a.example").newConnection(None)
+        clientSide = ExternalContextConfiguration(creator=options, serverName="a.example").newConnection(None)
         serverSide = SSL.Connection(server.certificateOptions(trustRoot=roots).getContext())
         handshake(serverSide, clientSide)
         self.assertEqual(clientSide.get_peer_cert_chain(as_cryptography=True), [server.certificate, *server.chain])

@@ -38,7 +38,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from tlscomm.configuration import ClientConfiguration, ForeignConfiguration
+from tlscomm.configuration import ClientConfiguration, ExternalContextConfiguration
 from tlscomm.endpoints import TLSClientEndpoint, TLSServerEndpoint
 from tlscomm.failures import ConnectFailed, Refused, Reset, TLSFailure, UnknownIssuer
 
@@ -153,7 +153,7 @@ class ServerEndpointTests(ConversationCase):
             trustRoot=trustRootFromCertificates([Certificate(X509.from_cryptography(ROOTS[0]))]),
         )
         below, above = Below(), Keeping()
-        TLSServerEndpoint(Clock(), below, ForeignConfiguration(creator=options)).listen(above)
+        TLSServerEndpoint(Clock(), below, ExternalContextConfiguration(creator=options)).listen(above)
         conversation = self.opened(server=below.factory.buildProtocol(None))
         self.assertEqual((conversation.client.events, len(above.built)), (["built", "accepted", "made"], 1))
         self.assertEqual(above.built[0].transport.peer.certificate, CLIENT.certificate)
@@ -315,7 +315,7 @@ class ClientEndpointTests(ConversationCase):
         for name, error in (("localhost", None), ("other.example", TLSFailure)):
             creator = optionsForClientTLS("localhost", Certificate(X509.from_cryptography(ROOTS[0])))
             below = Below()
-            configuration = ForeignConfiguration(creator=creator, serverName=name)
+            configuration = ExternalContextConfiguration(creator=creator, serverName=name)
             connecting = TLSClientEndpoint(Clock(), below, configuration).connect(Keeping())
             client = below.factory.buildProtocol(None)
             below.answer.callback(client)

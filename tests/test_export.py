@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm import failures
 from tlscomm.credentials import exportCredential, loadCredential, writeCredential
-from tlscomm.credentials._export import FORMS, Form
+from tlscomm.credentials._export import EXPORT_FORMATS, Form
 
 
 class ExportTests(SynchronousTestCase):
@@ -116,7 +116,7 @@ class WriteTests(SynchronousTestCase):
     def test_modes(self) -> None:
         """A file with a private key is its owner's alone; one with certificates is for everybody."""
         self.addCleanup(os.umask, os.umask(0))
-        for form in FORMS:
+        for form in EXPORT_FORMATS:
             writeCredential(issued(), f"a.{form}", form, passphrase=PASSPHRASE)
             self.assertEqual(self.mode(f"a.{form}"), 0o600 if form in ("pem", "pfx") else 0o644)
         writeCredential(issued(), "b.pem", "pem", withoutKey=True)

@@ -183,7 +183,7 @@ class Lists(_Case):
 
     def using(self, fetchCRLs: str = "cache", **settings: Any) -> Revocation:
         revocation = Revocation(fetchCRLs=fetchCRLs, **settings)
-        for upkeep in revocation.upkeeps:
+        for upkeep in revocation.backgroundTasks:
             upkeep.use(reactor)
             self.addCleanup(upkeep.release)
         return revocation
@@ -433,7 +433,7 @@ class Files(_Case):
         path = ROOT.issue("leaf", role="client").certificate, ROOT.certificate
         Path("list.crl").write_bytes(revocationList(ROOT).public_bytes(Encoding.DER))
         revocation = Revocation(files=["list.crl"], interval=0.01)
-        for upkeep in revocation.upkeeps:
+        for upkeep in revocation.backgroundTasks:
             upkeep.use(reactor)
             self.addCleanup(upkeep.release)
         revoked = revocationList(ROOT, [path[0].serial_number], number=2).public_bytes(Encoding.DER)

@@ -32,7 +32,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.access import AccessRules
-from tlscomm.configuration import Configuration, ForeignConfiguration
+from tlscomm.configuration import Configuration, ExternalContextConfiguration
 from tlscomm.tls import State, TLSConnection, handshake, pump
 from tlscomm.verification import Answer, insecurelyAccept, refuse
 from tlscomm.x509._remembering import remembering
@@ -238,7 +238,7 @@ class Tickets(SynchronousTestCase):
         stranger = STRANGER.issue("client", role="client")
         for version in VERSIONS:
             hook = Asked(insecurelyAccept())
-            configuration, client = ForeignConfiguration(creator=options, hook=hook), RawClient(version)
+            configuration, client = ExternalContextConfiguration(creator=options, hook=hook), RawClient(version)
             first, second = TLSConnection(configuration), TLSConnection(configuration)
             session = client.shake(first, stranger)
             client.finish(first)
@@ -262,7 +262,7 @@ class Anonymous(ConversationCase):
         context.set_max_proto_version(SSL.TLS1_2_VERSION)
         client = RawClient("1.2")
         client._context.set_cipher_list(b"aNULL:@SECLEVEL=0")
-        server = TLSConnection(ForeignConfiguration(creator=options))
+        server = TLSConnection(ExternalContextConfiguration(creator=options))
         client.shake(server)
         self.assertEqual((server.state, server.isAccepted), (State.FAILED, False))
 
@@ -272,7 +272,7 @@ class Anonymous(ConversationCase):
             for answer, state in ((False, State.FAILED), (True, State.OPEN)):
                 options = CertificateOptions(privateKey=SERVER.privateKey, certificate=SERVER.certificate)
                 hook = Asked(answer)
-                server = ForeignConfiguration(creator=options, hook=hook)
+                server = ExternalContextConfiguration(creator=options, hook=hook)
                 sides = handshake(clientConfiguration(**versioned(version)), server)
                 self.assertIs(sides[1].state, state)
                 self.assertEqual(hook.question.chain, ())

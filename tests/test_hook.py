@@ -25,7 +25,7 @@ from twisted.internet.ssl import Certificate, CertificateOptions, trustRootFromC
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.access import AccessRules
-from tlscomm.configuration import ForeignConfiguration, ServerConfiguration, insecurelyPresenting
+from tlscomm.configuration import ExternalContextConfiguration, ServerConfiguration, insecurelyPresenting
 from tlscomm.failures import Problem, TLSFailure
 from tlscomm.issuing import Authority
 from tlscomm.tls import State, TLSConnection, handshake, pump
@@ -254,7 +254,7 @@ class OverrulingTests(HookCase):
             ):
                 asking, _ = self.shaken(version, role, lambda question: accept(*question.problems), credential)
                 self.assertIs(asking.state, State.OPEN, repr(asking.failure))
-                self.assertIsNone(asking.judgeAgain())
+                self.assertIsNone(asking.revalidate())
 
 
 class QuestionTests(HookCase):
@@ -415,7 +415,7 @@ class ConfigurationTests(SynchronousTestCase):
 class ForeignTests(HookCase):
     """A user's own options for a server, with a hook on top of them."""
 
-    def server(self, hook: Any, heard: list[bytes] | None = None) -> ForeignConfiguration:
+    def server(self, hook: Any, heard: list[bytes] | None = None) -> ExternalContextConfiguration:
         creator = CertificateOptions(
             privateKey=SERVER.privateKey,
             certificate=SERVER.certificate,
@@ -423,7 +423,7 @@ class ForeignTests(HookCase):
         )
         if heard is not None:
             creator.getContext().set_keylog_callback(lambda _, line: heard.append(line))
-        return ForeignConfiguration(creator=creator, hook=hook)
+        return ExternalContextConfiguration(creator=creator, hook=hook)
 
     def test_accepts(self) -> None:
         for version in VERSIONS:

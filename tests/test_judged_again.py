@@ -31,8 +31,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.access import AccessRules
-from tlscomm.configuration import ForeignConfiguration, insecurelyPresenting
-from tlscomm.transport._revalidation import Rounds
+from tlscomm.configuration import ExternalContextConfiguration, insecurelyPresenting
+from tlscomm.transport._revalidation import Revalidation
 from tlscomm.verification import accept
 
 #: Seconds between two rounds.
@@ -122,7 +122,7 @@ class Causes(JudgedCase):
             other = {"credential": {"client": client, "server": server}[OTHER[role]]}
             conversations.append((role, self.judging(version, role, **{OTHER[role]: other})))
         clock = Clock()
-        foreign = Side(ForeignConfiguration(creator=options()), Recorder, clock)
+        foreign = Side(ExternalContextConfiguration(creator=options()), Recorder, clock)
         conversations.append(("server", self.conversation(client={"credential": client}, server=foreign, clock=clock)))
         conversations[-1][1].flush()
         later(self, timedelta(hours=2))
@@ -244,7 +244,7 @@ class Effects(JudgedCase):
             conversation.advance(6)
             self.assertEqual(conversation.clock.getDelayedCalls(), [])
             self.reconfigure(conversation, role, access=AccessRules.parse(deny=[f"cn={OTHER[role]}"]))
-            getattr(conversation, role).factory.judgeAgain()
+            getattr(conversation, role).factory.revalidate()
             conversation.flush()
             self.assertEqual(getattr(conversation, role).failures, [])
 
@@ -267,7 +267,7 @@ class Effects(JudgedCase):
         """Who was let in by somebody else's context is judged by the authorities that are named afterwards."""
         for version in VERSIONS:
             clock = Clock()
-            foreign = Side(ForeignConfiguration(creator=options()), Recorder, clock)
+            foreign = Side(ExternalContextConfiguration(creator=options()), Recorder, clock)
             conversation = self.conversation(version, server=foreign, clock=clock)
             conversation.flush()
             foreign.factory.reconfigure(serverConfiguration(revalidation=True))
@@ -284,7 +284,7 @@ class Effects(JudgedCase):
         clock, creator = Clock(), options()
         creator.getContext().set_verify(SSL.VERIFY_PEER, lambda *_: True)
         client = Side(insecurelyPresenting(clientConfiguration(), credential), Recorder, clock)
-        server = Side(ForeignConfiguration(creator=creator), Recorder, clock)
+        server = Side(ExternalContextConfiguration(creator=creator), Recorder, clock)
         conversation = self.conversation(client=client, server=server, clock=clock)
         conversation.flush()
         clock.pump([ROUND] * 2)
@@ -294,7 +294,7 @@ class Effects(JudgedCase):
     def test_ownToForeign(self) -> None:
         """Somebody else's context is taken at its word about new connections, and puts nobody out."""
         conversation = self.judging("1.3")
-        conversation.server.factory.reconfigure(ForeignConfiguration(creator=options()))
+        conversation.server.factory.reconfigure(ExternalContextConfiguration(creator=options()))
         conversation.flush()
         self.assertEqual(conversation.server.failures, [])
 
@@ -349,7 +349,7 @@ class RoundsTests(SynchronousTestCase):
         self.clock = Turns()
         self.connections: set[Any] = set(range(10_000))
         self.judged: list[Any] = []
-        self.rounds = Rounds(self.clock, self.connections, self.judged.append)
+        self.rounds = Revalidation(self.clock, self.connections, self.judged.append)
 
     def test_slices(self) -> None:
         """Ten thousand are judged a few in each turn of the reactor, each once."""
@@ -399,7 +399,7 @@ class RoundsTests(SynchronousTestCase):
 
     def test_goneAtOnce(self) -> None:
         """When the last one goes while it is judged no timer is left either."""
-        rounds = Rounds(self.clock, self.connections, lambda _: rounds.stop())
+        rounds = Revalidation(self.clock, self.connections, lambda _: rounds.stop())
         rounds.begin()
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
@@ -412,7 +412,7 @@ class RoundsTests(SynchronousTestCase):
                 raise ZeroDivisionError
 
         self.connections.intersection_update(range(120))
-        rounds = Rounds(self.clock, self.connections, judge)
+        rounds = Revalidation(self.clock, self.connections, judge)
         with self.assertRaises(ZeroDivisionError):
             rounds.begin()
         self.clock.turn(5)

@@ -14,7 +14,7 @@ from tlscomm._wire.clienthello import supportedGroups
 from tlscomm.failures import Problem
 from tlscomm.issuing import EXHIBITS
 from tlscomm.tls import TLSConnection
-from tlscomm.tls._expectedmessages import awaitedMessage
+from tlscomm.tls._expectedmessages import expectedMessage
 from tlscomm.verification._ownchain import isCorrectlySigned
 from tlscomm.verification._owncredential import chainProblems
 
@@ -123,8 +123,8 @@ class Awaited(SynchronousTestCase):
         if side.state.value == "handshake":
             state = side.handle.get_state_string().decode()
             isTLS13 = side.handle.get_protocol_version() == SSL.TLS1_3_VERSION
-            awaited = awaitedMessage(state, isClient=isClient, isTLS13=isTLS13)
+            awaited = expectedMessage(state, isClient=isClient, isTLS13=isTLS13)
             self.assertIn("the client's" if not isClient else "the server's", awaited, state)
 
     def test_anUnknownStateIsNoError(self) -> None:
-        self.assertEqual(awaitedMessage("something new", isClient=True, isTLS13=True), "the next message")
+        self.assertEqual(expectedMessage("something new", isClient=True, isTLS13=True), "the next message")

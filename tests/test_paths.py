@@ -22,9 +22,9 @@ from tlscomm.failures import Problem
 from tlscomm.issuing import Authority
 from tlscomm.revocation import Revocation
 from tlscomm.store import systemRoots
-from tlscomm.verification import PROFILES, Findings, Trust, Verifier, parsePin
+from tlscomm.verification import PROFILES, OpenSSLResult, Trust, Verifier, parsePin
 from tlscomm.verification._paths import Budget, Search, byName
-from tlscomm.x509._certificate import examined
+from tlscomm.x509._certificate import parsedCertificate
 
 DAY = timedelta(days=1)
 
@@ -88,7 +88,7 @@ class OtherPaths(SynchronousTestCase):
     def test_oneWithoutThePinnedKeyYieldsToAnother(self) -> None:
         other = stranger()
         foreign = crossSigned(self.issuer, other)
-        pin = parsePin(f"fingerprint=sha256:{examinedDigest(root().certificate)}")
+        pin = parsePin(f"fingerprint=sha256:{fingerprintOf(root().certificate)}")
         trust = Trust((other.certificate, root().certificate), pins=(pin,))
         judgement = judged([self.leaf, foreign, self.issuer], trust=trust)
         self.assertEqual((judgement.problems, judgement.chain[-1]), ((), root().certificate))
@@ -109,7 +109,7 @@ class OtherPaths(SynchronousTestCase):
         self.assertEqual(codes(judged([made]).problems), ["unknown-issuer"])
 
 
-def examinedDigest(certificate: x509.Certificate) -> str:
+def fingerprintOf(certificate: x509.Certificate) -> str:
     from cryptography.hazmat.primitives import hashes
 
     return certificate.fingerprint(hashes.SHA256()).hex()
@@ -145,8 +145,8 @@ class Trusting(SynchronousTestCase):
         self.assertEqual(codes(judged([self.leaf], trust=trust).problems), ["unknown-issuer"])
 
     def test_pins(self) -> None:
-        fingerprint = parsePin(f"fingerprint=SHA256:{examinedDigest(self.issuer.certificate).upper()}")
-        key = parsePin(f"spki=sha256:{examined(self.leaf).publicKeyDigest.hex()}")
+        fingerprint = parsePin(f"fingerprint=SHA256:{fingerprintOf(self.issuer.certificate).upper()}")
+        key = parsePin(f"spki=sha256:{parsedCertificate(self.leaf).publicKeyDigest.hex()}")
         other = parsePin(f"spki=sha256:{'0' * 64}")
         roots = (root().certificate,)
         for pins, expected in (((fingerprint,), []), ((other, key), []), ((other,), ["not-allowed"])):
@@ -257,17 +257,17 @@ class Remembering(SynchronousTestCase):
         verifier = Verifier(peerRole="server", trust=Trust((root().certificate,)))
         other = stranger()
         chain = (leaf(other), other.certificate)
-        self.assertEqual(verifier.verify(chain, findings=Findings((), chain)).problems, ())
-        refused = Findings((Problem("unknown-issuer", 1, opensslError=19),), chain)
-        self.assertEqual(codes(verifier.verify(chain, findings=refused).problems), ["unknown-issuer"])
+        self.assertEqual(verifier.verify(chain, opensslResult=OpenSSLResult((), chain)).problems, ())
+        refused = OpenSSLResult((Problem("unknown-issuer", 1, opensslError=19),), chain)
+        self.assertEqual(codes(verifier.verify(chain, opensslResult=refused).problems), ["unknown-issuer"])
         self.assertEqual(codes(verifier.verify(chain).problems)[:1], ["unknown-issuer"])
 
     def test_whatOpenSSLKnowsToBeRevokedIsRefusedHoweverOftenItWasAccepted(self) -> None:
         verifier = Verifier(peerRole="server", trust=Trust((root().certificate,)))
         chain = (leaf(), root().certificate)
         self.assertEqual(verifier.verify(chain[:1], at=NOW).problems, ())
-        revoked = Findings((Problem("revoked", 0, opensslError=23),), chain)
-        self.assertEqual(codes(verifier.verify(chain[:1], findings=revoked, at=NOW).problems), ["revoked"])
+        revoked = OpenSSLResult((Problem("revoked", 0, opensslError=23),), chain)
+        self.assertEqual(codes(verifier.verify(chain[:1], opensslResult=revoked, at=NOW).problems), ["revoked"])
 
 
 class Hostile(SynchronousTestCase):
@@ -275,8 +275,8 @@ class Hostile(SynchronousTestCase):
 
     def search(self, presented: Sequence[x509.Certificate], anchors: Sequence[Authority]) -> Search:
         return Search(
-            leaf=examined(presented[0]),
-            anchors=byName(examined(each.certificate) for each in anchors),
+            leaf=parsedCertificate(presented[0]),
+            anchors=byName(parsedCertificate(each.certificate) for each in anchors),
             others=presented[1:],
             maximumDepth=9,
             mayStand=lambda *_: True,

@@ -27,7 +27,7 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 from storefiles import NOW, StoreCase, authority, client, server
 
 from tlscomm.commandline import program
-from tlscomm.commandline._picker import Choice, dialog
+from tlscomm.commandline._picker import PickedEntry, dialog
 from tlscomm.store import StoreEntry
 
 PATIENCE = 60.0
@@ -57,10 +57,10 @@ class PickerCase(StoreCase):
         )
         self.keyless = store.add(authority().issue("keyless", role="client").certificate)
 
-    def choice(self, **settings: Any) -> Choice:
-        return Choice(self.store().contents().entries, title="CurrentUser/My", **settings)
+    def choice(self, **settings: Any) -> PickedEntry:
+        return PickedEntry(self.store().contents().entries, title="CurrentUser/My", **settings)
 
-    def visible(self, choice: Choice) -> set[str]:
+    def visible(self, choice: PickedEntry) -> set[str]:
         return {entry.thumbprint for entry in choice.visible}
 
     def all(self, *entries: StoreEntry) -> set[str]:
@@ -138,13 +138,13 @@ class ChoiceTests(PickerCase):
 class DialogTests(PickerCase):
     """The dialog, with keys out of a pipe."""
 
-    def press(self, choice: Choice, *keys: str) -> StoreEntry | None:
+    def press(self, choice: PickedEntry, *keys: str) -> StoreEntry | None:
         with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
             for key in keys:
                 pipe.send_text(key)
             return dialog(choice, pipe, DummyOutput()).run()
 
-    def screen(self, choice: Choice, *keys: str, columns: int = 100, rows: int = 30) -> str:
+    def screen(self, choice: PickedEntry, *keys: str, columns: int = 100, rows: int = 30) -> str:
         """Return all that was written to a terminal of a size."""
         written: list[str] = []
 

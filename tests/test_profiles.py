@@ -28,7 +28,7 @@ from tlscomm.configuration._fromsettings import clientConfiguration, serverConfi
 from tlscomm.credentials import Credential
 from tlscomm.issuing import Authority
 from tlscomm.tls import TLSConnection, handshake, verdict, verdictWithWarnings
-from tlscomm.verification import Findings, Question, Trust, Verifier, accept, parsePin
+from tlscomm.verification import OpenSSLResult, Question, Trust, Verifier, accept, parsePin
 from tlscomm.verification import _formrules as hygiene
 from tlscomm.x509._encoding import keyPEM, pem
 
@@ -101,10 +101,10 @@ class RulesThatOnlyWarn(SynchronousTestCase):
     def test_aPeerThatComesAgain(self) -> None:
         verifier = Verifier(peerRole="client", trust=Trust(ROOTS))
         client = ROOT.issue("client", role=None, now=NOW).certificate
-        findings = Findings(chain=(client, *ROOTS))
+        opensslResult = OpenSSLResult(chain=(client, *ROOTS))
         with rulesOfForm() as checked:
-            first = verifier.verify([client], findings=findings, at=NOW)
-            again = verifier.verify([client], findings=findings, at=NOW + timedelta(minutes=1))
+            first = verifier.verify([client], opensslResult=opensslResult, at=NOW)
+            again = verifier.verify([client], opensslResult=opensslResult, at=NOW + timedelta(minutes=1))
         self.assertEqual((checked, first.problems, again.problems), ([], (), ()))
         self.assertEqual(again.warnings, first.warnings)
         self.assertIn("end-entity-purpose", str(again.warnings))
@@ -121,7 +121,7 @@ class RulesThatOnlyWarn(SynchronousTestCase):
         later = CLIENT.certificate.not_valid_after_utc + timedelta(days=1)
         for at, codes in ((NOW, set()), (later, {"expired"})):
             chain = (CLIENT.certificate, *CLIENT.chain, *ROOTS)
-            judgement = verifier.verify(chain, findings=Findings(chain=chain), at=at)
+            judgement = verifier.verify(chain, opensslResult=OpenSSLResult(chain=chain), at=at)
             self.assertEqual({each.code for each in judgement.warnings} & {"expired", "not-yet-valid"}, codes)
 
 

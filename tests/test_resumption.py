@@ -33,7 +33,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.access import AccessRules
-from tlscomm.configuration import Configuration, ForeignConfiguration
+from tlscomm.configuration import Configuration, ExternalContextConfiguration
 from tlscomm.credentials import Credential
 from tlscomm.issuing import Authority
 from tlscomm.revocation import Revocation, Staple
@@ -276,7 +276,7 @@ class JudgedAgain(SessionCase):
             self.assertRefused(handshake(client, server), "server", "not-allowed")
 
 
-def foreign() -> ForeignConfiguration:
+def foreign() -> ExternalContextConfiguration:
     """A server with a user's own options, which give sessions away as tickets."""
     options = CertificateOptions(
         privateKey=SERVER.privateKey,
@@ -285,7 +285,7 @@ def foreign() -> ForeignConfiguration:
         enableSessions=True,
         enableSessionTickets=True,
     )
-    return ForeignConfiguration(creator=options)
+    return ExternalContextConfiguration(creator=options)
 
 
 class Hostile(SessionCase):

@@ -417,7 +417,7 @@ class Table(SynchronousTestCase):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CryptographyDeprecationWarning)
             judgement = judged(case.presented(), case.anchors(), profile=profile, role=case.role)
-        if rule.isInsistedOn(profile):
+        if rule.isRequiredBy(profile):
             self.assertIn(rule.code, [problem.code for problem in judgement.problems], str(judgement.problems))
             if rule.code not in ("expired", "not-yet-valid", "wrong-purpose"):
                 self.assertTrue(any(rule.name in p.detail for p in judgement.problems), str(judgement.problems))

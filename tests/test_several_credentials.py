@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tlscomm import failures
 from tlscomm.access import AccessRules
 from tlscomm.configuration import ClientConfiguration, ServerConfiguration
-from tlscomm.credentials import Credential, Wishes
+from tlscomm.credentials import Credential, PeerCapabilities
 from tlscomm.issuing import Authority
 from tlscomm.tls import State, TLSConnection
 
@@ -148,8 +148,8 @@ class SeveralTests(SynchronousTestCase):
 
     def test_noCostOfOne(self) -> None:
         """With one credential there is nothing to choose, and nothing looks for what might be chosen."""
-        self.assertIsNone(self.serving(server("a.example")).keyring)
-        self.assertIsNone(self.asking(roots()[0].issue("client", role="client")).keyring)
+        self.assertIsNone(self.serving(server("a.example")).credentialSelector)
+        self.assertIsNone(self.asking(roots()[0].issue("client", role="client")).credentialSelector)
 
     def test_declined(self) -> None:
         """A client whose owner declines shows none; a server whose owner declines refuses."""
@@ -166,7 +166,7 @@ class SeveralTests(SynchronousTestCase):
     def test_broken(self) -> None:
         """A function that breaks, or chooses what there is not, ends the handshake on either side."""
 
-        def choose(wishes: Wishes, suggested: Credential) -> Credential:
+        def choose(wishes: PeerCapabilities, suggested: Credential) -> Credential:
             raise RuntimeError("broken")
 
         for version in VERSIONS:

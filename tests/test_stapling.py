@@ -52,7 +52,7 @@ class _Case(SynchronousTestCase):
         return self.staple(content).responseFor(SERVER.certificate)
 
 
-class Choice(_Case):
+class CredentialChoice(_Case):
     def test_aGoodResponseIsSent(self) -> None:
         for good in (GOOD, response(by=responder(ROOT)), response(until=None)):
             self.assertEqual(self.sent(good), good)

@@ -44,7 +44,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from tlscomm.configuration import Deadlines, ForeignConfiguration
+from tlscomm.configuration import Deadlines, ExternalContextConfiguration
 from tlscomm.testing import MemoryLink, StallingPeer
 from tlscomm.transport import TLSFactory
 
@@ -635,7 +635,7 @@ class FactoryTests(ConversationCase):
                 raise OSError("the certificate is being replaced")
 
         transport = TLSFactory(
-            ForeignConfiguration(creator=Broken()), Factory.forProtocol(Protocol), Clock()
+            ExternalContextConfiguration(creator=Broken()), Factory.forProtocol(Protocol), Clock()
         ).buildProtocol(None)
         link = MemoryLink(self.pythonPeer(False), transport)
         link.flush()

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.failures import Problem
 from tlscomm.issuing import Authority
-from tlscomm.verification import Findings, Trust, Verifier, nameProblem
+from tlscomm.verification import OpenSSLResult, Trust, Verifier, nameProblem
 
 AUTHORITY = Authority.create(organization="ours")
 
@@ -78,8 +78,8 @@ class Issuers(SynchronousTestCase):
     def code(self, issuer: Authority, anchors: Sequence[Authority]) -> str:
         verifier = Verifier(peerRole="client", trust=Trust(tuple(anchor.certificate for anchor in anchors)))
         leaf = issuer.issue("client", role="client").certificate
-        findings = Findings((Problem("unknown-issuer", 0, opensslError=20),), (leaf,))
-        return verifier.verify([leaf], findings=findings).problems[0].code
+        opensslResult = OpenSSLResult((Problem("unknown-issuer", 0, opensslError=20),), (leaf,))
+        return verifier.verify([leaf], opensslResult=opensslResult).problems[0].code
 
     def test_anIntermediateOfTheirs(self) -> None:
         self.assertEqual(self.code(AUTHORITY.intermediate(organization="ours"), [AUTHORITY]), "incomplete-chain")

@@ -13,7 +13,7 @@ from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm._wire.requests import CertificateRequest, ClientHello, readCertificateRequest, readClientHello
-from tlscomm.credentials import Wishes
+from tlscomm.credentials import PeerCapabilities
 
 #: Each of these is in every client of OpenSSL's.
 P256, X25519, ECDSA_SHA256, RSA_PSS_SHA256, ECDHE_ECDSA, ECDHE_RSA = 23, 29, 0x0403, 0x0804, 0xC02B, 0xC02F
@@ -89,7 +89,7 @@ class ClientHelloTests(SynchronousTestCase):
     def test_wishes(self) -> None:
         """What a client says becomes wishes, of which some count for TLS 1.2 alone."""
         for isTLS13 in (False, True):
-            wishes = Wishes.ofClient(helloOf(), isTLS13=isTLS13)
+            wishes = PeerCapabilities.ofClient(helloOf(), isTLS13=isTLS13)
             self.assertEqual((wishes.serverName, wishes.version), ("a.example", "1.3" if isTLS13 else "1.2"))
             self.assertEqual(wishes.keyKinds, {"RSA", "ECDSA"})
             self.assertTrue(wishes.canVerify(issued().certificate))
@@ -134,10 +134,10 @@ class CertificateRequestTests(SynchronousTestCase):
 
     def test_wishes(self) -> None:
         """What a server says becomes wishes: a certificate of its authority is one that it accepts."""
-        wishes = Wishes.ofServer(self.asked(), isTLS13=False)
+        wishes = PeerCapabilities.ofServer(self.asked(), isTLS13=False)
         self.assertEqual((wishes.version, wishes.keyKinds, wishes.serverName), ("1.2", {"RSA", "ECDSA"}, None))
         self.assertTrue(wishes.accepts(issued()))
-        self.assertIsNone(Wishes.ofServer(b"\x0d\0\0\3\0\0\0", isTLS13=True).keyKinds)
+        self.assertIsNone(PeerCapabilities.ofServer(b"\x0d\0\0\3\0\0\0", isTLS13=True).keyKinds)
 
 
 def record(message: bytes) -> bytes:

@@ -14,7 +14,7 @@ __all__ = [
     "ClientConfiguration",
     "Credential",
     "Deadlines",
-    "ForeignConfiguration",
+    "ExternalContextConfiguration",
     "MessageFactory",
     "MessageProtocol",
     "Peer",
@@ -48,7 +48,7 @@ __version__ = "0.1.0.dev0"
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tlscomm.access import AccessRules, Peer, parseRule
-    from tlscomm.configuration import ClientConfiguration, Deadlines, ForeignConfiguration, ServerConfiguration
+    from tlscomm.configuration import ClientConfiguration, Deadlines, ExternalContextConfiguration, ServerConfiguration
     from tlscomm.credentials import Credential, loadCertificates, loadCredential, loadCredentials
     from tlscomm.endpoints import TLSClientEndpoint, TLSClientService, TLSServerEndpoint
     from tlscomm.failures import TLSFailure
@@ -68,7 +68,7 @@ else:
             "ClientConfiguration": "tlscomm.configuration",
             "Credential": "tlscomm.credentials",
             "Deadlines": "tlscomm.configuration",
-            "ForeignConfiguration": "tlscomm.configuration",
+            "ExternalContextConfiguration": "tlscomm.configuration",
             "MessageFactory": "tlscomm.messages",
             "MessageProtocol": "tlscomm.messages",
             "Peer": "tlscomm.access",

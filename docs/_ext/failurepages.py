@@ -146,7 +146,7 @@ class ChainRules(_Generated):
         yield from (".. list-table::", "   :header-rows: 1", "")
         yield from _cells("rule", "compatible", "strict", "what has to hold", "source", "failure")
         for rule in RULES:
-            done = ("refuses" if rule.isInsistedOn(profile) else "warns" for profile in PROFILES)
+            done = ("refuses" if rule.isRequiredBy(profile) else "warns" for profile in PROFILES)
             yield from _cells(f"``{rule.name}``", *done, rule.about, rule.source, f"``{rule.code}``")
 
 

@@ -12,7 +12,7 @@ from twisted.internet.endpoints import HostnameEndpoint, TCP4ServerEndpoint
 from twisted.internet.ssl import Certificate, PrivateCertificate, optionsForClientTLS
 from twisted.internet.task import react
 
-from tlscomm import ForeignConfiguration, MessageFactory, RequestProtocol, TLSClientEndpoint, TLSServerEndpoint
+from tlscomm import ExternalContextConfiguration, MessageFactory, RequestProtocol, TLSClientEndpoint, TLSServerEndpoint
 from tlscomm.server import Echo
 
 root = Certificate.loadPEM(Path("certs/ca.pem").read_bytes())
@@ -21,7 +21,7 @@ client = PrivateCertificate.loadPEM(Path("certs/client-with-key.pem").read_bytes
 
 
 async def serve(reactor, port):
-    configuration = ForeignConfiguration(creator=server.options(root))
+    configuration = ExternalContextConfiguration(creator=server.options(root))
     tcp = TCP4ServerEndpoint(reactor, int(port), interface="127.0.0.1")
     listening = await TLSServerEndpoint(reactor, tcp, configuration).listen(MessageFactory(Echo))
     print("listening on", listening.getHost().port)
@@ -30,7 +30,7 @@ async def serve(reactor, port):
 
 async def ask(reactor, port, message):
     options = optionsForClientTLS("localhost", root, client)
-    configuration = ForeignConfiguration(creator=options, serverName="localhost")
+    configuration = ExternalContextConfiguration(creator=options, serverName="localhost")
     tcp = HostnameEndpoint(reactor, "localhost", int(port))
     asker = await TLSClientEndpoint(reactor, tcp, configuration).connect(MessageFactory(RequestProtocol))
     print(await asker.request(message), asker.transport.tls.acceptance)

@@ -20,11 +20,11 @@ from __future__ import annotations
 from tlscomm._openssl.channel import Channel
 from tlscomm._openssl.contexts import (
     firstMessage,
-    insistOnProtocol,
-    insistOnServerName,
     keepRequests,
     keepSecrets,
     preferGroups,
+    requireProtocol,
+    requireServerName,
     resumeSessions,
     sessionOf,
 )
@@ -35,12 +35,12 @@ __all__ = [
     "Channel",
     "OpenSSLError",
     "firstMessage",
-    "insistOnProtocol",
-    "insistOnServerName",
     "keepRequests",
     "keepSecrets",
     "preferGroups",
     "prepareForPaths",
+    "requireProtocol",
+    "requireServerName",
     "resumeSessions",
     "sessionOf",
     "verifyErrorText",

@@ -14,11 +14,11 @@ from tlscomm._openssl.errors import clearErrors
 
 __all__ = [
     "firstMessage",
-    "insistOnProtocol",
-    "insistOnServerName",
     "keepRequests",
     "keepSecrets",
     "preferGroups",
+    "requireProtocol",
+    "requireServerName",
     "resumeSessions",
     "sessionOf",
 ]
@@ -52,7 +52,7 @@ def preferGroups(context: SSL.Context, groups: Sequence[str]) -> None:
         raise ValueError(f"OpenSSL does not know all of these groups: {', '.join(groups)}")
 
 
-def insistOnServerName(context: SSL.Context, isKnown: Callable[[bytes | None], bool]) -> None:
+def requireServerName(context: SSL.Context, isKnown: Callable[[bytes | None], bool]) -> None:
     """Make a server's context refuse, with unrecognized_name, names that it does not serve (RFC 6066, section 3)."""
 
     @ffi.callback("int (*)(SSL *, int *, void *)", error=lib.SSL_TLSEXT_ERR_ALERT_FATAL)  # type: ignore[untyped-decorator]
@@ -68,7 +68,7 @@ def insistOnServerName(context: SSL.Context, isKnown: Callable[[bytes | None], b
     lib.SSL_CTX_set_tlsext_servername_callback(context._context, select)
 
 
-def insistOnProtocol(context: SSL.Context, protocols: Sequence[bytes]) -> None:
+def requireProtocol(context: SSL.Context, protocols: Sequence[bytes]) -> None:
     """Make a server's context refuse, with no_application_protocol, a client that offers none of these (RFC 7301).
 
     pyOpenSSL's own callback can refuse only by an exception, which it then keeps for ever.

@@ -10,13 +10,13 @@ What cannot be decided, because a part of the certificate cannot be read or a na
 then no rule that allows fits, and every rule that denies does.
 """
 
-from tlscomm.access._accessrules import EVERYBODY, AccessRules, Decision
+from tlscomm.access._accessrules import NO_ACCESS_RULES, AccessRules, Decision
 from tlscomm.access._peer import Peer
 from tlscomm.access._rule import AccessRule, Condition, allOf, anyOf, noneOf
 from tlscomm.access._ruletext import parseRule
 
 __all__ = [
-    "EVERYBODY",
+    "NO_ACCESS_RULES",
     "AccessRule",
     "AccessRules",
     "Condition",

@@ -17,14 +17,14 @@ from dataclasses import dataclass
 from itertools import islice
 
 from tlscomm.access._peer import Peer
-from tlscomm.access._presented import Presented
+from tlscomm.access._presented import PresentedIdentifiers
 from tlscomm.access._rule import AccessRule, Condition, allOf, anyOf, noneOf
 from tlscomm.access._ruletext import parseRule
 from tlscomm.failures import Problem, printable
 from tlscomm.x509._facts import nameText, subjectText
 
 __all__ = [
-    "EVERYBODY",
+    "NO_ACCESS_RULES",
     "AccessRule",
     "AccessRules",
     "Condition",
@@ -96,7 +96,7 @@ class AccessRules:
         Args:
             peer: one whose certificate is valid, with the chain that was verified.
         """
-        presented = Presented(peer)
+        presented = PresentedIdentifiers(peer)
         for rule in self.deny:
             if (answer := rule.judge(presented)) is not False:
                 return Decision(None, rule, _problem(peer, _whyDenied(rule, answer, presented)))
@@ -113,19 +113,19 @@ class AccessRules:
 
 
 #: No rules: whoever has a valid certificate.
-EVERYBODY = AccessRules()
+NO_ACCESS_RULES = AccessRules()
 
 
 def _problem(peer: Peer, detail: str) -> Problem:
     return Problem("not-allowed", depth=0, subject=subjectText(peer.certificate), detail=detail)
 
 
-def _whyDenied(rule: AccessRule, answer: bool | None, presented: Presented) -> str:
+def _whyDenied(rule: AccessRule, answer: bool | None, presented: PresentedIdentifiers) -> str:
     text = printable(str(rule))
     return f"the rule {text} denies it" if answer else f"the rule {text} may deny it{_doubts([rule], presented)}"
 
 
-def _doubts(rules: Iterable[AccessRule], presented: Presented) -> str:
+def _doubts(rules: Iterable[AccessRule], presented: PresentedIdentifiers) -> str:
     """Return the first reason why a condition could not be decided, as the end of a phrase, or nothing."""
     known = (presented.known(condition.kind) for rule in rules for condition in rule.conditions())
     return next((f", and cannot be ruled out: {each.doubt}" for each in known if each.doubt), "")

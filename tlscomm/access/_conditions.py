@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tlscomm.access._globs import Glob
-from tlscomm.access._nameforms import DNS, EMAIL, LABEL, TRUST_DOMAIN, URI, AddressPattern, Form
+from tlscomm.access._nameforms import DNS, EMAIL, LABEL, TRUST_DOMAIN, URI, AddressPattern, NameForm
 from tlscomm.access._presented import RDN
 from tlscomm.failures import printable
 from tlscomm.x509._distinguishednames import parsedName
@@ -33,7 +33,7 @@ def compiled(kind: str, pattern: str) -> tuple[str, Test]:
         raise ValueError(f"'{printable(f'{kind}={pattern}')}' is no access rule: {why}") from None
 
 
-def _text(form: Form) -> Callable[[str], tuple[str, Test]]:
+def _text(form: NameForm) -> Callable[[str], tuple[str, Test]]:
     def compile(pattern: str) -> tuple[str, Test]:
         if "**" in pattern:
             raise ValueError("* stands for any part of one label, and no sign stands for several labels")

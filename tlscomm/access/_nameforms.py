@@ -22,7 +22,7 @@ import idna
 from tlscomm.access._globs import Split
 from tlscomm.failures import printable
 
-__all__ = ["DNS", "EMAIL", "LABEL", "TRUST_DOMAIN", "URI", "AddressPattern", "Form", "folded", "isSPIFFE"]
+__all__ = ["DNS", "EMAIL", "LABEL", "TRUST_DOMAIN", "URI", "AddressPattern", "NameForm", "folded", "isSPIFFE"]
 
 #: Longer than any name that is one: SPIFFE ids may have 2048 bytes (SPIFFE ID, section 2.3), the others have less.
 _LONGEST = 2048
@@ -43,7 +43,7 @@ _ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
 @dataclass(frozen=True)
-class Form:
+class NameForm:
     """How the names of one kind are compared.
 
     Attributes:
@@ -166,11 +166,11 @@ def _shown(name: str) -> str:
     return f"'{printable(name, 80)}'"
 
 
-LABEL = Form(folded, folded, _atDots)
-DNS = Form(_canonicalDNS, _patternDNS, _atDots)
-EMAIL = Form(_canonicalEmail, lambda address: _canonicalEmail(address, _patternDNS), _splitEmail)
-URI = Form(_presentedURI, _canonicalURI, _splitURI)
-TRUST_DOMAIN = Form(_trustDomain, _patternTrustDomain, _atDots)
+LABEL = NameForm(folded, folded, _atDots)
+DNS = NameForm(_canonicalDNS, _patternDNS, _atDots)
+EMAIL = NameForm(_canonicalEmail, lambda address: _canonicalEmail(address, _patternDNS), _splitEmail)
+URI = NameForm(_presentedURI, _canonicalURI, _splitURI)
+TRUST_DOMAIN = NameForm(_trustDomain, _patternTrustDomain, _atDots)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 
 from tlscomm.access._nameforms import URI, isSPIFFE
 from tlscomm.failures import CertificateFacts
-from tlscomm.failures._lazy import LazyProblems, Problems
+from tlscomm.failures._lazyproblems import LazyProblems, Problems
 from tlscomm.x509._digests import digestText, fingerprintOf, publicKeyDigest
 from tlscomm.x509._facts import certificateFacts
 from tlscomm.x509._remembering import remembering

@@ -15,10 +15,10 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
 from tlscomm.access._globs import Texts
-from tlscomm.access._nameforms import DNS, EMAIL, LABEL, TRUST_DOMAIN, URI, Form, folded, isSPIFFE
+from tlscomm.access._nameforms import DNS, EMAIL, LABEL, TRUST_DOMAIN, URI, NameForm, folded, isSPIFFE
 from tlscomm.access._peer import Peer
 
-__all__ = ["RDN", "Issuer", "Known", "Presented"]
+__all__ = ["RDN", "IdentifierValues", "Issuer", "PresentedIdentifiers"]
 
 #: More than the certificate of anybody who has business here. Beyond it names are not compared, but doubted.
 _MOST_NAMES = 500
@@ -28,7 +28,7 @@ RDN = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
-class Known:
+class IdentifierValues:
     """What is known of a peer in one respect.
 
     Attributes:
@@ -53,7 +53,7 @@ class Issuer:
     commonNames: Texts
 
 
-class Presented:
+class PresentedIdentifiers:
     """A peer as the rules see it. What no rule asks for is not worked out."""
 
     def __init__(self, peer: Peer) -> None:
@@ -62,15 +62,15 @@ class Presented:
             peer: one whose chain was verified.
         """
         self._peer = peer
-        self._known: dict[str, Known] = {}
+        self._known: dict[str, IdentifierValues] = {}
 
-    def known(self, kind: str) -> Known:
+    def known(self, kind: str) -> IdentifierValues:
         """Return what is known of the peer in the respect that a kind of rule is about."""
         if kind not in self._known:
             self._known[kind] = self._read(kind)
         return self._known[kind]
 
-    def _read(self, kind: str) -> Known:
+    def _read(self, kind: str) -> IdentifierValues:
         try:
             return _READERS[kind](self._peer)
         except _Doubt as doubt:
@@ -78,14 +78,14 @@ class Presented:
         except Exception:
             # Whatever a parser raises for what a stranger wrote: it is not to decide who is let in.
             why = f"what {kind}= looks at cannot be read"
-        return Known(_NOTHING.get(kind, ()), why)
+        return IdentifierValues(_NOTHING.get(kind, ()), why)
 
 
 class _Doubt(Exception):
     """Nothing can be said."""
 
 
-def _texts(values: Sequence[str], form: Form) -> Known:
+def _texts(values: Sequence[str], form: NameForm) -> IdentifierValues:
     if len(values) > _MOST_NAMES:
         raise _Doubt(f"it has more than {_MOST_NAMES} names")
     canonical, doubt = set(), ""
@@ -94,10 +94,10 @@ def _texts(values: Sequence[str], form: Form) -> Known:
             canonical.add(form.canonical(value))
         except ValueError as why:
             doubt = doubt or str(why)
-    return Known(Texts(canonical, form.split), doubt)
+    return IdentifierValues(Texts(canonical, form.split), doubt)
 
 
-def _attributes(oid: ObjectIdentifier) -> Callable[[Peer], Known]:
+def _attributes(oid: ObjectIdentifier) -> Callable[[Peer], IdentifierValues]:
     """Return what reads the attributes of a type in the subject, each by itself, wherever in the name it stands."""
     return lambda peer: _texts(_valuesOf(peer.certificate.subject, oid), LABEL)
 
@@ -118,27 +118,29 @@ def _names(peer: Peer, kind: type[x509.GeneralName]) -> list[Any]:
     return [name.value for name in names if isinstance(name, kind)]
 
 
-def _addresses(peer: Peer) -> Known:
+def _addresses(peer: Peer) -> IdentifierValues:
     values = _names(peer, x509.IPAddress)
     # cryptography reads a network, which is for name constraints alone, where a name has twice the bytes.
     isOne = [hasattr(value, "packed") for value in values]
     doubt = "" if all(isOne) else "an IP address in it is none"
-    return Known(frozenset((value.version, int(value)) for value, one in zip(values, isOne, strict=True) if one), doubt)
+    return IdentifierValues(
+        frozenset((value.version, int(value)) for value, one in zip(values, isOne, strict=True) if one), doubt
+    )
 
 
-def _uris(peer: Peer) -> Known:
+def _uris(peer: Peer) -> IdentifierValues:
     values = _names(peer, x509.UniformResourceIdentifier)
     if len(values) == 1 or not any(map(isSPIFFE, values)):
         return _texts(values, URI)
     others = _texts([value for value in values if not isSPIFFE(value)], URI)
-    return Known(others.values, _NOT_THE_ONLY_URI)
+    return IdentifierValues(others.values, _NOT_THE_ONLY_URI)
 
 
 #: X509-SVID, section 2: "An X.509 SVID MUST contain exactly one URI SAN".
 _NOT_THE_ONLY_URI = "its SPIFFE id is not its only URI"
 
 
-def _trustDomains(peer: Peer) -> Known:
+def _trustDomains(peer: Peer) -> IdentifierValues:
     values = _names(peer, x509.UniformResourceIdentifier)
     identities = [value for value in values if isSPIFFE(value)]
     if identities and len(values) > 1:
@@ -146,13 +148,13 @@ def _trustDomains(peer: Peer) -> Known:
     return _texts(identities, TRUST_DOMAIN)
 
 
-def _issuer(peer: Peer) -> Known:
+def _issuer(peer: Peer) -> IdentifierValues:
     name = peer.certificate.issuer
     rdns = tuple(tuple(sorted(_foldedAttributes(rdn))) for rdn in name.rdns)
     if any(len(dict(rdn)) != len(rdn) for rdn in rdns):
         # X.501, section 9.3: an RDN has no two attributes of one type.
         raise _Doubt("its issuer's name has one attribute twice in one place")
-    return Known(Issuer(rdns, Texts(map(folded, _valuesOf(name, NameOID.COMMON_NAME)), LABEL.split)))
+    return IdentifierValues(Issuer(rdns, Texts(map(folded, _valuesOf(name, NameOID.COMMON_NAME)), LABEL.split)))
 
 
 def _foldedAttributes(rdn: x509.RelativeDistinguishedName) -> Iterator[tuple[str, str]]:
@@ -165,19 +167,19 @@ def _foldedAttributes(rdn: x509.RelativeDistinguishedName) -> Iterator[tuple[str
             raise _Doubt(f"in its issuer's name {why}") from None
 
 
-def _authorities(digest: Callable[[Peer], str]) -> Callable[[Peer], Known]:
+def _authorities(digest: Callable[[Peer], str]) -> Callable[[Peer], IdentifierValues]:
     """Return what reads the digests of the authorities that a peer's chain leads through."""
 
-    def read(peer: Peer) -> Known:
+    def read(peer: Peer) -> IdentifierValues:
         certificate = peer.certificate
         if len(peer.chain) == 1 and certificate.issuer != certificate.subject:
             raise _Doubt("the authorities above it are not known")
-        return Known(frozenset(digest(Peer((authority,))) for authority in peer.chain[1:]))
+        return IdentifierValues(frozenset(digest(Peer((authority,))) for authority in peer.chain[1:]))
 
     return read
 
 
-_READERS: dict[str, Callable[[Peer], Known]] = {
+_READERS: dict[str, Callable[[Peer], IdentifierValues]] = {
     "cn": _attributes(NameOID.COMMON_NAME),
     "ou": _attributes(NameOID.ORGANIZATIONAL_UNIT_NAME),
     "o": _attributes(NameOID.ORGANIZATION_NAME),
@@ -189,8 +191,8 @@ _READERS: dict[str, Callable[[Peer], Known]] = {
     "issuer": _issuer,
     "authority": _authorities(lambda authority: authority.fingerprint),
     "authority-spki": _authorities(lambda authority: authority.spki),
-    "spki": lambda peer: Known(frozenset({peer.spki})),
-    "fingerprint": lambda peer: Known(frozenset({peer.fingerprint})),
+    "spki": lambda peer: IdentifierValues(frozenset({peer.spki})),
+    "fingerprint": lambda peer: IdentifierValues(frozenset({peer.fingerprint})),
 }
 
 _NO_TEXTS = Texts((), tuple)

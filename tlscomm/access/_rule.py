@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from tlscomm.access._conditions import Test, compiled
 from tlscomm.access._peer import Peer
-from tlscomm.access._presented import Presented
+from tlscomm.access._presented import PresentedIdentifiers
 
 __all__ = ["AccessRule", "Condition", "allOf", "anyOf", "noneOf"]
 
@@ -33,10 +33,10 @@ class AccessRule(ABC):
 
     def fits(self, peer: Peer) -> bool:
         """Return whether the peer is one that the rule means. Where that is in doubt, it is not."""
-        return self.judge(Presented(peer)) is True
+        return self.judge(PresentedIdentifiers(peer)) is True
 
     @abstractmethod
-    def judge(self, presented: Presented) -> bool | None:
+    def judge(self, presented: PresentedIdentifiers) -> bool | None:
         """Return whether the rule fits what a peer presented, None where that cannot be known."""
 
     @abstractmethod
@@ -77,7 +77,7 @@ class Condition(AccessRule):
         object.__setattr__(self, "pattern", pattern)
         object.__setattr__(self, "_test", test)
 
-    def judge(self, presented: Presented) -> bool | None:
+    def judge(self, presented: PresentedIdentifiers) -> bool | None:
         known = presented.known(self.kind)
         if self._test(known.values):
             return True
@@ -102,7 +102,7 @@ class AllOf(AccessRule):
 
     rules: tuple[AccessRule, ...]
 
-    def judge(self, presented: Presented) -> bool | None:
+    def judge(self, presented: PresentedIdentifiers) -> bool | None:
         answers = {rule.judge(presented) for rule in self.rules}
         return False if False in answers else None if None in answers else True
 
@@ -119,7 +119,7 @@ class AnyOf(AccessRule):
 
     rules: tuple[AccessRule, ...]
 
-    def judge(self, presented: Presented) -> bool | None:
+    def judge(self, presented: PresentedIdentifiers) -> bool | None:
         answers = {rule.judge(presented) for rule in self.rules}
         return True if True in answers else None if None in answers else False
 
@@ -136,7 +136,7 @@ class Not(AccessRule):
 
     rule: AccessRule
 
-    def judge(self, presented: Presented) -> bool | None:
+    def judge(self, presented: PresentedIdentifiers) -> bool | None:
         answer = self.rule.judge(presented)
         return None if answer is None else not answer
 

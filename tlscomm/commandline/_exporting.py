@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 
 from tlscomm.credentials import Credential, exportCredential
-from tlscomm.credentials._export import Form
+from tlscomm.credentials._export import ExportFormat
 from tlscomm.x509._files import File, writeFiles
 
-__all__ = ["ENDINGS", "FORMS", "KEYED_FORMS", "exported", "write"]
+__all__ = ["ENDINGS", "EXPORT_FORMATS", "KEYED_FORMS", "exported", "write"]
 
-FORMS: dict[str, Form] = {"pem": "pem", "pfx": "pfx", "pfx-legacy": "pfx", "p7b": "p7b", "cer": "cer"}
+EXPORT_FORMATS: dict[str, ExportFormat] = {"pem": "pem", "pfx": "pfx", "pfx-legacy": "pfx", "p7b": "p7b", "cer": "cer"}
 
 #: Those that hold the private key.
 KEYED_FORMS = frozenset({"pem", "pfx", "pfx-legacy"})
@@ -25,7 +25,7 @@ def exported(credential: Credential, form: str, passphrase: bytes) -> bytes:
 
     Args:
         credential: what to export; without its key where that is to stay.
-        form: as in `FORMS`.
+        form: as in `EXPORT_FORMATS`.
         passphrase: what is to open it; empty for none. Whoever calls this says to the person that there is none.
 
     Raises:
@@ -33,7 +33,11 @@ def exported(credential: Credential, form: str, passphrase: bytes) -> bytes:
         PassphraseRequired: the old form of PFX has none without a pass phrase.
     """
     return exportCredential(
-        credential, FORMS[form], passphrase=passphrase, legacy=form == "pfx-legacy", insecureUnencryptedKey=True
+        credential,
+        EXPORT_FORMATS[form],
+        passphrase=passphrase,
+        legacy=form == "pfx-legacy",
+        insecureUnencryptedKey=True,
     )
 
 

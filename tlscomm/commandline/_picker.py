@@ -3,9 +3,9 @@
 Whoever has three certificates of one name cannot tell which to type. So those that fit the purpose are shown, with what
 tells them apart, and the choice comes out as a ``store:`` source that every option takes.
 
-What can be chosen and what is shown of it is `Choice`, which knows no terminal. It is drawn by prompt_toolkit, which
-reads keys in every terminal and mends the screen afterwards, whatever happens. Where there is no terminal, or none that
-can move its cursor, the same choice is a numbered list.
+What can be chosen and what is shown of it is `PickedEntry`, which knows no terminal. It is drawn by prompt_toolkit,
+which reads keys in every terminal and mends the screen afterwards, whatever happens. Where there is no terminal, or
+none that can move its cursor, the same choice is a numbered list.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from tlscomm.store import StoreEntry
 from tlscomm.x509._facts import certificateFacts
 from tlscomm.x509._roles import ROLES, Role
 
-__all__ = ["Choice", "choose", "dialog"]
+__all__ = ["PickedEntry", "choose", "dialog"]
 
 _TRIES = 3
 _LONGEST_LINE = 100
@@ -70,7 +70,7 @@ _STYLE = Style.from_dict(
 _KEYS_EXPLAINED = "↑↓ move   type to filter   Tab {} what does not fit   Enter choose   Esc cancel"
 
 
-class Choice:
+class PickedEntry:
     """What can be chosen, what of it is visible, and which one is marked.
 
     Args:
@@ -158,7 +158,7 @@ class Choice:
         return usable and entry.failure is None
 
 
-def choose(choice: Choice) -> StoreEntry | None:
+def choose(choice: PickedEntry) -> StoreEntry | None:
     """Let a person choose.
 
     Returns:
@@ -178,7 +178,7 @@ def choose(choice: Choice) -> StoreEntry | None:
         raise click.Abort from None
 
 
-def dialog(choice: Choice, keys: Input, screen: Output) -> Application[StoreEntry | None]:
+def dialog(choice: PickedEntry, keys: Input, screen: Output) -> Application[StoreEntry | None]:
     """Return the dialog; running it returns what was chosen.
 
     Args:
@@ -203,7 +203,7 @@ def _isForDialog() -> bool:
     return isTerminal(sys.stdin) and isSeen and os.environ.get("TERM", "dumb") != "dumb"
 
 
-def _fromList(choice: Choice) -> StoreEntry | None:
+def _fromList(choice: PickedEntry) -> StoreEntry | None:
     visible = choice.visible
     if not visible:
         purpose = choice.purpose or "server or client"
@@ -220,7 +220,7 @@ def _fromList(choice: Choice) -> StoreEntry | None:
     return None
 
 
-def _layout(choice: Choice) -> Layout:
+def _layout(choice: PickedEntry) -> Layout:
     entries = FormattedTextControl(
         lambda: _list(choice),
         focusable=True,
@@ -252,12 +252,12 @@ def _line(read: Callable[[], StyleAndTextTuples], style: str = "") -> Window:
     return Window(FormattedTextControl(read), height=1, style=style)
 
 
-def _head(choice: Choice) -> StyleAndTextTuples:
+def _head(choice: PickedEntry) -> StyleAndTextTuples:
     count = f"{len(choice.visible)} of {choice.total}"
     return [("class:label", "Filter: "), ("", choice.filter), ("class:label", "▏"), ("class:faint", f"  {count}")]
 
 
-def _list(choice: Choice) -> StyleAndTextTuples:
+def _list(choice: PickedEntry) -> StyleAndTextTuples:
     visible = choice.visible
     if not visible:
         why = f"{choice.hidden} do not fit the purpose, Tab shows them" if choice.hidden else "nothing fits"
@@ -289,7 +289,7 @@ def _fitted(text: str, width: int) -> str:
     return text + " " * (width - get_cwidth(text))
 
 
-def _details(choice: Choice) -> StyleAndTextTuples:
+def _details(choice: PickedEntry) -> StyleAndTextTuples:
     entry = choice.marked
     if entry is None:
         return []
@@ -310,7 +310,7 @@ def _rows(entry: StoreEntry, now: datetime) -> Iterator[Row]:
     yield from (row for row in certificateRows(entry.certificate, now) if row[0] in _LONG)
 
 
-def _bindings(choice: Choice) -> KeyBindings:
+def _bindings(choice: PickedEntry) -> KeyBindings:
     bindings = KeyBindings()
     moves = {"up": -1, "down": 1, "c-p": -1, "c-n": 1, "pageup": -_PAGE, "pagedown": _PAGE}
     for key, by in (*moves.items(), ("home", -_EVERYTHING), ("end", _EVERYTHING)):

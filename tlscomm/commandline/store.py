@@ -274,14 +274,14 @@ def _pick(
     list is printed to standard error, and the number read from standard input.
     """
     from tlscomm.commandline._entries import entryJSON
-    from tlscomm.commandline._picker import Choice, choose
+    from tlscomm.commandline._picker import PickedEntry, choose
 
     with _answering(asJSON):
         store, search = _asked(place, words, fields)
         entries = store.search(search)
         if not entries:
             store.find(search)
-        chosen = choose(Choice(entries, title=store.title, purpose=purpose, showsAll=isAll))
+        chosen = choose(PickedEntry(entries, title=store.title, purpose=purpose, showsAll=isAll))
         if chosen is None:
             click.get_current_context().exit(1)
         if asJSON:

@@ -5,7 +5,7 @@ not exist or a minimum above the maximum never gets as far as a connection. Twis
 OpenSSL's context, once; a changed configuration is a new object.
 
 Who already has a ``CertificateOptions``, or any other creator of OpenSSL connections, wraps it in a
-`ForeignConfiguration`.
+`ExternalContextConfiguration`.
 """
 
 from tlscomm._lazy import lazyFace
@@ -15,7 +15,7 @@ __all__ = [
     "ClientConfiguration",
     "Configuration",
     "Deadlines",
-    "ForeignConfiguration",
+    "ExternalContextConfiguration",
     "ServerConfiguration",
     "Version",
     "asciiServerName",
@@ -26,7 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tlscomm.configuration._base import Configuration, Deadlines, Version
     from tlscomm.configuration._client import ClientConfiguration
-    from tlscomm.configuration._foreign import ForeignConfiguration
+    from tlscomm.configuration._externalcontext import ExternalContextConfiguration
     from tlscomm.configuration._presenting import insecurelyPresenting
     from tlscomm.configuration._server import ClientCertificates, ServerConfiguration
     from tlscomm.verification._servernames import asciiServerName
@@ -39,7 +39,7 @@ else:
             "ClientConfiguration": "tlscomm.configuration._client",
             "Configuration": "tlscomm.configuration._base",
             "Deadlines": "tlscomm.configuration._base",
-            "ForeignConfiguration": "tlscomm.configuration._foreign",
+            "ExternalContextConfiguration": "tlscomm.configuration._externalcontext",
             "ServerConfiguration": "tlscomm.configuration._server",
             "Version": "tlscomm.configuration._base",
             "asciiServerName": "tlscomm.verification._servernames",

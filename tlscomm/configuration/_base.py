@@ -13,16 +13,16 @@ from cryptography import x509
 from OpenSSL import SSL
 
 from tlscomm import _openssl
-from tlscomm.credentials import Choice, Credential, Keyring, checkUsable
+from tlscomm.credentials import Credential, CredentialChoice, CredentialSelector, checkUsable
 from tlscomm.failures import KeyTooWeak
 from tlscomm.revocation import Revocation
-from tlscomm.revocation._upkeep import Upkeep
+from tlscomm.revocation._backgroundtask import BackgroundTask
 from tlscomm.verification import Hook, Pin, Profile, Verifier
 
 if TYPE_CHECKING:
     from twisted.internet.ssl import CertificateOptions
 
-__all__ = ["Base", "Configuration", "Deadlines", "Silence", "Version"]
+__all__ = ["AcceptanceHistory", "Base", "Configuration", "Deadlines", "Version"]
 
 Version = Literal["1.2", "1.3"]
 
@@ -66,7 +66,7 @@ class Deadlines:
             raise ValueError("the acceptance deadline must be a number of seconds: some servers never give a sign")
 
 
-class Silence:
+class AcceptanceHistory:
     """What a client has learnt of its server.
 
     Attributes:
@@ -74,11 +74,11 @@ class Silence:
     """
 
     def __init__(self) -> None:
-        self.isUsual = False
+        self.isUsuallySilent = False
 
 
 class Configuration(Protocol):
-    """What a connection needs to know: `ServerConfiguration`, `ClientConfiguration` or `ForeignConfiguration`."""
+    """What a connection needs to know. A server's, a client's and an external context's configuration provide it."""
 
     @property
     def deadlines(self) -> Deadlines: ...
@@ -96,24 +96,24 @@ class Configuration(Protocol):
     def groups(self) -> tuple[str, ...] | None: ...
 
     @property
-    def upkeeps(self) -> tuple[Upkeep, ...]: ...
+    def backgroundTasks(self) -> tuple[BackgroundTask, ...]: ...
 
     @property
-    def keyring(self) -> Keyring | None: ...
+    def credentialSelector(self) -> CredentialSelector | None: ...
 
-    def contextFor(self, choice: Choice) -> SSL.Context | None: ...
+    def contextFor(self, choice: CredentialChoice) -> SSL.Context | None: ...
 
     @property
     def hook(self) -> Hook | None: ...
 
     @property
-    def isForeign(self) -> bool: ...
+    def usesExternalContext(self) -> bool: ...
 
     @property
     def revalidation(self) -> bool: ...
 
     @property
-    def silence(self) -> Silence: ...
+    def acceptanceHistory(self) -> AcceptanceHistory: ...
 
     def newConnection(self, transport: Any) -> SSL.Connection:
         """Return an OpenSSL connection without a socket, for one TLS connection.
@@ -177,7 +177,7 @@ class Base(ABC):
     revalidation: bool = True
     deadlines: Deadlines = field(default_factory=Deadlines)
 
-    isForeign = False
+    usesExternalContext = False
     isClient: ClassVar[bool]
 
     def __post_init__(self) -> None:
@@ -192,14 +192,14 @@ class Base(ABC):
     def verifier(self) -> Verifier: ...
 
     @property
-    def upkeeps(self) -> tuple[Upkeep, ...]:
+    def backgroundTasks(self) -> tuple[BackgroundTask, ...]:
         """What has to be done again and again while a server listens, or a client is connected."""
-        return self.revocation.upkeeps
+        return self.revocation.backgroundTasks
 
     @cached_property
-    def silence(self) -> Silence:
+    def acceptanceHistory(self) -> AcceptanceHistory:
         """What was learnt of the server."""
-        return Silence()
+        return AcceptanceHistory()
 
     def withProtocols(self: _C, protocols: Sequence[bytes]) -> _C:
         """Return the same configuration with these application protocols, unless it names its own."""
@@ -235,7 +235,7 @@ class Base(ABC):
 
     @property
     @abstractmethod
-    def keyring(self) -> Keyring | None: ...
+    def credentialSelector(self) -> CredentialSelector | None: ...
 
     @abstractmethod
     def _contextWith(self, credential: Credential | None) -> SSL.Context: ...
@@ -243,10 +243,10 @@ class Base(ABC):
     @cached_property
     def _contexts(self) -> list[tuple[Credential | None, SSL.Context]]:
         """A context for each credential that there is to choose from. They are the same but for that."""
-        credentials = () if self.keyring is None else self.keyring.credentials
+        credentials = () if self.credentialSelector is None else self.credentialSelector.credentials
         return [(each, self._contextWith(each)) for each in credentials]
 
-    def contextFor(self, choice: Choice) -> SSL.Context | None:
+    def contextFor(self, choice: CredentialChoice) -> SSL.Context | None:
         """Return the context that shows what was chosen, or None where nothing is shown."""
         return next((context for credential, context in self._contexts if credential is choice.credential), None)
 

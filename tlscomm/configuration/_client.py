@@ -10,10 +10,10 @@ from cryptography import x509
 from OpenSSL import SSL
 
 from tlscomm import _openssl
-from tlscomm.access import EVERYBODY, AccessRules
+from tlscomm.access import NO_ACCESS_RULES, AccessRules
 from tlscomm.configuration._base import Base
 from tlscomm.configuration._sessions import Sessions
-from tlscomm.credentials import Choose, Credential, Keyring
+from tlscomm.credentials import ChooseCredential, Credential, CredentialSelector
 from tlscomm.verification import Roots, Trust, Verifier
 from tlscomm.verification._servernames import asciiServerName
 from tlscomm.x509._addresses import isAddress
@@ -34,7 +34,8 @@ class ClientConfiguration(Base):
         roots: the authorities that may issue the server's certificate, as certificates or as a provider of Twisted's
             ``IOpenSSLTrustRoot``; the system's where None, and only then.
         credential: the client's certificate, its chain and its private key, where the server may ask for them.
-        others: more credentials, of other authorities or with other kinds of key. `Keyring` says which is shown.
+        others: more credentials, of other authorities or with other kinds of key. `CredentialSelector` says
+            which is shown.
         choose: has the last word on that, called when a server asks for a certificate; what it raises is
             ``hook-failed``, and with None no certificate is shown.
         access: which of the servers with a valid certificate for the name are talked to; all of them where there are no
@@ -49,8 +50,8 @@ class ClientConfiguration(Base):
     roots: Roots | None = None
     credential: Credential | None = None
     others: tuple[Credential, ...] = ()
-    choose: Choose | None = None
-    access: AccessRules = EVERYBODY
+    choose: ChooseCredential | None = None
+    access: AccessRules = NO_ACCESS_RULES
 
     isClient = True
 
@@ -95,9 +96,13 @@ class ClientConfiguration(Base):
         return () if self.credential is None else (self.credential, *self.others)
 
     @cached_property
-    def keyring(self) -> Keyring | None:
+    def credentialSelector(self) -> CredentialSelector | None:
         """The credentials where there is something to choose, else None."""
-        return Keyring(self._credentials, self.choose) if self.others or (self.choose and self.credential) else None
+        return (
+            CredentialSelector(self._credentials, self.choose)
+            if self.others or (self.choose and self.credential)
+            else None
+        )
 
     def newConnection(self, transport: Any) -> SSL.Connection:
         connection = SSL.Connection(self._context)
@@ -127,8 +132,8 @@ class ClientConfiguration(Base):
     @cached_property
     def _context(self) -> SSL.Context:
         # Where there is something to choose none is shown until it is chosen.
-        context = self._contextWith(self.credential if self.keyring is None else None)
-        if self.keyring is not None and self.keyring.looksAtKeys:
+        context = self._contextWith(self.credential if self.credentialSelector is None else None)
+        if self.credentialSelector is not None and self.credentialSelector.looksAtKeys:
             _openssl.keepRequests(context)
         return context
 

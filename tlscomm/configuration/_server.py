@@ -10,11 +10,11 @@ from cryptography import x509
 from OpenSSL import SSL
 
 from tlscomm import _openssl
-from tlscomm.access import EVERYBODY, AccessRules
+from tlscomm.access import NO_ACCESS_RULES, AccessRules
 from tlscomm.configuration._base import Base
-from tlscomm.credentials import Choose, Credential, Keyring
+from tlscomm.credentials import ChooseCredential, Credential, CredentialSelector
 from tlscomm.revocation import Staple
-from tlscomm.revocation._upkeep import Upkeep
+from tlscomm.revocation._backgroundtask import BackgroundTask
 from tlscomm.verification import Roots, Trust, Verifier
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ class ServerConfiguration(Base):
 
     Attributes:
         credential: the server's certificate, its chain and its private key.
-        others: more credentials, for other names or with other kinds of key. `Keyring` says which is shown to whom.
+        others: more credentials, for other names or with other kinds of key. `CredentialSelector` says
+            which is shown to whom.
         choose: has the last word on that, called in the middle of each handshake; what it raises is ``hook-failed``,
             and None is ``refused-by-hook``.
         clientRoots: the authorities that may issue client certificates, as certificates or as a provider of Twisted's
@@ -56,10 +57,10 @@ class ServerConfiguration(Base):
 
     credential: Credential
     others: tuple[Credential, ...] = ()
-    choose: Choose | None = None
+    choose: ChooseCredential | None = None
     clientRoots: Roots = ()
     clientCertificates: ClientCertificates | None = None
-    access: AccessRules = EVERYBODY
+    access: AccessRules = NO_ACCESS_RULES
     serverNames: tuple[str, ...] | None = None
     staple: Staple | None = None
 
@@ -89,8 +90,8 @@ class ServerConfiguration(Base):
         self._prepare()
 
     @property
-    def upkeeps(self) -> tuple[Upkeep, ...]:
-        return super().upkeeps if self.staple is None else (*super().upkeeps, self.staple.upkeep)
+    def backgroundTasks(self) -> tuple[BackgroundTask, ...]:
+        return super().backgroundTasks if self.staple is None else (*super().backgroundTasks, self.staple.upkeep)
 
     @cached_property
     def _trust(self) -> Trust:
@@ -105,7 +106,7 @@ class ServerConfiguration(Base):
             revocation=self.revocation,
             profile=self.profile,
             maximumDepth=self.maximumDepth,
-            insists=self.clientCertificates == "required",
+            requiresCertificate=self.clientCertificates == "required",
         )
 
     def certificateOptions(self) -> CertificateOptions:
@@ -131,9 +132,9 @@ class ServerConfiguration(Base):
         return [name for name, isAsked in asked.items() if isAsked]
 
     @cached_property
-    def keyring(self) -> Keyring | None:
+    def credentialSelector(self) -> CredentialSelector | None:
         """The credentials where there is something to choose, else None."""
-        return Keyring((self.credential, *self.others), self.choose) if self.others or self.choose else None
+        return CredentialSelector((self.credential, *self.others), self.choose) if self.others or self.choose else None
 
     def newConnection(self, transport: Any) -> SSL.Connection:
         connection = SSL.Connection(self._context)
@@ -161,14 +162,14 @@ class ServerConfiguration(Base):
         if self.resumption:
             _openssl.resumeSessions(context, _SESSIONS, _SESSION_SECONDS)
         if self.applicationProtocols:
-            _openssl.insistOnProtocol(context, self.applicationProtocols)
+            _openssl.requireProtocol(context, self.applicationProtocols)
         if self.staple is not None and credential is not None:
             respond = partial(self.staple.responseFor, credential.certificate)
             context.set_ocsp_server_callback(lambda _connection, _data: respond())
         if self.serverNames is not None:
             known = frozenset(name.lower().encode("ascii") for name in self.serverNames)
-            _openssl.insistOnServerName(context, lambda name: name is not None and name.lower() in known)
+            _openssl.requireServerName(context, lambda name: name is not None and name.lower() in known)
         elif self.resumption:
             # OpenSSL keeps the name with the session only if somebody has acknowledged it.
-            _openssl.insistOnServerName(context, lambda _: True)
+            _openssl.requireServerName(context, lambda _: True)
         return context

@@ -19,17 +19,17 @@ from tlscomm.credentials._credential import (
 )
 from tlscomm.credentials._export import exportCredential, writeCredential
 from tlscomm.credentials._passphrase import PassphraseSource, retrying
-from tlscomm.credentials._selection import Choice, Choose, Keyring, Wishes
+from tlscomm.credentials._selection import ChooseCredential, CredentialChoice, CredentialSelector, PeerCapabilities
 from tlscomm.credentials._sources import SourceLike
 
 __all__ = [
-    "Choice",
-    "Choose",
+    "ChooseCredential",
     "Credential",
-    "Keyring",
+    "CredentialChoice",
+    "CredentialSelector",
     "PassphraseSource",
+    "PeerCapabilities",
     "SourceLike",
-    "Wishes",
     "checkUsable",
     "exportCredential",
     "loadCertificates",

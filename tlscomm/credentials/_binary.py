@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tlscomm.credentials._contents import Contents, Reader, Reading, certificateOf, named
-from tlscomm.credentials._foreign import structureCalled
 from tlscomm.credentials._keys import readEncryptedKey, readKey
 from tlscomm.credentials._pkcs7 import readPKCS7
 from tlscomm.credentials._pkcs12 import readPKCS12
 from tlscomm.credentials._sources import Source
 from tlscomm.credentials._structure import Structure, structureOf
+from tlscomm.credentials._unsupportedformats import structureCalled
 from tlscomm.x509 import _der
 
 __all__ = ["READERS", "isBinary", "readBinary"]

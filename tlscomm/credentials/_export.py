@@ -23,13 +23,13 @@ from tlscomm.failures import FileNotFound, PassphraseRequired, UnknownFormat, Un
 from tlscomm.x509 import _encoding as _export
 from tlscomm.x509._files import File, writeFiles
 
-__all__ = ["FORMS", "Form", "exportCredential", "writeCredential"]
+__all__ = ["EXPORT_FORMATS", "ExportFormat", "exportCredential", "writeCredential"]
 
-Form: TypeAlias = Literal["pem", "pfx", "p7b", "cer"]
+ExportFormat: TypeAlias = Literal["pem", "pfx", "p7b", "cer"]
 """``pem``: the certificate, its chain and its key. ``pfx``: the same, for Windows, .NET and Java. ``p7b``: certificate
 and chain, without the key. ``cer``: the certificate alone."""
 
-FORMS: tuple[Form, ...] = get_args(Form)
+EXPORT_FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
 """Every form."""
 
 _WITH_KEY = ("pem", "pfx")
@@ -46,7 +46,7 @@ _PFX_KEYS = (
 
 def exportCredential(
     credential: Credential,
-    form: Form,
+    form: ExportFormat,
     *,
     passphrase: bytes | None = None,
     legacy: bool = False,
@@ -92,7 +92,7 @@ def exportCredential(
 def writeCredential(
     credential: Credential,
     path: str | os.PathLike[str],
-    form: Form,
+    form: ExportFormat,
     *,
     passphrase: bytes | None = None,
     legacy: bool = False,
@@ -132,8 +132,8 @@ def writeCredential(
 
 
 def _checkForm(form: str, legacy: bool, withoutKey: bool) -> None:
-    if form not in FORMS:
-        raise ValueError(f"credentials are exported as {', '.join(FORMS)}, not as {form!r}")
+    if form not in EXPORT_FORMATS:
+        raise ValueError(f"credentials are exported as {', '.join(EXPORT_FORMATS)}, not as {form!r}")
     if legacy and form != "pfx":
         raise ValueError("only a PFX has an old form")
     if withoutKey and form == "pfx":

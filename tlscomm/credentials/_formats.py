@@ -18,11 +18,11 @@ from functools import partial
 
 from tlscomm.credentials._binary import READERS, isBinary, readBinary
 from tlscomm.credentials._contents import Contents, Reader, Reading
-from tlscomm.credentials._foreign import contentCalled, structureCalled
 from tlscomm.credentials._passphrase import Passphrase
 from tlscomm.credentials._pem import isPEM, readPEM
 from tlscomm.credentials._sources import Source
 from tlscomm.credentials._structure import Structure, structureOf
+from tlscomm.credentials._unsupportedformats import contentCalled, structureCalled
 from tlscomm.failures import Damaged, UnknownFormat
 
 __all__ = ["FORMATS", "Format", "formOf", "readContents"]

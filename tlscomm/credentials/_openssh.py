@@ -49,7 +49,7 @@ def readOpenSSH(source: Source, reading: Reading) -> Contents:
         return Contents(holdsKey=True)
     what = f"the OpenSSH private key in {source.name}"
     with named(what):
-        rounds = _rounds(source)
+        rounds = _revalidation(source)
         reading.countKey(len(source.content))
         if rounds is None:
             key = _loaded(source, None)
@@ -73,7 +73,7 @@ def readOpenSSH(source: Source, reading: Reading) -> Contents:
     raise reading.passphrase.refusal(source.name)
 
 
-def _rounds(source: Source) -> int | None:
+def _revalidation(source: Source) -> int | None:
     """Return what it costs to decrypt a key, in rounds of a hash function, or None where it is not encrypted."""
     if not source.content.startswith(_MAGIC):
         raise Malformed("it does not begin as such a key does")

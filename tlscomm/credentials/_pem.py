@@ -20,11 +20,11 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from tlscomm.credentials._binary import READERS, readBinary
 from tlscomm.credentials._contents import Contents, Reading, named
 from tlscomm.credentials._cost import Unsupported, UnsupportedCipher
-from tlscomm.credentials._foreign import Foreign, blockCalled
 from tlscomm.credentials._openssh import readOpenSSH
 from tlscomm.credentials._passphrase import Secret
 from tlscomm.credentials._sources import Source
 from tlscomm.credentials._structure import structureOf
+from tlscomm.credentials._unsupportedformats import UnsupportedFormat, blockCalled
 from tlscomm.failures import Damaged, UnknownFormat, printable
 from tlscomm.x509._der import Malformed
 from tlscomm.x509._unreadable import REJECTIONS, unreadableText
@@ -80,7 +80,7 @@ def readPEM(source: Source, reading: Reading) -> Contents:
         PassphraseRequired, PassphraseWrong: a key is encrypted.
     """
     contents = Contents()
-    others: dict[Foreign, None] = {}
+    others: dict[UnsupportedFormat, None] = {}
     for block in _blocks(source):
         held = _read(block, source, reading)
         if held is None:
@@ -100,8 +100,8 @@ class _Block:
     preamble: bytes
 
     @property
-    def called(self) -> Foreign:
-        return blockCalled(self.label) or Foreign(f"a PEM file with {self.label or 'nothing'}", _WANTED)
+    def called(self) -> UnsupportedFormat:
+        return blockCalled(self.label) or UnsupportedFormat(f"a PEM file with {self.label or 'nothing'}", _WANTED)
 
     @property
     def body(self) -> bytes:

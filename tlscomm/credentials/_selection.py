@@ -40,7 +40,7 @@ from tlscomm.x509._keystrengths import TLS_CURVES, isForPSSAlone
 from tlscomm.x509._roles import Role
 from tlscomm.x509._unreadable import REJECTIONS
 
-__all__ = ["Choice", "Choose", "Keyring", "Wishes"]
+__all__ = ["ChooseCredential", "CredentialChoice", "CredentialSelector", "PeerCapabilities"]
 
 #: The schemes of RFC 8446, section 4.2.3, and RFC 8734, that each kind of key signs with. What needs SHA-1 is left out:
 #: OpenSSL does not sign so any more.
@@ -68,7 +68,7 @@ _CERTIFICATE_TYPES: dict[int, KeyKind] = {1: "RSA", 64: "ECDSA"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wishes:
+class PeerCapabilities:
     """What a peer says in the handshake that bears on the choice. What it does not say restricts nothing.
 
     Attributes:
@@ -89,7 +89,7 @@ class Wishes:
     issuers: frozenset[bytes] = frozenset()
 
     @classmethod
-    def ofClient(cls, message: bytes, *, isTLS13: bool) -> Wishes:
+    def ofClient(cls, message: bytes, *, isTLS13: bool) -> PeerCapabilities:
         """Return what a client says.
 
         Args:
@@ -108,7 +108,7 @@ class Wishes:
         )
 
     @classmethod
-    def ofServer(cls, message: bytes, *, isTLS13: bool) -> Wishes:
+    def ofServer(cls, message: bytes, *, isTLS13: bool) -> PeerCapabilities:
         """Return what a server says.
 
         Args:
@@ -160,7 +160,7 @@ class Wishes:
 
 
 @dataclass(frozen=True)
-class Choice:
+class CredentialChoice:
     """What was chosen.
 
     Attributes:
@@ -177,13 +177,13 @@ class Choice:
         return {"certificate": facts, "reason": self.reason}
 
 
-Choose: TypeAlias = "Callable[[Wishes, Credential], Credential | None]"
+ChooseCredential: TypeAlias = "Callable[[PeerCapabilities, Credential], Credential | None]"
 """Decides in the place of the rules: called with the peer's wishes and what the rules would show, returns that or
 another of the ring. With None a client shows no certificate, and a server refuses the connection."""
 
 
 @dataclass(frozen=True)
-class Keyring:
+class CredentialSelector:
     """The credentials of one side.
 
     Attributes:
@@ -196,13 +196,13 @@ class Keyring:
     """
 
     credentials: tuple[Credential, ...]
-    choose: Choose | None = None
+    choose: ChooseCredential | None = None
 
     def __post_init__(self) -> None:
         if not self.credentials:
             raise ValueError("a keyring has at least one credential")
 
-    def chosen(self, role: Role, wishes: Wishes, now: datetime) -> Choice:
+    def chosen(self, role: Role, capabilities: PeerCapabilities, now: datetime) -> CredentialChoice:
         """Return what is shown to a peer.
 
         Args:
@@ -213,14 +213,16 @@ class Keyring:
         Raises:
             ValueError: the owner's function returned something that is not on the ring.
         """
-        steps = _forServer(wishes, now) if role == "server" else _forClient(wishes, now)
+        steps = _forServer(capabilities, now) if role == "server" else _forClient(capabilities, now)
         credential, reason = _narrowed(self.credentials, steps)
-        decided = credential if self.choose is None else self.choose(wishes, credential)
+        decided = credential if self.choose is None else self.choose(capabilities, credential)
         if decided is credential:
-            return Choice(credential, reason)
+            return CredentialChoice(credential, reason)
         if decided is not None and decided not in self.credentials:
             raise ValueError("the function that chooses returned a credential that is not on the ring")
-        return Choice(decided, "the application chose it" if decided else "the application chose to show none")
+        return CredentialChoice(
+            decided, "the application chose it" if decided else "the application chose to show none"
+        )
 
     @property
     def looksAtKeys(self) -> bool:
@@ -241,32 +243,32 @@ class _Step:
     none: str = ""
 
 
-def _forServer(wishes: Wishes, now: datetime) -> Iterator[_Step]:
+def _forServer(capabilities: PeerCapabilities, now: datetime) -> Iterator[_Step]:
     yield _Step(lambda credential: _isValid(credential, now), "is valid now", "none is valid now")
-    if wishes.serverName is None:
-        yield _verifiable(wishes)
+    if capabilities.serverName is None:
+        yield _verifiable(capabilities)
         return
-    asked, shown = wishes.serverName.lower().rstrip("."), printable(wishes.serverName)
+    asked, shown = capabilities.serverName.lower().rstrip("."), printable(capabilities.serverName)
     names = {asked, _wildcard(asked)}
     yield _Step(lambda each: not names.isdisjoint(_dnsNames(each)), f"is for {shown}", f"none is for {shown}")
-    yield _verifiable(wishes)
+    yield _verifiable(capabilities)
     yield _Step(lambda each: asked in _dnsNames(each), "has that very name")
 
 
-def _forClient(wishes: Wishes, now: datetime) -> Iterator[_Step]:
+def _forClient(capabilities: PeerCapabilities, now: datetime) -> Iterator[_Step]:
     yield _Step(lambda credential: _isValid(credential, now), "is valid now", "none is valid now")
-    yield _verifiable(wishes)
-    if wishes.issuers:
+    yield _verifiable(capabilities)
+    if capabilities.issuers:
         yield _Step(
-            wishes.accepts,
+            capabilities.accepts,
             "was issued by an authority that the server accepts",
             "none was issued by an authority that the server accepts",
         )
 
 
-def _verifiable(wishes: Wishes) -> _Step:
+def _verifiable(capabilities: PeerCapabilities) -> _Step:
     return _Step(
-        lambda credential: wishes.canVerify(credential.certificate),
+        lambda credential: capabilities.canVerify(credential.certificate),
         "has a key that the peer can verify",
         "none has a key that the peer can verify",
     )

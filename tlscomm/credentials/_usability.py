@@ -19,7 +19,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from tlscomm.failures import Problem, TLSFailure, failureForCode
-from tlscomm.x509._certificate import Examined, examined
+from tlscomm.x509._certificate import ParsedCertificate, parsedCertificate
 from tlscomm.x509._facts import certificateFacts, subjectText
 from tlscomm.x509._keystrengths import digestWeakness, handshakeKeyWeakness, keyWeakness
 from tlscomm.x509._keyusages import handshakeUsageProblem
@@ -67,7 +67,7 @@ def asFailure(problem: Problem, chain: Sequence[x509.Certificate], evidence: Seq
 
 
 def _leafProblems(certificate: x509.Certificate, role: Role, now: datetime) -> Iterator[tuple[str, str]]:
-    leaf = examined(certificate)
+    leaf = parsedCertificate(certificate)
     if leaf.malformation:
         yield "invalid-certificate", leaf.malformation
     elif misuse := _missingPurpose(leaf, role) or handshakeUsageProblem(leaf.value(x509.KeyUsage), role):
@@ -82,7 +82,7 @@ def _leafProblems(certificate: x509.Certificate, role: Role, now: datetime) -> I
 
 
 def _issuerProblems(certificate: x509.Certificate) -> Iterator[tuple[str, str]]:
-    issuer = examined(certificate)
+    issuer = parsedCertificate(certificate)
     if issuer.malformation:
         yield "invalid-certificate", issuer.malformation
     if weakness := keyWeakness(issuer.key):
@@ -90,14 +90,14 @@ def _issuerProblems(certificate: x509.Certificate) -> Iterator[tuple[str, str]]:
     yield from _signatureProblems(issuer)
 
 
-def _missingPurpose(leaf: Examined, role: Role) -> str:
+def _missingPurpose(leaf: ParsedCertificate, role: Role) -> str:
     purpose = purposeFor(role)
     if leaf.purposes is None or purpose.oid in leaf.purposes:
         return ""
     return f"its extended key usage lacks {purposesText([purpose.oid])} and has {purposesText(leaf.purposes)}"
 
 
-def _signatureProblems(certificate: Examined) -> Iterator[tuple[str, str]]:
+def _signatureProblems(certificate: ParsedCertificate) -> Iterator[tuple[str, str]]:
     # The signature of what is its own issuer says nothing, and peers that trust it do not look at it.
     if certificate.isSelfIssued:
         return

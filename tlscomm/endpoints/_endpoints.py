@@ -54,7 +54,8 @@ class TLSServerEndpoint:
         Args:
             reactor: tells the time for all deadlines.
             endpoint: where TCP connections come from.
-            configuration: a `ServerConfiguration`, or a `ForeignConfiguration` around your own ``CertificateOptions``.
+            configuration: a `ServerConfiguration`, or an `ExternalContextConfiguration` around your own
+                ``CertificateOptions``.
             observer: is told of every connection, accepted or refused.
             maximumConnections: connections beyond this number are closed at once; None for no limit.
         """
@@ -118,7 +119,8 @@ class TLSClientEndpoint:
         Args:
             reactor: tells the time for all deadlines.
             endpoint: makes the TCP connection.
-            configuration: a `ClientConfiguration`, or a `ForeignConfiguration` around your own connection creator.
+            configuration: a `ClientConfiguration`, or an `ExternalContextConfiguration` around your own
+                connection creator.
         """
         if not configuration.isClient:
             raise TypeError("a client endpoint needs a client's configuration")

@@ -37,7 +37,7 @@ from tlscomm.x509._extensions import readExtension
 from tlscomm.x509._keystrengths import WEAK_DIGESTS
 from tlscomm.x509._unreadable import REJECTIONS
 
-__all__ = ["LARGEST_RESPONSE", "Answer", "answerIn", "mustStaple", "readResponse", "statusByResponse"]
+__all__ = ["LARGEST_RESPONSE", "SingleResponse", "answerIn", "mustStaple", "readResponse", "statusByResponse"]
 
 #: Bytes. One with the certificates of its responder has three thousand.
 LARGEST_RESPONSE = 1 << 16
@@ -50,7 +50,7 @@ _NOT_FINAL = frozenset({x509.ReasonFlags.certificate_hold, x509.ReasonFlags.remo
 
 
 @dataclass(frozen=True)
-class Answer:
+class SingleResponse:
     """What a response that is rightly signed says of one certificate.
 
     Attributes:
@@ -137,7 +137,7 @@ def readResponse(path: str) -> bytes:
 
 
 @lru_cache(maxsize=64)
-def answerIn(response: bytes, certificate: x509.Certificate, issuer: x509.Certificate | None) -> Answer | str:
+def answerIn(response: bytes, certificate: x509.Certificate, issuer: x509.Certificate | None) -> SingleResponse | str:
     """Return what a response says of a certificate, or why it says nothing. Times are not looked at.
 
     Without an issuer the signature is not looked at either, which only the owner of the certificate may do.
@@ -162,7 +162,7 @@ def answerIn(response: bytes, certificate: x509.Certificate, issuer: x509.Certif
 
 def _verified(
     response: ocsp.OCSPResponse, certificate: x509.Certificate, issuer: x509.Certificate | None
-) -> Answer | str:
+) -> SingleResponse | str:
     if unknown := [each for each in response.extensions if each.critical and each.oid not in _KNOWN_EXTENSIONS]:
         return f"has the critical extension {unknown[0].oid.dotted_string}, which is not known"
     answers = [each for each in islice(response.responses, _MOST_ANSWERS) if _isAbout(each, certificate, issuer)]
@@ -179,8 +179,8 @@ def _verified(
     return "is badly signed, or by nobody whom its issuer made a responder"
 
 
-def _answer(single: ocsp.OCSPSingleResponse, responder: x509.Certificate | None) -> Answer:
-    return Answer(
+def _answer(single: ocsp.OCSPSingleResponse, responder: x509.Certificate | None) -> SingleResponse:
+    return SingleResponse(
         status=single.certificate_status,
         thisUpdate=single.this_update_utc,
         until=single.next_update_utc or single.this_update_utc + _WITHOUT_NEXT_UPDATE,

@@ -22,11 +22,11 @@ from twisted.logger import Logger
 
 from tlscomm.credentials import SourceLike
 from tlscomm.failures import Problem, TLSFailure
+from tlscomm.revocation._backgroundtask import BackgroundTask
 from tlscomm.revocation._crl import GOOD, RevocationList, Status, isListedBy, issuerKey, statusByLists
 from tlscomm.revocation._fetching import ListFetcher
 from tlscomm.revocation._listfiles import ListFiles, readLists
 from tlscomm.revocation._ocsp import mustStaple, statusByResponse
-from tlscomm.revocation._upkeep import Upkeep
 from tlscomm.x509._canonicalname import CanonicalName
 from tlscomm.x509._facts import subjectText
 
@@ -99,7 +99,7 @@ class Revocation:
         self._byIssuer: dict[CanonicalName, list[RevocationList]] = {}
         self._index()
         isConstant = not self._files and self._fetcher is None
-        self.upkeeps: tuple[Upkeep, ...] = () if isConstant else (Upkeep(self._work, interval),)
+        self.backgroundTasks: tuple[BackgroundTask, ...] = () if isConstant else (BackgroundTask(self._work, interval),)
 
     @property
     def isAskedFor(self) -> bool:
@@ -180,7 +180,7 @@ class Revocation:
 
     def __eq__(self, other: object) -> bool:
         """Return whether the other one is the same, or neither can change and both know the same."""
-        if not isinstance(other, Revocation) or self.upkeeps or other.upkeeps:
+        if not isinstance(other, Revocation) or self.backgroundTasks or other.backgroundTasks:
             return self is other
         return (self.mode, self.lists) == (other.mode, other.lists)
 

@@ -25,11 +25,18 @@ from tlscomm.credentials import Credential
 from tlscomm.failures import TLSFailure, printable
 from tlscomm.failures._wording import timeText
 from tlscomm.revocation._addresses import FetchFailed, isFetchable
+from tlscomm.revocation._backgroundtask import BackgroundTask
 from tlscomm.revocation._crl import hasIssued
 from tlscomm.revocation._marks import Mark, markOf
-from tlscomm.revocation._ocsp import LARGEST_RESPONSE, Answer, answerIn, mustStaple, readResponse, statusByResponse
+from tlscomm.revocation._ocsp import (
+    LARGEST_RESPONSE,
+    SingleResponse,
+    answerIn,
+    mustStaple,
+    readResponse,
+    statusByResponse,
+)
 from tlscomm.revocation._retrying import Schedule
-from tlscomm.revocation._upkeep import Upkeep
 from tlscomm.x509._facts import subjectText
 from tlscomm.x509._unreadable import REJECTIONS
 
@@ -59,7 +66,7 @@ class _Served:
     issuer: x509.Certificate | None
     addresses: tuple[str, ...] = ()
     response: bytes = b""
-    answer: Answer | None = None
+    answer: SingleResponse | None = None
     schedule: Schedule = field(default_factory=Schedule)
 
 
@@ -92,7 +99,7 @@ class Staple:
         for file in files:
             path = os.fspath(file)
             self._files[path] = markOf(path), readResponse(path)
-        self.upkeep = Upkeep(self._work, interval)
+        self.upkeep = BackgroundTask(self._work, interval)
 
     def serve(self, credential: Credential, issuers: Iterable[x509.Certificate] = ()) -> None:
         """Prepare for a certificate that the server shows.
@@ -187,7 +194,7 @@ class Staple:
         answer = answerIn(response, served.certificate, served.issuer)
         fault = answer if isinstance(answer, str) else _fault(response, served, at)
         isOther = len(self._files) > 1 and fault == "is about another certificate"
-        if isinstance(answer, Answer) and not fault:
+        if isinstance(answer, SingleResponse) and not fault:
             if served.answer is None or answer.thisUpdate >= served.answer.thisUpdate:
                 served.response, served.answer = response, answer
         elif not isOther and (response, fault) not in self._refused:
@@ -196,7 +203,7 @@ class Staple:
                 "an OCSP response for {subject} is not sent: it {fault}. Next step: {nextStep}",
                 subject=subjectText(served.certificate),
                 fault=fault,
-                nextStep=_GET_CERTIFICATE if isinstance(answer, Answer) and answer.isRevoked else _GET_RESPONSE,
+                nextStep=_GET_CERTIFICATE if isinstance(answer, SingleResponse) and answer.isRevoked else _GET_RESPONSE,
             )
 
     async def _fetch(self, served: _Served, issuer: x509.Certificate, clock: IReactorTime) -> None:
@@ -254,7 +261,7 @@ def warnOfUnstapled(credentials: Iterable[Credential], staple: Staple | None) ->
             )
 
 
-def _checked(response: bytes, served: _Served) -> Answer:
+def _checked(response: bytes, served: _Served) -> SingleResponse:
     answer = answerIn(response, served.certificate, served.issuer)
     fault = answer if isinstance(answer, str) else _fault(response, served, datetime.now(timezone.utc))
     if isinstance(answer, str) or fault:

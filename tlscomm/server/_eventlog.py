@@ -21,7 +21,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import FileLogObserver, Logger, LogLevel, textFileLogObserver
 
 from tlscomm.access import Peer
-from tlscomm.credentials import Choice
+from tlscomm.credentials import CredentialChoice
 from tlscomm.failures import TLSFailure, printable
 from tlscomm.transport import TLSTransport, describeAddress
 from tlscomm.x509._facts import certificateFacts
@@ -170,7 +170,7 @@ def _accepted(event: Event) -> dict[str, str]:
     return {"who": _who(event["certificate"]), "shown": _shown(event["tls"].choice)}
 
 
-def _shown(choice: Choice | None) -> str:
+def _shown(choice: CredentialChoice | None) -> str:
     # Which of several credentials was shown is the first question when it was the wrong one.
     if choice is None or choice.credential is None:
         return ""

@@ -42,7 +42,7 @@ from tlscomm._wire.clienthello import clientHello
 from tlscomm._wire.requests import readClientHello
 from tlscomm.access import Peer
 from tlscomm.configuration import Configuration
-from tlscomm.credentials import Choice, Wishes
+from tlscomm.credentials import CredentialChoice, PeerCapabilities
 from tlscomm.failures import (
     Alert,
     ClosedInHandshake,
@@ -54,8 +54,8 @@ from tlscomm.failures import (
     alertForCode,
 )
 from tlscomm.tls._naming import Naming, text
-from tlscomm.tls._peerverification import Judging
-from tlscomm.verification import Answer, Judgement, Question, Verifier
+from tlscomm.tls._peerverification import PeerVerification
+from tlscomm.verification import Answer, Question, VerificationResult, Verifier
 from tlscomm.x509._roles import Role
 
 __all__ = ["State", "TLSConnection", "TLSFacts"]
@@ -96,7 +96,7 @@ class TLSFacts:
     resumed: bool
     serverName: str | None
     acceptance: Acceptance
-    choice: Choice | None = None
+    choice: CredentialChoice | None = None
 
     def toJSON(self) -> dict[str, object]:
         # Not by asdict alone, which would go on into the credential and its private key.
@@ -140,9 +140,9 @@ class TLSConnection:
 
     def _begin(self, transport: Any) -> None:
         self._raw = self._configuration.newConnection(transport)
-        select = None if self._configuration.keyring is None else self._chosenContext
+        select = None if self._configuration.credentialSelector is None else self._chosenContext
         self._channel = Channel(self._raw, self._isClient, select)
-        self._judging = Judging(self._configuration, self._raw, self._channel)
+        self._judging = PeerVerification(self._configuration, self._raw, self._channel)
         self._naming = Naming(self._configuration, self._raw, self._channel)
 
     def start(self) -> None:
@@ -185,9 +185,9 @@ class TLSConnection:
         return flight
 
     @property
-    def awaited(self) -> Awaitable[Answer | bool] | None:
+    def pendingAnswer(self) -> Awaitable[Answer | bool] | None:
         """What the hook has returned, while the connection is PENDING; tell the result with `answer`."""
-        return self._judging.awaited
+        return self._judging.pendingAnswer
 
     def answer(self, answer: object) -> None:
         """The hook has answered; look at `state` and `outgoing` after it, and at what ``receive(b"")`` returns."""
@@ -201,13 +201,13 @@ class TLSConnection:
             self._judging.refuse(failure)
             self._followVerdict()
 
-    def judgeAgain(self, verifier: Verifier | None = None) -> TLSFailure | None:
+    def revalidate(self, verifier: Verifier | None = None) -> TLSFailure | None:
         """Return why the peer that was accepted would be refused now, or None where it would not.
 
         Args:
             verifier: what a peer has to be now; what it had to be in the handshake where None.
         """
-        return self._judging.judgeAgain(verifier) if self.isAccepted else None
+        return self._judging.revalidate(verifier) if self.isAccepted else None
 
     def close(self) -> None:
         """Say close_notify; nothing more may be sent. The peer's answer makes the connection CLOSED."""
@@ -237,7 +237,7 @@ class TLSConnection:
 
     def timeOut(self) -> None:
         """The handshake's deadline has passed."""
-        self._fail(HandshakeTimeout(self._naming.awaited(), evidence=(self._naming.stateString(),)))
+        self._fail(HandshakeTimeout(self._naming.expected(), evidence=(self._naming.stateString(),)))
 
     def assumeAccepted(self) -> None:
         """The peer gave no sign in time; go on as if it had accepted us, and say so in the facts."""
@@ -368,7 +368,7 @@ class TLSConnection:
         self._channel.feed(self._opening)
         self._advance()
 
-    def _question(self, judgement: Judgement) -> Question:
+    def _question(self, judgement: VerificationResult) -> Question:
         raw = self._raw
         return Question(
             peerRole="server" if self._isClient else "client",
@@ -446,27 +446,27 @@ class TLSConnection:
 
     def _chosenContext(self) -> SSL.Context | None:
         """Choose what we show, when the peer has said what it can use; the context with it, or None for nothing."""
-        keyring = self._configuration.keyring
-        assert keyring is not None
+        credentialSelector = self._configuration.credentialSelector
+        assert credentialSelector is not None
         role: Role = "client" if self._isClient else "server"
-        choice = keyring.chosen(role, self._peersWishes(), datetime.now(timezone.utc))
+        choice = credentialSelector.chosen(role, self._peersWishes(), datetime.now(timezone.utc))
         self._naming.choice = choice
         return self._configuration.contextFor(choice)
 
-    def _peersWishes(self) -> Wishes:
+    def _peersWishes(self) -> PeerCapabilities:
         isTLS13 = self._isTLS13
         if not self._isClient:
-            return Wishes.ofClient(clientHello(self._opening), isTLS13=isTLS13)
+            return PeerCapabilities.ofClient(clientHello(self._opening), isTLS13=isTLS13)
         if (request := self._channel.certificateRequest) is not None:
-            return Wishes.ofServer(request, isTLS13=isTLS13)
-        return Wishes(version="1.3" if isTLS13 else "1.2", issuers=self._channel.acceptedAuthorities)
+            return PeerCapabilities.ofServer(request, isTLS13=isTLS13)
+        return PeerCapabilities(version="1.3" if isTLS13 else "1.2", issuers=self._channel.acceptedAuthorities)
 
     def _handshakeFailure(self, broken: OpenSSLError) -> TLSFailure:
         refusal = self._judging.takeRefusal()
         if self._channel.alertReceived is not None and refusal is None:
             return self._naming.refusedByPeer(broken)
         if not broken.reasons and not broken.exceptions:
-            return ClosedInHandshake(f"{self._naming.awaited()}, and close_notify came", side="remote")
+            return ClosedInHandshake(f"{self._naming.expected()}, and close_notify came", side="remote")
         failure = refusal or self._naming.brokenOff(broken, self._opening)
         failure.alert = self._naming.alertSent()
         return failure
@@ -489,7 +489,7 @@ class TLSConnection:
         return self._raw.get_protocol_version() == SSL.TLS1_3_VERSION
 
     def _waitedFor(self) -> str:
-        return "the hook had yet to answer" if self.state is State.PENDING else self._naming.awaited()
+        return "the hook had yet to answer" if self.state is State.PENDING else self._naming.expected()
 
     def _open(self) -> None:
         self.state = State.OPEN
@@ -527,5 +527,5 @@ def _opensTLS(opening: bytes) -> bool:
     return opening[0] in _OPENING_TYPES and (len(opening) == 1 or opening[0] == 0x80 or opening[1] == 3)
 
 
-def _asPeer(judgement: Judgement) -> Peer:
+def _asPeer(judgement: VerificationResult) -> Peer:
     return Peer(judgement.chain, judgement.rule, lambda: judgement.warnings)

@@ -6,7 +6,7 @@ names of the messages are those of RFC 8446, section 4, and RFC 5246, section 7.
 
 from __future__ import annotations
 
-__all__ = ["awaitedMessage"]
+__all__ = ["expectedMessage"]
 
 _ALWAYS = {
     "before SSL initialization": "the client's first message (ClientHello)",
@@ -36,7 +36,7 @@ _TLS_1_3 = {
 }
 
 
-def awaitedMessage(state: str, *, isClient: bool, isTLS13: bool) -> str:
+def expectedMessage(state: str, *, isClient: bool, isTLS13: bool) -> str:
     """Return what a side of a handshake is waiting for.
 
     Args:

@@ -21,7 +21,7 @@ from tlscomm._openssl.contexts import firstMessage
 from tlscomm._openssl.errors import OpenSSLError
 from tlscomm._wire.clienthello import supportedGroups
 from tlscomm.configuration import Configuration
-from tlscomm.credentials import Choice
+from tlscomm.credentials import CredentialChoice
 from tlscomm.credentials._usability import asFailure
 from tlscomm.failures import (
     CODES,
@@ -37,7 +37,7 @@ from tlscomm.failures import (
     failureForCode,
     printable,
 )
-from tlscomm.tls._expectedmessages import awaitedMessage
+from tlscomm.tls._expectedmessages import expectedMessage
 from tlscomm.verification import nameProblem
 from tlscomm.verification._opensslerrors import codeForReasons
 from tlscomm.verification._ownchain import isCorrectlySigned
@@ -60,7 +60,7 @@ class Naming:
         self._isClient = configuration.isClient
         self._raw = raw
         self._channel = channel
-        self.choice: Choice | None = None
+        self.choice: CredentialChoice | None = None
 
     def brokenOff(self, broken: OpenSSLError, opening: bytes) -> TLSFailure:
         """Name what made OpenSSL, or a callback of somebody else's context, break the handshake off on our side.
@@ -108,10 +108,10 @@ class Naming:
         """Name a peer whose first bytes are not TLS."""
         return NotTLS(_guessProtocol(opening), alert=self.alertSent(), evidence=(repr(opening[:_OPENING]),))
 
-    def awaited(self) -> str:
+    def expected(self) -> str:
         """Return what the handshake is waiting for, as a phrase."""
         isTLS13 = self._raw.get_protocol_version() == SSL.TLS1_3_VERSION
-        return f"it was waiting for {awaitedMessage(self.stateString(), isClient=self._isClient, isTLS13=isTLS13)}"
+        return f"it was waiting for {expectedMessage(self.stateString(), isClient=self._isClient, isTLS13=isTLS13)}"
 
     def stateString(self) -> str:
         """Return OpenSSL's long description of its state."""

@@ -34,17 +34,17 @@ from tlscomm.failures import (
     failureForCode,
     printable,
 )
-from tlscomm.verification import Answer, Findings, Judgement, Question, Verifier
+from tlscomm.verification import Answer, OpenSSLResult, Question, VerificationResult, Verifier
 from tlscomm.verification._opensslerrors import FOLLOWING, asProblem, errorToReport
 from tlscomm.x509._facts import certificateFacts
 from tlscomm.x509._unreadable import unreadableText
 
-__all__ = ["Judging"]
+__all__ = ["PeerVerification"]
 
 _REVOCATION = frozenset({"revoked", "revocation-unknown"})
 
 
-class Judging:
+class PeerVerification:
     """Decides on the peer of one connection.
 
     Attributes:
@@ -65,12 +65,12 @@ class Judging:
         self._isClient = configuration.isClient
         self._raw = raw
         self._channel = channel
-        self._findings: Findings | None = None
+        self._findings: OpenSSLResult | None = None
         self._overruling: Answer | None = None
         self._acceptedAt: datetime | None = None
         self._refusal: TLSFailure | None = None
-        self.judgement: Judgement | None = None
-        self.awaited: Awaitable[Answer | bool] | None = None
+        self.judgement: VerificationResult | None = None
+        self.pendingAnswer: Awaitable[Answer | bool] | None = None
         self.isSettled = False
         self.hasAccepted = False
         channel.judge = self._note
@@ -111,8 +111,8 @@ class Judging:
         """The OCSP response for the server's certificate, of this handshake or of the one that it resumes."""
         return self._channel.staple or (self._configuration.keptStaple(self._raw) if self._channel.resumed else None)
 
-    def decide(self, question: Callable[[Judgement], Question]) -> None:
-        """Decide what `look` has left open, or ask the hook; afterwards `isSettled` or `awaited` is set.
+    def decide(self, question: Callable[[VerificationResult], Question]) -> None:
+        """Decide what `look` has left open, or ask the hook; afterwards `isSettled` or `pendingAnswer` is set.
 
         Args:
             question: makes of a judgement what the hook is asked.
@@ -125,7 +125,7 @@ class Judging:
         try:
             answer = self._configuration.hook(question(self.judgement))
             if isinstance(answer, Awaitable):
-                self.awaited = answer
+                self.pendingAnswer = answer
             else:
                 self.answer(answer)
         except BaseException as raised:
@@ -135,7 +135,7 @@ class Judging:
 
     def answer(self, answer: object) -> None:
         """Take what the hook has said."""
-        self.awaited = None
+        self.pendingAnswer = None
         try:
             if isinstance(answer, bool):
                 answer = Answer(code=None if answer else "refused-by-hook")
@@ -149,10 +149,10 @@ class Judging:
 
     def refuse(self, failure: TLSFailure) -> None:
         """The hook has not answered, for a reason that is a failure."""
-        self.awaited = None
+        self.pendingAnswer = None
         self._settle(failure)
 
-    def judgeAgain(self, verifier: Verifier | None = None) -> TLSFailure | None:
+    def revalidate(self, verifier: Verifier | None = None) -> TLSFailure | None:
         """Return why the peer, which was accepted, would be refused now, or None where it would not.
 
         Args:
@@ -163,10 +163,10 @@ class Judging:
         if self.judgement is None:
             return None
         if not presented:
-            return NoCertificate() if verifier.insists else None
+            return NoCertificate() if verifier.requiresCertificate else None
         try:
-            findings = self._findingsOfThen() if verifier.trust is None else None
-            judgement = verifier.verify(presented, findings=findings, staple=self.staple)
+            opensslResult = self._findingsOfThen() if verifier.trust is None else None
+            judgement = verifier.verify(presented, opensslResult=opensslResult, staple=self.staple)
         except Exception as broken:
             return _broken(broken)
         left = judgement.problems if self._overruling is None else self._overruling.leaves(judgement.problems)
@@ -181,10 +181,12 @@ class Judging:
             # Who was judged cannot become somebody else.
             return errorToReport("invalid-certificate", None)
         try:
-            findings = self._findings = Findings(tuple(_asProblems(errors)), tuple(builtChain()))
+            opensslResult = self._findings = OpenSSLResult(tuple(_asProblems(errors)), tuple(builtChain()))
             if self._isClient:
                 return 0
-            self.judgement = judgement = self._configuration.verifier.verify(findings.chain, findings=findings)
+            self.judgement = judgement = self._configuration.verifier.verify(
+                opensslResult.chain, opensslResult=opensslResult
+            )
         except Exception as broken:
             failure = _broken(broken)
             self._settle(failure)
@@ -197,22 +199,24 @@ class Judging:
         self._settle(_refusal(judgement.problems, judgement))
         return errorToReport(judgement.problems[0].code, judgement.problems[0].opensslError)
 
-    def _judge(self) -> Judgement:
+    def _judge(self) -> VerificationResult:
         known, resumed = self.judgement, self._channel.resumed
         if known is not None and not known.problems and not resumed:
             return known
         presented = self._channel.presented
         if not presented:
             missing = Problem("invalid-certificate", depth=0, detail="the server presented no certificate")
-            return Judgement((), (missing,) if self._isClient else ())
-        findings = self._findings
+            return VerificationResult((), (missing,) if self._isClient else ())
+        opensslResult = self._findings
         if resumed:
-            findings = self._findingsOfThen() if self._configuration.isForeign else None
-        elif findings is None:
-            return Judgement(tuple(presented), (Problem("invalid-certificate", 0, detail="it was not checked"),))
-        return self._configuration.verifier.verify(presented, findings=findings, staple=self.staple)
+            opensslResult = self._findingsOfThen() if self._configuration.usesExternalContext else None
+        elif opensslResult is None:
+            return VerificationResult(
+                tuple(presented), (Problem("invalid-certificate", 0, detail="it was not checked"),)
+            )
+        return self._configuration.verifier.verify(presented, opensslResult=opensslResult, staple=self.staple)
 
-    def _findingsOfThen(self) -> Findings:
+    def _findingsOfThen(self) -> OpenSSLResult:
         """What somebody else's context has accepted stands, because only it knows whom it trusts; but time goes by."""
         resumed, judgement = self._channel.resumed, self.judgement
         chain = judgement.chain if judgement is not None and not resumed else tuple(self._channel.presented)
@@ -225,7 +229,7 @@ class Judging:
         if resumed and (number := self._channel.foundThen):
             # What a hook overruled once, in a session that could not be withheld any more, it has to overrule again.
             problems.append(asProblem(number, 0))
-        return Findings(tuple(problems), chain)
+        return OpenSSLResult(tuple(problems), chain)
 
     def _conclude(self, answer: Answer) -> None:
         """Settle by what the hook says, or would say if there were one: it accepts what is not refused already."""
@@ -288,7 +292,7 @@ def _asProblems(errors: Sequence[tuple[int, int]]) -> list[Problem]:
     return causes or problems
 
 
-def _refusal(problems: Sequence[Problem], judgement: Judgement) -> TLSFailure:
+def _refusal(problems: Sequence[Problem], judgement: VerificationResult) -> TLSFailure:
     first = problems[0]
     facts = tuple(certificateFacts(certificate) for certificate in judgement.chain)
     detail = ", ".join(part for part in (first.subject, first.detail) if part)

@@ -13,7 +13,7 @@ from typing import Any
 
 from cryptography import x509
 
-from tlscomm.access import EVERYBODY, AccessRules
+from tlscomm.access import NO_ACCESS_RULES, AccessRules
 from tlscomm.configuration import ClientConfiguration, Configuration, ServerConfiguration, insecurelyPresenting
 from tlscomm.credentials import Credential, usabilityProblems
 from tlscomm.failures import Problem, TLSFailure
@@ -39,7 +39,7 @@ def verdict(
     roots: Sequence[x509.Certificate] | None = None,
     serverName: str | None = None,
     revocation: Revocation | None = None,
-    access: AccessRules = EVERYBODY,
+    access: AccessRules = NO_ACCESS_RULES,
     intermediates: Sequence[x509.Certificate] = (),
     pins: Sequence[Pin] = (),
     profile: Profile = "compatible",

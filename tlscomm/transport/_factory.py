@@ -20,7 +20,7 @@ from tlscomm.transport._address import describeAddress
 from tlscomm.transport._interfaces import Observer, Transport
 from tlscomm.transport._observer import RefusalLog, tell
 from tlscomm.transport._phases import Phase
-from tlscomm.transport._revalidation import Rounds
+from tlscomm.transport._revalidation import Revalidation
 from tlscomm.transport._transport import TLSTransport
 
 __all__ = ["Observer", "Phase", "TLSFactory", "TLSTransport", "describeAddress"]
@@ -63,7 +63,7 @@ class TLSFactory:
         self._users = 0
         self._used: _Used | None = None
         self._maximumConnections = maximumConnections
-        self._rounds = Rounds(clock, self.connections, self.judgeOne)
+        self._revalidation = Revalidation(clock, self.connections, self.revalidateOne)
 
     def reconfigure(self, configuration: Configuration) -> None:
         """Use another configuration for new connections, and judge the open ones by it.
@@ -81,10 +81,10 @@ class TLSFactory:
             self._use(configuration)
             former.release()
         if not configuration.revalidation:
-            self._rounds.stop()
-        self.judgeAgain()
+            self._revalidation.stop()
+        self.revalidate()
 
-    def judgeAgain(self) -> None:
+    def revalidate(self) -> None:
         """Judge all open connections by what holds now, and end those whose peer would be refused.
 
         It happens by itself every half minute, and when revocation lists have changed. The hook is not asked again.
@@ -92,18 +92,18 @@ class TLSFactory:
         """
         self.changes += 1
         if self.configuration.revalidation and self.connections:
-            self._rounds.begin()
+            self._revalidation.begin()
 
-    def judgeOne(self, transport: Transport) -> None:
+    def revalidateOne(self, transport: Transport) -> None:
         """Judge one open connection again, where that is wanted."""
         if self.configuration.revalidation:
-            transport.judgeAgain(self.configuration.verifier)
+            transport.revalidate(self.configuration.verifier)
 
     def forget(self, transport: Transport) -> None:
         """A connection is gone."""
         self.connections.discard(cast(TLSTransport, transport))
         if not self.connections:
-            self._rounds.stop()
+            self._revalidation.stop()
             awaiting, self._awaitingEnd = self._awaitingEnd, []
             for each in awaiting:
                 each.callback(None)
@@ -125,7 +125,7 @@ class TLSFactory:
             return None
         self.connections.add(transport)
         if self.configuration.revalidation:
-            self._rounds.watch()
+            self._revalidation.watch()
         return transport
 
     def doStart(self) -> None:
@@ -145,19 +145,19 @@ class TLSFactory:
     def _use(self, configuration: Configuration) -> None:
         if isinstance(configuration, ServerConfiguration):
             warnOfUnstapled((configuration.credential, *configuration.others), configuration.staple)
-        self._used = _Used(configuration, self.clock, self.judgeAgain)
+        self._used = _Used(configuration, self.clock, self.revalidate)
 
 
 class _Used:
     """What a configuration needs while it is in use: its files are watched, and a change is heard of."""
 
     def __init__(self, configuration: Configuration, clock: IReactorTime, changed: Callable[[], object]) -> None:
-        self._upkeeps = configuration.upkeeps
+        self._backgroundTasks = configuration.backgroundTasks
         self._forget = configuration.verifier.revocation.whenChanged(changed)
-        for upkeep in self._upkeeps:
+        for upkeep in self._backgroundTasks:
             upkeep.use(clock)
 
     def release(self) -> None:
         self._forget()
-        for upkeep in self._upkeeps:
+        for upkeep in self._backgroundTasks:
             upkeep.release()

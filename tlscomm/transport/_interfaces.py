@@ -43,7 +43,7 @@ class Transport(Protocol):
     def factory(self) -> Factory:
         """What made it."""
 
-    def judgeAgain(self, verifier: Verifier | None = None) -> None:
+    def revalidate(self, verifier: Verifier | None = None) -> None:
         """End the connection if its peer would be refused now."""
 
 
@@ -70,7 +70,7 @@ class Factory(Protocol):
     def changes(self) -> int:
         """How often what a peer has to be has changed."""
 
-    def judgeOne(self, transport: Transport) -> None:
+    def revalidateOne(self, transport: Transport) -> None:
         """Judge one open connection again, where that is wanted."""
 
     def forget(self, transport: Transport) -> None:

@@ -11,10 +11,10 @@ from twisted.internet.interfaces import IAddress
 from tlscomm.access import Peer
 from tlscomm.tls import TLSConnection, TLSFacts
 
-__all__ = ["Face"]
+__all__ = ["TransportProxy"]
 
 
-class Face:
+class TransportProxy:
     """The part of a TLS transport that has no state of its own.
 
     Attributes:

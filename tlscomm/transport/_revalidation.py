@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-__all__ = ["Rounds"]
+__all__ = ["Revalidation"]
 
 _Connection = TypeVar("_Connection")
 
@@ -24,7 +24,7 @@ _INTERVAL = 30.0
 _SLICE = 50
 
 
-class Rounds(Generic[_Connection]):
+class Revalidation(Generic[_Connection]):
     """Judges the connections of one factory again."""
 
     def __init__(

@@ -48,7 +48,7 @@ from tlscomm.transport._interfaces import Factory
 from tlscomm.transport._observer import tell
 from tlscomm.transport._output import Output
 from tlscomm.transport._phases import GOES_ON_TO, Phase
-from tlscomm.transport._proxy import Face
+from tlscomm.transport._proxy import TransportProxy
 from tlscomm.verification import Verifier
 
 __all__ = ["TLSTransport"]
@@ -72,7 +72,7 @@ _LINGER_BYTES = 1 << 18
 
 
 @implementer(ISSLTransport, IConsumer, INegotiated, ISystemHandle, IPushProducer, IProtocol, IHalfCloseableProtocol)
-class TLSTransport(Face):
+class TLSTransport(TransportProxy):
     """One TLS connection over one TCP connection.
 
     Attributes:
@@ -176,7 +176,7 @@ class TLSTransport(Face):
             self._nameLoss(reason)
         self._stopAsking()
         if self.bytesReceived and self._connection.acceptance == "assumed":
-            self.factory.configuration.silence.isUsual = True
+            self.factory.configuration.acceptanceHistory.isUsuallySilent = True
         wasConnected = self.connected
         self._enter(Phase.LOST)
         self._early = b""
@@ -236,14 +236,14 @@ class TLSTransport(Face):
             self._endBecause(failure)
             self.loseConnection()
 
-    def judgeAgain(self, verifier: Verifier | None = None) -> None:
+    def revalidate(self, verifier: Verifier | None = None) -> None:
         """End the connection if its peer would be refused now; the failure says why.
 
         Args:
             verifier: what a peer has to be now; what it had to be in the handshake where None.
         """
         if self.connected and not self.disconnecting:
-            failure = self._connection.judgeAgain(verifier)
+            failure = self._connection.revalidate(verifier)
             if failure is not None:
                 failure.stage = "authorization"
                 self.closeBecause(failure)
@@ -326,8 +326,8 @@ class TLSTransport(Face):
             self._end()
             return
         self._output.release()
-        if connection.awaited is not None:
-            self._ask(connection.awaited)
+        if connection.pendingAnswer is not None:
+            self._ask(connection.pendingAnswer)
             return
         if connection.state is State.UNCONFIRMED:
             self._awaitSign()
@@ -348,11 +348,11 @@ class TLSTransport(Face):
         elif phase in _OVER:
             self.disconnecting = self._deaf = True
 
-    def _ask(self, awaited: Awaitable[object]) -> None:
+    def _ask(self, pendingAnswer: Awaitable[object]) -> None:
         """Wait for what the hook has to say. The peer waits too: what it sends meanwhile stays where it is."""
         if self._asked is not None:
             return
-        self._asked = asked = asDeferred(awaited)
+        self._asked = asked = asDeferred(pendingAnswer)
         if self.phase not in _OVER:
             self._enter(Phase.ASKING)
             # The verdict will be as old as the question, and what changes meanwhile is not counted.
@@ -434,7 +434,7 @@ class TLSTransport(Face):
                 accepted.callback(protocol)
             if self._changesKnown != self.factory.changes:
                 # The verdict is as old as the question to a hook, or rests on what held when the handshake began.
-                self.factory.judgeOne(self)
+                self.factory.revalidateOne(self)
 
     def _deliver(self, plaintext: bytes) -> None:
         if self.disconnecting or self.protocol is None:
@@ -459,7 +459,7 @@ class TLSTransport(Face):
             return
         self._enter(Phase.UNCONFIRMED)
         patience = self._deadlines.acceptance
-        if self.factory.configuration.silence.isUsual:
+        if self.factory.configuration.acceptanceHistory.isUsuallySilent:
             patience = min(patience, _BRIEF_SILENCE)
         wait = max(patience, 2 * (self._clock.seconds() - self._began))
         # The deadline of the whole handshake includes this wait.

@@ -21,21 +21,21 @@ from tlscomm.verification._sslpolicy import (
     sslPolicyErrors,
 )
 from tlscomm.verification._trust import Pin, Roots, Trust, parsePin
-from tlscomm.verification._verifier import Findings, Judgement, Verifier
+from tlscomm.verification._verifier import OpenSSLResult, VerificationResult, Verifier
 
 __all__ = [
     "PROFILES",
     "RULES",
     "Answer",
-    "Findings",
     "Hook",
-    "Judgement",
+    "OpenSSLResult",
     "Pin",
     "Profile",
     "Question",
     "Roots",
     "SslPolicyErrors",
     "Trust",
+    "VerificationResult",
     "Verifier",
     "X509ChainStatusFlags",
     "accept",

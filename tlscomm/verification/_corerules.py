@@ -18,7 +18,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import ExtensionOID
 
 from tlscomm.verification._policies import policyViolation
-from tlscomm.verification._rule import Breach, Place, Rule
+from tlscomm.verification._rule import Breach, PathPosition, Rule
 from tlscomm.x509._keystrengths import LARGEST_FACTORED, SMALLEST_CURVE, SMALLEST_FACTORED, digestWeakness, keyWeakness
 from tlscomm.x509._keyusages import handshakeUsageProblem
 from tlscomm.x509._purposes import purposeFor, purposesText
@@ -49,91 +49,91 @@ _UNDERSTOOD = frozenset(
 )
 
 
-def _readable(place: Place) -> Iterator[str]:
-    if place.certificate.malformation:
-        yield place.certificate.malformation
+def _readable(position: PathPosition) -> Iterator[str]:
+    if position.certificate.malformation:
+        yield position.certificate.malformation
 
 
-def _version(place: Place) -> Iterator[str]:
-    if place.certificate.certificate.version is x509.Version.v1 and place.certificate.extensions:
+def _version(position: PathPosition) -> Iterator[str]:
+    if position.certificate.certificate.version is x509.Version.v1 and position.certificate.extensions:
         yield "it is of version 1 and has extensions"
 
 
-def _algorithms(place: Place) -> Iterator[str]:
-    if not place.isAnchor and not place.certificate.agreesOnAlgorithm:
+def _algorithms(position: PathPosition) -> Iterator[str]:
+    if not position.isAnchor and not position.certificate.agreesOnAlgorithm:
         yield "its signature is of another algorithm than the one that was signed"
 
 
-def _notAfter(place: Place) -> Iterator[str]:
-    if place.at > place.certificate.certificate.not_valid_after_utc:
-        yield validityText("expired", place.certificate.certificate)
+def _notAfter(position: PathPosition) -> Iterator[str]:
+    if position.at > position.certificate.certificate.not_valid_after_utc:
+        yield validityText("expired", position.certificate.certificate)
 
 
-def _notBefore(place: Place) -> Iterator[str]:
-    if place.at < place.certificate.certificate.not_valid_before_utc:
-        yield validityText("not-yet-valid", place.certificate.certificate)
+def _notBefore(position: PathPosition) -> Iterator[str]:
+    if position.at < position.certificate.certificate.not_valid_before_utc:
+        yield validityText("not-yet-valid", position.certificate.certificate)
 
 
-def _critical(place: Place) -> Iterator[str]:
-    for extension in place.certificate.extensions:
+def _critical(position: PathPosition) -> Iterator[str]:
+    for extension in position.certificate.extensions:
         if extension.critical and extension.oid not in _UNDERSTOOD:
             yield f"its critical extension {extension.oid.dotted_string} is not known here"
 
 
-def _subjectOfAuthority(place: Place) -> Iterator[str]:
-    if not place.isLeaf and not place.certificate.subject:
+def _subjectOfAuthority(position: PathPosition) -> Iterator[str]:
+    if not position.isLeaf and not position.certificate.subject:
         yield "it is an authority without a name"
 
 
-def _authority(place: Place) -> Iterator[str]:
+def _authority(position: PathPosition) -> Iterator[str]:
     """An anchor of the first version has no extension to say so, and is an authority because the user says so."""
-    certificate = place.certificate
-    if place.isLeaf or certificate.isAuthority:
+    certificate = position.certificate
+    if position.isLeaf or certificate.isAuthority:
         return
-    if not (place.isAnchor and certificate.certificate.version is x509.Version.v1):
+    if not (position.isAnchor and certificate.certificate.version is x509.Version.v1):
         yield "it issues certificates and its basic constraints do not make it an authority"
 
 
-def _maySign(place: Place) -> Iterator[str]:
-    usage = place.certificate.value(x509.KeyUsage)
-    if not place.isLeaf and usage is not None and not usage.key_cert_sign:
+def _maySign(position: PathPosition) -> Iterator[str]:
+    usage = position.certificate.value(x509.KeyUsage)
+    if not position.isLeaf and usage is not None and not usage.key_cert_sign:
         yield "its key usage does not allow it to sign certificates"
 
 
-def _pathLength(place: Place) -> Iterator[str]:
-    constraints = place.certificate.value(x509.BasicConstraints)
-    if place.isLeaf or constraints is None or constraints.path_length is None:
+def _pathLength(position: PathPosition) -> Iterator[str]:
+    constraints = position.certificate.value(x509.BasicConstraints)
+    if position.isLeaf or constraints is None or constraints.path_length is None:
         return
     # A self-issued certificate is a change of keys and not an authority more (RFC 5280, section 6.1.4, l).
-    below = sum(not each.isSelfIssued for each in place.below[1:])
+    below = sum(not each.isSelfIssued for each in position.below[1:])
     if below > constraints.path_length:
         yield f"{below} authorities are below it, and its path length constraint allows {constraints.path_length}"
 
 
-def _depth(place: Place) -> Iterator[str]:
-    between = place.depth - 1 if place.isAnchor else place.depth
-    if between > place.maximumDepth:
-        yield f"more than {place.maximumDepth} authorities are between the certificate and the one that is trusted"
+def _depth(position: PathPosition) -> Iterator[str]:
+    between = position.depth - 1 if position.isAnchor else position.depth
+    if between > position.maximumDepth:
+        yield f"more than {position.maximumDepth} authorities are between the certificate and the one that is trusted"
 
 
-def _purpose(place: Place) -> Iterator[str]:
-    purposes = place.certificate.purposes
-    if purposes is not None and purposeFor(place.role).oid not in purposes:
-        if place.isLeaf:
-            yield f"it is presented by a {place.role}, and its extended key usage has {purposesText(purposes)}"
+def _purpose(position: PathPosition) -> Iterator[str]:
+    purposes = position.certificate.purposes
+    if purposes is not None and purposeFor(position.role).oid not in purposes:
+        if position.isLeaf:
+            yield f"it is presented by a {position.role}, and its extended key usage has {purposesText(purposes)}"
         else:
-            yield f"it issues for a {place.role}, and its extended key usage has {purposesText(purposes)}"
+            yield f"it issues for a {position.role}, and its extended key usage has {purposesText(purposes)}"
 
 
-def _usage(place: Place) -> Iterator[str]:
-    if place.isLeaf and (misuse := handshakeUsageProblem(place.certificate.value(x509.KeyUsage), place.role)):
+def _usage(position: PathPosition) -> Iterator[str]:
+    if position.isLeaf and (misuse := handshakeUsageProblem(position.certificate.value(x509.KeyUsage), position.role)):
         yield misuse
 
 
-def _nameConstraints(place: Place) -> Iterator[Breach]:
-    if (subtrees := place.certificate.subtrees) is None:
+def _nameConstraints(position: PathPosition) -> Iterator[Breach]:
+    if (subtrees := position.certificate.subtrees) is None:
         return
-    for depth, below in enumerate(place.below):
+    for depth, below in enumerate(position.below):
         # RFC 5280, section 6.1.3 (b) and (c): not self-issued ones, but always the end entity's.
         if depth == 0 or not below.isSelfIssued:
             if below.weightOfNames > _HEAVIEST_NAMES:
@@ -143,27 +143,27 @@ def _nameConstraints(place: Place) -> Iterator[Breach]:
                 yield Breach(violation, depth)
 
 
-def _policies(place: Place) -> Iterator[Breach]:
-    if place.isAnchor and (violation := policyViolation(place.below)):
+def _policies(position: PathPosition) -> Iterator[Breach]:
+    if position.isAnchor and (violation := policyViolation(position.below)):
         yield Breach(violation, 0)
 
 
-def _key(place: Place) -> Iterator[str]:
-    if place.certificate.key is None:
+def _key(position: PathPosition) -> Iterator[str]:
+    if position.certificate.key is None:
         yield "its public key cannot be read, or is of a kind that is not known here"
 
 
-def _keyStrength(place: Place) -> Iterator[str]:
-    if weakness := keyWeakness(place.certificate.key):
+def _keyStrength(position: PathPosition) -> Iterator[str]:
+    if weakness := keyWeakness(position.certificate.key):
         yield f"it has {weakness}"
 
 
-def _signatureStrength(place: Place) -> Iterator[str]:
+def _signatureStrength(position: PathPosition) -> Iterator[str]:
     # Nobody looks at the signature of what is trusted.
-    if place.isAnchor:
+    if position.isAnchor:
         return
     try:
-        weakness = digestWeakness(place.certificate.certificate)
+        weakness = digestWeakness(position.certificate.certificate)
     except UnsupportedAlgorithm:
         yield "its signature is of an algorithm that is not known here"
         return

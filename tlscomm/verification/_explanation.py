@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 
 from tlscomm.failures import Problem, printable
 from tlscomm.verification._rule import Rule
-from tlscomm.x509._certificate import examined
+from tlscomm.x509._certificate import parsedCertificate
 from tlscomm.x509._facts import subjectText
 from tlscomm.x509._purposes import purposesText
 from tlscomm.x509._roles import Role
@@ -28,7 +28,7 @@ _SPECIFIC = frozenset({"bad-signature", "expired", "not-yet-valid", "wrong-purpo
 
 def malformation(certificate: x509.Certificate) -> str:
     """Return why nobody can read a certificate, or nothing where it is well."""
-    return examined(certificate).malformation
+    return parsedCertificate(certificate).malformation
 
 
 def refined(
@@ -57,7 +57,7 @@ def refined(
 
 
 def _purposeText(certificate: x509.Certificate, role: Role) -> str:
-    purposes = examined(certificate).purposes
+    purposes = parsedCertificate(certificate).purposes
     said = "has none that says so" if purposes is None else f"has {purposesText(purposes)}"
     return f"it is presented by a {role}, and its extended key usage {said}"
 
@@ -122,7 +122,7 @@ def _isForeign(certificate: x509.Certificate, anchors: Sequence[x509.Certificate
 
 
 def _issuersIssuer(certificate: x509.Certificate) -> x509.Name | None:
-    identifier = examined(certificate).value(x509.AuthorityKeyIdentifier)
+    identifier = parsedCertificate(certificate).value(x509.AuthorityKeyIdentifier)
     if identifier is None:
         return None
     names = [name.value for name in identifier.authority_cert_issuer or () if isinstance(name, x509.DirectoryName)]
@@ -130,7 +130,7 @@ def _issuersIssuer(certificate: x509.Certificate) -> x509.Name | None:
 
 
 def _pathLength(authority: x509.Certificate) -> int | None:
-    constraints = examined(authority).value(x509.BasicConstraints)
+    constraints = parsedCertificate(authority).value(x509.BasicConstraints)
     return None if constraints is None else constraints.path_length
 
 

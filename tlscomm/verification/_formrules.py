@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
 from tlscomm.failures import printable
-from tlscomm.verification._rule import Breach, Place, Rule
+from tlscomm.verification._rule import Breach, PathPosition, Rule
 from tlscomm.x509._addresses import isAddress
 from tlscomm.x509._fields import SignedFields, signedFields
 from tlscomm.x509._issuers import hasIssued
@@ -74,45 +74,45 @@ _UNIQUE_IDENTIFIERS = frozenset({0x81, 0x82, 0xA1, 0xA2})
 _FIRST_GENERALIZED = b"2050"
 
 
-def _serialPositive(place: Place) -> Iterator[str]:
-    if place.certificate.serialNumber <= 0:
+def _serialPositive(position: PathPosition) -> Iterator[str]:
+    if position.certificate.serialNumber <= 0:
         yield "its serial number is not positive"
 
 
-def _serialShort(place: Place) -> Iterator[str]:
-    octets = place.certificate.serialNumber.bit_length() // 8 + 1
+def _serialShort(position: PathPosition) -> Iterator[str]:
+    octets = position.certificate.serialNumber.bit_length() // 8 + 1
     if octets > _LONGEST_SERIAL:
         yield f"its serial number has {octets} octets"
 
 
-def _version(place: Place) -> Iterator[str]:
-    if place.certificate.certificate.version is not x509.Version.v3:
+def _version(position: PathPosition) -> Iterator[str]:
+    if position.certificate.certificate.version is not x509.Version.v3:
         yield "it is of version 1"
 
 
-def _issuerNamed(place: Place) -> Iterator[str]:
-    if not place.certificate.issuer:
+def _issuerNamed(position: PathPosition) -> Iterator[str]:
+    if not position.certificate.issuer:
         yield "its issuer has no name"
 
 
-def _form(place: Place) -> Iterator[str]:
-    if any(part.tag in _UNIQUE_IDENTIFIERS for part in _fields(place).optional):
+def _form(position: PathPosition) -> Iterator[str]:
+    if any(part.tag in _UNIQUE_IDENTIFIERS for part in _fields(position).optional):
         yield "it has a unique identifier"
 
 
-def _times(place: Place) -> Iterator[str]:
-    for time in _fields(place).validity.parts():
+def _times(position: PathPosition) -> Iterator[str]:
+    for time in _fields(position).validity.parts():
         if time.tag == _GENERALIZED_TIME and time.value[:4] < _FIRST_GENERALIZED:
             yield "a date before 2050 is written as GeneralizedTime"
 
 
-def _fields(place: Place) -> SignedFields:
-    return signedFields(place.certificate.certificate.tbs_certificate_bytes)
+def _fields(position: PathPosition) -> SignedFields:
+    return signedFields(position.certificate.certificate.tbs_certificate_bytes)
 
 
-def _authorityKeyIdentifier(place: Place) -> Iterator[str]:
-    certificate = place.certificate
-    if place.isAnchor and certificate.isSelfIssued:
+def _authorityKeyIdentifier(position: PathPosition) -> Iterator[str]:
+    certificate = position.certificate
+    if position.isAnchor and certificate.isSelfIssued:
         found = certificate.extension(ExtensionOID.AUTHORITY_KEY_IDENTIFIER)
         isOwn = certificate.authorityKeyIdentifier == certificate.subjectKeyIdentifier
         # An anchor may also be a new key that the old one of the same name has signed.
@@ -122,81 +122,86 @@ def _authorityKeyIdentifier(place: Place) -> Iterator[str]:
         yield "it has no authority key identifier"
 
 
-def _subjectKeyIdentifier(place: Place) -> Iterator[str]:
-    if place.certificate.isAuthority and place.certificate.subjectKeyIdentifier is None:
+def _subjectKeyIdentifier(position: PathPosition) -> Iterator[str]:
+    if position.certificate.isAuthority and position.certificate.subjectKeyIdentifier is None:
         yield "it is an authority and has no subject key identifier"
 
 
-def _criticalConstraints(place: Place) -> Iterator[str]:
-    found = place.certificate.extension(ExtensionOID.BASIC_CONSTRAINTS)
+def _criticalConstraints(position: PathPosition) -> Iterator[str]:
+    found = position.certificate.extension(ExtensionOID.BASIC_CONSTRAINTS)
     if found is not None and found.value.ca and not found.critical:
         yield "the basic constraints of an authority are not critical"
 
 
-def _criticalFlags(place: Place) -> Iterator[str]:
-    for extension in place.certificate.extensions:
+def _criticalFlags(position: PathPosition) -> Iterator[str]:
+    for extension in position.certificate.extensions:
         if not extension.critical and extension.oid in _MUST_BE_CRITICAL:
             yield f"{_MUST_BE_CRITICAL[extension.oid]} must be critical"
 
 
-def _onlyOfAuthorities(place: Place) -> Iterator[str]:
-    if not place.certificate.isAuthority:
-        for extension in place.certificate.extensions:
+def _onlyOfAuthorities(position: PathPosition) -> Iterator[str]:
+    if not position.certificate.isAuthority:
+        for extension in position.certificate.extensions:
             if extension.oid in _OF_AUTHORITIES:
                 yield f"it has {_OF_AUTHORITIES[extension.oid]}, and is no authority"
 
 
-def _usageOfAuthority(place: Place) -> Iterator[str]:
-    if place.certificate.isAuthority and place.certificate.value(x509.KeyUsage) is None:
+def _usageOfAuthority(position: PathPosition) -> Iterator[str]:
+    if position.certificate.isAuthority and position.certificate.value(x509.KeyUsage) is None:
         yield "it is an authority and has no key usage"
 
 
-def _usageCritical(place: Place) -> Iterator[str]:
-    usage = place.certificate.extension(ExtensionOID.KEY_USAGE)
+def _usageCritical(position: PathPosition) -> Iterator[str]:
+    usage = position.certificate.extension(ExtensionOID.KEY_USAGE)
     if usage is not None and not usage.critical:
         yield "its key usage is not critical"
 
 
-def _usageOfOthers(place: Place) -> Iterator[str]:
-    usage = place.certificate.value(x509.KeyUsage)
-    if usage is not None and usage.key_cert_sign and not place.certificate.isAuthority:
+def _usageOfOthers(position: PathPosition) -> Iterator[str]:
+    usage = position.certificate.value(x509.KeyUsage)
+    if usage is not None and usage.key_cert_sign and not position.certificate.isAuthority:
         yield "its key usage allows it to sign certificates, and it is no authority"
 
 
-def _leafAuthority(place: Place) -> Iterator[str]:
-    if place.isLeaf and place.certificate.isAuthority:
+def _leafAuthority(position: PathPosition) -> Iterator[str]:
+    if position.isLeaf and position.certificate.isAuthority:
         yield "it is an authority, and a peer presents it as its own"
 
 
-def _leafPurpose(place: Place) -> Iterator[str]:
-    if place.isLeaf and place.certificate.purposes is None:
+def _leafPurpose(position: PathPosition) -> Iterator[str]:
+    if position.isLeaf and position.certificate.purposes is None:
         yield "it has no extended key usage"
-    if place.isLeaf and ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in (place.certificate.purposes or ()):
+    if position.isLeaf and ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in (position.certificate.purposes or ()):
         yield "its extended key usage allows everything"
 
 
-def _anchorPurpose(place: Place) -> Iterator[str]:
-    if place.isAnchor and not place.isLeaf and place.certificate.isSelfIssued and place.certificate.purposes:
+def _anchorPurpose(position: PathPosition) -> Iterator[str]:
+    if (
+        position.isAnchor
+        and not position.isLeaf
+        and position.certificate.isSelfIssued
+        and position.certificate.purposes
+    ):
         yield "it is a root and has an extended key usage"
 
 
-def _leafNames(place: Place) -> Iterator[str]:
-    if place.isLeaf and not place.certificate.names:
+def _leafNames(position: PathPosition) -> Iterator[str]:
+    if position.isLeaf and not position.certificate.names:
         yield "it has no subject alternative name"
 
 
-def _criticalNames(place: Place) -> Iterator[str]:
-    names = place.certificate.extension(ExtensionOID.SUBJECT_ALTERNATIVE_NAME)
-    if not place.isLeaf or names is None:
+def _criticalNames(position: PathPosition) -> Iterator[str]:
+    names = position.certificate.extension(ExtensionOID.SUBJECT_ALTERNATIVE_NAME)
+    if not position.isLeaf or names is None:
         return
-    if not place.certificate.subject and not names.critical:
+    if not position.certificate.subject and not names.critical:
         yield "its subject is empty and its alternative names are not critical"
-    if place.certificate.subject and names.critical:
+    if position.certificate.subject and names.critical:
         yield "its subject is not empty and its alternative names are critical"
 
 
-def _dnsNames(place: Place) -> Iterator[str]:
-    for name in _leafNamesOf(place, x509.DNSName):
+def _dnsNames(position: PathPosition) -> Iterator[str]:
+    for name in _leafNamesOf(position, x509.DNSName):
         text = str(name.value).lower()
         if not isDomain(text.lower().removeprefix("*.")) or text.rpartition(".")[2].isdecimal():
             yield f"{_quoted(text)} is no DNS name"
@@ -206,27 +211,27 @@ def _dnsNames(place: Place) -> Iterator[str]:
             yield f"{_quoted(text)} stands for all of a top-level domain"
 
 
-def _addresses(place: Place) -> Iterator[str]:
-    for name in _leafNamesOf(place, x509.IPAddress):
+def _addresses(position: PathPosition) -> Iterator[str]:
+    for name in _leafNamesOf(position, x509.IPAddress):
         if isinstance(name.value, IPv4Network | IPv6Network):
             yield f"{_quoted(str(name.value))} is not one IP address"
 
 
-def _otherNames(place: Place) -> Iterator[str]:
-    for name in _leafNamesOf(place, x509.UniformResourceIdentifier):
+def _otherNames(position: PathPosition) -> Iterator[str]:
+    for name in _leafNamesOf(position, x509.UniformResourceIdentifier):
         if not _isAbsolute(str(name.value)):
             yield f"{_quoted(str(name.value))} is no absolute URI"
-    for name in _leafNamesOf(place, x509.RFC822Name):
+    for name in _leafNamesOf(position, x509.RFC822Name):
         local, _, host = str(name.value).rpartition("@")
         if not local or not isDomain(host.lower()):
             yield f"{_quoted(str(name.value))} is no mail address"
 
 
-def _commonName(place: Place) -> Iterator[str]:
-    if not place.isLeaf or place.role != "server":
+def _commonName(position: PathPosition) -> Iterator[str]:
+    if not position.isLeaf or position.role != "server":
         return
-    names = {str(name.value) for name in place.certificate.names}
-    for attribute in place.certificate.certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME):
+    names = {str(name.value) for name in position.certificate.names}
+    for attribute in position.certificate.certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME):
         # Free text, a product's name for one, is taken for a name by nobody.
         if attribute.value not in names and _readsAsAName(str(attribute.value)):
             yield f"its common name {_quoted(str(attribute.value))} is none of its alternative names"
@@ -236,63 +241,63 @@ def _readsAsAName(text: str) -> bool:
     return isAddress(text) or ("." in text and isDomain(text.removeprefix("*.")))
 
 
-def _constraintForm(place: Place) -> Iterator[str]:
-    if place.certificate.subtrees is not None:
-        yield from place.certificate.subtrees.peculiarities
+def _constraintForm(position: PathPosition) -> Iterator[str]:
+    if position.certificate.subtrees is not None:
+        yield from position.certificate.subtrees.peculiarities
 
 
-def _key(place: Place) -> Iterator[str]:
-    key = place.certificate.key
+def _key(position: PathPosition) -> Iterator[str]:
+    key = position.certificate.key
     if isinstance(key, rsa.RSAPublicKey):
         if key.key_size % 8:
             yield f"its RSA key has {key.key_size} bits, which is no multiple of 8"
-        if _keyAlgorithm(place) != _RSA_ENCRYPTION:
+        if _keyAlgorithm(position) != _RSA_ENCRYPTION:
             yield "its RSA key is not called rsaEncryption, with parameters that are NULL"
     elif not (isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, WEB_PKI_CURVES)):
         yield "its key is neither an RSA key nor one on P-256, P-384 or P-521"
 
 
-def _keyAlgorithm(place: Place) -> bytes:
-    return _fields(place).subjectPublicKeyInfo.parts()[0].encoded
+def _keyAlgorithm(position: PathPosition) -> bytes:
+    return _fields(position).subjectPublicKeyInfo.parts()[0].encoded
 
 
-def _exponent(place: Place) -> Iterator[str]:
-    key = place.certificate.key
+def _exponent(position: PathPosition) -> Iterator[str]:
+    key = position.certificate.key
     if isinstance(key, rsa.RSAPublicKey) and (e := key.public_numbers().e) <= 1 << 16:
         yield f"the exponent of its RSA key is {e}"
 
 
-def _signature(place: Place) -> Iterator[str]:
-    if place.isAnchor and not place.certificate.agreesOnAlgorithm:
+def _signature(position: PathPosition) -> Iterator[str]:
+    if position.isAnchor and not position.certificate.agreesOnAlgorithm:
         yield "its signature is of another algorithm than the one that was signed"
-    digest = place.certificate.certificate.signature_hash_algorithm
+    digest = position.certificate.certificate.signature_hash_algorithm
     # A key of another kind signs without a digest, and is named by itself.
-    if place.isAnchor or digest is None:
+    if position.isAnchor or digest is None:
         return
     if not isinstance(digest, WEB_PKI_DIGESTS):
         yield f"it is signed with {digest.name}"
-    elif _signatureAlgorithm(place) not in _WEB_PKI_ALGORITHMS:
+    elif _signatureAlgorithm(position) not in _WEB_PKI_ALGORITHMS:
         yield "the algorithm of its signature is not written as it has to be"
 
 
-def _signatureAlgorithm(place: Place) -> bytes:
-    return _fields(place).signature.encoded
+def _signatureAlgorithm(position: PathPosition) -> bytes:
+    return _fields(position).signature.encoded
 
 
-def _sameName(place: Place) -> Iterator[Breach]:
-    subject = place.certificate.certificate.subject.public_bytes()
-    if place.below and place.below[-1].certificate.issuer.public_bytes() != subject:
-        yield Breach("its issuer's name is written in another way than the issuer writes it", place.depth - 1)
+def _sameName(position: PathPosition) -> Iterator[Breach]:
+    subject = position.certificate.certificate.subject.public_bytes()
+    if position.below and position.below[-1].certificate.issuer.public_bytes() != subject:
+        yield Breach("its issuer's name is written in another way than the issuer writes it", position.depth - 1)
 
 
-def _notCritical(place: Place) -> Iterator[str]:
-    for extension in place.certificate.extensions:
+def _notCritical(position: PathPosition) -> Iterator[str]:
+    for extension in position.certificate.extensions:
         if extension.critical and extension.oid in _MUST_NOT_BE_CRITICAL:
             yield f"{_MUST_NOT_BE_CRITICAL[extension.oid]} must not be critical"
 
 
-def _leafNamesOf(place: Place, kind: type[x509.GeneralName]) -> Iterable[x509.GeneralName]:
-    return (name for name in place.certificate.names if isinstance(name, kind)) if place.isLeaf else ()
+def _leafNamesOf(position: PathPosition, kind: type[x509.GeneralName]) -> Iterable[x509.GeneralName]:
+    return (name for name in position.certificate.names if isinstance(name, kind)) if position.isLeaf else ()
 
 
 def _isAbsolute(uri: str) -> bool:

@@ -19,7 +19,7 @@ from cryptography import x509
 
 from tlscomm.access import Peer
 from tlscomm.failures import CODES, CertificateFailure, Problem
-from tlscomm.failures._lazy import LazyProblems
+from tlscomm.failures._lazyproblems import LazyProblems
 from tlscomm.x509._roles import Role
 
 __all__ = ["Answer", "Hook", "Question", "accept", "insecurelyAccept", "refuse"]

@@ -26,16 +26,16 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
 
 from tlscomm.x509._canonicalname import CanonicalName
-from tlscomm.x509._certificate import Examined, examined
+from tlscomm.x509._certificate import ParsedCertificate, parsedCertificate
 
-__all__ = ["Budget", "ByName", "Path", "Search", "byName"]
+__all__ = ["ByName", "Path", "PathSearch", "SearchBudget", "byName"]
 
-Path = tuple[Examined, ...]
-ByName = Mapping[CanonicalName, Sequence[Examined]]
+Path = tuple[ParsedCertificate, ...]
+ByName = Mapping[CanonicalName, Sequence[ParsedCertificate]]
 
 
 @dataclass
-class Budget:
+class SearchBudget:
     """How much work a search may still do.
 
     Attributes:
@@ -54,7 +54,7 @@ class Budget:
 
 
 @dataclass
-class Search:
+class PathSearch:
     """What is at hand to build paths of.
 
     Attributes:
@@ -67,20 +67,20 @@ class Search:
         budget: what the search may cost.
     """
 
-    leaf: Examined
+    leaf: ParsedCertificate
     anchors: ByName
     others: Sequence[x509.Certificate]
     maximumDepth: int
-    mayStand: Callable[[Examined, Path, bool], bool]
+    mayStand: Callable[[ParsedCertificate, Path, bool], bool]
     isForgiving: bool = False
-    budget: Budget = field(default_factory=Budget)
+    budget: SearchBudget = field(default_factory=SearchBudget)
 
     def __post_init__(self) -> None:
         self.deadEnd: Path = (self.leaf,)
-        self._badSignatures: set[tuple[Examined, Examined]] = set()
-        self._signed: dict[tuple[Examined, Examined], bool] = {}
+        self._badSignatures: set[tuple[ParsedCertificate, ParsedCertificate]] = set()
+        self._signed: dict[tuple[ParsedCertificate, ParsedCertificate], bool] = {}
         self._isTrusted = self._isAnchor(self.leaf)
-        known = [examined(each) for each in dict.fromkeys(self.others)]
+        known = [parsedCertificate(each) for each in dict.fromkeys(self.others)]
         known = [each for each in known if not self._isAnchor(each) and each.certificate != self.leaf.certificate]
         self._known = byName(known)
         self._distances = self._distancesByName(known)
@@ -113,7 +113,7 @@ class Search:
         if not led and len(below) > len(self.deadEnd):
             self.deadEnd = below
 
-    def _issuers(self, below: Path) -> list[tuple[Examined, bool]]:
+    def _issuers(self, below: Path) -> list[tuple[ParsedCertificate, bool]]:
         subject = below[-1]
         found = [(issuer, True) for issuer in self.anchors.get(subject.issuer, ())]
         room = self.maximumDepth - len(below)
@@ -126,14 +126,16 @@ class Search:
         found.sort(key=lambda candidate: self._promise(subject, *candidate))
         return found
 
-    def _promise(self, subject: Examined, issuer: Examined, isAnchor: bool) -> tuple[bool, bool, int, float]:
+    def _promise(
+        self, subject: ParsedCertificate, issuer: ParsedCertificate, isAnchor: bool
+    ) -> tuple[bool, bool, int, float]:
         """Return what to sort issuers by: the likely one first, then trusted ones, near ones and new ones."""
         wanted, has = subject.authorityKeyIdentifier, issuer.subjectKeyIdentifier
         isOther = wanted is not None and has is not None and wanted != has
         distance = self._distances.get(issuer.issuer, self.maximumDepth)
         return isOther, not isAnchor, distance, -issuer.notBefore
 
-    def _hasSigned(self, issuer: Examined, subject: Examined) -> bool:
+    def _hasSigned(self, issuer: ParsedCertificate, subject: ParsedCertificate) -> bool:
         signed = self._signed.get((issuer, subject))
         if signed is None:
             self.budget.signatures -= 1
@@ -145,11 +147,11 @@ class Search:
             return True
         return signed
 
-    def _isAnchor(self, certificate: Examined) -> bool:
+    def _isAnchor(self, certificate: ParsedCertificate) -> bool:
         same = self.anchors.get(certificate.subject, ())
         return any(anchor.certificate == certificate.certificate for anchor in same)
 
-    def _distancesByName(self, known: Iterable[Examined]) -> dict[CanonicalName, int]:
+    def _distancesByName(self, known: Iterable[ParsedCertificate]) -> dict[CanonicalName, int]:
         """Return, for the name of an issuer, how many certificates there have to be up to an anchor of that name."""
         issued: dict[CanonicalName, set[CanonicalName]] = {}
         for each in known:
@@ -164,21 +166,21 @@ class Search:
         return distances
 
 
-def byName(certificates: Iterable[Examined]) -> ByName:
+def byName(certificates: Iterable[ParsedCertificate]) -> ByName:
     """Return certificates by the names of their subjects, each once."""
-    found: dict[CanonicalName, list[Examined]] = {}
+    found: dict[CanonicalName, list[ParsedCertificate]] = {}
     for certificate in dict.fromkeys(certificates):
         found.setdefault(certificate.subject, []).append(certificate)
     return found
 
 
-def _isOtherKey(issuer: Examined, subject: Examined) -> bool:
+def _isOtherKey(issuer: ParsedCertificate, subject: ParsedCertificate) -> bool:
     """Return whether the identifiers say that another key of the same name has signed."""
     wanted, has = subject.authorityKeyIdentifier, issuer.subjectKeyIdentifier
     return wanted is not None and has is not None and wanted != has
 
 
-def _verified(issuer: Examined, subject: Examined) -> bool:
+def _verified(issuer: ParsedCertificate, subject: ParsedCertificate) -> bool:
     """Return whether an issuer's key has signed a certificate.
 
     `Certificate.verify_directly_issued_by` is no use here: it takes a name that is spelled in another way, be it in

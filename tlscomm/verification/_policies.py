@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 
 from tlscomm.x509 import _der
-from tlscomm.x509._certificate import Examined
+from tlscomm.x509._certificate import ParsedCertificate
 
 __all__ = ["policyViolation"]
 
@@ -27,7 +27,7 @@ _ANY = "2.5.29.32.0"
 _Level = dict[str, set[str]]
 
 
-def policyViolation(below: Sequence[Examined]) -> str:
+def policyViolation(below: Sequence[ParsedCertificate]) -> str:
     """Return what the policies of a path lack, as a phrase, or nothing.
 
     Args:
@@ -39,7 +39,7 @@ def policyViolation(below: Sequence[Examined]) -> str:
         return f"its policy mappings cannot be read: {unreadable}"
 
 
-def _violation(below: Sequence[Examined]) -> str:
+def _violation(below: Sequence[ParsedCertificate]) -> str:
     state = _State(explicit=len(below) + 1, mapping=len(below) + 1, anyPolicy=len(below) + 1)
     for depth, certificate in reversed(tuple(enumerate(below))):
         if violation := state.take(certificate, isLast=depth == 0):
@@ -63,7 +63,7 @@ class _State:
     anyPolicy: int
     expected: set[str] = field(default_factory=lambda: {_ANY})
 
-    def take(self, certificate: Examined, *, isLast: bool) -> str:
+    def take(self, certificate: ParsedCertificate, *, isLast: bool) -> str:
         mappings = _mappings(certificate)
         if any(_ANY in (issuers, subjects) for issuers, subjects in mappings):
             return "a policy mapping names anyPolicy"
@@ -102,7 +102,7 @@ class _State:
             elif issuers in level or _ANY in level:
                 level[issuers] = policies
 
-    def _count(self, certificate: Examined, isLast: bool) -> None:
+    def _count(self, certificate: ParsedCertificate, isLast: bool) -> None:
         """RFC 5280, sections 6.1.4 (h) to (j) and 6.1.5 (a) and (b)."""
         if isLast or not certificate.isSelfIssued:
             self.explicit, self.mapping, self.anyPolicy = (
@@ -118,7 +118,7 @@ class _State:
             self.anyPolicy = min(self.anyPolicy, inhibited.skip_certs)
 
 
-def _mappings(certificate: Examined) -> tuple[tuple[str, str], ...]:
+def _mappings(certificate: ParsedCertificate) -> tuple[tuple[str, str], ...]:
     """Return the pairs of policies of an issuer and of its subject (RFC 5280, section 4.2.1.5)."""
     extension = certificate.extension(ExtensionOID.POLICY_MAPPINGS)
     return () if extension is None else tuple(_pairs(extension.value.public_bytes()))

@@ -14,12 +14,12 @@ from functools import cached_property
 from typing import Literal
 
 from tlscomm.failures import Problem
-from tlscomm.x509._certificate import Examined
+from tlscomm.x509._certificate import ParsedCertificate
 from tlscomm.x509._facts import subjectText
 from tlscomm.x509._roles import Role
 from tlscomm.x509._unreadable import unreadableText
 
-__all__ = ["PROFILES", "Breach", "Place", "Profile", "Rule", "RuleBook", "problemsAt"]
+__all__ = ["PROFILES", "Breach", "PathPosition", "Profile", "Rule", "RuleBook", "problemsAt"]
 
 Profile = Literal["compatible", "strict"]
 """How much of the rules is insisted on."""
@@ -31,7 +31,7 @@ Weight = Literal["always", "strict", "never"]
 
 
 @dataclass(frozen=True, eq=False)
-class Place:
+class PathPosition:
     """A certificate where it stands in a path.
 
     Attributes:
@@ -43,8 +43,8 @@ class Place:
         maximumDepth: the most authorities that may be between the end entity and the one that is trusted.
     """
 
-    certificate: Examined
-    below: tuple[Examined, ...]
+    certificate: ParsedCertificate
+    below: tuple[ParsedCertificate, ...]
     isAnchor: bool
     role: Role
     at: datetime
@@ -88,7 +88,8 @@ class Rule:
         about: what it asks for, as a sentence.
         weight: under which profile it is insisted on.
         openssl: the numbers of the errors by which OpenSSL means the same.
-        isFixed: whether the check looks at the certificate and `Place.kind` alone, so that its answer can be kept.
+        isFixed: whether the check looks at the certificate and `PathPosition.kind` alone, so that its answer can be
+            kept.
         isOfReading: whether it is checked also where the certificate cannot be read.
         check: says how the rule is broken, once for each breach; nothing where it is kept.
     """
@@ -101,17 +102,17 @@ class Rule:
     openssl: frozenset[int] = frozenset()
     isFixed: bool = True
     isOfReading: bool = False
-    check: Callable[[Place], Iterable[str | Breach]] = field(repr=False)
+    check: Callable[[PathPosition], Iterable[str | Breach]] = field(repr=False)
 
-    def isInsistedOn(self, profile: Profile) -> bool:
+    def isRequiredBy(self, profile: Profile) -> bool:
         """Return whether a chain that breaks it is refused."""
         return self.weight in ("always", profile)
 
-    def problems(self, place: Place) -> Iterator[Problem]:
+    def problems(self, position: PathPosition) -> Iterator[Problem]:
         """Say how the rule is broken in a place."""
-        for found in self.check(place):
-            breach = found if isinstance(found, Breach) else Breach(found, place.depth)
-            culprit = place.certificate if breach.depth == place.depth else place.below[breach.depth]
+        for found in self.check(position):
+            breach = found if isinstance(found, Breach) else Breach(found, position.depth)
+            culprit = position.certificate if breach.depth == position.depth else position.below[breach.depth]
             detail = f"{breach.detail} ({self.name}, {self.source})"
             yield Problem(self.code, breach.depth, subjectText(culprit.certificate), detail)
 
@@ -134,30 +135,30 @@ class RuleBook:
         return iter((*self.fixed, *self.moving))
 
 
-def problemsAt(place: Place, rules: RuleBook) -> tuple[tuple[Rule, Problem], ...]:
+def problemsAt(position: PathPosition, rules: RuleBook) -> tuple[tuple[Rule, Problem], ...]:
     """Return which rules a certificate breaks in its place, and how.
 
     Args:
         place: the certificate and what is below it.
         rules: those to check; of a certificate that cannot be read only those that say so.
     """
-    certificate = place.certificate
-    fixed = certificate.remembered.get((rules, place.kind))
+    certificate = position.certificate
+    fixed = certificate.remembered.get((rules, position.kind))
     if fixed is None:
         checked = rules.ofReading if certificate.malformation else rules.fixed
-        fixed = tuple((rule, problem) for rule in checked for problem in _checked(rule, place))
-        certificate.remembered[rules, place.kind] = fixed
-    if fixed and fixed[0][1].depth != place.depth:
-        fixed = tuple((rule, replace(problem, depth=place.depth)) for rule, problem in fixed)
+        fixed = tuple((rule, problem) for rule in checked for problem in _checked(rule, position))
+        certificate.remembered[rules, position.kind] = fixed
+    if fixed and fixed[0][1].depth != position.depth:
+        fixed = tuple((rule, replace(problem, depth=position.depth)) for rule, problem in fixed)
     if certificate.malformation:
         return fixed
-    return (*fixed, *((rule, problem) for rule in rules.moving for problem in _checked(rule, place)))
+    return (*fixed, *((rule, problem) for rule in rules.moving for problem in _checked(rule, position)))
 
 
-def _checked(rule: Rule, place: Place) -> tuple[Problem, ...]:
+def _checked(rule: Rule, position: PathPosition) -> tuple[Problem, ...]:
     try:
-        return tuple(rule.problems(place))
+        return tuple(rule.problems(position))
     except Exception as broken:
         # What a stranger wrote may break any parser, and a check that breaks has not accepted anything.
         detail = f"it cannot be checked: {unreadableText(broken)} ({rule.name}, {rule.source})"
-        return (Problem("invalid-certificate", place.depth, subjectText(place.certificate.certificate), detail),)
+        return (Problem("invalid-certificate", position.depth, subjectText(position.certificate.certificate), detail),)

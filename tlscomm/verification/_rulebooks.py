@@ -15,8 +15,8 @@ from cryptography import x509
 from tlscomm.failures import Problem
 from tlscomm.verification._corerules import CORE
 from tlscomm.verification._formrules import HYGIENE
-from tlscomm.verification._rule import PROFILES, Place, Profile, Rule, RuleBook, problemsAt
-from tlscomm.x509._certificate import examined
+from tlscomm.verification._rule import PROFILES, PathPosition, Profile, Rule, RuleBook, problemsAt
+from tlscomm.x509._certificate import parsedCertificate
 from tlscomm.x509._roles import Role
 
 __all__ = ["RULES", "RuleCheck", "decidingRules", "warningRules"]
@@ -25,8 +25,8 @@ RULES = RuleBook((*CORE, *HYGIENE))
 """Every rule that is checked of a certificate in its place."""
 
 _NONE = RuleBook(())
-_DECIDING = {each: RuleBook([rule for rule in RULES if rule.isInsistedOn(each)]) for each in PROFILES}
-_WARNING = {each: RuleBook([rule for rule in RULES if not rule.isInsistedOn(each)]) for each in PROFILES}
+_DECIDING = {each: RuleBook([rule for rule in RULES if rule.isRequiredBy(each)]) for each in PROFILES}
+_WARNING = {each: RuleBook([rule for rule in RULES if not rule.isRequiredBy(each)]) for each in PROFILES}
 
 
 def decidingRules(profile: Profile | None) -> RuleBook:
@@ -63,9 +63,9 @@ class RuleCheck:
 
     def broken(self, path: Sequence[x509.Certificate]) -> Iterator[tuple[Rule, Problem]]:
         """Say which rules a path breaks, and how; from the end entity upwards."""
-        certificates = tuple(examined(certificate) for certificate in path)
+        certificates = tuple(parsedCertificate(certificate) for certificate in path)
         last = len(certificates) - 1
         for depth, certificate in enumerate(certificates):
             isAnchor = depth == last and (self.isTrusted or (depth > 0 and certificate.isSelfIssued))
-            place = Place(certificate, certificates[:depth], isAnchor, self.role, self.at, self.maximumDepth)
-            yield from problemsAt(place, self.rules)
+            position = PathPosition(certificate, certificates[:depth], isAnchor, self.role, self.at, self.maximumDepth)
+            yield from problemsAt(position, self.rules)

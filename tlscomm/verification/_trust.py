@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL.crypto import X509
 
 from tlscomm.verification._trustroots import certificatesOf
-from tlscomm.x509._certificate import examined
+from tlscomm.x509._certificate import parsedCertificate
 
 __all__ = ["Pin", "Roots", "Trust", "parsePin"]
 
@@ -42,7 +42,7 @@ class Pin:
     def fits(self, certificate: x509.Certificate) -> bool:
         """Return whether a certificate is the one, or has the key."""
         if self.kind == "spki":
-            return examined(certificate).publicKeyDigest.hex() == self.digest
+            return parsedCertificate(certificate).publicKeyDigest.hex() == self.digest
         return sha256(certificate.public_bytes(Encoding.DER)).hexdigest() == self.digest
 
     def __str__(self) -> str:

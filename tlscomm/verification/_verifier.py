@@ -20,18 +20,18 @@ from itertools import islice
 from cryptography import x509
 
 from tlscomm._openssl.paths import verifyPath
-from tlscomm.access import EVERYBODY, AccessRule, AccessRules, Peer
+from tlscomm.access import NO_ACCESS_RULES, AccessRule, AccessRules, Peer
 from tlscomm.failures import Problem
 from tlscomm.revocation import Revocation
 from tlscomm.verification._explanation import malformation, merged, refined
 from tlscomm.verification._opensslerrors import asProblem
-from tlscomm.verification._paths import Budget, ByName, Path, Search, byName
-from tlscomm.verification._rule import PROFILES, Place, Profile, RuleBook, problemsAt
+from tlscomm.verification._paths import ByName, Path, PathSearch, SearchBudget, byName
+from tlscomm.verification._rule import PROFILES, PathPosition, Profile, RuleBook, problemsAt
 from tlscomm.verification._rulebooks import RULES, RuleCheck, decidingRules, warningRules
 from tlscomm.verification._servernames import nameProblem
 from tlscomm.verification._trust import Trust
 from tlscomm.verification._webpki import webPKIProblem
-from tlscomm.x509._certificate import Examined, examined
+from tlscomm.x509._certificate import ParsedCertificate, parsedCertificate
 from tlscomm.x509._facts import subjectText
 from tlscomm.x509._purposes import purposeFor
 from tlscomm.x509._roles import Role
@@ -39,10 +39,10 @@ from tlscomm.x509._roles import Role
 __all__ = [
     "PROFILES",
     "RULES",
-    "Findings",
-    "Judgement",
+    "OpenSSLResult",
     "Profile",
     "Role",
+    "VerificationResult",
     "Verifier",
     "malformation",
     "nameProblem",
@@ -60,7 +60,7 @@ _MOST_TOLD = 4
 _LONGEST_TOLD = 32
 
 #: What it may cost to find out why a peer that is refused is refused.
-_EXPLANATION = Budget(signatures=32, steps=256)
+_EXPLANATION = SearchBudget(signatures=32, steps=256)
 
 _MEND_PINS = (
     "Compare the pins (--pin) with the digests of the chain's certificates and keys, which tlscomm inspect FILE shows, "
@@ -83,7 +83,7 @@ _LARGEST_REMEMBERED = 1 << 15
 
 
 @dataclass(frozen=True)
-class Findings:
+class OpenSSLResult:
     """What OpenSSL's own verification came to in a handshake.
 
     Attributes:
@@ -96,7 +96,7 @@ class Findings:
 
 
 @dataclass(frozen=True, eq=False)
-class Judgement:
+class VerificationResult:
     """What came of looking at a peer's certificates. Two are equal where they say the same, the warnings included.
 
     Attributes:
@@ -126,7 +126,7 @@ class Judgement:
         return (*self.overruled, *(problem for _, problem in broken), *self.noted)
 
     def __eq__(self, other: object) -> bool:
-        return self._said == other._said if isinstance(other, Judgement) else NotImplemented
+        return self._said == other._said if isinstance(other, VerificationResult) else NotImplemented
 
     def __hash__(self) -> int:
         return hash((self.chain, self.problems, self.rule))
@@ -141,19 +141,19 @@ class _Case:
     """What is to be judged, and when."""
 
     presented: tuple[x509.Certificate, ...]
-    findings: Findings | None
+    opensslResult: OpenSSLResult | None
     staple: bytes | None
     at: datetime
 
     @property
     def isSound(self) -> bool:
         """Whether OpenSSL has found nothing wrong in a handshake."""
-        return self.findings is not None and not self.findings.problems
+        return self.opensslResult is not None and not self.opensslResult.problems
 
     @property
     def isFinal(self) -> bool:
         """Whether OpenSSL has found what no other path makes good: its context may have lists that we do not know."""
-        return self.findings is not None and any(problem.code in _FINAL for problem in self.findings.problems)
+        return self.opensslResult is not None and any(problem.code in _FINAL for problem in self.opensslResult.problems)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,12 +177,12 @@ class Verifier:
     peerRole: Role
     serverName: str | None = None
     trust: Trust | None = None
-    access: AccessRules = EVERYBODY
+    access: AccessRules = NO_ACCESS_RULES
     revocation: Revocation = field(default_factory=Revocation)
     profile: Profile = "compatible"
     maximumDepth: int = _MAXIMUM_DEPTH
-    insists: bool = False
-    _accepted: dict[object, Judgement] = field(default_factory=dict, init=False, repr=False, compare=False)
+    requiresCertificate: bool = False
+    _accepted: dict[object, VerificationResult] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.profile not in PROFILES:
@@ -199,10 +199,10 @@ class Verifier:
         self,
         presented: Sequence[x509.Certificate],
         *,
-        findings: Findings | None = None,
+        opensslResult: OpenSSLResult | None = None,
         staple: bytes | None = None,
         at: datetime | None = None,
-    ) -> Judgement:
+    ) -> VerificationResult:
         """Decide on a peer.
 
         Args:
@@ -215,68 +215,68 @@ class Verifier:
         Raises:
             ValueError: no certificate is presented, or the time has no time zone.
         """
-        case = _Case(tuple(presented), findings, staple, datetime.now(timezone.utc) if at is None else at)
+        case = _Case(tuple(presented), opensslResult, staple, datetime.now(timezone.utc) if at is None else at)
         if not presented or case.at.tzinfo is None:
             raise ValueError("to judge a peer takes its certificate, and a time with a time zone")
         # A path of our own OpenSSL has been asked about. In a handshake it has not yet looked at all when it asks us.
-        key = (True, findings.chain) if findings is not None and case.isSound else (False, case.presented)
-        judgement = None if case.isFinal else self._remembered(key, case)
-        if judgement is None:
-            judgement = self._judged(case)
-            if not judgement.problems:
-                self._remember(key, judgement)
-        return judgement
+        key = (True, opensslResult.chain) if opensslResult is not None and case.isSound else (False, case.presented)
+        result = None if case.isFinal else self._remembered(key, case)
+        if result is None:
+            result = self._judged(case)
+            if not result.problems:
+                self._remember(key, result)
+        return result
 
-    def _judged(self, case: _Case) -> Judgement:
-        refused: list[Judgement] = []
-        if case.findings is not None and case.isSound:
-            judgement = self._judgedByRules(case.findings.chain, case)
-            if not judgement.problems:
-                return judgement
-            if not all(problem.code in _UNKNOWN_TO_OPENSSL for problem in judgement.problems):
+    def _judged(self, case: _Case) -> VerificationResult:
+        refused: list[VerificationResult] = []
+        if case.opensslResult is not None and case.isSound:
+            result = self._judgedByRules(case.opensslResult.chain, case)
+            if not result.problems:
+                return result
+            if not all(problem.code in _UNKNOWN_TO_OPENSSL for problem in result.problems):
                 # OpenSSL looks at name constraints only after it has asked us.
-                judgement = self._judgedAlone(case.findings.chain, case)
-            refused.append(judgement)
+                result = self._judgedAlone(case.opensslResult.chain, case)
+            refused.append(result)
         search = self._search(case)
         if not case.isFinal:
             for path in islice(search.paths(), _MOST_PATHS):
-                judgement = self._judgedAlone(_certificates(path), case)
-                if not judgement.problems:
-                    return judgement
-                refused.append(judgement)
-        judgement = self._telling(refused, case)
+                result = self._judgedAlone(_certificates(path), case)
+                if not result.problems:
+                    return result
+                refused.append(result)
+        result = self._telling(refused, case)
         if search.budget.isExhausted:
-            judgement = replace(judgement, problems=(*judgement.problems, _exhausted(case.presented[0])))
-        return judgement
+            result = replace(result, problems=(*result.problems, _exhausted(case.presented[0])))
+        return result
 
-    def _telling(self, refused: Sequence[Judgement], case: _Case) -> Judgement:
+    def _telling(self, refused: Sequence[VerificationResult], case: _Case) -> VerificationResult:
         """Return, of a peer that is refused, the judgement that says most."""
         if refused:
             return min(refused, key=_countOfProblems)
-        if case.findings is not None and (case.isFinal or not _isUntrusted(case.findings)):
-            return self._explained(case.findings, case)
+        if case.opensslResult is not None and (case.isFinal or not _isUntrusted(case.opensslResult)):
+            return self._explained(case.opensslResult, case)
         search = self._search(case, isForgiving=True)
         judged = [self._judgedAlone(_certificates(path), case, search) for path in islice(search.paths(), _MOST_TOLD)]
         if judged:
             return min(judged, key=_countOfProblems)
-        return self._explained(case.findings or _deadEnd(search.deadEnd), case)
+        return self._explained(case.opensslResult or _deadEnd(search.deadEnd), case)
 
-    def _search(self, case: _Case, *, isForgiving: bool = False) -> Search:
-        budget = replace(_EXPLANATION) if isForgiving else Budget()
+    def _search(self, case: _Case, *, isForgiving: bool = False) -> PathSearch:
+        budget = replace(_EXPLANATION) if isForgiving else SearchBudget()
         longest = self.maximumDepth + isForgiving
-        if isForgiving and case.findings is None:
+        if isForgiving and case.opensslResult is None:
             longest = max(longest, _LONGEST_TOLD)
 
-        def mayStand(certificate: Examined, below: Path, isAnchor: bool) -> bool:
+        def mayStand(certificate: ParsedCertificate, below: Path, isAnchor: bool) -> bool:
             if isForgiving:
                 return True
             if certificate.subtrees is not None:
                 budget.names -= sum(each.weightOfNames for each in below)
-            place = Place(certificate, below, isAnchor, self.peerRole, case.at, self.maximumDepth)
+            place = PathPosition(certificate, below, isAnchor, self.peerRole, case.at, self.maximumDepth)
             return not problemsAt(place, decidingRules(self.profile))
 
-        return Search(
-            leaf=examined(case.presented[0]),
+        return PathSearch(
+            leaf=parsedCertificate(case.presented[0]),
             anchors=self._anchorsByName,
             others=(*case.presented[1:], *(() if self.trust is None else self.trust.intermediates)),
             maximumDepth=longest,
@@ -287,21 +287,23 @@ class Verifier:
 
     @cached_property
     def _anchorsByName(self) -> ByName:
-        return byName(examined(anchor) for anchor in (() if self.trust is None else self.trust.anchors))
+        return byName(parsedCertificate(anchor) for anchor in (() if self.trust is None else self.trust.anchors))
 
-    def _judgedAlone(self, path: tuple[x509.Certificate, ...], case: _Case, search: Search | None = None) -> Judgement:
+    def _judgedAlone(
+        self, path: tuple[x509.Certificate, ...], case: _Case, search: PathSearch | None = None
+    ) -> VerificationResult:
         """Judge a path of our own: by OpenSSL, which knows nothing else, and by the rules."""
         chain, number, depth = verifyPath(path, purposeFor(self.peerRole).opensslNumber, case.at)
-        judgement = self._judgedByRules(chain, case, [asProblem(number, depth)] if number else [])
-        if search is not None and not judgement.problems:
+        result = self._judgedByRules(chain, case, [asProblem(number, depth)] if number else [])
+        if search is not None and not result.problems:
             # OpenSSL verifies signatures of more kinds, and a search that forgives accepts nobody.
             found = [asProblem(_BADLY_SIGNED, depth) for depth in search.badlySigned(path)]
-            judgement = self._judgedByRules(chain, case, found)
-        return replace(judgement, noted=(*judgement.noted, *_forgotten(chain, case.presented)))
+            result = self._judgedByRules(chain, case, found)
+        return replace(result, noted=(*result.noted, *_forgotten(chain, case.presented)))
 
     def _judgedByRules(
         self, chain: tuple[x509.Certificate, ...], case: _Case, found: Sequence[Problem] = ()
-    ) -> Judgement:
+    ) -> VerificationResult:
         """Judge a path that leads to somebody who is trusted, by the rules and by what the user asks for.
 
         Args:
@@ -316,19 +318,19 @@ class Verifier:
         problems += revoked
         return self._asked(self._judgement(chain, case, problems, unknown, isTrusted=True))
 
-    def _asked(self, judgement: Judgement) -> Judgement:
+    def _asked(self, result: VerificationResult) -> VerificationResult:
         """Ask the access rules as well, last, and whatever else is wrong.
 
         A hook may overrule what is wrong with a certificate, and has not thereby let in whom a rule keeps out.
         """
-        decision = self.access.judge(Peer(judgement.chain))
+        decision = self.access.judge(Peer(result.chain))
         kept = () if decision.problem is None else (decision.problem,)
-        return replace(judgement, problems=(*judgement.problems, *kept), rule=decision.rule)
+        return replace(result, problems=(*result.problems, *kept), rule=decision.rule)
 
-    def _explained(self, findings: Findings, case: _Case) -> Judgement:
+    def _explained(self, opensslResult: OpenSSLResult, case: _Case) -> VerificationResult:
         """Judge a chain that OpenSSL has refused, which may not lead to anybody who is trusted."""
-        chain, isTrusted = findings.chain, not _isUntrusted(findings)
-        problems = self._broken(chain, case, findings.problems, isTrusted=isTrusted)
+        chain, isTrusted = opensslResult.chain, not _isUntrusted(opensslResult)
+        problems = self._broken(chain, case, opensslResult.problems, isTrusted=isTrusted)
         problems += self._unwanted(chain)
         revoked, unknown = self._revocation(chain, case) if isTrusted else ((), ())
         return self._asked(self._judgement(chain, case, (*problems, *revoked), unknown, isTrusted=isTrusted))
@@ -341,9 +343,9 @@ class Verifier:
         noted: Sequence[Problem],
         *,
         isTrusted: bool,
-    ) -> Judgement:
+    ) -> VerificationResult:
         unchecked = self._check(warningRules(self._decides), case, isTrusted)
-        return Judgement(chain, tuple(problems), noted=tuple(noted), unchecked=unchecked)
+        return VerificationResult(chain, tuple(problems), noted=tuple(noted), unchecked=unchecked)
 
     def _check(self, rules: RuleBook, case: _Case, isTrusted: bool) -> RuleCheck:
         return RuleCheck(rules, self.peerRole, case.at, self.maximumDepth, isTrusted)
@@ -389,40 +391,40 @@ class Verifier:
     def _refined(self, problem: Problem, chain: Sequence[x509.Certificate]) -> Problem:
         return refined(problem, chain, self.anchors, self.peerRole)
 
-    def _remembered(self, key: object, case: _Case) -> Judgement | None:
+    def _remembered(self, key: object, case: _Case) -> VerificationResult | None:
         """Return the judgement on a peer that was accepted before, where nothing has changed since."""
         # Taken out and put back, so that those that do not come again are the first to be forgotten.
-        if (judgement := self._accepted.pop(key, None)) is None:
+        if (result := self._accepted.pop(key, None)) is None:
             return None
-        for certificate in judgement.chain:
+        for certificate in result.chain:
             if not certificate.not_valid_before_utc <= case.at <= certificate.not_valid_after_utc:
                 return None
         # Lists become old, and a staple is new each time, so this is asked again.
-        revoked, unknown = self._revocation(judgement.chain, case)
-        if revoked or unknown != tuple(each for each in judgement.noted if each.code == "revocation-unknown"):
+        revoked, unknown = self._revocation(result.chain, case)
+        if revoked or unknown != tuple(each for each in result.noted if each.code == "revocation-unknown"):
             return None
-        self._accepted[key] = judgement
-        return judgement
+        self._accepted[key] = result
+        return result
 
-    def _remember(self, key: tuple[bool, tuple[x509.Certificate, ...]], judgement: Judgement) -> None:
+    def _remember(self, key: tuple[bool, tuple[x509.Certificate, ...]], result: VerificationResult) -> None:
         if sum(len(each.tbs_certificate_bytes) for each in key[1]) > _LARGEST_REMEMBERED:
             return
         while len(self._accepted) >= _MOST_REMEMBERED:
             self._accepted.pop(next(iter(self._accepted)), None)
-        self._accepted[key] = judgement
+        self._accepted[key] = result
 
 
 def _certificates(path: Path) -> tuple[x509.Certificate, ...]:
     return tuple(each.certificate for each in path)
 
 
-def _deadEnd(path: Path) -> Findings:
+def _deadEnd(path: Path) -> OpenSSLResult:
     """Say what OpenSSL says of a path that leads to nobody who is trusted."""
     depth = len(path) - 1
     number = _ISSUER_NOT_FOUND
     if path[-1].isSelfIssued:
         number = _SELF_SIGNED_ISSUER if depth else _SELF_SIGNED_LEAF
-    return Findings((asProblem(number, depth),), _certificates(path))
+    return OpenSSLResult((asProblem(number, depth),), _certificates(path))
 
 
 def _forgotten(chain: Sequence[x509.Certificate], presented: Sequence[x509.Certificate]) -> Iterator[Problem]:
@@ -432,12 +434,12 @@ def _forgotten(chain: Sequence[x509.Certificate], presented: Sequence[x509.Certi
             yield Problem("incomplete-chain", depth, subjectText(certificate), detail)
 
 
-def _isUntrusted(findings: Findings) -> bool:
-    return any(problem.code in _UNTRUSTED for problem in findings.problems)
+def _isUntrusted(opensslResult: OpenSSLResult) -> bool:
+    return any(problem.code in _UNTRUSTED for problem in opensslResult.problems)
 
 
-def _countOfProblems(judgement: Judgement) -> int:
-    return len(judgement.problems)
+def _countOfProblems(result: VerificationResult) -> int:
+    return len(result.problems)
 
 
 def _exhausted(leaf: x509.Certificate) -> Problem:

@@ -20,7 +20,7 @@ from cryptography.x509.verification import PolicyBuilder, Store, VerificationErr
 
 from tlscomm.failures import Problem, printable
 from tlscomm.verification._servernames import identityOf
-from tlscomm.x509._certificate import Examined, examined
+from tlscomm.x509._certificate import ParsedCertificate, parsedCertificate
 from tlscomm.x509._facts import subjectText
 from tlscomm.x509._roles import Role
 
@@ -39,7 +39,7 @@ def webPKIProblem(
         at: the time to judge for.
         maximumDepth: the most authorities between the first and the last.
     """
-    if len(path) == 1 or _isBeyondIt([examined(certificate) for certificate in path]):
+    if len(path) == 1 or _isBeyondIt([parsedCertificate(certificate) for certificate in path]):
         return None
     leaf, *others = path
     # It looks at the numbers of a time and not at its zone.
@@ -57,7 +57,7 @@ def webPKIProblem(
     return None
 
 
-def _isBeyondIt(path: Sequence[Examined]) -> bool:
+def _isBeyondIt(path: Sequence[ParsedCertificate]) -> bool:
     issuers = path[1:]
     if any(issuer.extension(oid) is not None for issuer in issuers for oid in _OF_POLICIES):
         return True
@@ -66,18 +66,18 @@ def _isBeyondIt(path: Sequence[Examined]) -> bool:
     return any(not isinstance(name, _ITS_CONSTRAINTS) for issuer in issuers for name in _constraints(issuer))
 
 
-def _hasPathLength(issuer: Examined) -> bool:
+def _hasPathLength(issuer: ParsedCertificate) -> bool:
     constraints = issuer.value(x509.BasicConstraints)
     return constraints is not None and constraints.path_length is not None
 
 
-def _constraints(issuer: Examined) -> Sequence[x509.GeneralName]:
+def _constraints(issuer: ParsedCertificate) -> Sequence[x509.GeneralName]:
     found = issuer.value(x509.NameConstraints)
     return () if found is None else (*(found.permitted_subtrees or ()), *(found.excluded_subtrees or ()))
 
 
 def _subject(serverName: str | None, leaf: x509.Certificate) -> x509.DNSName | x509.IPAddress | None:
-    name = serverName or next((str(n.value) for n in examined(leaf).names if isinstance(n, _OF_SERVERS)), None)
+    name = serverName or next((str(n.value) for n in parsedCertificate(leaf).names if isinstance(n, _OF_SERVERS)), None)
     if name is None:
         return None
     identity = identityOf(name.replace("*", "any", 1))

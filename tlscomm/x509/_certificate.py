@@ -2,8 +2,8 @@
 
 The rules ask the same of every certificate: its names in a form that can be compared, its key, its extensions by kind.
 A chain is judged in every handshake, and its authorities are always the same, so what was read is kept. Nothing in here
-decides anything, and nothing in here raises: a part that cannot be read says so in `Examined.malformation`, and whoever
-judges refuses it.
+decides anything, and nothing in here raises: a part that cannot be read says so in `ParsedCertificate.malformation`,
+and the verifier refuses it.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from tlscomm.x509._nameconstraints import Subtrees
 from tlscomm.x509._remembering import remembering
 from tlscomm.x509._unreadable import unreadableText
 
-__all__ = ["Examined", "examined"]
+__all__ = ["ParsedCertificate", "parsedCertificate"]
 
 T = TypeVar("T", bound=x509.ExtensionType)
 
 _MOST_KEPT = 1024
 
 
-class Examined:
+class ParsedCertificate:
     """What the rules ask of a certificate.
 
     Attributes:
@@ -182,7 +182,7 @@ class Examined:
         return f"<Examined {subjectText(self.certificate)}>"
 
 
-def examined(certificate: x509.Certificate) -> Examined:
+def parsedCertificate(certificate: x509.Certificate) -> ParsedCertificate:
     """Return what the rules ask of a certificate; that of the latest ones is kept."""
     return _kept(certificate)
 
@@ -194,4 +194,4 @@ def _weight(name: x509.GeneralName) -> int:
     return 1 + len(str(name.value)) // 32
 
 
-_kept = remembering(_MOST_KEPT)(Examined)
+_kept = remembering(_MOST_KEPT)(ParsedCertificate)

@@ -12,10 +12,10 @@ from typing import NamedTuple
 from tlscomm.credentials._structure import Structure
 from tlscomm.failures import UnknownFormat
 
-__all__ = ["Foreign", "blockCalled", "contentCalled", "structureCalled"]
+__all__ = ["UnsupportedFormat", "blockCalled", "contentCalled", "structureCalled"]
 
 
-class Foreign(NamedTuple):
+class UnsupportedFormat(NamedTuple):
     """What something is that is no credential.
 
     Attributes:
@@ -36,22 +36,24 @@ _NSS = "Take the credential out: pk12util -d FOLDER -n NAME -o NEW.p12."
 _UNPACK = "Unpack it, and name what was in it."
 _DOWNLOAD = "Download it again, and see in a browser what the address answers."
 
-_REQUEST = Foreign("a certificate request (CSR)", "Name the certificate that the authority answered it with.")
-_REVOCATION_LIST = Foreign(
+_REQUEST = UnsupportedFormat("a certificate request (CSR)", "Name the certificate that the authority answered it with.")
+_REVOCATION_LIST = UnsupportedFormat(
     "a certificate revocation list (CRL), which says what is not to be trusted and holds no certificate",
     f"{_NAME_ANOTHER} Revocation lists have options of their own (--crl).",
 )
-_PUBLIC_KEY = Foreign("a public key", _NAME_ANOTHER)
-_SSH_PUBLIC_KEY = Foreign("an SSH public key; SSH knows no certificates of this kind", _NAME_ANOTHER)
-_PGP = Foreign("an OpenPGP key or message, which TLS does not use", _NAME_ANOTHER)
-_DATABASE = Foreign("a database, perhaps one of NSS (cert9.db, key4.db)", _NSS)
-_WEB_PAGE = Foreign("a web page, perhaps a login page in the place of a download", _DOWNLOAD)
+_PUBLIC_KEY = UnsupportedFormat("a public key", _NAME_ANOTHER)
+_SSH_PUBLIC_KEY = UnsupportedFormat("an SSH public key; SSH knows no certificates of this kind", _NAME_ANOTHER)
+_PGP = UnsupportedFormat("an OpenPGP key or message, which TLS does not use", _NAME_ANOTHER)
+_DATABASE = UnsupportedFormat("a database, perhaps one of NSS (cert9.db, key4.db)", _NSS)
+_WEB_PAGE = UnsupportedFormat("a web page, perhaps a login page in the place of a download", _DOWNLOAD)
 
 _STRUCTURES = {
     Structure.REQUEST: _REQUEST,
     Structure.REVOCATION_LIST: _REVOCATION_LIST,
     Structure.PUBLIC_KEY: _PUBLIC_KEY,
-    Structure.OCSP_RESPONSE: Foreign("an OCSP response, which says whether a certificate was revoked", _NAME_ANOTHER),
+    Structure.OCSP_RESPONSE: UnsupportedFormat(
+        "an OCSP response, which says whether a certificate was revoked", _NAME_ANOTHER
+    ),
 }
 
 _LABELS = {
@@ -60,45 +62,50 @@ _LABELS = {
     "X509 CRL": _REVOCATION_LIST,
     "PUBLIC KEY": _PUBLIC_KEY,
     "RSA PUBLIC KEY": _PUBLIC_KEY,
-    "EC PARAMETERS": Foreign("the parameters of an elliptic curve, without the key", _NAME_ANOTHER),
-    "DH PARAMETERS": Foreign("parameters for a Diffie-Hellman key exchange", _NAME_ANOTHER),
-    "ATTRIBUTE CERTIFICATE": Foreign("an attribute certificate, which TLS does not use", _NAME_ANOTHER),
+    "EC PARAMETERS": UnsupportedFormat("the parameters of an elliptic curve, without the key", _NAME_ANOTHER),
+    "DH PARAMETERS": UnsupportedFormat("parameters for a Diffie-Hellman key exchange", _NAME_ANOTHER),
+    "ATTRIBUTE CERTIFICATE": UnsupportedFormat("an attribute certificate, which TLS does not use", _NAME_ANOTHER),
 }
 
 #: The first bytes of files. Text is compared without regard to upper and lower case.
 _BEGINNINGS = (
-    (b"\xfe\xed\xfe\xed", Foreign("a Java keystore (JKS)", _JAVA)),
-    (b"\xce\xce\xce\xce", Foreign("a Java keystore (JCEKS)", _JAVA)),
-    (b"\0\0\0\1\0\0\0\x14", Foreign("a keystore of Bouncy Castle (BKS)", _JAVA)),
-    (b"\0\0\0\2\0\0\0\x14", Foreign("a keystore of Bouncy Castle (BKS)", _JAVA)),
+    (b"\xfe\xed\xfe\xed", UnsupportedFormat("a Java keystore (JKS)", _JAVA)),
+    (b"\xce\xce\xce\xce", UnsupportedFormat("a Java keystore (JCEKS)", _JAVA)),
+    (b"\0\0\0\1\0\0\0\x14", UnsupportedFormat("a keystore of Bouncy Castle (BKS)", _JAVA)),
+    (b"\0\0\0\2\0\0\0\x14", UnsupportedFormat("a keystore of Bouncy Castle (BKS)", _JAVA)),
     (
         b"\x1e\xf1\xb5\xb0",
-        Foreign(
+        UnsupportedFormat(
             "a private key in Microsoft's PVK format", "Convert it: openssl rsa -inform PVK -in FILE -out NEW.pem."
         ),
     ),
     (
         b"\0\0\0\0cert",
-        Foreign("a serialized certificate store of Windows (SST)", "Open it with certmgr, and export to PFX or P7B."),
+        UnsupportedFormat(
+            "a serialized certificate store of Windows (SST)", "Open it with certmgr, and export to PFX or P7B."
+        ),
     ),
     (b"sqlite format 3\0", _DATABASE),
     (b"\0\x06\x15\x61", _DATABASE),
     (
         b"putty-user-key-file-",
-        Foreign("a PuTTY private key", "Convert it: puttygen FILE -O private-openssh -o NEW."),
+        UnsupportedFormat("a PuTTY private key", "Convert it: puttygen FILE -O private-openssh -o NEW."),
     ),
     (b"---- begin ssh2 public key", _SSH_PUBLIC_KEY),
     (
         b"---- begin ssh2 encrypted private key",
-        Foreign("a private key of ssh.com", "Convert it: ssh-keygen -i -f FILE."),
+        UnsupportedFormat("a private key of ssh.com", "Convert it: ssh-keygen -i -f FILE."),
     ),
-    (b"<rsakeyvalue>", Foreign("an RSA key in .NET's XML format", "Export it from .NET: ExportPkcs8PrivateKeyPem().")),
+    (
+        b"<rsakeyvalue>",
+        UnsupportedFormat("an RSA key in .NET's XML format", "Export it from .NET: ExportPkcs8PrivateKeyPem()."),
+    ),
     (b"<!doctype html", _WEB_PAGE),
     (b"<html", _WEB_PAGE),
-    (b"pk\3\4", Foreign("a ZIP archive", _UNPACK)),
-    (b"\x1f\x8b", Foreign("compressed with gzip", _UNPACK)),
+    (b"pk\3\4", UnsupportedFormat("a ZIP archive", _UNPACK)),
+    (b"\x1f\x8b", UnsupportedFormat("compressed with gzip", _UNPACK)),
     (b"\x99\x01", _PGP),
-    (b"%pdf-", Foreign("a PDF document", _NAME_ANOTHER)),
+    (b"%pdf-", UnsupportedFormat("a PDF document", _NAME_ANOTHER)),
 )
 
 #: RFC 4253, section 6.6, and others, as in OpenSSH's authorized_keys.
@@ -109,24 +116,26 @@ _JWK = re.compile(rb"\s*\{.{,2000}\"(kty|keys)\"\s*:", re.DOTALL)
 _BEGINNING = 4096
 
 
-def structureCalled(structure: Structure) -> Foreign | None:
+def structureCalled(structure: Structure) -> UnsupportedFormat | None:
     """Say what a structure is that is no credential; None where it is one."""
     return _STRUCTURES.get(structure)
 
 
-def blockCalled(label: str) -> Foreign | None:
+def blockCalled(label: str) -> UnsupportedFormat | None:
     """Say what a PEM block is that is no credential; None where that is not known."""
     if label.startswith("PGP "):
         return _PGP
     return _LABELS.get(label)
 
 
-def contentCalled(content: bytes) -> Foreign | None:
+def contentCalled(content: bytes) -> UnsupportedFormat | None:
     """Say what content is that is neither PEM nor a known structure of ASN.1; None where that is not known."""
     start = content[:_BEGINNING].lstrip(b" \t\r\n")
     folded = start[:64].lower()
     if _SSH.match(start):
         return _SSH_PUBLIC_KEY
     if _JWK.match(start):
-        return Foreign("a JSON Web Key, which is not read here", "Convert it to PEM with the program that made it.")
+        return UnsupportedFormat(
+            "a JSON Web Key, which is not read here", "Convert it to PEM with the program that made it."
+        )
     return next((what for beginning, what in _BEGINNINGS if folded.startswith(beginning)), None)

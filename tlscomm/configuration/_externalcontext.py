@@ -9,17 +9,17 @@ from typing import Any, ClassVar, cast
 from cryptography import x509
 from OpenSSL import SSL
 
-from tlscomm.configuration._base import Deadlines, Silence
-from tlscomm.credentials import Choice
-from tlscomm.revocation._upkeep import Upkeep
+from tlscomm.configuration._base import AcceptanceHistory, Deadlines
+from tlscomm.credentials import CredentialChoice
+from tlscomm.revocation._backgroundtask import BackgroundTask
 from tlscomm.verification import Hook, Verifier
 from tlscomm.verification._servernames import asciiServerName
 
-__all__ = ["ForeignConfiguration"]
+__all__ = ["ExternalContextConfiguration"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ForeignConfiguration:
+class ExternalContextConfiguration:
     """A user's own ``CertificateOptions``, or another creator of OpenSSL connections, as a configuration.
 
     Its versions, ciphers, trust and callbacks stay in force. tlscomm's own checks come on top of them and can only
@@ -41,15 +41,15 @@ class ForeignConfiguration:
 
     credential = None
     groups = None
-    keyring = None
-    isForeign = True
-    upkeeps: ClassVar[tuple[Upkeep, ...]] = ()
+    credentialSelector = None
+    usesExternalContext = True
+    backgroundTasks: ClassVar[tuple[BackgroundTask, ...]] = ()
 
     @cached_property
-    def silence(self) -> Silence:
-        return Silence()
+    def acceptanceHistory(self) -> AcceptanceHistory:
+        return AcceptanceHistory()
 
-    def contextFor(self, choice: Choice) -> SSL.Context | None:
+    def contextFor(self, choice: CredentialChoice) -> SSL.Context | None:
         return None
 
     def __post_init__(self) -> None:

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
     from twisted.internet.task import LoopingCall
 
-__all__ = ["Upkeep"]
+__all__ = ["BackgroundTask"]
 
 _log = Logger(namespace="tlscomm")
 
 
-class Upkeep:
+class BackgroundTask:
     """Repeats some work.
 
     Args:
