@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm import failures
 from tlscomm.credentials import exportCredential, loadCredential, writeCredential
-from tlscomm.credentials._export import EXPORT_FORMATS, Form
+from tlscomm.credentials._export import EXPORT_FORMATS, ExportFormat
 
 
 class ExportTests(SynchronousTestCase):
@@ -143,7 +143,7 @@ class WriteTests(SynchronousTestCase):
 
     def test_secret(self) -> None:
         """A failure shows neither pass phrase nor key, not even with all local variables."""
-        broken: list[tuple[Form, str]] = [("pem", "nowhere/a.pem"), ("pfx", "nowhere/a.pfx")]
+        broken: list[tuple[ExportFormat, str]] = [("pem", "nowhere/a.pem"), ("pfx", "nowhere/a.pfx")]
         for form, path in broken:
             failure = self.assertRaises(
                 failures.FileNotFound, writeCredential, issued(), path, form, passphrase=b"my secret"

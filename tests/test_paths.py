@@ -23,7 +23,7 @@ from tlscomm.issuing import Authority
 from tlscomm.revocation import Revocation
 from tlscomm.store import systemRoots
 from tlscomm.verification import PROFILES, OpenSSLResult, Trust, Verifier, parsePin
-from tlscomm.verification._paths import Budget, Search, byName
+from tlscomm.verification._paths import PathSearch, SearchBudget, byName
 from tlscomm.x509._certificate import parsedCertificate
 
 DAY = timedelta(days=1)
@@ -274,7 +274,7 @@ class Hostile(SynchronousTestCase):
     """The work is counted, and it ends."""
 
     def search(self, presented: Sequence[x509.Certificate], anchors: Sequence[Authority]) -> Search:
-        return Search(
+        return PathSearch(
             leaf=parsedCertificate(presented[0]),
             anchors=byName(parsedCertificate(each.certificate) for each in anchors),
             others=presented[1:],
@@ -298,7 +298,7 @@ class Hostile(SynchronousTestCase):
         made = leaf(firsts[0])
         search = self.search((made, *mesh), [root()])
         self.assertEqual(list(search.paths()), [])
-        self.assertEqual(search.budget, Budget())
+        self.assertEqual(search.budget, SearchBudget())
         # The name of an anchor that has signed none of them makes all of them look promising.
         forger = stranger("first")
         search = self.search((made, *mesh), [forger])
@@ -330,7 +330,7 @@ class Hostile(SynchronousTestCase):
         strangers = [stranger(f"stranger {number}").certificate for number in range(100)]
         search = self.search((leaf(), *strangers), [root()])
         self.assertEqual(len(list(search.paths())), 1)
-        self.assertEqual(Budget().signatures - search.budget.signatures, 1)
+        self.assertEqual(SearchBudget().signatures - search.budget.signatures, 1)
 
 
 def _countedCalls(work: Any) -> int:
