@@ -273,7 +273,7 @@ class Remembering(SynchronousTestCase):
 class Hostile(SynchronousTestCase):
     """The work is counted, and it ends."""
 
-    def search(self, presented: Sequence[x509.Certificate], anchors: Sequence[Authority]) -> Search:
+    def search(self, presented: Sequence[x509.Certificate], anchors: Sequence[Authority]) -> PathSearch:
         return PathSearch(
             leaf=parsedCertificate(presented[0]),
             anchors=byName(parsedCertificate(each.certificate) for each in anchors),
