@@ -216,5 +216,5 @@ class ChainTests(SynchronousTestCase):
                 verifier = serverConfiguration(
                     clientRoots=roots, access=AccessRules.parse([f"authority={fingerprint}"])
                 ).verifier
-                judgement = verifier.verify(presented)
-                self.assertEqual((judgement.problems, judgement.chain[-1]), ((), other.certificate))
+                result = verifier.verify(presented)
+                self.assertEqual((result.problems, result.chain[-1]), ((), other.certificate))

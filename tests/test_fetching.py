@@ -183,9 +183,9 @@ class Lists(_Case):
 
     def using(self, fetchCRLs: str = "cache", **settings: Any) -> Revocation:
         revocation = Revocation(fetchCRLs=fetchCRLs, **settings)
-        for upkeep in revocation.backgroundTasks:
-            upkeep.use(reactor)
-            self.addCleanup(upkeep.release)
+        for backgroundTask in revocation.backgroundTasks:
+            backgroundTask.use(reactor)
+            self.addCleanup(backgroundTask.release)
         return revocation
 
     async def test_theListIsThereForTheNextHandshake(self) -> None:
@@ -390,10 +390,9 @@ class Loading(SynchronousTestCase):
         program = """
 import sys
 from twisted.internet import reactor
-from tlscomm.revocation import Revocation
-from tlscomm.revocation import Staple
-for upkeep in (*Revocation(fetchCRLs=sys.argv[1]).upkeeps, Staple(fetches=True).upkeep):
-    upkeep.use(reactor)
+from tlscomm.revocation import Revocation, Staple
+for task in (*Revocation(fetchCRLs=sys.argv[1]).backgroundTasks, Staple(fetches=True).backgroundTask):
+    task.use(reactor)
 print("twisted.web" in sys.modules)
 """
         command = (sys.executable, "-c", program, self.mktemp())
@@ -433,9 +432,9 @@ class Files(_Case):
         path = ROOT.issue("leaf", role="client").certificate, ROOT.certificate
         Path("list.crl").write_bytes(revocationList(ROOT).public_bytes(Encoding.DER))
         revocation = Revocation(files=["list.crl"], interval=0.01)
-        for upkeep in revocation.backgroundTasks:
-            upkeep.use(reactor)
-            self.addCleanup(upkeep.release)
+        for backgroundTask in revocation.backgroundTasks:
+            backgroundTask.use(reactor)
+            self.addCleanup(backgroundTask.release)
         revoked = revocationList(ROOT, [path[0].serial_number], number=2).public_bytes(Encoding.DER)
         Path("new.crl").write_bytes(revoked)
         os.replace("new.crl", "list.crl")

@@ -45,9 +45,9 @@ class OtherPaths(SynchronousTestCase):
     def assertAccepted(
         self, presented: Sequence[x509.Certificate | Authority], path: Sequence[Any], **more: Any
     ) -> None:
-        judgement = judged(presented, **more)
-        self.assertEqual(judgement.problems, ())
-        self.assertEqual([each.subject for each in judgement.chain], [each.subject for each in path])
+        result = judged(presented, **more)
+        self.assertEqual(result.problems, ())
+        self.assertEqual([each.subject for each in result.chain], [each.subject for each in path])
 
     def test_theOrderInWhichTheyWereSentDoesNotMatter(self) -> None:
         second = intermediate(intermediate(name="first", pathLength=None), name="second")
@@ -72,8 +72,8 @@ class OtherPaths(SynchronousTestCase):
     def test_oneThatIsNotPermittedYieldsToAnother(self) -> None:
         constraints = x509.NameConstraints([x509.DNSName("elsewhere.example")], None)
         constrained = crossSigned(self.issuer, root(), extensions=[(constraints, True)])
-        judgement = judged([self.leaf, constrained, self.issuer])
-        self.assertEqual((judgement.problems, judgement.chain[1]), ((), self.issuer.certificate))
+        result = judged([self.leaf, constrained, self.issuer])
+        self.assertEqual((result.problems, result.chain[1]), ((), self.issuer.certificate))
 
     def test_oneThatIsRevokedYieldsToAnother(self) -> None:
         revoked = crossSigned(self.issuer, root())
@@ -81,8 +81,8 @@ class OtherPaths(SynchronousTestCase):
             root().revocationList([revoked.serial_number], now=NOW),
             self.issuer.revocationList(now=NOW),
         ]
-        judgement = judged([self.leaf, revoked, self.issuer], revocation=Revocation(lists))
-        self.assertEqual((judgement.problems, judgement.chain[1]), ((), self.issuer.certificate))
+        result = judged([self.leaf, revoked, self.issuer], revocation=Revocation(lists))
+        self.assertEqual((result.problems, result.chain[1]), ((), self.issuer.certificate))
         self.assertEqual(codes(judged([self.leaf, revoked], revocation=Revocation(lists)).problems), ["revoked"])
 
     def test_oneWithoutThePinnedKeyYieldsToAnother(self) -> None:
@@ -90,8 +90,8 @@ class OtherPaths(SynchronousTestCase):
         foreign = crossSigned(self.issuer, other)
         pin = parsePin(f"fingerprint=sha256:{fingerprintOf(root().certificate)}")
         trust = Trust((other.certificate, root().certificate), pins=(pin,))
-        judgement = judged([self.leaf, foreign, self.issuer], trust=trust)
-        self.assertEqual((judgement.problems, judgement.chain[-1]), ((), root().certificate))
+        result = judged([self.leaf, foreign, self.issuer], trust=trust)
+        self.assertEqual((result.problems, result.chain[-1]), ((), root().certificate))
 
     def test_anIssuerWhoseNameIsWrittenInAnotherTypeOfString(self) -> None:
         printable = x509.Name(
@@ -121,12 +121,12 @@ class Trusting(SynchronousTestCase):
         self.leaf = leaf(self.issuer)
 
     def test_anIntermediateThatIsTrustedItself(self) -> None:
-        judgement = judged([self.leaf], [self.issuer])
-        self.assertEqual((judgement.problems, judgement.chain), ((), (self.leaf, self.issuer.certificate)))
+        result = judged([self.leaf], [self.issuer])
+        self.assertEqual((result.problems, result.chain), ((), (self.leaf, self.issuer.certificate)))
 
     def test_aCertificateThatIsTrustedItself(self) -> None:
-        judgement = judged([self.leaf], trust=Trust((self.leaf,)))
-        self.assertEqual((judgement.problems, judgement.chain), ((), (self.leaf,)))
+        result = judged([self.leaf], trust=Trust((self.leaf,)))
+        self.assertEqual((result.problems, result.chain), ((), (self.leaf,)))
         self.assertEqual(
             codes(judged([self.leaf], trust=Trust((self.leaf,)), role="client").problems), ["wrong-purpose"]
         )
@@ -135,9 +135,9 @@ class Trusting(SynchronousTestCase):
 
     def test_anIntermediateThatIsKnownHere(self) -> None:
         trust = Trust((root().certificate,), (self.issuer.certificate,))
-        judgement = judged([self.leaf], trust=trust)
-        self.assertEqual(judgement.problems, ())
-        self.assertEqual([(each.code, each.depth) for each in judgement.warnings], [("incomplete-chain", 1)])
+        result = judged([self.leaf], trust=trust)
+        self.assertEqual(result.problems, ())
+        self.assertEqual([(each.code, each.depth) for each in result.warnings], [("incomplete-chain", 1)])
         self.assertEqual(judged([self.leaf, self.issuer], trust=trust).warnings, ())
 
     def test_anIntermediateThatIsKnownHereIsNotTrusted(self) -> None:
@@ -150,9 +150,9 @@ class Trusting(SynchronousTestCase):
         other = parsePin(f"spki=sha256:{'0' * 64}")
         roots = (root().certificate,)
         for pins, expected in (((fingerprint,), []), ((other, key), []), ((other,), ["not-allowed"])):
-            judgement = judged([self.leaf, self.issuer], trust=Trust(roots, pins=pins))
-            self.assertEqual(codes(judgement.problems), expected)
-        self.assertIn("pinned", judgement.problems[0].detail)
+            result = judged([self.leaf, self.issuer], trust=Trust(roots, pins=pins))
+            self.assertEqual(codes(result.problems), expected)
+        self.assertIn("pinned", result.problems[0].detail)
 
     def test_whatIsNoPin(self) -> None:
         for text in ("", "spki=", "spki=sha256:12", "key=sha256:" + "0" * 64, "spki=sha512:" + "0" * 64):
@@ -207,8 +207,8 @@ class Refusals(SynchronousTestCase):
         for edit in edits:
             odd = remade(issuer.certificate, root(), edit)
             for profile in PROFILES:
-                judgement = judged([made, odd], profile=profile)
-                self.assertTrue(judgement.problems)
+                result = judged([made, odd], profile=profile)
+                self.assertTrue(result.problems)
                 self.assertEqual(judged([made, odd, issuer], profile=profile).problems, ())
                 self.assertTrue(judged([odd, made, issuer], profile=profile).problems)
                 self.assertTrue(judged([made], trust=Trust((odd,)), profile=profile).problems)
@@ -311,8 +311,8 @@ class Hostile(SynchronousTestCase):
         firsts = [stranger("first") for _ in range(12)]
         mesh = [crossSigned(one, other) for one in firsts for other in firsts if one is not other]
         made = leaf(firsts[0])
-        judgement = judged((made, *mesh, crossSigned(firsts[0], root())))
-        self.assertEqual((judgement.problems, len(judgement.chain)), ((), 3))
+        result = judged((made, *mesh, crossSigned(firsts[0], root())))
+        self.assertEqual((result.problems, len(result.chain)), ((), 3))
 
     def test_hugeNameConstraints(self) -> None:
         # The work grows with the sum of constraints and names, and not with their product. OpenSSL gives up on the
@@ -365,8 +365,8 @@ class Graphs(SynchronousTestCase):
         reached = {0}
         for _ in edges:
             reached |= {above for below, above in edges if below in reached}
-        judgement = judged(presented, [self.authorities[anchor]])
-        self.assertEqual(not judgement.problems, anchor in reached, str(judgement.problems))
+        result = judged(presented, [self.authorities[anchor]])
+        self.assertEqual(not result.problems, anchor in reached, str(result.problems))
 
     def _certificate(self, below: int, above: int) -> x509.Certificate:
         if (below, above) not in self.certificates:

@@ -43,10 +43,10 @@ class Policies(SynchronousTestCase):
         for number, extensions in enumerate(levels):
             issuer = authorities[-1] if authorities else None
             authorities.append(intermediate(issuer, f"level {number}", pathLength=None, extensions=extensions))
-        judgement = judged([leaf(authorities[-1], extensions=end), *authorities])
-        self.assertEqual(not judgement.problems, isValid, str(judgement.problems))
+        result = judged([leaf(authorities[-1], extensions=end), *authorities])
+        self.assertEqual(not result.problems, isValid, str(result.problems))
         if not isValid:
-            self.assertEqual(judgement.problems[0].code, "not-permitted")
+            self.assertEqual(result.problems[0].code, "not-permitted")
 
     def test_nothingIsDemanded(self) -> None:
         self.assertValid(True, (), (policies("a"),), end=(policies("b"),))

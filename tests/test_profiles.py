@@ -121,8 +121,8 @@ class RulesThatOnlyWarn(SynchronousTestCase):
         later = CLIENT.certificate.not_valid_after_utc + timedelta(days=1)
         for at, codes in ((NOW, set()), (later, {"expired"})):
             chain = (CLIENT.certificate, *CLIENT.chain, *ROOTS)
-            judgement = verifier.verify(chain, opensslResult=OpenSSLResult(chain=chain), at=at)
-            self.assertEqual({each.code for each in judgement.warnings} & {"expired", "not-yet-valid"}, codes)
+            result = verifier.verify(chain, opensslResult=OpenSSLResult(chain=chain), at=at)
+            self.assertEqual({each.code for each in result.warnings} & {"expired", "not-yet-valid"}, codes)
 
 
 class Handshakes(SynchronousTestCase):

@@ -128,8 +128,8 @@ class Handshakes(SynchronousTestCase):
         warned = []
         for days in (0, 2, 0):
             at = datetime.now(timezone.utc) + timedelta(days=days)
-            judgement = verifier.verify([CLIENT.certificate], at=at)
-            warned.append([each.code for each in judgement.warnings if each.code == "revocation-unknown"])
+            result = verifier.verify([CLIENT.certificate], at=at)
+            warned.append([each.code for each in result.warnings if each.code == "revocation-unknown"])
         self.assertEqual(warned, [[], ["revocation-unknown"], []])
 
     def test_withoutAListNobodyAsks(self) -> None:

@@ -416,14 +416,14 @@ class Table(SynchronousTestCase):
         rule = _WEIGHTS[case.rule]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CryptographyDeprecationWarning)
-            judgement = judged(case.presented(), case.anchors(), profile=profile, role=case.role)
+            result = judged(case.presented(), case.anchors(), profile=profile, role=case.role)
         if rule.isRequiredBy(profile):
-            self.assertIn(rule.code, [problem.code for problem in judgement.problems], str(judgement.problems))
+            self.assertIn(rule.code, [problem.code for problem in result.problems], str(result.problems))
             if rule.code not in ("expired", "not-yet-valid", "wrong-purpose"):
-                self.assertTrue(any(rule.name in p.detail for p in judgement.problems), str(judgement.problems))
+                self.assertTrue(any(rule.name in p.detail for p in result.problems), str(result.problems))
         else:
-            self.assertTrue(any(rule.name in p.detail for p in judgement.warnings), str(judgement))
-            self.assertEqual(judgement.problems, ())
+            self.assertTrue(any(rule.name in p.detail for p in result.warnings), str(result))
+            self.assertEqual(result.problems, ())
 
 
 def _played(case: Case, profile: str) -> Callable[[Table], None]:
@@ -444,9 +444,9 @@ class TheTable(SynchronousTestCase):
         for profile in ("compatible", "strict"):
             for role in ("client", "server"):
                 presented = (leaf(authority, role=role), authority)  # type: ignore[arg-type]
-                judgement = judged(presented, profile=profile, role=role, serverName=NAME if role == "server" else None)  # type: ignore[arg-type]
-                self.assertEqual((judgement.problems, judgement.warnings), ((), ()))
-                self.assertEqual(len(judgement.chain), 3)
+                result = judged(presented, profile=profile, role=role, serverName=NAME if role == "server" else None)  # type: ignore[arg-type]
+                self.assertEqual((result.problems, result.warnings), ((), ()))
+                self.assertEqual(len(result.chain), 3)
 
     def test_aCommonNameThatIsFreeTextIsNoName(self) -> None:
         for text, isTold in (("My gateway", False), ("gateway", False), ("a.example", True), ("192.0.2.1", True)):

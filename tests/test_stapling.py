@@ -163,17 +163,17 @@ class WhatMustStaple(_Case):
 class Changes(_Case):
     def test_aNewResponseIsSentFromTheNextLookOn(self) -> None:
         staple, clock = self.staple(GOOD), Clock()
-        staple.upkeep.use(clock)
+        staple.backgroundTask.use(clock)
         newer = response(since=NOW - HOUR / 2, until=NOW + 2 * HOUR)
         Path("staple.der").write_bytes(newer)
         clock.advance(5)
         self.assertEqual(staple.responseFor(SERVER.certificate), newer)
-        staple.upkeep.release()
+        staple.backgroundTask.release()
         self.assertEqual(clock.getDelayedCalls(), [])
 
     def test_aDamagedFileIsSaidOnceAndChangesNothing(self) -> None:
         staple, clock = self.staple(GOOD), Clock()
-        staple.upkeep.use(clock)
+        staple.backgroundTask.use(clock)
         Path("staple.der").write_bytes(b"half")
         with logged() as events:
             clock.advance(5)

@@ -91,7 +91,9 @@ class ServerConfiguration(Base):
 
     @property
     def backgroundTasks(self) -> tuple[BackgroundTask, ...]:
-        return super().backgroundTasks if self.staple is None else (*super().backgroundTasks, self.staple.upkeep)
+        return (
+            super().backgroundTasks if self.staple is None else (*super().backgroundTasks, self.staple.backgroundTask)
+        )
 
     @cached_property
     def _trust(self) -> Trust:

@@ -4,7 +4,7 @@ A server with several names has a certificate for each, and during a migration o
 key for the same name. A client that talks to the servers of two organisations has a certificate from each. What the
 peer says in the handshake decides: the name it asks for, the signatures it can verify, the authorities it accepts.
 
-The choice is made here from nothing but these wishes, so it can be asked for without a connection, and it comes with
+The choice is made here from these capabilities alone, so it can be asked for without a connection, and it comes with
 its reason: a peer that refuses the wrong one of two certificates is hard to understand otherwise.
 
     wanted of a server                        wanted of a client
@@ -178,8 +178,8 @@ class CredentialChoice:
 
 
 ChooseCredential: TypeAlias = "Callable[[PeerCapabilities, Credential], Credential | None]"
-"""Decides in the place of the rules: called with the peer's wishes and what the rules would show, returns that or
-another of the ring. With None a client shows no certificate, and a server refuses the connection."""
+"""Decides in the place of the rules: called with the peer's capabilities and what the rules would show, returns that or
+another of the selector's. With None a client shows no certificate, and a server refuses the connection."""
 
 
 @dataclass(frozen=True)
@@ -200,18 +200,18 @@ class CredentialSelector:
 
     def __post_init__(self) -> None:
         if not self.credentials:
-            raise ValueError("a keyring has at least one credential")
+            raise ValueError("a credential selector has at least one credential")
 
     def chosen(self, role: Role, capabilities: PeerCapabilities, now: datetime) -> CredentialChoice:
         """Return what is shown to a peer.
 
         Args:
             role: the side that the credentials are for.
-            wishes: the peer's.
+            capabilities: the peer's.
             now: the time, with a time zone.
 
         Raises:
-            ValueError: the owner's function returned something that is not on the ring.
+            ValueError: the owner's function returned something that is not one of the selector's.
         """
         steps = _forServer(capabilities, now) if role == "server" else _forClient(capabilities, now)
         credential, reason = _narrowed(self.credentials, steps)
@@ -219,7 +219,7 @@ class CredentialSelector:
         if decided is credential:
             return CredentialChoice(credential, reason)
         if decided is not None and decided not in self.credentials:
-            raise ValueError("the function that chooses returned a credential that is not on the ring")
+            raise ValueError("the function that chooses returned a credential that is not one of the selector's")
         return CredentialChoice(
             decided, "the application chose it" if decided else "the application chose to show none"
         )

@@ -57,4 +57,4 @@ class BackgroundTask:
             self._work(clock)
         except Exception:
             # A bug must be seen and must not end the loop.
-            _log.failure("the upkeep of revocation broke")
+            _log.failure("a background task of revocation broke")

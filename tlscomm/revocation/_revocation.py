@@ -70,7 +70,7 @@ class Revocation:
         mode: ``off``: nothing is looked at. ``soft``: what was revoked is refused, and what nothing is known of is
             warned of. ``required``: both are refused.
         generation: counts the changes, for whoever keeps a verdict.
-        upkeeps: what does that, and fetches, for whoever calls ``use``, as servers and clients do.
+        backgroundTasks: what does that, and fetches, while a server or a client uses it.
 
     Raises:
         TLSFailure: a file cannot be used.

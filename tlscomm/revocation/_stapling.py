@@ -80,7 +80,7 @@ class Staple:
         interval: seconds between two looks at the files and the times, while the server listens.
 
     Attributes:
-        upkeep: does that, for whoever calls its ``use``, as servers do.
+        backgroundTask: does that while a server uses it.
 
     Raises:
         TLSFailure: a file cannot be read.
@@ -99,7 +99,7 @@ class Staple:
         for file in files:
             path = os.fspath(file)
             self._files[path] = markOf(path), readResponse(path)
-        self.upkeep = BackgroundTask(self._work, interval)
+        self.backgroundTask = BackgroundTask(self._work, interval)
 
     def serve(self, credential: Credential, issuers: Iterable[x509.Certificate] = ()) -> None:
         """Prepare for a certificate that the server shows.

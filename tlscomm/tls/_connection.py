@@ -142,7 +142,7 @@ class TLSConnection:
         self._raw = self._configuration.newConnection(transport)
         select = None if self._configuration.credentialSelector is None else self._chosenContext
         self._channel = Channel(self._raw, self._isClient, select)
-        self._judging = PeerVerification(self._configuration, self._raw, self._channel)
+        self._verification = PeerVerification(self._configuration, self._raw, self._channel)
         self._naming = Naming(self._configuration, self._raw, self._channel)
 
     def start(self) -> None:
@@ -187,18 +187,18 @@ class TLSConnection:
     @property
     def pendingAnswer(self) -> Awaitable[Answer | bool] | None:
         """What the hook has returned, while the connection is PENDING; tell the result with `answer`."""
-        return self._judging.pendingAnswer
+        return self._verification.pendingAnswer
 
     def answer(self, answer: object) -> None:
         """The hook has answered; look at `state` and `outgoing` after it, and at what ``receive(b"")`` returns."""
         if self.state is State.PENDING:
-            self._judging.answer(answer)
+            self._verification.answer(answer)
             self._followVerdict()
 
     def answerFailed(self, failure: TLSFailure) -> None:
         """The hook has failed, or not answered in time, which refuses."""
         if self.state is State.PENDING:
-            self._judging.refuse(failure)
+            self._verification.refuse(failure)
             self._followVerdict()
 
     def revalidate(self, verifier: Verifier | None = None) -> TLSFailure | None:
@@ -207,7 +207,7 @@ class TLSConnection:
         Args:
             verifier: what a peer has to be now; what it had to be in the handshake where None.
         """
-        return self._judging.revalidate(verifier) if self.isAccepted else None
+        return self._verification.revalidate(verifier) if self.isAccepted else None
 
     def close(self) -> None:
         """Say close_notify; nothing more may be sent. The peer's answer makes the connection CLOSED."""
@@ -287,8 +287,8 @@ class TLSConnection:
     def peer(self) -> Peer | None:
         """The peer that was accepted, or None where it presented no certificate."""
         if self._peer is None and self.isAccepted:
-            judgement = self._judging.judgement
-            self._peer = _asPeer(judgement) if judgement is not None and judgement.chain else None
+            result = self._verification.result
+            self._peer = _asPeer(result) if result is not None and result.chain else None
         return self._peer
 
     def _receiveEarly(self, state: State, ciphertext: bytes) -> bool:
@@ -322,16 +322,16 @@ class TLSConnection:
         except OpenSSLError as broken:
             self._fail(self._handshakeFailure(broken))
             return
-        if not self._judging.isSettled and self._judging.isDue(self._isDone):
+        if not self._verification.isSettled and self._verification.isDue(self._isDone):
             # What is ready now means acceptance, so it is held until there is a verdict, whatever a hook does.
             self.state = State.PENDING
-            self._judging.look()
-            if self._mayStartOver and (self._judging.isStale or self._asksForAnotherName):
+            self._verification.look()
+            if self._mayStartOver and (self._verification.isStale or self._asksForAnotherName):
                 self.state = State.HANDSHAKE
                 self._startOver()
                 return
             try:
-                self._judging.decide(self._question)
+                self._verification.decide(self._question)
             finally:
                 self._followVerdict()
         elif self._isDone:
@@ -368,15 +368,15 @@ class TLSConnection:
         self._channel.feed(self._opening)
         self._advance()
 
-    def _question(self, judgement: VerificationResult) -> Question:
+    def _question(self, result: VerificationResult) -> Question:
         raw = self._raw
         return Question(
             peerRole="server" if self._isClient else "client",
             address=self.address,
             serverName=self._configuration.verifier.serverName if self._isClient else text(raw.get_servername()),
-            chain=judgement.chain,
-            problems=judgement.problems,
-            warnings=lambda: judgement.warnings,
+            chain=result.chain,
+            problems=result.problems,
+            warnings=lambda: result.warnings,
             version=raw.get_protocol_version_name(),
             cipher=raw.get_cipher_name() or "",
             alpn=text(raw.get_alpn_proto_negotiated() or None),
@@ -385,14 +385,14 @@ class TLSConnection:
 
     def _followVerdict(self) -> None:
         """Go on where the verdict on the peer lets us."""
-        if self.state is not State.PENDING or not self._judging.isSettled:
+        if self.state is not State.PENDING or not self._verification.isSettled:
             # A hook may have ended the connection, or has yet to answer.
             return
-        if self._judging.hasAccepted:
+        if self._verification.hasAccepted:
             self.state = State.HANDSHAKE
             if self._isDone:
                 self._noteHandshakeDone()
-        elif (refusal := self._judging.takeRefusal()) is not None:
+        elif (refusal := self._verification.takeRefusal()) is not None:
             self._refuse(refusal)
 
     def _refuse(self, failure: TLSFailure) -> None:
@@ -413,7 +413,7 @@ class TLSConnection:
         # Neither is needed any more, one is a secret, and a peer chooses how large the other is.
         self._opening = b""
         self._channel.secret = None
-        if not self._judging.hasAccepted:
+        if not self._verification.hasAccepted:
             raise AssertionError("nobody is let in before the verdict")
         if self._isClient and self._channel.certificateRequested and self._isTLS13:
             self.state = State.UNCONFIRMED
@@ -431,7 +431,7 @@ class TLSConnection:
 
     def _keepSession(self) -> None:
         self._isSessionKept = True
-        self._configuration.keepSession(self._raw, self._channel.presented, self._judging.staple)
+        self._configuration.keepSession(self._raw, self._channel.presented, self._verification.staple)
 
     def _noteEnd(self) -> None:
         """The stream of records has ended, by close_notify or by an error."""
@@ -462,7 +462,7 @@ class TLSConnection:
         return PeerCapabilities(version="1.3" if isTLS13 else "1.2", issuers=self._channel.acceptedAuthorities)
 
     def _handshakeFailure(self, broken: OpenSSLError) -> TLSFailure:
-        refusal = self._judging.takeRefusal()
+        refusal = self._verification.takeRefusal()
         if self._channel.alertReceived is not None and refusal is None:
             return self._naming.refusedByPeer(broken)
         if not broken.reasons and not broken.exceptions:
@@ -527,5 +527,5 @@ def _opensTLS(opening: bytes) -> bool:
     return opening[0] in _OPENING_TYPES and (len(opening) == 1 or opening[0] == 0x80 or opening[1] == 3)
 
 
-def _asPeer(judgement: VerificationResult) -> Peer:
-    return Peer(judgement.chain, judgement.rule, lambda: judgement.warnings)
+def _asPeer(result: VerificationResult) -> Peer:
+    return Peer(result.chain, result.rule, lambda: result.warnings)

@@ -48,7 +48,7 @@ class PeerVerification:
     """Decides on the peer of one connection.
 
     Attributes:
-        judgement: what came of it, once that is known.
+        result: what came of it, once that is known.
         awaited: what a hook has returned that has to be waited for, or None.
         isSettled: whether the verdict has fallen.
         hasAccepted: whether it lets the peer in; where it does not, `takeRefusal` says why.
@@ -69,7 +69,7 @@ class PeerVerification:
         self._overruling: Answer | None = None
         self._acceptedAt: datetime | None = None
         self._refusal: TLSFailure | None = None
-        self.judgement: VerificationResult | None = None
+        self.result: VerificationResult | None = None
         self.pendingAnswer: Awaitable[Answer | bool] | None = None
         self.isSettled = False
         self.hasAccepted = False
@@ -95,14 +95,14 @@ class PeerVerification:
     def look(self) -> None:
         """Judge the peer, as far as it can be done without the hook."""
         try:
-            self.judgement = self._judge()
+            self.result = self._judge()
         except Exception as broken:
             self._settle(_broken(broken))
 
     @property
     def isStale(self) -> bool:
         """Whether a client resumes a session that was good once."""
-        judged = self.judgement is not None and bool(self.judgement.problems)
+        judged = self.result is not None and bool(self.result.problems)
         refused = self.isSettled and not self.hasAccepted
         return not self._isClient and self._channel.resumed and (judged or refused)
 
@@ -117,13 +117,13 @@ class PeerVerification:
         Args:
             question: makes of a judgement what the hook is asked.
         """
-        if self.isSettled or self.judgement is None:
+        if self.isSettled or self.result is None:
             return
         if self._configuration.hook is None:
             self._conclude(Answer())
             return
         try:
-            answer = self._configuration.hook(question(self.judgement))
+            answer = self._configuration.hook(question(self.result))
             if isinstance(answer, Awaitable):
                 self.pendingAnswer = answer
             else:
@@ -160,17 +160,17 @@ class PeerVerification:
         """
         presented = self._channel.presented
         verifier = verifier or self._configuration.verifier
-        if self.judgement is None:
+        if self.result is None:
             return None
         if not presented:
             return NoCertificate() if verifier.requiresCertificate else None
         try:
-            opensslResult = self._findingsOfThen() if verifier.trust is None else None
-            judgement = verifier.verify(presented, opensslResult=opensslResult, staple=self.staple)
+            opensslResult = self._resultOfThen() if verifier.trust is None else None
+            result = verifier.verify(presented, opensslResult=opensslResult, staple=self.staple)
         except Exception as broken:
             return _broken(broken)
-        left = judgement.problems if self._overruling is None else self._overruling.leaves(judgement.problems)
-        return _refusal(left, judgement) if left else None
+        left = result.problems if self._overruling is None else self._overruling.leaves(result.problems)
+        return _refusal(left, result) if left else None
 
     def _note(self, errors: Sequence[tuple[int, int]], builtChain: Callable[[], list[x509.Certificate]]) -> int:
         """Take what OpenSSL found, and end the handshake here where nothing can change the verdict.
@@ -184,23 +184,21 @@ class PeerVerification:
             opensslResult = self._findings = OpenSSLResult(tuple(_asProblems(errors)), tuple(builtChain()))
             if self._isClient:
                 return 0
-            self.judgement = judgement = self._configuration.verifier.verify(
-                opensslResult.chain, opensslResult=opensslResult
-            )
+            self.result = result = self._configuration.verifier.verify(opensslResult.chain, opensslResult=opensslResult)
         except Exception as broken:
             failure = _broken(broken)
             self._settle(failure)
             return errorToReport(failure.code, None)
-        if not judgement.problems:
+        if not result.problems:
             return 0
-        if self._configuration.hook is not None or _mayChange(judgement.problems):
+        if self._configuration.hook is not None or _mayChange(result.problems):
             self._channel.forbidResumption()
             return 0
-        self._settle(_refusal(judgement.problems, judgement))
-        return errorToReport(judgement.problems[0].code, judgement.problems[0].opensslError)
+        self._settle(_refusal(result.problems, result))
+        return errorToReport(result.problems[0].code, result.problems[0].opensslError)
 
     def _judge(self) -> VerificationResult:
-        known, resumed = self.judgement, self._channel.resumed
+        known, resumed = self.result, self._channel.resumed
         if known is not None and not known.problems and not resumed:
             return known
         presented = self._channel.presented
@@ -209,17 +207,17 @@ class PeerVerification:
             return VerificationResult((), (missing,) if self._isClient else ())
         opensslResult = self._findings
         if resumed:
-            opensslResult = self._findingsOfThen() if self._configuration.usesExternalContext else None
+            opensslResult = self._resultOfThen() if self._configuration.usesExternalContext else None
         elif opensslResult is None:
             return VerificationResult(
                 tuple(presented), (Problem("invalid-certificate", 0, detail="it was not checked"),)
             )
         return self._configuration.verifier.verify(presented, opensslResult=opensslResult, staple=self.staple)
 
-    def _findingsOfThen(self) -> OpenSSLResult:
+    def _resultOfThen(self) -> OpenSSLResult:
         """What somebody else's context has accepted stands, because only it knows whom it trusts; but time goes by."""
-        resumed, judgement = self._channel.resumed, self.judgement
-        chain = judgement.chain if judgement is not None and not resumed else tuple(self._channel.presented)
+        resumed, result = self._channel.resumed, self.result
+        chain = result.chain if result is not None and not resumed else tuple(self._channel.presented)
         # Of a session only that is known which was sent, and servers send more than what their chain needs.
         dated = chain[:1] if resumed and self._isClient else chain
         now = datetime.now(timezone.utc)
@@ -233,18 +231,18 @@ class PeerVerification:
 
     def _conclude(self, answer: Answer) -> None:
         """Settle by what the hook says, or would say if there were one: it accepts what is not refused already."""
-        judgement = self.judgement
-        assert judgement is not None
-        left = answer.leaves(judgement.problems)
+        result = self.result
+        assert result is not None
+        left = answer.leaves(result.problems)
         if answer.code is not None:
             first = Problem(answer.code, depth=0, detail=printable(answer.reason))
-            self._settle(_refusal((first, *judgement.problems), judgement))
+            self._settle(_refusal((first, *result.problems), result))
         elif left:
-            self._settle(_refusal(left, judgement))
+            self._settle(_refusal(left, result))
         else:
             self._overruling, self._acceptedAt = answer, datetime.now(timezone.utc)
-            overruled = judgement.problems
-            self.judgement = replace(judgement, problems=(), overruled=overruled) if overruled else judgement
+            overruled = result.problems
+            self.result = replace(result, problems=(), overruled=overruled) if overruled else result
             self._settle(None)
 
     def _settle(self, failure: TLSFailure | None) -> None:
@@ -292,9 +290,9 @@ def _asProblems(errors: Sequence[tuple[int, int]]) -> list[Problem]:
     return causes or problems
 
 
-def _refusal(problems: Sequence[Problem], judgement: VerificationResult) -> TLSFailure:
+def _refusal(problems: Sequence[Problem], result: VerificationResult) -> TLSFailure:
     first = problems[0]
-    facts = tuple(certificateFacts(certificate) for certificate in judgement.chain)
+    facts = tuple(certificateFacts(certificate) for certificate in result.chain)
     detail = ", ".join(part for part in (first.subject, first.detail) if part)
     return failureForCode(first.code)(
         detail,

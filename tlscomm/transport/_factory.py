@@ -154,10 +154,10 @@ class _Used:
     def __init__(self, configuration: Configuration, clock: IReactorTime, changed: Callable[[], object]) -> None:
         self._backgroundTasks = configuration.backgroundTasks
         self._forget = configuration.verifier.revocation.whenChanged(changed)
-        for upkeep in self._backgroundTasks:
-            upkeep.use(clock)
+        for backgroundTask in self._backgroundTasks:
+            backgroundTask.use(clock)
 
     def release(self) -> None:
         self._forget()
-        for upkeep in self._backgroundTasks:
-            upkeep.release()
+        for backgroundTask in self._backgroundTasks:
+            backgroundTask.release()

@@ -78,7 +78,7 @@ def _chainProblems(
     for problem in own:
         yield problem, chain
     known = {(problem.code, problem.depth) for problem in own}
-    judgement = verifier.verify(chain, at=now)
-    for problem in judgement.problems:
+    result = verifier.verify(chain, at=now)
+    for problem in result.problems:
         if (problem.code, problem.depth) not in known:
-            yield problem, judgement.chain
+            yield problem, result.chain

@@ -171,7 +171,7 @@ class Verifier:
         profile: ``compatible`` insists on what makes a chain secure, and warns of the rest; ``strict`` insists on the
             rules of RFC 5280 and the Web PKI.
         maximumDepth: the most authorities between the peer's certificate and the trusted one.
-        insists: whether a peer must not stay without a certificate, when an open connection is judged again.
+        requiresCertificate: whether a peer must show a certificate, when an open connection is verified again.
     """
 
     peerRole: Role
@@ -207,8 +207,8 @@ class Verifier:
 
         Args:
             presented: the certificates that the peer sent, its own first, the others in any order.
-            findings: what OpenSSL found in the handshake. Without any OpenSSL is asked here, about each path that is
-                tried.
+            opensslResult: what OpenSSL found in the handshake. Without it OpenSSL is asked here, about each path that
+                is tried.
             staple: the OCSP response (DER) that came with a server's certificate.
             at: the time to judge for, with a time zone; now where None.
 
@@ -250,7 +250,7 @@ class Verifier:
         return result
 
     def _telling(self, refused: Sequence[VerificationResult], case: _Case) -> VerificationResult:
-        """Return, of a peer that is refused, the judgement that says most."""
+        """Return, of a peer that is refused, the result that says most."""
         if refused:
             return min(refused, key=_countOfProblems)
         if case.opensslResult is not None and (case.isFinal or not _isUntrusted(case.opensslResult)):
@@ -392,7 +392,7 @@ class Verifier:
         return refined(problem, chain, self.anchors, self.peerRole)
 
     def _remembered(self, key: object, case: _Case) -> VerificationResult | None:
-        """Return the judgement on a peer that was accepted before, where nothing has changed since."""
+        """Return the result for a peer that was accepted before, where nothing has changed since."""
         # Taken out and put back, so that those that do not come again are the first to be forgotten.
         if (result := self._accepted.pop(key, None)) is None:
             return None

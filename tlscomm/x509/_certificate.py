@@ -179,7 +179,7 @@ class ParsedCertificate:
             return False
 
     def __repr__(self) -> str:
-        return f"<Examined {subjectText(self.certificate)}>"
+        return f"<ParsedCertificate {subjectText(self.certificate)}>"
 
 
 def parsedCertificate(certificate: x509.Certificate) -> ParsedCertificate:
