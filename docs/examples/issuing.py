@@ -14,7 +14,7 @@ root = Authority.create("example root", organization="Example")
 services = root.intermediate("example services", organization="Example")
 billing = services.issue("billing", role="client", uris=["spiffe://example.org/billing"])
 
-# The root's certificate goes to everybody, its key to nobody.
+# The root's certificate goes to every peer, its key to none.
 Path("root.pem").write_bytes(root.certificate.public_bytes(Encoding.PEM))
 
 # For the client: its key, its certificate, and the intermediate that it has to send along.
