@@ -69,7 +69,7 @@ class ExplainTests(SynchronousTestCase):
                 "If it is the peer's": entry.theirs,
                 "To reproduce": entry.reproduce,
                 "Stage": "handshake",
-                "Permanent": "yes, somebody has to change something",
+                "Permanent": "yes, an operator has to change something",
                 "We hear": "unknown_ca",
                 "We send": "unknown_ca",
                 "Exception": "tlscomm.failures.UnknownIssuer, a CertificateFailure",

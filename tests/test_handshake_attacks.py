@@ -223,7 +223,7 @@ class Drawn(ConversationCase):
 
 
 class Tickets(SynchronousTestCase):
-    """Sessions that somebody else's context gives away under TLS 1.2, where it is settled at the first hello."""
+    """Sessions that an external context gives away under TLS 1.2, where it is settled at the first hello."""
 
     def test_overruledOnce(self) -> None:
         """A stranger whom a hook let in once is no less a stranger when it resumes the session."""
@@ -251,7 +251,7 @@ class Tickets(SynchronousTestCase):
 
 
 class Anonymous(ConversationCase):
-    """Cipher suites without certificates, in somebody else's context."""
+    """Cipher suites without certificates, in an external context."""
 
     def test_aServerThatInsists(self) -> None:
         """A client is asked for its certificate all the same, and nobody is let in without one."""
@@ -267,7 +267,7 @@ class Anonymous(ConversationCase):
         self.assertEqual((server.state, server.isAccepted), (State.FAILED, False))
 
     def test_aContextThatAsksForNone(self) -> None:
-        """A hook on top of somebody else's context has its say there too, about a client that has shown nothing."""
+        """A hook on top of an external context has its say there too, about a client that has shown nothing."""
         for version in VERSIONS:
             for answer, state in ((False, State.FAILED), (True, State.OPEN)):
                 options = CertificateOptions(privateKey=SERVER.privateKey, certificate=SERVER.certificate)

@@ -113,7 +113,7 @@ class Causes(JudgedCase):
         self.assertPutOut(conversation, "server", "revoked")
 
     def test_expired(self) -> None:
-        """A certificate that expires is noticed by the next round, under somebody else's context as well."""
+        """A certificate that expires is noticed by the next round, under an external context as well."""
         soon = datetime.now(timezone.utc) + timedelta(hours=1)
         client = AUTHORITY.issue("client", role="client", notAfter=soon)
         server = AUTHORITY.issue("server", role="server", dnsNames=["localhost"], notAfter=soon)
@@ -264,7 +264,7 @@ class Effects(JudgedCase):
             conversation.server.factory.reconfigure(clientConfiguration())
 
     def test_foreignToOwn(self) -> None:
-        """Who was let in by somebody else's context is judged by the authorities that are named afterwards."""
+        """Who was let in by an external context is judged by the authorities that are named afterwards."""
         for version in VERSIONS:
             clock = Clock()
             foreign = Side(ExternalContextConfiguration(creator=options()), Recorder, clock)
@@ -278,7 +278,7 @@ class Effects(JudgedCase):
             self.assertPutOut(conversation, "server", "unknown-issuer")
 
     def test_theirCallback(self) -> None:
-        """What a callback of somebody else's context lets pass stays passed."""
+        """What a callback of an external context lets pass stays passed."""
         old = datetime.now(timezone.utc) - timedelta(days=3)
         credential = AUTHORITY.issue("client", role="client", notBefore=old, notAfter=old + timedelta(days=1))
         clock, creator = Clock(), options()
@@ -292,7 +292,7 @@ class Effects(JudgedCase):
         self.assertEqual((server.events, server.failures), (["built", "accepted", "made"], []))
 
     def test_ownToForeign(self) -> None:
-        """Somebody else's context is taken at its word about new connections, and puts nobody out."""
+        """An external context is taken at its word about new connections, and puts nobody out."""
         conversation = self.judging("1.3")
         conversation.server.factory.reconfigure(ExternalContextConfiguration(creator=options()))
         conversation.flush()

@@ -1,4 +1,4 @@
-"""A peer is accepted if any path leads to somebody who is trusted, and no peer makes the search for it long."""
+"""A peer is accepted if any path leads to an authority that is trusted, and no peer makes the search for it long."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ class RulesThatOnlyWarn(SynchronousTestCase):
         self.assertIn("_leafPurpose", checked)
 
     def test_theyAreOfTheTimeOfTheVerdict(self) -> None:
-        """What somebody else's context accepted is warned of as it was then, whenever that is read."""
+        """What an external context accepted is warned of as it was then, whenever that is read."""
         verifier = Verifier(peerRole="client")
         later = CLIENT.certificate.not_valid_after_utc + timedelta(days=1)
         for at, codes in ((NOW, set()), (later, {"expired"})):

@@ -266,7 +266,7 @@ class JudgedAgain(SessionCase):
             self.assertRefused((one, other), "server", "revoked")
 
     def test_aForeignContext(self) -> None:
-        """Somebody else's context gives sessions away as tickets; who is refused starts over once, not for ever."""
+        """An external context gives sessions away as tickets; who is refused starts over once, not for ever."""
         for version in VERSIONS:
             server = foreign()
             client = clientConfiguration(maximumTLS=version)

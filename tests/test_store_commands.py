@@ -340,7 +340,7 @@ class ExportTests(CommandCase):
     def test_unprotected(self) -> None:
         """Without a pass phrase it is written all the same, and that is said."""
         result = self.run_("export", "subject=gateway", "--out", "out.pfx")
-        self.assertIn("whoever reads it has the private key", result.stderr)
+        self.assertIn("a reader of it has the private key", result.stderr)
         loadCredential("out.pfx").requireKey()
 
     def test_old(self) -> None:

@@ -400,7 +400,7 @@ class MakeServiceTests(ServiceCase):
             ("--identity server.pem --client-certificates required", "name the authorities"),
             ("--identity server.pem --minimum-tls 1.3 --maximum-tls 1.2", "the minimum TLS 1.3 is above"),
             ("--listen ssl:8443 --identity server.pem", "would put TLS into TLS"),
-            ("--identity server.pem --allow cn=a", "access rules let nobody in who has no certificate"),
+            ("--identity server.pem --allow cn=a", "access rules let no client in without a certificate"),
         ):
             options = parsed(*words.split(), parent=twistd())
             refusal = self.assertRaises(SystemExit, makeService, options, self.reactor)

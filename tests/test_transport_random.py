@@ -280,7 +280,7 @@ class RandomTests(SynchronousTestCase):
     @example(ASKING[0], (Recorder, Recorder), ENDED_WHILE_ASKING)
     @example(ASKING[1], (Recorder, Recorder), ENDED_WHILE_ASKING)
     def test_asked(self, client: Any, protocols: tuple[Any, Any], actions: list[Any]) -> None:
-        """Where both ask hooks, nobody is let in before its hook has said so; both sides end; nothing is left."""
+        """Where both ask hooks, no peer is let in before its hook has said so; both sides end; nothing is left."""
         for hook in HOOKS.values():
             hook.forget()
         play = self.played(client, protocols, ASKING_SERVER)

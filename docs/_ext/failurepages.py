@@ -91,7 +91,7 @@ def _entry(entry: Entry) -> Iterator[str]:
         yield f":If it is ours: {plain(entry.ours)}"
         yield f":If it is the peer's: {plain(entry.theirs)}"
     yield f":To reproduce: {plain(entry.reproduce)}"
-    yield f":Permanent: {'yes, an operator has to change something' if entry.permanent else 'no, another try may succeed'}"
+    yield f":Permanent: {'yes, an operator has to act' if entry.permanent else 'no, another try may succeed'}"
     if entry.sent:
         yield f":Alert that we send: {plain(entry.sent)}"
     if entry.alerts:

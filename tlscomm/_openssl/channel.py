@@ -210,7 +210,7 @@ class Channel:
 
     def forbidResumption(self) -> None:
         """Have OpenSSL neither resume a session in this handshake nor keep the one of it."""
-        # Somebody else's context may give the sessions themselves away, as tickets, which are not looked up here.
+        # An external context may give the sessions themselves away, as tickets, which are not looked up here.
         lib.SSL_set_options(self._ssl, SSL.OP_NO_TICKET)
         if self._cacheMode is None:
             self._cacheMode = lib.SSL_CTX_get_session_cache_mode(self._sessions)

@@ -15,7 +15,7 @@ class OpenSSLError(Exception):
 
     Attributes:
         reasons: the reason of each entry in OpenSSL's error queue, oldest first; empty for an unexpected end of stream.
-        exceptions: what the callbacks of somebody else's context raised.
+        exceptions: what the callbacks of an external context raised.
     """
 
     def __init__(self, reasons: tuple[str, ...], exceptions: tuple[Exception, ...] = ()) -> None:

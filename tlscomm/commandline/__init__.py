@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         where one ended it (130 for Ctrl-C).
 
     Raises:
-        SystemExit: nobody reads the output any more; the status is 1, and nothing is said about it.
+        SystemExit: the reader of the output has gone; the status is 1, and nothing is said about it.
     """
     _occupyStandardDescriptors()
     try:

@@ -1,6 +1,6 @@
 """What people and programs are told of a certificate: the same in `store`, in its picker, and in `inspect`.
 
-Everything that is shown was written by somebody else, so all of it goes through `tlscomm.failures.printable`, and what
+Everything that is shown was written by another party, so all of it goes through `tlscomm.failures.printable`, and what
 does not parse is said to be unreadable instead of ending the command.
 """
 
@@ -75,7 +75,7 @@ def daysLeft(certificate: x509.Certificate, now: datetime) -> int:
 
 
 def validity(certificate: x509.Certificate, now: datetime) -> Text:
-    """Say how long it is valid, in the colour of how soon somebody has to act."""
+    """Say how long it is valid, in the colour of how soon its owner has to act."""
     if now < certificate.not_valid_before_utc:
         return Text(f"in {(certificate.not_valid_before_utc - now).days + 1} days", style="red")
     left = daysLeft(certificate, now)

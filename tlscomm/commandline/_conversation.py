@@ -2,8 +2,8 @@
 
 Texts from the command line are sent one at a time, each when the one before was answered: what people try things out on
 often expects it. A file is sent with many messages under way, because a round trip for each of a million would take all
-day. How many is bounded, in number and in size, so memory does not grow with the file; and while nobody reads what is
-printed, nothing is read from the connection either.
+day. How many is bounded, in number and in size, so memory does not grow with the file; and while no program reads what
+is printed, nothing is read from the connection either.
 """
 
 from __future__ import annotations

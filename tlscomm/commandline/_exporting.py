@@ -26,7 +26,7 @@ def exported(credential: Credential, form: str, passphrase: bytes) -> bytes:
     Args:
         credential: what to export; without its key where that is to stay.
         form: as in `EXPORT_FORMATS`.
-        passphrase: what is to open it; empty for none. Whoever calls this says to the person that there is none.
+        passphrase: what is to open it; empty for none. The caller says to the person that there is none.
 
     Raises:
         NoPrivateKey: a PFX is a certificate with its key, and there is none.
@@ -49,7 +49,7 @@ def write(path: Path, content: bytes, *, isSecret: bool, force: bool) -> None:
         OSError: it cannot be written.
     """
     if not force:
-        # Looking first would leave a moment in which somebody else makes it.
+        # Looking first would leave a moment in which another program makes it.
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     try:
         writeFiles(path.parent, {path.name: File(content, isSecret)})

@@ -94,7 +94,7 @@ class Found:
     def obstacles(self, role: Role, now: datetime) -> Iterator[TLSFailure]:
         """Give what keeps the credential from standing on one side of a connection, nothing where nothing does.
 
-        Where nobody is said to be trusted the end of the chain is, so that faults of the chain itself are found.
+        Where no authority is said to be trusted the end of the chain is, so that faults of the chain itself are found.
         """
         links = (self.credential.certificate, *self.chain.certificates)
         anchors = links[-1:] if self.roots is None else self.roots

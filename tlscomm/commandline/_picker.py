@@ -1,7 +1,7 @@
 """The dialog "Select Certificate" of Windows, for a terminal.
 
-Whoever has three certificates of one name cannot tell which to type. So those that fit the purpose are shown, with what
-tells them apart, and the choice comes out as a ``store:`` source that every option takes.
+A user who has three certificates of one name cannot tell which to type. So those that fit the purpose are shown, with
+what tells them apart, and the choice comes out as a ``store:`` source that every option takes.
 
 What can be chosen and what is shown of it is `PickedEntry`, which knows no terminal. It is drawn by prompt_toolkit,
 which reads keys in every terminal and mends the screen afterwards, whatever happens. Where there is no terminal, or
@@ -53,7 +53,7 @@ _ESCAPE_SECONDS = 0.1
 _WIDEST_NAME = 40
 _PAGE = 10
 _EVERYTHING = 1 << 30
-#: The rows that only somebody looks at who compares digits.
+#: The rows for a person who compares digits.
 _LONG = frozenset({"Public key", "Serial", "Fingerprint"})
 
 _STYLE = Style.from_dict(

@@ -1,7 +1,7 @@
 """How commands speak to people and to programs.
 
-A terminal gets colour and lines that fit; a pipe gets plain text with one fact a line, because whoever searches it does
-so by lines. Text is never read as markup: much of it comes from a peer.
+A terminal gets colour and lines that fit; a pipe gets plain text with one fact a line, because a program that searches
+it does so by lines. Text is never read as markup: much of it comes from a peer.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["Row", "heading", "isTerminal", "say", "sayFailure", "table", "warnin
 
 Row: TypeAlias = "tuple[str, str | Text]"
 
-#: Wide enough that nothing is wrapped where nobody looks at it.
+#: Wide enough that nothing is wrapped where no person looks at it.
 _UNLIMITED = 1_000_000
 
 

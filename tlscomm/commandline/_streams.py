@@ -97,7 +97,7 @@ class InputStream:
 
 
 class OutputStream(FileDescriptor):
-    """Writes to a file, a pipe or a terminal, and pauses its producer while nobody reads there."""
+    """Writes to a file, a pipe or a terminal, and pauses its producer while no program reads there."""
 
     connected = True
 

@@ -1,6 +1,6 @@
 """``tlscomm explain``: the catalogue of failures, where it is needed.
 
-Whoever has a code in a log line has a terminal, and perhaps no browser. The text is that of `tlscomm.failures` and
+A user who has a code in a log line has a terminal, and perhaps no browser. The text is that of `tlscomm.failures` and
 `tlscomm.failures`, so it cannot differ from what the exception says.
 """
 
@@ -28,10 +28,10 @@ class Entry:
         code: its name.
         group: what kind of failure it is: the class that its exception extends.
         exception: its exception.
-        happened: what happened, for somebody who reads about it.
+        happened: what happened, for a person who reads about it.
         message: what happened, as its message begins.
         stage: where in the life of a connection it usually happens.
-        permanent: whether somebody has to change something before another try can succeed.
+        permanent: whether an operator has to change something before another try can succeed.
         reproduce: how to make it happen.
         ours: what to do where our side is at fault, or the peer refused us.
         theirs: what to do where the peer is at fault.
@@ -124,7 +124,7 @@ def _rows(entry: Entry) -> Iterator[Row]:
         yield "If it is the peer's", entry.theirs
     yield "To reproduce", entry.reproduce
     yield "Stage", entry.stage
-    yield "Permanent", "yes, somebody has to change something" if entry.permanent else "no, another try may succeed"
+    yield "Permanent", "yes, an operator has to change something" if entry.permanent else "no, another try may succeed"
     yield "We hear", ", ".join(entry.alerts) or "none says this by itself"
     yield "We send", entry.sent or "no alert of its own"
     yield "Exception", f"tlscomm.failures.{entry.exception}, a {entry.group}"

@@ -1,6 +1,6 @@
 """``tlscomm pki``: certificates of one's own, for development.
 
-Without them nobody can try anything, and who cannot try switches verification off.
+Without them no user can try anything, and a user who cannot try switches verification off.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _gallery(folder: Path) -> None:
         table([(exhibit.name, f"{exhibit.code or 'accepted'}: {exhibit.fault}") for exhibit in EXHIBITS]),
         "",
         f"Each is there as .pem, .key and .pfx, for clients and for servers, and {index.name} lists them for programs.",
-        "Whoever judges them trusts roots.pem. Never trust it in a program that is in use.",
+        "The side that verifies them trusts roots.pem. Never trust it in a program that is in use.",
     )
 
 

@@ -146,8 +146,8 @@ def _show(*, place: str, asJSON: bool, words: Sequence[str], **fields: str | Non
     "--exportable/--not-exportable",
     "isExportable",
     default=None,
-    help="Whether to export the key later. It keeps nobody from copying the store's file who can read it. Default: as "
-    "it is in the store, and else yes.",
+    help="Whether to export the key later. It does not keep a user who can read the store's file from copying it. "
+    "Default: as it is in the store, and else yes.",
 )
 @_inStore
 def _add(
@@ -240,7 +240,7 @@ def _export(
     from tlscomm.commandline import _exporting
 
     if str(file) == "-":
-        raise click.UsageError("--out is the name of a file: standard output may be a terminal, or somebody's log")
+        raise click.UsageError("--out is the name of a file: standard output may be a terminal, or a log")
     with _answering(asJSON):
         entry = _one(place, words, fields)
         form = form or _exporting.ENDINGS.get(file.suffix.lower(), "pem")
@@ -257,7 +257,7 @@ def _export(
             return
         say(f"{entry.source} was written to {printable(str(file))} as {form}.")
         if isSecret and not passphrase:
-            say("It has no pass phrase: whoever reads it has the private key.", error=True)
+            say("It has no pass phrase: a reader of it has the private key.", error=True)
 
 
 @group.command("pick")
@@ -308,7 +308,7 @@ def _answering(asJSON: bool) -> Iterator[None]:
 
 @contextmanager
 def _wantingCertificates() -> Iterator[None]:
-    """Say of a file without a certificate what to do about it here; nobody has a handshake in mind."""
+    """Say of a file without a certificate what to do about it here; there is no handshake."""
     try:
         yield
     except NoCertificate as failure:
@@ -366,7 +366,7 @@ def _credentialsIn(
     from tlscomm.credentials._passphrase import Passphrase
     from tlscomm.credentials._sources import readSource
 
-    # Whoever imports a key from a file that others can read wants it to be in a better place.
+    # A user who imports a key from a file that others can read wants it to be in a better place.
     if key is not None:
         found = loadCredentials(file, key=key, passphrase=passphrase, checkPermissions=False)
         return tuple(credential.requireKey() for credential in found)

@@ -1,7 +1,7 @@
 """``tlscomm verify``: would the other side accept this credential?
 
 The answer is that of a live handshake, because it is one, in memory. So a renewed certificate, a new access rule or a
-longer revocation list can be tried before anybody depends on it.
+longer revocation list can be tried before a service depends on it.
 """
 
 from __future__ import annotations

@@ -155,8 +155,8 @@ class Base(ABC):
         profile: how much of the rules for chains is insisted on: ``compatible`` or ``strict``.
         maximumDepth: the most authorities between the peer's certificate and the trusted one (9).
         hook: is asked about each peer before it is let in; see `tlscomm.verification`.
-        resumption: whether a session may be resumed, which spares both sides the certificates. Whoever resumes one is
-            judged again, by the certificates of then and the rules of now.
+        resumption: whether a session may be resumed, which spares both sides the certificates. A peer that resumes one
+            is judged again, by the certificates of then and the rules of now.
         revalidation: whether open connections are judged again as time goes by and lists change, and ended when their
             peer would be refused.
         deadlines: how long each wait may last.

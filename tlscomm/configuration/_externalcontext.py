@@ -1,4 +1,4 @@
-"""Contexts that somebody else has made."""
+"""Contexts that tlscomm has not made."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class ExternalContextConfiguration:
         return connection
 
     def keepSession(self, connection: SSL.Connection, presented: list[x509.Certificate], staple: bytes | None) -> None:
-        """Part of `Configuration`. Who made the context resumes its sessions, if anybody does."""
+        """Part of `Configuration`. The maker of the context resumes its sessions, if at all."""
 
     def keptStaple(self, connection: SSL.Connection) -> bytes | None:
         return None

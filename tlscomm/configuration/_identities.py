@@ -1,6 +1,6 @@
 """Credentials from where a person says that they are: any number of them, their keys, and what opens them.
 
-Nobody has to say which key and which pass phrase belong to what. A key is that of the certificate that it fits, and a
+No user has to say which key and which pass phrase belong to what. A key is that of the certificate that it fits, and a
 pass phrase that of whatever it opens, so their order does not matter, and a wrong one is named by what it is.
 """
 

@@ -86,7 +86,7 @@ class ServerConfiguration(Base):
                 "authorities are named that may issue them (client roots)"
             )
         if self.access and self.clientCertificates != "required":
-            raise ValueError("access rules let nobody in who has no certificate, so client certificates are required")
+            raise ValueError("access rules let no client in without a certificate, so client certificates are required")
         self._prepare()
 
     @property
@@ -172,6 +172,6 @@ class ServerConfiguration(Base):
             known = frozenset(name.lower().encode("ascii") for name in self.serverNames)
             _openssl.requireServerName(context, lambda name: name is not None and name.lower() in known)
         elif self.resumption:
-            # OpenSSL keeps the name with the session only if somebody has acknowledged it.
+            # OpenSSL keeps the name with the session only if a callback has acknowledged it.
             _openssl.requireServerName(context, lambda _: True)
         return context

@@ -4,8 +4,8 @@ A session belongs to one configuration: to one server's name, one set of authori
 never stand for another one of these. Few are kept, because each holds the server's certificates, and a server takes
 each one back once (RFC 8446, appendix C.4).
 
-Whoever resumes a session sees no certificate and no OCSP response. So those of the first time are kept with it, and
-what would be refused now is not resumed at all: a handshake in full may bring something better, or says why not.
+A client that resumes a session sees no certificate and no OCSP response. So those of the first time are kept with it,
+and what would be refused now is not resumed at all: a handshake in full may bring something better, or says why not.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Every way in which a connection can fail, under one name each.
 
-Whoever is called at night acts on the name, so a name says the cause and not the mechanism, and the list is closed: the
-exception, the log line, the command line and the documentation all use it, and nothing outside it ever leaves tlscomm's
-own code. The sentences are part of the table. They are written for a person who did not write the program.
+An operator who is called at night acts on the name, so a name says the cause and not the mechanism, and the list is
+closed: the exception, the log line, the command line and the documentation all use it, and nothing outside it ever
+leaves tlscomm's own code. The sentences are part of the table. They are written for a person who did not write the
+program.
 
 A failure that the *peer* decided has the same name with ``side="remote"``. Its sentence then speaks of us, because it
 is our certificate, or our configuration, that the peer did not accept.

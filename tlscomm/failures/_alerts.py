@@ -1,7 +1,7 @@
 """TLS alerts: their numbers, their names, and the failure that each one means.
 
 An alert is all that a refused peer ever hears (RFC 8446, section 6), so this table decides what the refused side may
-say. An alert that fits several causes maps to ``refused``: the connection's other facts then settle it, or nobody can.
+say. An alert that fits several causes maps to ``refused``: the connection's other facts then settle it, or nothing can.
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ class TLSFailure(Exception):
     theirs: ClassVar[str]
     #: How to make it happen.
     reproduce: ClassVar[str]
-    #: Whether somebody has to change something before another try can succeed.
+    #: Whether an operator has to change something before another try can succeed.
     permanent: ClassVar[bool]
     usualStage: ClassVar[Stage]
 

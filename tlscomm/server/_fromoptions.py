@@ -94,7 +94,7 @@ def _endpoint(reactor: Any, place: str) -> IStreamServerEndpoint:
             IStreamServerEndpoint, serverFromString(reactor, f"{place}:backlog={_BACKLOG}" if isPlain else place)
         )
     except Exception as problem:
-        # Anybody's plugin may parse it, and raise what it likes.
+        # A plugin of another project may parse it, and raise what it likes.
         raise UsageError(f"--listen {printable(place)}: {printable(str(problem) or repr(problem))}") from None
 
 

@@ -1,7 +1,7 @@
 """``twistd tlscomm``: from the words of a command line to a server that can be started.
 
 Everything that can be wrong is found out before a port is opened, and before a daemon leaves its terminal: the words,
-then the application, then the credential. Whoever started the program gets one message with a next step, and exit
+then the application, then the credential. The user who started the program gets one message with a next step, and exit
 status 1. twistd itself would answer a wrong word with the whole list of options, on standard output, and an unusable
 credential with a traceback; so, under twistd, both end here as `SystemExit`. A program that uses this module by itself
 gets the exceptions as they are.

@@ -62,7 +62,7 @@ _NEXT_STEPS = {
 
 
 class CannotListen(SystemExit, Exception):
-    """A port cannot be opened. The program ends with exit status 1 if nobody catches it.
+    """A port cannot be opened. The program ends with exit status 1 if no caller catches it.
 
     Attributes:
         message: what happened and what to do.

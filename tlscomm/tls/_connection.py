@@ -112,7 +112,7 @@ class TLSConnection:
         failure: why it is FAILED, else None.
         isAccepted: whether both sides have accepted each other; stays True when the connection ends or fails later.
         acceptance: whether the peer has shown that it accepted us, as in `TLSFacts`.
-        address: the peer's, as text, for a hook; None where nobody has said it.
+        address: the peer's, as text, for a hook; None where it was not said.
     """
 
     def __init__(self, configuration: Configuration, transport: Any = None) -> None:
@@ -297,7 +297,7 @@ class TLSConnection:
             return False
         self._channel.feed(ciphertext)
         if state is State.PENDING and self._channel.waiting > _MOST_WAITING:
-            detail = "it sent more than anybody should before it is accepted"
+            detail = "it sent more than a peer should before it is accepted"
             self._fail(ProtocolViolation(detail, side="remote"))
         if state is not State.HANDSHAKE:
             return state is State.UNCONFIRMED
@@ -414,7 +414,7 @@ class TLSConnection:
         self._opening = b""
         self._channel.secret = None
         if not self._verification.hasAccepted:
-            raise AssertionError("nobody is let in before the verdict")
+            raise AssertionError("no peer is let in before the verdict")
         if self._isClient and self._channel.certificateRequested and self._isTLS13:
             self.state = State.UNCONFIRMED
         else:

@@ -63,7 +63,7 @@ class Naming:
         self.choice: CredentialChoice | None = None
 
     def brokenOff(self, broken: OpenSSLError, opening: bytes) -> TLSFailure:
-        """Name what made OpenSSL, or a callback of somebody else's context, break the handshake off on our side.
+        """Name what made OpenSSL, or a callback of an external context, break the handshake off on our side.
 
         Args:
             broken: what OpenSSL says.
@@ -86,7 +86,7 @@ class Naming:
         try:
             problem = self._problemForAlert(number)
         except Exception:
-            # Names that nobody can read, ours or in the server's list. What the alert says by itself stands.
+            # Names that cannot be read, ours or in the server's list. What the alert says by itself stands.
             problem = Problem(codeForAlert(number), depth=0)
         return failureForCode(problem.code)(
             problem.detail,
@@ -199,7 +199,7 @@ class Naming:
         credential = self._configuration.credential if self.choice is None else self.choice.credential
         if credential is not None:
             return credential.certificate, *credential.chain
-        # Of somebody else's context only the certificate in use is known.
+        # Of an external context only the certificate in use is known.
         certificate = self._raw.get_certificate(as_cryptography=True)
         return () if certificate is None else (certificate,)
 

@@ -178,7 +178,7 @@ class PeerVerification:
         The answer makes OpenSSL choose the alert.
         """
         if self.isSettled:
-            # Who was judged cannot become somebody else.
+            # A peer that was judged cannot become another.
             return errorToReport("invalid-certificate", None)
         try:
             opensslResult = self._findings = OpenSSLResult(tuple(_asProblems(errors)), tuple(builtChain()))
@@ -215,7 +215,7 @@ class PeerVerification:
         return self._configuration.verifier.verify(presented, opensslResult=opensslResult, staple=self.staple)
 
     def _resultOfThen(self) -> OpenSSLResult:
-        """What somebody else's context has accepted stands, because only it knows whom it trusts; but time goes by."""
+        """What an external context has accepted stands, because only it knows whom it trusts; but time goes by."""
         resumed, result = self._channel.resumed, self.result
         chain = result.chain if result is not None and not resumed else tuple(self._channel.presented)
         # Of a session only that is known which was sent, and servers send more than what their chain needs.
@@ -270,7 +270,7 @@ def _mayChange(problems: Sequence[Problem]) -> bool:
 
 
 def _broken(broken: Exception) -> TLSFailure:
-    # A check that breaks has not accepted anybody.
+    # A check that breaks has not accepted a peer.
     return InvalidCertificate(f"it cannot be checked: {unreadableText(broken)}")
 
 

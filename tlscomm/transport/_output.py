@@ -190,7 +190,7 @@ class Output:
     def detach(self) -> None:
         """Let go of the transport, so that it can close once its own buffer is empty."""
         if self._isAttached:
-            # What is written from now on is dropped above, and nobody tells any more when the transport is empty.
+            # What is written from now on is dropped above, and it is not told any more when the transport is empty.
             self._isAttached = self._blocked = False
             self._transport.unregisterProducer()
 

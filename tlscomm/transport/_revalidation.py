@@ -1,7 +1,7 @@
 """Open connections are judged again, because what was true in the handshake need not stay true.
 
 A certificate expires, or is revoked, while its holder is connected; roots and rules change. Waiting for the holder to
-connect again could take for ever. So all open connections are judged again when somebody says that something has
+connect again could take for ever. So all open connections are judged again when a caller says that something has
 changed, and every half minute, for what changes with time alone.
 
 There may be ten thousand of them. They are judged a few at a time, with other work in between.

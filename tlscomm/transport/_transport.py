@@ -119,7 +119,7 @@ class TLSTransport(TransportProxy):
         try:
             self._connection = TLSConnection(self._configuration, self)
         except Exception:
-            # Somebody else's creator of connections may raise anything.
+            # An external creator of connections may raise anything.
             self._brokenAbove()
             return
         self._began = self._clock.seconds()
@@ -169,7 +169,7 @@ class TLSTransport(TransportProxy):
         """Our own half-close is done; nothing depends on it."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """TCP is gone: tell whoever has to know, once."""
+        """TCP is gone: tell all that have to know, once."""
         self._stopTimer()
         self.factory.forget(self)
         if self._cause is None and self.phase not in _OVER:
@@ -187,7 +187,7 @@ class TLSTransport(TransportProxy):
             elif (failure := self._failure) is not None:
                 tell(self.factory.observer, "refused", self, failure)
         finally:
-            # What the protocol above raises must not keep anybody waiting.
+            # What the protocol above raises must not keep a caller waiting.
             self._failAccepted()
 
     # The transport's side: what the protocol above asks for.
@@ -385,7 +385,7 @@ class TLSTransport(TransportProxy):
         self._goOn()
 
     def _stopAsking(self) -> None:
-        """Nobody waits for the hook any more."""
+        """The hook is not waited for any more."""
         asked, self._asked = self._asked, None
         if asked is None:
             return
@@ -564,7 +564,7 @@ class TLSTransport(TransportProxy):
             self.transport.resumeProducing()
 
     def _nameLoss(self, reason: Failure) -> None:
-        """Say why TCP is gone, where nobody has said it yet."""
+        """Say why TCP is gone, where that is not known yet."""
         wasReset = not reason.check(ConnectionDone)
         if wasReset and self.phase is not Phase.CLOSING:
             self._connection.receiveReset(reason.getErrorMessage())

@@ -26,7 +26,7 @@ from tlscomm.x509._validity import validityText
 
 __all__ = ["CORE"]
 
-#: A hundred thousand comparisons take a second; ten thousand names are as many as anybody has.
+#: A hundred thousand comparisons take a second; ten thousand names are as many as any has.
 _HEAVIEST_NAMES = 16384
 #: Of the names of one certificate that an authority may not issue for.
 _MOST_TOLD = 8
@@ -159,7 +159,7 @@ def _keyStrength(position: PathPosition) -> Iterator[str]:
 
 
 def _signatureStrength(position: PathPosition) -> Iterator[str]:
-    # Nobody looks at the signature of what is trusted.
+    # The signature of what is trusted is not looked at.
     if position.isAnchor:
         return
     try:

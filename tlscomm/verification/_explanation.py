@@ -27,7 +27,7 @@ _SPECIFIC = frozenset({"bad-signature", "expired", "not-yet-valid", "wrong-purpo
 
 
 def malformation(certificate: x509.Certificate) -> str:
-    """Return why nobody can read a certificate, or nothing where it is well."""
+    """Return why a certificate cannot be read, or nothing where it is well."""
     return parsedCertificate(certificate).malformation
 
 
@@ -90,7 +90,7 @@ def _issuerProblem(problem: Problem, certificate: x509.Certificate, anchors: Seq
     * a trusted authority with the issuer's name, but another key, did not issue it;
     * an issuer that the authority key identifier shows to be its own issuer is a root, not an intermediate;
     * below trusted authorities that may have no intermediates (path length 0) none can be missing;
-    * an issuer of an organisation that no trusted authority belongs to is somebody else's.
+    * an issuer of an organisation that no trusted authority belongs to is foreign.
 
     Otherwise the intermediate is taken to be missing, which is by far the commonest mistake.
     """

@@ -232,7 +232,7 @@ def _commonName(position: PathPosition) -> Iterator[str]:
         return
     names = {str(name.value) for name in position.certificate.names}
     for attribute in position.certificate.certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME):
-        # Free text, a product's name for one, is taken for a name by nobody.
+        # Free text, a product's name for one, is not taken for a name.
         if attribute.value not in names and _readsAsAName(str(attribute.value)):
             yield f"its common name {_quoted(str(attribute.value))} is none of its alternative names"
 

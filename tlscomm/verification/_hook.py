@@ -31,7 +31,7 @@ class Question:
 
     Attributes:
         peerRole: which side the peer is on: ``client`` or ``server``.
-        address: where it connects from, or where we connected to, as text; None where nobody knows.
+        address: where it connects from, or where we connected to, as text; None where it is unknown.
         serverName: the name that the client asked for (RFC 6066), or that a server's certificate has to be for.
         chain: the peer's certificates, its own first: the verified chain, or of a peer that would be refused the chain
             that says most about why. Empty where it showed none.
@@ -131,7 +131,7 @@ def refuse(reason: str = "", code: str = "refused-by-hook") -> Answer:
 
 
 def insecurelyAccept() -> Answer:
-    """Accept the peer whatever is wrong with it: anybody can then be on the other side."""
+    """Accept the peer whatever is wrong with it: any peer can then be on the other side."""
     return Answer(overrulesAll=True)
 
 

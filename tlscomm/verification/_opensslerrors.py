@@ -1,7 +1,7 @@
 """What OpenSSL's error numbers and reasons mean in tlscomm's names.
 
 OpenSSL says which of its checks failed; a person needs to know what is wrong. These tables are the only translation,
-and nobody else looks at the numbers. Numbers are those of OpenSSL's x509_vfy.h, reasons those of its error strings;
+and no other code looks at the numbers. Numbers are those of OpenSSL's x509_vfy.h, reasons those of its error strings;
 ``tests/test_reasons.py`` holds both against the OpenSSL in use.
 """
 

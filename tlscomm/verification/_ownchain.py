@@ -19,7 +19,7 @@ def isCorrectlySigned(chain: Sequence[x509.Certificate], authorities: Iterable[x
         authorities: others that may have issued the last one.
 
     Returns:
-        None where an issuer is not at hand, so that nobody can tell.
+        None where an issuer is not at hand, so that it is unknown.
     """
     known = (*chain[1:], *authorities)
     issued = [[other for other in known if other.subject == certificate.issuer] for certificate in chain]

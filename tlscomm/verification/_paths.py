@@ -2,12 +2,12 @@
 
 Certificates do not form a chain but a graph: an authority that changes its key, or is taken over by another one, has
 several certificates, and a peer cannot know which of them we trust. OpenSSL follows one way and gives up where that one
-ends. Here the next one is tried, and whoever judges takes the first that is good.
+ends. Here the next one is tried, and the verifier takes the first that is good.
 
-Whoever may send certificates may also send hundreds that all seem to have issued each other, so the search is bounded:
-
+A peer that may send certificates may also send hundreds that all seem to have issued each other, so the search is
+bounded: 
 * it begins with who can be reached from the trusted authorities by names alone, and goes nowhere else;
-* nobody, that is no name with its key, is twice on a way;
+* no entity, that is no name with its key, is twice on a way;
 * no way is longer than allowed;
 * what breaks a rule where it stands is not gone past, and the rules are checked from below, so a way ends early;
 * signatures, which cost most, are verified once for each pair of certificates, and their number has a limit; so has the

@@ -33,7 +33,7 @@ def decidingRules(profile: Profile | None) -> RuleBook:
     """Return the rules that no chain may break that is accepted.
 
     Args:
-        profile: None where somebody else's context decides on the chain.
+        profile: None where an external context decides on the chain.
     """
     return _NONE if profile is None else _DECIDING[profile]
 

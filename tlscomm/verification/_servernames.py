@@ -70,7 +70,7 @@ def _pattern(name: x509.GeneralName) -> Identity | None:
         return None
     domain = name.value.lower()
     base = domain.removeprefix("*.")
-    # A wildcard for all of a top-level domain is nobody's to have.
+    # A wildcard for all of a top-level domain belongs to no server.
     return domain if isDomain(base) and (base == domain or "." in base) else None
 
 

@@ -53,7 +53,7 @@ _MAXIMUM_DEPTH = 9
 
 #: OpenSSL verifies all signatures of each again, so of a hostile peer's only so many are tried.
 _MOST_PATHS = 16
-#: Of the paths to somebody who is trusted on which something is wrong.
+#: Of the paths to an authority that is trusted on which something is wrong.
 _MOST_TOLD = 4
 #: Authorities between the two ends of such a path, so that one that is too long is named so. In a handshake OpenSSL
 #: has named it.
@@ -64,7 +64,7 @@ _EXPLANATION = SearchBudget(signatures=32, steps=256)
 
 _MEND_PINS = (
     "Compare the pins (--pin) with the digests of the chain's certificates and keys, which tlscomm inspect FILE shows, "
-    "and name the right one; or somebody else is there than you meant."
+    "and name the right one; or another peer is there than you meant."
 )
 
 _BADLY_SIGNED, _SELF_SIGNED_LEAF, _SELF_SIGNED_ISSUER, _ISSUER_NOT_FOUND = 7, 18, 19, 20
@@ -164,7 +164,7 @@ class Verifier:
         peerRole: which side the peer is on.
         serverName: the DNS name (in its ASCII form) or the address that a server's certificate has to be for; None
             where any name will do, as for clients.
-        trust: whom to trust. Where None somebody else's context decides on that: what OpenSSL says there stands, and
+        trust: whom to trust. Where None an external context decides on that: what OpenSSL says there stands, and
             the rules for chains only warn.
         access: who is let in, of the peers that nothing else is wrong with.
         revocation: what is known of revoked certificates.
@@ -192,7 +192,7 @@ class Verifier:
 
     @property
     def anchors(self) -> tuple[x509.Certificate, ...]:
-        """The authorities that the user named; nothing where they are the system's, or somebody else's affair."""
+        """The authorities that the user named; nothing where they are the system's, or an external context's affair."""
         return () if self.trust is None else self.trust.named
 
     def verify(
@@ -296,7 +296,7 @@ class Verifier:
         chain, number, depth = verifyPath(path, purposeFor(self.peerRole).opensslNumber, case.at)
         result = self._judgedByRules(chain, case, [asProblem(number, depth)] if number else [])
         if search is not None and not result.problems:
-            # OpenSSL verifies signatures of more kinds, and a search that forgives accepts nobody.
+            # OpenSSL verifies signatures of more kinds, and a search that forgives accepts no peer.
             found = [asProblem(_BADLY_SIGNED, depth) for depth in search.badlySigned(path)]
             result = self._judgedByRules(chain, case, found)
         return replace(result, noted=(*result.noted, *_forgotten(chain, case.presented)))
@@ -304,7 +304,7 @@ class Verifier:
     def _judgedByRules(
         self, chain: tuple[x509.Certificate, ...], case: _Case, found: Sequence[Problem] = ()
     ) -> VerificationResult:
-        """Judge a path that leads to somebody who is trusted, by the rules and by what the user asks for.
+        """Judge a path that leads to an authority that is trusted, by the rules and by what the user asks for.
 
         Args:
             chain: the path.
@@ -328,7 +328,7 @@ class Verifier:
         return replace(result, problems=(*result.problems, *kept), rule=decision.rule)
 
     def _explained(self, opensslResult: OpenSSLResult, case: _Case) -> VerificationResult:
-        """Judge a chain that OpenSSL has refused, which may not lead to anybody who is trusted."""
+        """Judge a chain that OpenSSL has refused, which may not lead to an authority that is trusted."""
         chain, isTrusted = opensslResult.chain, not _isUntrusted(opensslResult)
         problems = self._broken(chain, case, opensslResult.problems, isTrusted=isTrusted)
         problems += self._unwanted(chain)
@@ -352,7 +352,7 @@ class Verifier:
 
     @property
     def _decides(self) -> Profile | None:
-        """The profile, or None where somebody else's context decides."""
+        """The profile, or None where an external context decides."""
         return None if self.trust is None else self.profile
 
     def _broken(
@@ -419,7 +419,7 @@ def _certificates(path: Path) -> tuple[x509.Certificate, ...]:
 
 
 def _deadEnd(path: Path) -> OpenSSLResult:
-    """Say what OpenSSL says of a path that leads to nobody who is trusted."""
+    """Say what OpenSSL says of a path that leads to no authority that is trusted."""
     depth = len(path) - 1
     number = _ISSUER_NOT_FOUND
     if path[-1].isSelfIssued:

@@ -4,7 +4,7 @@ It looks at one path alone, and not at all where it has no word for the case:
 
 * a certificate that is trusted itself, or a server whose name is neither known nor in its certificate;
 * constraints of policies, and name constraints for directory names and URIs: the documents allow them, our own rules
-  follow them, and it refuses whoever has them;
+  follow them, and it refuses the peers that have them;
 * an authority that changes its key below a path length constraint: it counts the self-issued certificate, which RFC
   5280, section 6.1.4 (l), does not.
 """
