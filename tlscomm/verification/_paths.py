@@ -5,7 +5,8 @@ several certificates, and a peer cannot know which of them we trust. OpenSSL fol
 ends. Here the next one is tried, and the verifier takes the first that is good.
 
 A peer that may send certificates may also send hundreds that all seem to have issued each other, so the search is
-bounded: 
+bounded:
+
 * it begins with who can be reached from the trusted authorities by names alone, and goes nowhere else;
 * no entity, that is no name with its key, is twice on a way;
 * no way is longer than allowed;
