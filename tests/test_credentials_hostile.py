@@ -35,7 +35,7 @@ from pfxfiles import (
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm import failures
-from tlscomm.credentials import checkUsable, loadCertificates, loadCredential
+from tlscomm.credentials import checkUsable, loadCertificates, loadCredential, loadPrivateKeys
 from tlscomm.credentials._contents import named
 from tlscomm.x509 import _encoding as _export
 from tlscomm.x509._facts import certificateFacts
@@ -46,6 +46,15 @@ unhurried = settings(deadline=None)
 
 class HostileContentTests(SynchronousTestCase):
     """Nothing but our own failures comes out of the loader, whatever goes in."""
+
+    def test_pointOfAnotherForm(self) -> None:
+        """An OpenSSH key whose point is not uncompressed, for which the library has no code, is refused by name."""
+        text = issued().requireKey().privateKey.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+        content = base64.b64decode(b"".join(text.splitlines()[1:-1])).replace(b"\0\0\0\x41\4", b"\0\0\0\x41\6")
+        armoured = b"-----BEGIN OPENSSH PRIVATE KEY-----\n%s-----END OPENSSH PRIVATE KEY-----\n"
+        with self.assertRaises(failures.UnknownFormat) as raised:
+            loadPrivateKeys(armoured % base64.encodebytes(content))
+        self.assertIn("uncompressed", str(raised.exception))
 
     def tried(self, content: bytes, passphrase: bytes = PASSPHRASE) -> None:
         # cryptography warns of some deviations before it refuses others.

@@ -25,6 +25,7 @@ from tlscomm.x509._facts import certificateFacts
 from tlscomm.x509._purposes import purposeOf
 from tlscomm.x509._roles import ROLES, Role
 from tlscomm.x509._unreadable import REJECTIONS
+from tlscomm.x509._validity import validityOf
 
 __all__ = [
     "certificateJSON",
@@ -69,18 +70,23 @@ def issuerTitle(certificate: x509.Certificate) -> str:
     return _title(lambda: certificate.issuer, certificateFacts(certificate).issuer)
 
 
-def daysLeft(certificate: x509.Certificate, now: datetime) -> int:
-    """Return how many whole days it is valid from now, negative once it has expired."""
-    return (certificate.not_valid_after_utc - now).days
+def daysLeft(certificate: x509.Certificate, now: datetime) -> int | None:
+    """Return how many whole days it is valid from now, negative once it has expired; None if it cannot be read."""
+    dates = validityOf(certificate)
+    return None if dates is None else (dates[1] - now).days
 
 
 def validity(certificate: x509.Certificate, now: datetime) -> Text:
     """Say how long it is valid, in the colour of how soon its owner has to act."""
-    if now < certificate.not_valid_before_utc:
-        return Text(f"in {(certificate.not_valid_before_utc - now).days + 1} days", style="red")
-    left = daysLeft(certificate, now)
+    dates = validityOf(certificate)
+    if dates is None:
+        return Text(_UNREADABLE, style="red")
+    begins, ends = dates
+    if now < begins:
+        return Text(f"in {(begins - now).days + 1} days", style="red")
+    left = (ends - now).days
     if left < 0:
-        return Text(f"expired {(now - certificate.not_valid_after_utc).days} days ago", style="red")
+        return Text(f"expired {(now - ends).days} days ago", style="red")
     style = "red" if left < _VERY_SOON else "yellow" if left < _SOON else "green"
     return Text(f"{left} days", style=style)
 
@@ -172,11 +178,14 @@ def verdictsJSON(credential: Credential, now: datetime) -> dict[str, object]:
 def revocationsJSON(revocations: x509.CertificateRevocationList, now: datetime) -> dict[str, object]:
     """Return what there is to know of a revocation list."""
     number = _either(lambda: revocations.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number, None)
-    begins, ends = revocations.last_update_utc, revocations.next_update_utc
+    begins, ends = (
+        _either(lambda: revocations.last_update_utc, None),
+        _either(lambda: revocations.next_update_utc, None),
+    )
     return {
         "issuer": _either(lambda: printable(revocations.issuer.rfc4514_string()), _UNREADABLE),
         "number": number,
-        "lastUpdate": begins.isoformat(timespec="seconds"),
+        "lastUpdate": _UNREADABLE if begins is None else begins.isoformat(timespec="seconds"),
         "nextUpdate": None if ends is None else ends.isoformat(timespec="seconds"),
         "isExpired": ends is not None and ends < now,
         "revoked": len(revocations),

@@ -106,7 +106,8 @@ def _loaded(source: Source, secret: Secret | None) -> PrivateKeyTypes | None:
     text = Secret(_ENVELOPE % base64.b64encode(source.content))
     try:
         return load_ssh_private_key(text.value, None if secret is None else secret.value)
-    except UnsupportedAlgorithm as error:
+    except (UnsupportedAlgorithm, NotImplementedError) as error:
+        # The latter for a point of a curve that is written in another form than the uncompressed one.
         raise Unsupported(f"it is not supported ({unreadableText(error)})") from None
     except REJECTIONS:
         return None

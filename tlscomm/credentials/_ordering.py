@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timezone
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
@@ -21,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tlscomm.x509._extensions import readExtension
 from tlscomm.x509._issuers import hasIssued
 from tlscomm.x509._unreadable import REJECTIONS
+from tlscomm.x509._validity import validityOf
 
 __all__ = ["chainOf", "fits", "leavesAndKeys"]
 
@@ -99,7 +101,12 @@ def _issuerOf(
     candidates = [other for other in bySubject.get(name, ()) if _identifiersAgree(certificate, other)]
     if len(candidates) > 1:
         candidates = [other for other in candidates[:_MOST_NAMESAKES] if hasIssued(other, certificate)] or candidates
-    return max(candidates, key=lambda other: other.not_valid_after_utc, default=None)
+    return max(candidates, key=_end, default=None)
+
+
+def _end(certificate: x509.Certificate) -> datetime:
+    dates = validityOf(certificate)
+    return datetime.min.replace(tzinfo=timezone.utc) if dates is None else dates[1]
 
 
 def _isRoot(certificate: x509.Certificate) -> bool:

@@ -39,6 +39,7 @@ from tlscomm.x509._fields import signedFields
 from tlscomm.x509._keystrengths import TLS_CURVES, isForPSSAlone
 from tlscomm.x509._roles import Role
 from tlscomm.x509._unreadable import REJECTIONS
+from tlscomm.x509._validity import isValidAt
 
 __all__ = ["ChooseCredential", "CredentialChoice", "CredentialSelector", "PeerCapabilities"]
 
@@ -307,8 +308,7 @@ def _keyKind(certificate: x509.Certificate) -> tuple[object, ...]:
 
 
 def _isValid(credential: Credential, now: datetime) -> bool:
-    certificate = credential.certificate
-    return certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc
+    return isValidAt(credential.certificate, now)
 
 
 def _dnsNames(credential: Credential) -> frozenset[str]:

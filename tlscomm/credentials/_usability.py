@@ -25,7 +25,7 @@ from tlscomm.x509._keystrengths import digestWeakness, handshakeKeyWeakness, key
 from tlscomm.x509._keyusages import handshakeUsageProblem
 from tlscomm.x509._purposes import purposeFor, purposesText
 from tlscomm.x509._roles import Role
-from tlscomm.x509._validity import validityText
+from tlscomm.x509._validity import validityOf, validityText
 
 __all__ = ["asFailure", "certificateProblems"]
 
@@ -72,9 +72,10 @@ def _leafProblems(certificate: x509.Certificate, role: Role, now: datetime) -> I
         yield "invalid-certificate", leaf.malformation
     elif misuse := _missingPurpose(leaf, role) or handshakeUsageProblem(leaf.value(x509.KeyUsage), role):
         yield "wrong-purpose", misuse
-    if now > certificate.not_valid_after_utc:
+    begins, ends = validityOf(certificate) or (now, now)
+    if now > ends:
         yield "expired", validityText("expired", certificate)
-    if now < certificate.not_valid_before_utc:
+    if now < begins:
         yield "not-yet-valid", validityText("not-yet-valid", certificate)
     if weakness := handshakeKeyWeakness(certificate):
         yield "key-too-weak", f"it has {weakness}"

@@ -43,7 +43,7 @@ from tlscomm.issuing._certificates import (
 )
 from tlscomm.x509 import _encoding as _export
 from tlscomm.x509._addresses import isAddress
-from tlscomm.x509._files import File, exclusively, writeFiles
+from tlscomm.x509._files import File, exclusively, makeFolder, writeFiles
 from tlscomm.x509._issuers import hasIssued
 from tlscomm.x509._roles import Role
 
@@ -386,7 +386,7 @@ def _newAuthority(now: datetime) -> Authority:
 
 @contextmanager
 def _claimed(place: Path) -> Iterator[None]:
-    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    makeFolder(place, 0o700)
     mark = place / _MARK
     # Whoever makes one of these files makes the mark first, so in this order a mark that is missing was never made.
     taken = next((name for name in _NAMES if (place / name).exists()), None)

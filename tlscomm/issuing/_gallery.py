@@ -32,7 +32,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from tlscomm.credentials import Credential
 from tlscomm.issuing._exhibits import SERVER_NAME, Authorities, Bench
 from tlscomm.x509 import _encoding as _export
-from tlscomm.x509._files import File, writeFiles
+from tlscomm.x509._files import File, makeFolder, writeFiles
 from tlscomm.x509._roles import Role
 
 __all__ = ["EXHIBITS", "Exhibit", "Gallery", "Judge", "writeGallery"]
@@ -366,7 +366,7 @@ def writeGallery(folder: str | PathLike[str], *, now: datetime | None = None) ->
     if not index.exists() and place.exists() and any(place.iterdir()):
         raise FileExistsError(errno.EEXIST, "not empty and not a gallery, so nothing is written there", str(place))
     gallery = Gallery(now)
-    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    makeFolder(place, 0o700)
     for role in _BOTH:
         (place / role).mkdir(mode=0o700, exist_ok=True)
         exhibits = [exhibit for exhibit in gallery if role in exhibit.roles]

@@ -31,6 +31,7 @@ from tlscomm.x509 import _issuers
 from tlscomm.x509._canonicalname import CanonicalName, canonicalName
 from tlscomm.x509._remembering import remembering
 from tlscomm.x509._unreadable import REJECTIONS
+from tlscomm.x509._validity import isValidAt
 
 __all__ = [
     "GOOD",
@@ -235,16 +236,17 @@ hasIssued = remembering(256)(_issuers.hasIssued)
 """Return whether a certificate was issued by another one, as `tlscomm.x509._issuers` says."""
 
 
-def revokedStatus(date: datetime, reason: x509.ReasonFlags | None, source: str) -> Status:
+def revokedStatus(date: datetime | None, reason: x509.ReasonFlags | None, source: str) -> Status:
     """Return the status of a revoked certificate.
 
     Args:
-        date: since when.
+        date: since when; None where that cannot be read.
         reason: why, where that is known.
         source: what says so.
     """
     because = "" if reason is None or reason is x509.ReasonFlags.unspecified else f", reason {reason.value}"
-    return Status("revoked", f"on {timeText(date)}{because}, says {source}")
+    since = "at a time that cannot be read" if date is None else f"on {timeText(date)}"
+    return Status("revoked", f"{since}{because}, says {source}")
 
 
 def _concluded(
@@ -304,12 +306,12 @@ def _revocation(
             reason = _reason(entry)
             if reason is x509.ReasonFlags.remove_from_crl and each is delta:
                 return None
-            return revokedStatus(entry.revocation_date_utc, reason, _name(each))
+            return revokedStatus(_date(entry), reason, _name(each))
     known = (-1,) if base is None else (base.number, 0 if delta is None else delta.number)
     for each in group:
         newer = base is None or each.number > max(known)
         if newer and (entry := each.entry(certificate)) is not None and _reason(entry) not in _NOT_FINAL:
-            return revokedStatus(entry.revocation_date_utc, _reason(entry), f"{_name(each)}, which is out of date")
+            return revokedStatus(_date(entry), _reason(entry), f"{_name(each)}, which is out of date")
     return None
 
 
@@ -370,7 +372,7 @@ class _Signers:
         return [each for each in candidates[:_MOST_SIGNERS] if self._isDelegate(each)]
 
     def _isDelegate(self, candidate: x509.Certificate) -> bool:
-        if not candidate.not_valid_before_utc <= self._at <= candidate.not_valid_after_utc:
+        if not isValidAt(candidate, self._at):
             return False
         parent = next((each for each in self._issuers if hasIssued(each, candidate)), None)
         return parent is not None and not isListedBy(parent, candidate, self._lists)
@@ -439,6 +441,13 @@ def _criticalEntry(crl: x509.CertificateRevocationList) -> str:
                 number = extension.oid.dotted_string
                 return f"an entry has the critical extension {number}, which is not known"
     return ""
+
+
+def _date(entry: x509.RevokedCertificate) -> datetime | None:
+    try:
+        return entry.revocation_date_utc
+    except REJECTIONS:
+        return None
 
 
 def _reason(entry: x509.RevokedCertificate) -> x509.ReasonFlags | None:

@@ -36,6 +36,7 @@ from tlscomm.x509 import _der
 from tlscomm.x509._extensions import readExtension
 from tlscomm.x509._keystrengths import WEAK_DIGESTS
 from tlscomm.x509._unreadable import REJECTIONS
+from tlscomm.x509._validity import isValidAt
 
 __all__ = ["LARGEST_RESPONSE", "SingleResponse", "answerIn", "mustStaple", "readResponse", "statusByResponse"]
 
@@ -210,7 +211,7 @@ def _isResponder(certificate: x509.Certificate) -> bool:
 
 
 def _responderFault(responder: x509.Certificate, at: datetime, isListed: Callable[[x509.Certificate], bool]) -> str:
-    if not responder.not_valid_before_utc <= at <= responder.not_valid_after_utc:
+    if not isValidAt(responder, at):
         return "is signed by a responder whose certificate is not valid now"
     isExempt = any(extension.oid == ExtensionOID.OCSP_NO_CHECK for extension in responder.extensions)
     if not isExempt and isListed(responder):

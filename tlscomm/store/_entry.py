@@ -37,7 +37,8 @@ class StoreEntry:
         credential: the certificate, the chain that is kept with it, the private key if it has one. Its source is
             `source`.
         path: the file; None for a trust root that is the operating system's.
-        failure: why it is not to be used: others can read its key, or change the file. None where all is well.
+        failure: why it is not to be used: others can read its key, or change the file, or the certificate itself
+            cannot be read. None where all is well.
     """
 
     store: str

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tlscomm.failures import FileNotFound, StoreReadOnly, Unreadable, UnsafePermissions, printable
-from tlscomm.x509._files import File, exclusively, writeFiles
+from tlscomm.x509._files import File, exclusively, makeFolder, writeFiles
 
 __all__ = ["LOCATIONS", "NAMES", "Files", "StoreFolder", "exposure", "locationNamed", "storeNamed"]
 
@@ -90,10 +90,12 @@ class Files:
     Attributes:
         certificates: the files with certificates, by name.
         marked: the thumbprints whose keys may not be exported.
+        broken: a failure for each link in the place of such a file that leads nowhere, or to itself.
     """
 
     certificates: tuple[Path, ...] = ()
     marked: frozenset[str] = frozenset()
+    broken: tuple[Unreadable, ...] = ()
 
 
 class StoreFolder:
@@ -142,14 +144,22 @@ class StoreFolder:
         """
         try:
             with os.scandir(self.path) as entries:
-                found = sorted(entry.name for entry in entries if entry.is_file())
+                found = sorted(entry.name for entry in entries if entry.is_symlink() or entry.is_file())
         except FileNotFoundError:
             return Files()
         except OSError as error:
             raise Unreadable(f"{self.path}: {error.strerror}") from None
+        certificates, broken = list[Path](), list[Unreadable]()
+        for name in found:
+            path = self.path / name
+            if name.endswith(_PFX) and (problem := _problemOf(path)) is not None:
+                broken.append(problem)
+            elif name.endswith(_PFX) and path.is_file():
+                certificates.append(path)
         return Files(
-            tuple(self.path / name for name in found if name.endswith(_PFX)),
+            tuple(certificates),
             frozenset(name.removesuffix(_MARK) for name in found if name.endswith(_MARK)),
+            tuple(broken),
         )
 
     @contextmanager
@@ -211,7 +221,7 @@ class StoreFolder:
     def _make(self) -> None:
         mode = 0o755 if self._isForAll else 0o700
         for folder in (self._root, self.path):
-            folder.mkdir(mode=mode, parents=True, exist_ok=True)
+            makeFolder(folder, mode)
 
     def _refuseForeign(self) -> None:
         # As .NET does. The files of root in a user's folder could not be read by that user.
@@ -260,6 +270,20 @@ def exposure(path: Path, *, holdsKey: bool) -> UnsafePermissions | None:
     what = f"{path} can be changed by others" if mode & _CHANGED_BY_OTHERS else str(path)
     more = "If others could read it for long, replace the key." if holdsKey else "Then look whether it is still yours."
     return UnsafePermissions(f"{what}; to mend it: {mend}", remedy=f"Keep others out: {mend}. {more}")
+
+
+def _problemOf(path: Path) -> Unreadable | None:
+    """Return what is wrong with a link, None where it leads to something, and for what is none."""
+    if not path.is_symlink():
+        return None
+    try:
+        path.stat()
+    except OSError as error:
+        mend = f"rm {shlex.quote(str(path))}"
+        return Unreadable(
+            f"the link {printable(str(path))}: {error.strerror}", remedy=f"Remove the link, or mend it: {mend}."
+        )
+    return None
 
 
 def _rootOf(location: str) -> Path:

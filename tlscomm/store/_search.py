@@ -22,6 +22,7 @@ from tlscomm.x509._distinguishednames import parsedName
 from tlscomm.x509._purposes import PURPOSES, KeyPurpose, purposeFor
 from tlscomm.x509._roles import ROLES
 from tlscomm.x509._unreadable import REJECTIONS
+from tlscomm.x509._validity import isValidAt, validityOf
 
 __all__ = ["FIELDS", "KEY_USAGES", "Search", "Searched", "isKeyUsage", "newestFirst"]
 
@@ -53,6 +54,8 @@ _SEPARATORS = re.compile("[\\s:\u200e\u200f\ufeff-]")
 #: A colon separates where a word and an equals sign follow it. So a thumbprint, an IPv6 address and a URI need no
 #: backslash.
 _BETWEEN_COLONS = re.compile(r"(?:\\.|\\$|[^\\:]|:(?![A-Za-z]+=))+", re.DOTALL)
+
+_LONG_AGO = datetime.min.replace(tzinfo=timezone.utc)
 
 T = TypeVar("T", bound=x509.ExtensionType)
 S = TypeVar("S", bound="Searched")
@@ -177,7 +180,8 @@ def newestFirst(found: Iterable[S], now: datetime) -> tuple[S, ...]:
 
 
 def _rank(certificate: x509.Certificate, now: datetime) -> tuple[bool, datetime, datetime]:
-    begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    # What cannot be read comes last.
+    begins, ends = validityOf(certificate) or (_LONG_AGO, _LONG_AGO)
     return begins <= now <= ends, begins, ends
 
 
@@ -268,9 +272,7 @@ def _keyUsage(text: str) -> Condition:
 def _validAt(value: datetime | str) -> Condition:
     when = _time(value) if isinstance(value, str) else value
     when = when.replace(tzinfo=timezone.utc) if when.tzinfo is None else when
-    return lambda searched: (
-        searched.certificate.not_valid_before_utc <= when <= searched.certificate.not_valid_after_utc
-    )
+    return lambda searched: isValidAt(searched.certificate, when)
 
 
 def _hasPrivateKey(value: bool | str) -> Condition:

@@ -19,10 +19,12 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
+from typing import NoReturn
 
 from cryptography import x509
 from twisted.logger import Logger
@@ -32,16 +34,19 @@ from tlscomm.credentials._ordering import chainOf
 from tlscomm.failures import (
     Ambiguous,
     FileNotFound,
+    InvalidCertificate,
     NotInStore,
     PassphraseRequired,
     StoreReadOnly,
     TLSFailure,
+    UnsafePermissions,
     printable,
 )
 from tlscomm.store._entry import PREFIX, StoreEntry, sealed, sourceOf
 from tlscomm.store._folder import LOCATIONS, NAMES, StoreFolder, exposure, locationNamed, storeNamed
 from tlscomm.store._search import Search, newestFirst
 from tlscomm.store._systemroots import systemCertificates, systemRoots
+from tlscomm.x509._certificate import parsedCertificate
 from tlscomm.x509._digests import thumbprintOf
 from tlscomm.x509._facts import certificateFacts
 
@@ -164,7 +169,7 @@ class X509Store:
         read = [self._read(path) for path in before.certificates]
         marked = before.marked | self._folder.files().marked
         entries = [entry for entry in read if isinstance(entry, StoreEntry)]
-        problems = [entry for entry in read if isinstance(entry, TLSFailure)]
+        problems = [*before.broken, *(entry for entry in read if isinstance(entry, TLSFailure))]
         problems += [entry.failure for entry in entries if entry.failure is not None]
         system, broken = self._fromSystem()
         found: dict[x509.Certificate, StoreEntry] = {}
@@ -315,7 +320,7 @@ class X509Store:
             return failure
         except TLSFailure as failure:
             return failure
-        return self._entry(credential, path, exposed)
+        return self._entry(credential, path, exposed or _unreadable(credential.certificate))
 
     def _entry(self, credential: Credential, path: Path | None, failure: TLSFailure | None = None) -> StoreEntry:
         source = sourceOf(self.title, credential.certificate)
@@ -387,15 +392,28 @@ def rootsFromStore(source: str) -> tuple[x509.Certificate, ...]:
     if not found:
         raise _notInStore(store, contents, search)
     for entry in found:
-        if entry.failure is not None:
+        if isinstance(entry.failure, UnsafePermissions):
             raise entry.failure
     _report(store, contents)
-    return tuple(entry.certificate for entry in found)
+    return tuple(entry.certificate for entry in found if entry.failure is None) or _refuse(found)
+
+
+def _refuse(found: Sequence[StoreEntry]) -> NoReturn:
+    """Raise what is wrong with the first of several that are all not to be used."""
+    raise next(entry.failure for entry in found if entry.failure is not None)
 
 
 def _parsed(source: str) -> tuple[X509Store, Search]:
     place, _, conditions = source.removeprefix(PREFIX).partition(":")
     return X509Store.named(place), Search.parse(conditions)
+
+
+def _unreadable(certificate: x509.Certificate) -> InvalidCertificate | None:
+    """Return the failure of a certificate that can be loaded and not be read, None where it can."""
+    if not (malformation := parsedCertificate(certificate).malformation):
+        return None
+    facts = certificateFacts(certificate)
+    return InvalidCertificate(f"{facts.subject}, {malformation}", stage="credential", certificate=facts, depth=0)
 
 
 def _marked(entry: StoreEntry, isExportable: bool) -> StoreEntry:

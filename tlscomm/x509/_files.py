@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tlscomm.failures import Unreadable, printable
 
-__all__ = ["File", "exclusively", "writeFiles"]
+__all__ = ["File", "exclusively", "makeFolder", "writeFiles"]
 
 _OWNER_ONLY = 0o600
 _EVERYBODY_READS = 0o644
@@ -42,6 +42,28 @@ class File:
 
     content: bytes
     isSecret: bool
+
+
+def makeFolder(folder: Path, mode: int) -> None:
+    """Make a folder and those above it, as far as they are not there yet, all of them with the same mode.
+
+    `Path.mkdir` gives the mode to the last alone, and leaves those above it to the umask: with 0 every user of the
+    machine could put another folder in the place of this one.
+
+    Args:
+        folder: which one.
+        mode: who may do what with it, less what the umask takes away.
+
+    Raises:
+        OSError: it cannot be made, or is something else.
+    """
+    if not folder.is_dir():
+        if folder.parent != folder:
+            makeFolder(folder.parent, mode)
+        try:
+            folder.mkdir(mode=mode, exist_ok=True)
+        except FileExistsError:
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from None
 
 
 def writeFiles(folder: Path, files: Mapping[str, File]) -> None:
@@ -113,10 +135,14 @@ def _write(path: Path, file: File) -> None:
     mode = _OWNER_ONLY if file.isSecret else _EVERYBODY_READS
     # O_EXCL also refuses a symbolic link that somebody put there.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(file.content)
-        stream.flush()
-        os.fsync(stream.fileno())
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(file.content)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as error:
+        # To write, on a full disk for one, names no file.
+        raise type(error)(error.errno, error.strerror, str(path)) from None
 
 
 if sys.platform == "win32":

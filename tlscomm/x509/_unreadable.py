@@ -22,6 +22,7 @@ REJECTIONS = (
     TypeError,
     UnsupportedAlgorithm,
     InternalError,
+    NotImplementedError,
     Warning,
     x509.DuplicateExtension,
     x509.InvalidVersion,

@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from cryptography import x509
 
 from tlscomm.failures._wording import timeText
 
-__all__ = ["validityText"]
+__all__ = ["isValidAt", "validityOf", "validityText"]
+
+
+def validityOf(certificate: x509.Certificate) -> tuple[datetime, datetime] | None:
+    """Return from when to when a certificate is valid, both in UTC; None where that cannot be read.
+
+    Devices write the year 0 for "always", which Python's calendar does not have.
+    """
+    try:
+        return certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    except (ValueError, OverflowError):
+        return None
+
+
+def isValidAt(certificate: x509.Certificate, at: datetime) -> bool:
+    """Return whether a certificate is valid at a time; not where its dates cannot be read."""
+    dates = validityOf(certificate)
+    return dates is not None and dates[0] <= at <= dates[1]
 
 
 def validityText(code: str, certificate: x509.Certificate) -> str:
