@@ -9,6 +9,8 @@ from typing import Any
 
 from click.testing import CliRunner
 from conversation import VERSIONS
+from cryptography import x509
+from cryptography.x509.oid import AuthorityInformationAccessOID
 from logs import logged
 from ocspresponses import MUST_STAPLE, ocspResponse, responder
 from OpenSSL import SSL
@@ -19,7 +21,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.commandline import program
 from tlscomm.configuration import ServerConfiguration
-from tlscomm.credentials import Credential, exportCredential
+from tlscomm.credentials import Credential, exportCredential, loadCredential
 from tlscomm.failures import Damaged, FileNotFound, Revoked, Unreadable
 from tlscomm.issuing import Authority
 from tlscomm.messages import MessageFactory, MessageProtocol
@@ -100,6 +102,20 @@ class CredentialChoice(_Case):
         self.assertEqual(staple.responseFor(other.certificate), theirs)
         self.assertEqual(staple.responseFor(SERVER.certificate), GOOD)
         self.assertEqual(events, [])
+
+    def test_theIssuerMayBeARootInTheIdentitysFile(self) -> None:
+        """As the advice says, where one is to be fetched and the issuer is not known."""
+        place = x509.AccessDescription(
+            AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier("http://ocsp.example/")
+        )
+        made = ROOT.issue("server", role="server", extensions=[(x509.AuthorityInformationAccess([place]), False)])
+        own = exportCredential(made, "pem", insecureUnencryptedKey=True)
+        refused = self.assertRaises(ValueError, Staple(fetches=True).serve, loadCredential(own))
+        self.assertIn("append it to the identity's file", str(refused))
+        for content in (own + pem([ROOT.certificate]), pem([ROOT.certificate]) + own):
+            credential = loadCredential(content)
+            self.assertEqual(credential.chain, ())
+            Staple(fetches=True).serve(credential)
 
     def test_toFetchOneItMustBeKnownWhere(self) -> None:
         self.assertRaises(ValueError, Staple(fetches=True).serve, SERVER, [ROOT.certificate])

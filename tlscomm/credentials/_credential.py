@@ -14,7 +14,7 @@ import os
 import shlex
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from tlscomm.credentials._contents import Contents
 from tlscomm.credentials._formats import readContents
-from tlscomm.credentials._ordering import chainOf, fits, leavesAndKeys
+from tlscomm.credentials._ordering import chainOf, fits, leavesAndKeys, rootOf
 from tlscomm.credentials._passphrase import Passphrase, PassphraseSource, retrying
 from tlscomm.credentials._sources import STANDARD_INPUT, Source, SourceLike, nameOf, readSource
 from tlscomm.credentials._usability import asFailure, certificateProblems
@@ -77,6 +77,8 @@ class Credential:
         source: where it came from, printable, for messages.
         isExportable: whether `exportCredential` may write the key; not where a certificate store has marked it. A mark
             against mistakes: whatever uses the key, `privateKey` itself among it, takes no notice.
+        root: the root that the chain leads to, where the source has it. It is not presented, and two credentials that
+            differ in it alone are equal.
     """
 
     certificate: x509.Certificate
@@ -85,6 +87,7 @@ class Credential:
     friendlyName: str | None = None
     source: str = "memory"
     isExportable: bool = True
+    root: x509.Certificate | None = field(default=None, compare=False)
 
     def requireExportable(self) -> Credential:
         """Return this credential if its key may be exported, or it has none.
@@ -333,7 +336,14 @@ def _load(
     keys = held.keys if key is None else _readKeys(key, passphrase, guards=guards)
     certificates = tuple(dict.fromkeys(held.certificates))
     return tuple(
-        Credential(leaf, chainOf(leaf, certificates), leafKey, held.friendlyNames.get(leaf), identity.name)
+        Credential(
+            leaf,
+            chain := chainOf(leaf, certificates),
+            leafKey,
+            held.friendlyNames.get(leaf),
+            identity.name,
+            root=rootOf((leaf, *chain), certificates),
+        )
         for leaf, leafKey in leavesAndKeys(certificates, keys)
     )
 

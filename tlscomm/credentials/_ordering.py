@@ -24,7 +24,7 @@ from tlscomm.x509._issuers import hasIssued
 from tlscomm.x509._unreadable import REJECTIONS
 from tlscomm.x509._validity import validityOf
 
-__all__ = ["chainOf", "fits", "leavesAndKeys"]
+__all__ = ["chainOf", "fits", "leavesAndKeys", "rootOf"]
 
 #: A hostile file may hold a thousand namesakes that each could have issued the others. OpenSSL's limit is 100.
 _LONGEST_CHAIN = 32
@@ -79,6 +79,15 @@ def chainOf(leaf: x509.Certificate, certificates: Iterable[x509.Certificate]) ->
         chain.append(issuer)
         current = issuer
     return tuple(chain)
+
+
+def rootOf(chain: Sequence[x509.Certificate], certificates: Iterable[x509.Certificate]) -> x509.Certificate | None:
+    """Return the root that a chain leads to, of those that are there, or None. A root leads to none but itself."""
+    bySubject: dict[x509.Name, list[x509.Certificate]] = defaultdict(list)
+    for certificate in certificates:
+        if _isRoot(certificate) and (subject := _subject(certificate)) is not None:
+            bySubject[subject].append(certificate)
+    return None if _isRoot(chain[-1]) else _issuerOf(chain[-1], bySubject)
 
 
 def fits(certificate: x509.Certificate, key: PrivateKeyTypes) -> bool:

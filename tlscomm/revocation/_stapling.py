@@ -114,7 +114,8 @@ class Staple:
         certificate = credential.certificate
         if certificate in self._served:
             return
-        issuer = next((each for each in (*credential.chain, *issuers) if hasIssued(each, certificate)), None)
+        root = () if credential.root is None else (credential.root,)
+        issuer = next((each for each in (*credential.chain, *root, *issuers) if hasIssued(each, certificate)), None)
         served = _Served(certificate, issuer, _responders(certificate) if self._fetches else ())
         if self._fetches and not self._files:
             if not served.addresses:
