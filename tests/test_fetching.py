@@ -18,20 +18,28 @@ from interop import LOOPBACK, InteropCase, authorityFile, credential, files, rea
 from logs import logged
 from opensslauthority import OpenSSLAuthority
 from revocationlists import point, revocationList
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorPluggableNameResolver
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
+from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.logger import formatEvent
 from twisted.protocols.portforward import ProxyFactory
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
+from tlscomm.access import AccessRules, parseRule
 from tlscomm.configuration import ServerConfiguration
 from tlscomm.credentials import Credential
 from tlscomm.failures import FileNotFound, Unreadable
 from tlscomm.issuing import Authority
 from tlscomm.revocation import Revocation, Staple
-from tlscomm.revocation._addresses import FetchFailed, isFetchable
+from tlscomm.revocation._addresses import FetchFailed, isFetchable, isNeverFetchedFrom, isPublic
 from tlscomm.revocation._retrying import Schedule
 from tlscomm.revocation._web import fetch
+from tlscomm.verification import Verifier
+from tlscomm.verification._trust import Trust
 
 ROOT = Authority.create("the root")
 
@@ -102,7 +110,7 @@ class _Case(InteropCase):
 
 class Web(_Case):
     async def fetch(self, url: str, *, largest: int = 1000, seconds: float = 60) -> bytes:
-        return await fetch(reactor, url, largest=largest, seconds=seconds)
+        return await fetch(reactor, url, largest=largest, seconds=seconds, fromPrivateAddresses=True)
 
     async def fails(self, url: str, says: str, **limits: Any) -> None:
         with self.assertRaises(FetchFailed) as raised:
@@ -161,7 +169,7 @@ class Web(_Case):
 
     async def test_itCanBeCancelled(self) -> None:
         base = await self.web()
-        fetching = fetch(reactor, f"{base}/nothing", largest=10, seconds=60)
+        fetching = fetch(reactor, f"{base}/nothing", largest=10, seconds=60, fromPrivateAddresses=True)
         await self.until(lambda: self.site.asked)
         fetching.cancel()
         self.failureResultOf(fetching)
@@ -178,11 +186,15 @@ class Lists(_Case):
         return ROOT.issue("leaf", role="client", extensions=[points]).certificate, ROOT.certificate
 
     def code(self, revocation: Revocation, path: Any) -> str | None:
-        problems, _ = revocation.check(path, at=datetime.now(timezone.utc))
+        """What a client is refused for, which presents a path."""
+        problems = self.verifier(revocation).verify(path).problems
         return problems[0].code if problems else None
 
+    def verifier(self, revocation: Revocation, **more: Any) -> Verifier:
+        return Verifier(peerRole="client", trust=Trust((ROOT.certificate,)), revocation=revocation, **more)
+
     def using(self, fetchCRLs: str = "cache", **settings: Any) -> Revocation:
-        revocation = Revocation(fetchCRLs=fetchCRLs, **settings)
+        revocation = Revocation(fetchCRLs=fetchCRLs, fetchFromPrivateAddresses=True, **settings)
         for backgroundTask in revocation.backgroundTasks:
             backgroundTask.use(reactor)
             self.addCleanup(backgroundTask.release)
@@ -265,23 +277,34 @@ class Lists(_Case):
             await self.until(lambda: events)
         self.assertIn("lower than 2", events[0]["problem"])
 
-    async def test_whatNobodyHasSignedIsNotFetchedFrom(self) -> None:
-        """Else who connects could choose whom our server asks."""
-        base = await self.web(list=ok(b""))
-        strange = Authority.create("the root")
-        points = (x509.CRLDistributionPoints([point(f"{base}/list")]), False)
-        forged = strange.issue("leaf", role="client", extensions=[points]).certificate
-        revocation = self.using()
-        revocation.check((forged, ROOT.certificate), at=datetime.now(timezone.utc))
+    def test_whatARefusedPathNamesIsNotFetchedFrom(self) -> None:
+        """Else one who connects could choose which addresses our server asks."""
+        revocation = Revocation(fetchCRLs="cache")
         fetcher: Any = revocation._fetcher
+        naming = [(x509.CRLDistributionPoints([point("http://list.example/")]), False)]
+        good, other = (
+            ROOT.issue(f"{role} leaf", role=role, extensions=naming)  # type: ignore[arg-type]
+            for role in ("client", "server")
+        )
+        for impostor in (Authority.create("the root"), Authority.create("a stranger")):
+            below = impostor.intermediate("between", extensions=naming)
+            for issuer in (impostor, below):
+                leaf = issuer.issue("leaf", role="client", extensions=naming).certificate
+                for path in ((leaf,), (leaf, issuer.certificate), (leaf, issuer.certificate, ROOT.certificate)):
+                    self.assertIsNotNone(self.code(revocation, path))
+        self.assertEqual(self.code(revocation, (other.certificate,)), "wrong-purpose")
+        rules = AccessRules(deny=[parseRule("cn=client leaf")])
+        codes = [each.code for each in self.verifier(revocation, access=rules).verify((good.certificate,)).problems]
+        self.assertEqual(codes, ["revocation-unknown", "not-allowed"])
         self.assertEqual(fetcher._wanted, {})
+        self.assertEqual(self.code(revocation, (good.certificate,)), "revocation-unknown")
+        self.assertEqual(list(fetcher._wanted), ["http://list.example/"])
 
     def test_theNumberOfPlacesIsBounded(self) -> None:
         revocation = Revocation(fetchCRLs="cache")
         fetcher: Any = revocation._fetcher
         for number in range(130):
-            path = self.published(f"http://host{number % 30}.example", str(number))
-            revocation.check(path, at=datetime.now(timezone.utc))
+            self.code(revocation, self.published(f"http://host{number % 30}.example", str(number)))
         self.assertEqual(len({url.split("/")[2] for url in fetcher._wanted}), 20)
         self.assertLessEqual(len(fetcher._wanted), 100)
 
@@ -326,7 +349,7 @@ class Responses(_Case):
     async def test_itIsFetchedAndStapled(self) -> None:
         for version in ("1.2", "1.3"):
             identity = await self.identity()
-            staple = Staple(fetches=True)
+            staple = Staple(fetches=True, fetchFromPrivateAddresses=True)
             configuration = ServerConfiguration(
                 credential=identity, clientRoots=(root().certificate,), staple=staple, clientCertificates="requested"
             )
@@ -339,7 +362,7 @@ class Responses(_Case):
 
     async def test_aRevokedServerStaplesNothingAndSaysSo(self) -> None:
         identity = await self.identity(isRevoked=True)
-        staple = Staple(fetches=True)
+        staple = Staple(fetches=True, fetchFromPrivateAddresses=True)
         with logged() as events:
             configuration = ServerConfiguration(credential=identity, clientRoots=(root().certificate,), staple=staple)
             port = await self.serve(configuration=configuration)
@@ -349,9 +372,8 @@ class Responses(_Case):
 
     async def test_aResponderThatDoesNotAnswerDelaysNobody(self) -> None:
         identity = self.naming(f"{await self.web()}/nothing")
-        configuration = ServerConfiguration(
-            credential=identity, clientRoots=(root().certificate,), staple=Staple(fetches=True)
-        )
+        staple = Staple(fetches=True, fetchFromPrivateAddresses=True)
+        configuration = ServerConfiguration(credential=identity, clientRoots=(root().certificate,), staple=staple)
         port = await self.serve(configuration=configuration)
         await self.until(lambda: self.site.asked)
         await self.asking(port, "1.3").prints("OCSP response: no response sent")
@@ -382,6 +404,137 @@ class Addresses(SynchronousTestCase):
             self.assertFalse(isFetchable(url), url)
         for url in ("http://u:p@a/", "http://a:b/", "http://é.example/", "http://[::1/", "http://a/" + "b" * 3000, ""):
             self.assertFalse(isFetchable(url), url)
+
+    def test_onlyThePublicInternetIsPublic(self) -> None:
+        for address in [
+            "8.8.8.8",
+            "192.0.1.1",
+            "100.128.0.1",
+            "2606:4700::1111",
+            "64:ff9b::808:808",
+            "2002:808:808::1",
+        ]:
+            self.assertTrue(isPublic(address), address)
+        private = (
+            "127.0.0.1 127.9.9.9 10.0.0.1 172.16.0.1 192.168.1.1 169.254.1.1 100.64.0.1 0.1.2.3 198.18.0.1 240.0.0.1"
+        )
+        others = "::1 fe80::1 fe80::1%lo fc00::1 fd12::1 fec0::1 64:ff9b:1::1"
+        embedding = (
+            "::ffff:127.0.0.1 ::ffff:10.0.0.1 64:ff9b::7f00:1 2002:7f00:1::1 2002:a00:1:: 2001:0:a00:1::1 ::7f00:1"
+        )
+        for address in (*private.split(), *others.split(), *embedding.split()):
+            self.assertFalse(isPublic(address), address)
+            self.assertFalse(isNeverFetchedFrom(address), address)
+
+    def test_someAddressesNoSettingAllows(self) -> None:
+        """Those of no host, of many hosts, and those that tell a virtual machine its secrets."""
+        for address in (
+            *("0.0.0.0", "::", "::ffff:0.0.0.0", "224.0.0.1", "ff02::1", "169.254.169.254", "::ffff:169.254.169.254"),
+            *("64:ff9b::a9fe:a9fe", "fd00:ec2::254", "168.63.129.16", "100.100.100.200", "host.example", ""),
+        ):
+            self.assertFalse(isPublic(address), address)
+            self.assertTrue(isNeverFetchedFrom(address), address)
+
+
+@implementer(IReactorPluggableNameResolver)
+class _Resolving(MemoryReactorClock):
+    """A reactor that says what it is asked to connect to, and that knows names.
+
+    Attributes:
+        names: the addresses of each.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: dict[str, list[str]] = {}
+        self.nameResolver: Any = self
+
+    def resolveHostName(self, receiver: Any, name: str, portNumber: int = 0, *_: Any) -> Any:
+        receiver.resolutionBegan(self)
+        for address in self.names.get(name, [name]):
+            kind = IPv6Address if ":" in address else IPv4Address
+            receiver.addressResolved(kind("TCP", address, portNumber))
+        receiver.resolutionComplete()
+
+    def installNameResolver(self, resolver: Any) -> None: ...
+
+
+class PrivateAddresses(SynchronousTestCase):
+    """Where a server may be that is fetched from."""
+
+    def setUp(self) -> None:
+        self.reactor = _Resolving()
+
+    def fetching(self, url: str, **more: Any) -> Deferred[bytes]:
+        return fetch(self.reactor, url, largest=1000, seconds=5, **more)
+
+    @property
+    def asked(self) -> list[tuple[str, int]]:
+        """What was connected to."""
+        return [client[:2] for client in self.reactor.tcpClients]
+
+    def answer(self, content: bytes) -> bytes:
+        """Accept the connection that is tried, answer the question on it, and return that."""
+        connected = StringTransport()
+        connected.abortConnection = connected.loseConnection  # type: ignore[attr-defined]
+        protocol = self.reactor.tcpClients[-1][2].buildProtocol(None)
+        protocol.makeConnection(connected)
+        protocol.dataReceived(content)
+        return connected.value()
+
+    def refused(self, fetching: Deferred[bytes], says: str = "") -> None:
+        # The addresses of a name are tried one after the other.
+        self.reactor.pump([0.3] * 3)
+        self.assertIn(says, str(self.failureResultOf(fetching, FetchFailed).value))
+
+    def test_theyAreNotConnectedToUnlessThatIsAllowed(self) -> None:
+        for host in ("127.0.0.1", "10.0.0.1", "169.254.7.7", "[::1]", "[fd00::1]", "[::ffff:127.0.0.1]"):
+            self.refused(self.fetching(f"http://{host}:80/"), "--fetch-from-private-addresses")
+        self.assertEqual(self.asked, [])
+        self.fetching("http://10.0.0.1:80/", fromPrivateAddresses=True).addErrback(lambda _: None)
+        self.assertEqual(self.asked, [("10.0.0.1", 80)])
+
+    def test_whatDecidesIsTheAddressOfTheName(self) -> None:
+        self.reactor.names["list.example"] = ["127.0.0.1", "::1"]
+        self.refused(self.fetching("http://list.example/"), "private address")
+        self.reactor.names["list.example"] = ["169.254.169.254"]
+        self.refused(self.fetching("http://list.example/", fromPrivateAddresses=True), "never fetched from")
+        self.assertEqual(self.asked, [])
+
+    def test_aNameThatHasBothKindsIsAskedAtTheOther(self) -> None:
+        self.reactor.names["list.example"] = ["10.0.0.1", "8.8.8.8"]
+        fetching = self.fetching("http://list.example/")
+        self.reactor.advance(1)
+        self.assertEqual(self.asked, [("8.8.8.8", 80)])
+        self.answer(ok(b"fine"))
+        self.assertEqual(self.successResultOf(fetching), b"fine")
+
+    def test_aNameIsLookedAtEachTimeItIsConnectedTo(self) -> None:
+        """The second time it may have another address (DNS rebinding)."""
+        self.reactor.names["list.example"] = ["8.8.8.8"]
+        fetching = self.fetching("http://list.example/")
+        self.reactor.names["list.example"] = ["127.0.0.1"]
+        self.answer(moved("/there"))
+        self.refused(fetching, "private address")
+        self.assertEqual(len(self.asked), 1)
+
+    def test_aRedirectionToThemIsNotFollowed(self) -> None:
+        """Nor is anything posted there. A setting allows a server of our own, and not that one sends us to another."""
+        for host in ("127.0.0.1", "169.254.169.254", "10.0.0.1:8080", "[::1]", "0.0.0.0", "127.1"):
+            self.reactor.names["127.1"] = ["127.0.0.1"]
+            for body, allowed in ((None, False), (b"asked", False), (b"asked", True)):
+                self.reactor.tcpClients.clear()
+                fetching = self.fetching("http://8.8.8.8/", body=body, fromPrivateAddresses=allowed)
+                self.answer(b"HTTP/1.1 307 Moved\r\nLocation: http://%s/\r\nContent-Length: 0\r\n\r\n" % host.encode())
+                self.refused(fetching)
+                self.assertEqual(self.asked, [("8.8.8.8", 80)])
+
+    def test_anAllowedServerMaySendUsToItselfAlone(self) -> None:
+        fetching = self.fetching("http://10.0.0.1/", fromPrivateAddresses=True)
+        self.answer(moved("http://10.0.0.1/there"))
+        self.answer(moved("http://10.0.0.1:8080/"))
+        self.refused(fetching, "sends us to another one")
+        self.assertEqual(self.asked, 2 * [("10.0.0.1", 80)])
 
 
 class Loading(SynchronousTestCase):

@@ -48,6 +48,7 @@ DEFAULTS: dict[str, Any] = {
     "crl": [],
     "revocation": None,
     "fetch-crls": None,
+    "fetch-from-private-addresses": 0,
     "staple": [],
     "allow": [],
     "deny": [],
@@ -77,6 +78,7 @@ ALL = f"""
     --insecure-allow-readable-key --hook test_tap:hook --hook-timeout 2 --no-resumption --no-revalidation
     --client-certificates required --client-roots b.pem --client-roots system --application greet --framing int32
     --crl a.crl --crl b.crl --revocation soft --fetch-crls lists --staple a.der --staple fetch
+    --fetch-from-private-addresses
     --allow dns=*.example.org --allow cn=x=y --deny o=Example&!ou=a
     --intermediates i.pem --intermediates more --pin spki=sha256:{64 * "0"} --profile strict
     --maximum-message 7 --minimum-tls 1.3 --maximum-tls 1.3 --handshake-timeout 1.5 --read-timeout 0 --write-timeout 3
@@ -122,6 +124,7 @@ class OptionsTests(SynchronousTestCase):
                 "crl": ["a.crl", "b.crl"],
                 "revocation": "soft",
                 "fetch-crls": "lists",
+                "fetch-from-private-addresses": 1,
                 "staple": ["a.der", "fetch"],
                 "allow": [parseRule("dns=*.example.org"), parseRule("cn=x=y")],
                 "deny": [parseRule("o=Example&!ou=a")],
@@ -155,7 +158,7 @@ class OptionsTests(SynchronousTestCase):
         """The help explains every option and has every default."""
         text = " ".join(str(Options()).split())
         for name, value in DEFAULTS.items():
-            isFlag = name.startswith(("insecure", "no-"))
+            isFlag = value == 0
             self.assertIn(f"--{name} " if isFlag else f"--{name}= ", text)
             if not isFlag and name != "listen" and value not in (None, []):
                 self.assertIn(f"[default: {value:.0f}]" if isinstance(value, float) else f"[default: {value}]", text)

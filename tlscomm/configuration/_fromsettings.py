@@ -46,7 +46,7 @@ def serverConfiguration(
         others=tuple(others),
         clientRoots=_authorities(given["clientRoots"]),
         clientCertificates=given.get("clientCertificates"),
-        staple=_staple(given["staple"]),
+        staple=_staple(given),
         hook=hook,
         **verificationSettings(given),
         **_connectionSettings(given),
@@ -90,7 +90,10 @@ def verificationSettings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return what configurations, and the verdict without a connection, are told about the verification of peers."""
     return {
         "revocation": Revocation(
-            files=settings["crl"], mode=settings.get("revocation"), fetchCRLs=settings.get("fetchCRLs")
+            files=settings["crl"],
+            mode=settings.get("revocation"),
+            fetchCRLs=settings.get("fetchCRLs"),
+            fetchFromPrivateAddresses=settings.get("fetchFromPrivateAddresses", False),
         ),
         "access": AccessRules(settings["allow"], settings["deny"]),
         "intermediates": _authorities(settings["intermediates"]),
@@ -119,6 +122,12 @@ def _authorities(sources: Iterable[str]) -> tuple[x509.Certificate, ...]:
     return tuple(authority for source in sources for authority in loadRoots(source))
 
 
-def _staple(sources: Sequence[str]) -> Staple | None:
-    files = [source for source in sources if source != "fetch"]
-    return Staple(files, fetches="fetch" in sources) if sources else None
+def _staple(settings: Mapping[str, Any]) -> Staple | None:
+    sources: Sequence[str] = settings["staple"]
+    if not sources:
+        return None
+    return Staple(
+        [source for source in sources if source != "fetch"],
+        fetches="fetch" in sources,
+        fetchFromPrivateAddresses=settings["fetchFromPrivateAddresses"],
+    )

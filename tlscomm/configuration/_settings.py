@@ -248,6 +248,15 @@ SETTINGS = (
         otherwise="nothing is fetched",
     ),
     Setting(
+        "fetchFromPrivateAddresses",
+        YesNo(),
+        SERVERS | _CLIENT_STRING,
+        "Fetch revocation lists, and the response to staple, from private, loopback and link-local addresses too. "
+        "Otherwise an authority could name programs that answer on this machine or in its network alone.",
+        default=False,
+        see=":doc:`revocation`",
+    ),
+    Setting(
         "staple",
         Text("SOURCE"),
         SERVERS | _VERIFY,

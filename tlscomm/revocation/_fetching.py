@@ -23,7 +23,7 @@ from twisted.logger import Logger
 from tlscomm.failures import FileNotFound, TLSFailure, Unreadable, printable
 from tlscomm.failures._wording import timeText
 from tlscomm.revocation._addresses import FetchFailed, isFetchable
-from tlscomm.revocation._crl import RevocationList, hasIssued
+from tlscomm.revocation._crl import RevocationList
 from tlscomm.revocation._listfiles import readLists
 from tlscomm.revocation._marks import markOf
 from tlscomm.revocation._retrying import Schedule
@@ -58,14 +58,18 @@ class ListFetcher:
     Args:
         folder: where. It is made, for its owner only.
         whenChanged: called when there is another list.
+        fromPrivateAddresses: whether a list's server may have a private address, a loopback one and so on.
 
     Raises:
         FileNotFound: there is no folder above it.
         Unreadable: it cannot be used.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], whenChanged: Callable[[], object]) -> None:
+    def __init__(
+        self, folder: str | os.PathLike[str], whenChanged: Callable[[], object], *, fromPrivateAddresses: bool = False
+    ) -> None:
         self.folder = Path(folder)
+        self._fromPrivateAddresses = fromPrivateAddresses
         self._whenChanged = whenChanged
         self._wanted: dict[str, _Wanted] = {}
         self._running = 0
@@ -74,7 +78,7 @@ class ListFetcher:
             self.folder.mkdir(mode=0o700, exist_ok=True)
             self._known = dict(self._kept())
         except FileNotFoundError:
-            # Whoever mistypes a path would find lists in a place where nobody looks for them.
+            # With a path that is mistyped the lists would be in a place where their owner does not look for them.
             raise FileNotFound(
                 f"{printable(str(self.folder.parent))}, the folder above {printable(str(folder))}",
                 remedy="Correct the path of the folder for fetched lists (--fetch-crls), or make the folder above it.",
@@ -91,11 +95,11 @@ class ListFetcher:
         """Take note of where the lists for a path are published.
 
         Args:
-            path: each certificate, then its issuer. What no issuer has signed is not believed.
+            path: each certificate, then its issuer. It was verified, up to an authority that is trusted.
         """
         for certificate, issuer in pairwise(path):
             for url in _addresses(certificate):
-                if url not in self._wanted and self._hasRoom(url) and hasIssued(issuer, certificate):
+                if url not in self._wanted and self._hasRoom(url):
                     self._wanted[url] = _Wanted(issuer)
                     if self._clock is not None:
                         self._clock.callLater(0, self._begin, self._clock)
@@ -122,7 +126,13 @@ class ListFetcher:
             # Twisted's HTTP client comes with it, and most programs fetch nothing.
             from tlscomm.revocation._web import fetch
 
-            content = await fetch(clock, url, largest=_LARGEST, seconds=_SECONDS)
+            content = await fetch(
+                clock,
+                url,
+                largest=_LARGEST,
+                seconds=_SECONDS,
+                fromPrivateAddresses=self._fromPrivateAddresses,
+            )
             self._take(content, url, wanted, clock)
         except (FetchFailed, TLSFailure) as problem:
             wanted.schedule.failed(clock.seconds())
@@ -158,7 +168,7 @@ class ListFetcher:
 
     def _kept(self) -> Iterator[tuple[str, RevocationList]]:
         """Return the lists in the folder, the latest ones where there are too many."""
-        # Somebody may be clearing the folder up.
+        # A person may be clearing the folder up.
         marks = {path: mark for path in self.folder.glob("*.crl") if (mark := markOf(path)) is not None}
         paths = sorted(marks, key=lambda path: marks[path][2], reverse=True)
         for path in paths[_MOST_LISTS:]:

@@ -64,6 +64,7 @@ class Revocation:
         files: files and folders (every ``*.crl``, ``*.pem`` and ``*.der`` in them) with more lists, PEM or DER.
         fetchCRLs: a folder for lists that are fetched in the background from where the peers' certificates say that
             they are published; without one nothing is fetched.
+        fetchFromPrivateAddresses: whether lists are fetched from private, loopback and link-local addresses too.
         interval: seconds between two looks at the files, while a server listens or a client is connected.
 
     Attributes:
@@ -84,6 +85,7 @@ class Revocation:
         mode: Mode | None = None,
         files: Sequence[str | os.PathLike[str]] = (),
         fetchCRLs: str | os.PathLike[str] | None = None,
+        fetchFromPrivateAddresses: bool = False,
         interval: float = 5.0,
     ) -> None:
         if mode is not None and mode not in MODES:
@@ -91,7 +93,9 @@ class Revocation:
         self._given = [RevocationList(each) for each in lists]
         self._files = ListFiles(files)
         self._isReading = False
-        self._fetcher = None if fetchCRLs is None else ListFetcher(fetchCRLs, self._noteChange)
+        self._fetcher: ListFetcher | None = None
+        if fetchCRLs is not None:
+            self._fetcher = ListFetcher(fetchCRLs, self._noteChange, fromPrivateAddresses=fetchFromPrivateAddresses)
         self._isSilent = mode is None and not self._given and not self._files and self._fetcher is None
         self.mode: Mode = mode or ("soft" if self._isSilent else "required")
         self.generation = 0
@@ -139,8 +143,6 @@ class Revocation:
         problems: list[Problem] = []
         warnings: list[Problem] = []
         known = self._listsFor(path)
-        if self._fetcher is not None:
-            self._fetcher.note(path)
         for depth, certificate in enumerate(path[:-1]):
             issuers = path[depth + 1 :]
             byLists = None if self._isSilent else statusByLists(issuers, certificate, known, (*path, *others), at)
@@ -157,6 +159,16 @@ class Revocation:
                 remedy = _GET_LISTS
             (problems if isRefusal else warnings).append(_problem(finding.status, depth, certificate, remedy))
         return tuple(problems), tuple(warnings)
+
+    def want(self, path: Sequence[x509.Certificate]) -> None:
+        """Have the lists for a path fetched in the background, where lists are fetched.
+
+        Args:
+            path: a path that was verified, up to its trust anchor, and that nothing speaks against, but perhaps that
+                lists are missing. Of any other one who connects could choose which addresses our server asks.
+        """
+        if self._fetcher is not None and self.mode != "off":
+            self._fetcher.note(path)
 
     def reread(self) -> list[TLSFailure]:
         """Read the files that have changed.

@@ -77,6 +77,7 @@ class Staple:
         files: each holds one response, DER, as ``openssl ocsp -respout`` writes it. They are read again when they
             change; one that is damaged then changes nothing until it expires.
         fetches: whether responses are fetched from where the certificates say (``authorityInfoAccess``).
+        fetchFromPrivateAddresses: whether from private, loopback and link-local addresses too.
         interval: seconds between two looks at the files and the times, while the server listens.
 
     Attributes:
@@ -88,11 +89,17 @@ class Staple:
     """
 
     def __init__(
-        self, files: Sequence[str | os.PathLike[str]] = (), *, fetches: bool = False, interval: float = 5.0
+        self,
+        files: Sequence[str | os.PathLike[str]] = (),
+        *,
+        fetches: bool = False,
+        fetchFromPrivateAddresses: bool = False,
+        interval: float = 5.0,
     ) -> None:
         if not files and not fetches:
             raise ValueError("a staple comes from a file, or is fetched")
         self._fetches = fetches
+        self._fromPrivateAddresses = fetchFromPrivateAddresses
         self._files: dict[str, tuple[Mark, bytes]] = {}
         self._served: dict[x509.Certificate, _Served] = {}
         self._refused: set[tuple[bytes, str]] = set()
@@ -228,7 +235,15 @@ class Staple:
         asked = request.public_bytes(Encoding.DER)
         for url in served.addresses:
             try:
-                response = await fetch(clock, url, largest=LARGEST_RESPONSE, seconds=_SECONDS, body=asked, kind=_KIND)
+                response = await fetch(
+                    clock,
+                    url,
+                    largest=LARGEST_RESPONSE,
+                    seconds=_SECONDS,
+                    fromPrivateAddresses=self._fromPrivateAddresses,
+                    body=asked,
+                    kind=_KIND,
+                )
                 answer = _checked(response, served)
             except FetchFailed as problem:
                 _log.warn("no OCSP response from {url}: {problem}", url=printable(url), problem=str(problem))

@@ -1,18 +1,23 @@
-"""One answer over plain HTTP, from somebody who may mean harm: authorities publish lists and responses like this.
+"""One answer over plain HTTP, from a server that may mean harm: authorities publish lists and responses like this.
 
 What is fetched bears the authority's signature, so it comes over ``http:``, as is usual (RFC 5280, section 8): with
 ``https:`` checking one certificate would need another. Everything is bounded: the time, all bytes that arrive, headers
 too, and how often one place may send us to another. No proxy is used, and no cookie is kept.
+
+Names are resolved by servers that may mean harm as well, and to another address each time they are asked. So what
+decides is the address that a connection is made to, at the moment when it is made.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 from urllib.parse import urljoin
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.endpoints import HostnameEndpoint
-from twisted.internet.interfaces import IProtocolFactory, IStreamClientEndpoint
+from twisted.internet.interfaces import IProtocolFactory, IReactorPluggableNameResolver, IStreamClientEndpoint
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
@@ -23,7 +28,7 @@ from twisted.web.iweb import IAgentEndpointFactory, IBodyProducer, IResponse
 from zope.interface import implementer
 
 from tlscomm.failures import printable
-from tlscomm.revocation._addresses import FetchFailed, isFetchable
+from tlscomm.revocation._addresses import FetchFailed, isFetchable, isNeverFetchedFrom, isPublic, placeOf
 
 __all__ = ["fetch"]
 
@@ -34,7 +39,14 @@ _OK = 200
 
 
 def fetch(
-    reactor: Any, url: str, *, largest: int, seconds: float, body: bytes | None = None, kind: str = ""
+    reactor: Any,
+    url: str,
+    *,
+    largest: int,
+    seconds: float,
+    fromPrivateAddresses: bool = False,
+    body: bytes | None = None,
+    kind: str = "",
 ) -> Deferred[bytes]:
     """Fetch what is at an address. Cancelling it ends the connection.
 
@@ -43,6 +55,8 @@ def fetch(
         url: ``http://`` and so on.
         largest: the most bytes that the answer may have.
         seconds: how long it may take altogether.
+        fromPrivateAddresses: whether the server may have a private address, a loopback one and so on. A server may
+            then send us to another place of its own there, and never to another server.
         body: what to ask with POST; with GET where None.
         kind: the media type of that.
 
@@ -50,22 +64,27 @@ def fetch(
         FetchFailed: (in the Deferred) nothing came, or too much, or something else than an answer.
     """
     budget = _Budget(largest + _LONGEST_HEAD)
-    fetching = Deferred.fromCoroutine(_fetch(reactor, url, body, kind, budget))
+    guarded = partial(_GuardedReactor, reactor, fromPrivateAddresses)
+    fetching = Deferred.fromCoroutine(_fetch(guarded, url, body, kind, budget))
     ending = reactor.callLater(seconds, _endLate, fetching, budget)
     fetching.addErrback(_explain, budget, seconds)
     return fetching.addBoth(_stopped, ending)
 
 
-async def _fetch(reactor: Any, url: str, body: bytes | None, kind: str, budget: _Budget) -> bytes:
-    agent = Agent.usingEndpointFactory(reactor, _Bounded(reactor, budget))
+async def _fetch(
+    guarded: Callable[..., _GuardedReactor], url: str, body: bytes | None, kind: str, budget: _Budget
+) -> bytes:
     headers = Headers({"User-Agent": ["tlscomm"], **({"Content-Type": [kind]} if kind else {})})
+    begun = url
     for _ in range(_MOST_REDIRECTS + 1):
         if not isFetchable(url):
             raise FetchFailed(f"{printable(url)} is not fetched from")
+        reactor = guarded(isElsewhere=placeOf(url) != placeOf(begun))
+        agent = Agent.usingEndpointFactory(reactor, _Bounded(reactor, budget))
         asked = (b"GET", None) if body is None else (b"POST", _Body(body))
         response: IResponse = await agent.request(asked[0], url.encode("ascii"), headers, asked[1])
         content = await _read(response, budget)
-        # Where nobody says how long a body is, one that we cut off looks complete.
+        # Where a server does not say how long a body is, one that we cut off looks complete.
         if budget.isSpent:
             raise FetchFailed("it is too large")
         if response.code == _OK:
@@ -116,7 +135,8 @@ class _Reader(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self._reading.called:
             return
-        # Where nobody says how long a body is, its end is the end of the stream; what is cut off bears no signature.
+        # Where a server does not say how long a body is, its end is that of the stream. What is cut off bears no
+        # signature.
         if reason.check(ResponseDone, PotentialDataLoss):
             self._reading.callback(b"".join(self._parts))
         else:
@@ -176,6 +196,32 @@ class _BoundedEndpoint:
     def _begun(self, connection: Any) -> Protocol:
         self._budget.begin(connection)
         return cast(Protocol, connection.wrappedProtocol)
+
+
+@implementer(IReactorPluggableNameResolver)
+class _GuardedReactor:
+    """A reactor that connects to some addresses only. What it is asked to connect to is resolved already."""
+
+    def __init__(self, reactor: Any, fromPrivateAddresses: bool, *, isElsewhere: bool) -> None:
+        self._reactor = reactor
+        self._fromPrivateAddresses = fromPrivateAddresses
+        self._isElsewhere = isElsewhere
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reactor, name)
+
+    def connectTCP(self, host: str, port: int, *rest: Any, **more: Any) -> Any:
+        if isNeverFetchedFrom(host):
+            raise FetchFailed(f"its server has the address {printable(host)}, which is never fetched from")
+        if not isPublic(host):
+            if self._isElsewhere:
+                raise FetchFailed(f"its server sends us to another one, with the private address {printable(host)}")
+            if not self._fromPrivateAddresses:
+                raise FetchFailed(
+                    f"its server has the private address {printable(host)}, which is fetched from only where that is "
+                    "allowed (--fetch-from-private-addresses)"
+                )
+        return self._reactor.connectTCP(host, port, *rest, **more)
 
 
 @implementer(IAgentEndpointFactory)
