@@ -1,4 +1,4 @@
-"""Work that is done again and again while somebody has a use for its result: files are looked at, fetches begun.
+"""Work that is done again and again while its result is of use: files are looked at, fetches begun.
 
 A server has a use for it while it listens, a client while it is connected. Several may share one object, which then
 works once for all of them.
@@ -7,15 +7,19 @@ works once for all of them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from twisted.logger import Logger
 
 if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
     from twisted.internet.interfaces import IReactorTime
     from twisted.internet.task import LoopingCall
 
-__all__ = ["BackgroundTask"]
+__all__ = ["BackgroundTask", "inThread"]
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 _log = Logger(namespace="tlscomm")
 
@@ -35,7 +39,7 @@ class BackgroundTask:
         self._loop: LoopingCall | None = None
 
     def use(self, clock: IReactorTime) -> None:
-        """Begin, if nobody has yet. The first clock tells the time for all."""
+        """Begin, if this is the first use. Its clock tells the time for all."""
         self._users += 1
         if self._loop is None:
             # Only what has a clock repeats anything.
@@ -46,7 +50,7 @@ class BackgroundTask:
             self._loop.start(self._interval)
 
     def release(self) -> None:
-        """Say that one who called `use` has no use for it any more."""
+        """End one use, and with the last one the work."""
         self._users -= 1
         if not self._users and self._loop is not None:
             self._loop.stop()
@@ -58,3 +62,16 @@ class BackgroundTask:
         except Exception:
             # A bug must be seen and must not end the loop.
             _log.failure("a background task of revocation broke")
+
+
+def inThread(clock: IReactorTime, work: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> Deferred[_T]:
+    """Do something that takes a while, in a thread where the clock is a reactor that has some."""
+    # Only what has a clock comes here.
+    from twisted.internet.defer import maybeDeferred
+    from twisted.internet.interfaces import IReactorThreads
+    from twisted.internet.threads import deferToThreadPool
+
+    if IReactorThreads.providedBy(clock):
+        reactor: Any = clock
+        return deferToThreadPool(reactor, reactor.getThreadPool(), work, *args, **named)
+    return maybeDeferred(work, *args, **named)

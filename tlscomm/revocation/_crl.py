@@ -40,6 +40,7 @@ __all__ = [
     "hasIssued",
     "isListedBy",
     "issuerKey",
+    "maySignLists",
     "revokedStatus",
     "statusByLists",
 ]
@@ -355,7 +356,7 @@ class _Signers:
     ) -> None:
         self._issuers, self._name = issuers, issuerKey(certificate)
         self._lists, self._others, self._at = lists, others, at
-        self._maySign = _maySignLists(issuers[0], orHasNoUsage=True)
+        self._maySign = maySignLists(issuers[0], orHasNoUsage=True)
 
     def __bool__(self) -> bool:
         return self._maySign or bool(self._delegates)
@@ -368,7 +369,7 @@ class _Signers:
     @cached_property
     def _delegates(self) -> list[x509.Certificate]:
         named = [each for each in dict.fromkeys(self._others) if _subjectKey(each) == self._name]
-        candidates = [each for each in named if each != self._issuers[0] and _maySignLists(each)]
+        candidates = [each for each in named if each != self._issuers[0] and maySignLists(each)]
         return [each for each in candidates[:_MOST_SIGNERS] if self._isDelegate(each)]
 
     def _isDelegate(self, candidate: x509.Certificate) -> bool:
@@ -387,7 +388,13 @@ def isListedBy(issuer: x509.Certificate, certificate: x509.Certificate, lists: I
     )
 
 
-def _maySignLists(certificate: x509.Certificate, *, orHasNoUsage: bool = False) -> bool:
+def maySignLists(certificate: x509.Certificate, *, orHasNoUsage: bool = False) -> bool:
+    """Return whether a certificate is for signing lists.
+
+    Args:
+        certificate: an authority's.
+        orHasNoUsage: whether one that does not say what it is for counts as well.
+    """
     try:
         return certificate.extensions.get_extension_for_class(x509.KeyUsage).value.crl_sign
     except x509.ExtensionNotFound:

@@ -1,55 +1,54 @@
 """Revocation lists from where the certificates say that they are published (RFC 5280, section 4.2.1.13).
 
-Never for the handshake that asks: it would wait for a stranger's server. What a handshake misses is noted, fetched in
-the background, and there for the next one. A list is looked at before it is kept: signed by the authority that issued
-the certificate, current, and not older than the one that is known. What is kept is on the disk too, so that a server
-that starts again knows what it knew.
+Never for the handshake that asks: it would wait for another company's server. What a handshake misses is noted, fetched
+in the background, and there for the next one. A list is looked at before it is kept: signed by the authority that has
+issued the certificate, about that certificate, current, and not older than the one that is known. That is done in a
+thread, because a list may have a million entries. What is kept is on the disk too, so that a server that starts again
+knows what it knew.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
 from datetime import datetime, timezone
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cryptography import x509
 from twisted.logger import Logger
 
+from tlscomm.credentials import SourceLike
 from tlscomm.failures import FileNotFound, TLSFailure, Unreadable, printable
 from tlscomm.failures._wording import timeText
 from tlscomm.revocation._addresses import FetchFailed, isFetchable
-from tlscomm.revocation._crl import RevocationList
+from tlscomm.revocation._backgroundtask import inThread
+from tlscomm.revocation._crl import RevocationList, issuerKey, maySignLists
 from tlscomm.revocation._listfiles import readLists
 from tlscomm.revocation._marks import markOf
-from tlscomm.revocation._retrying import Schedule
+from tlscomm.revocation._places import FILE_NAME, Line, Place, Places, Publication, lineOf
+from tlscomm.x509._facts import subjectText
 from tlscomm.x509._files import File, writeFiles
+from tlscomm.x509._remembering import remembering
 from tlscomm.x509._unreadable import REJECTIONS
 
 if TYPE_CHECKING:
+    from twisted.internet.defer import DeferredLock
     from twisted.internet.interfaces import IReactorTime
 
 __all__ = ["ListFetcher"]
 
 _log = Logger(namespace="tlscomm")
 
-#: What a list may have, as one from a file.
+#: Bytes: what a list may have, as one from a file.
 _LARGEST = 16 << 20
 _SECONDS = 30.0
-_MOST_LISTS = 100
-_MOST_HOSTS = 20
 _MOST_AT_ONCE = 4
 _MOST_POINTS = 4
-
-
-@dataclass
-class _Wanted:
-    issuer: x509.Certificate
-    schedule: Schedule = field(default_factory=Schedule)
+#: Bytes a second that all fetches of one list come to at most, however short it counts.
+_FASTEST = 1 << 16
 
 
 class ListFetcher:
@@ -71,12 +70,14 @@ class ListFetcher:
         self.folder = Path(folder)
         self._fromPrivateAddresses = fromPrivateAddresses
         self._whenChanged = whenChanged
-        self._wanted: dict[str, _Wanted] = {}
-        self._running = 0
+        self._places = Places(self._forget)
+        self._known: dict[str, RevocationList] = {}
+        self._isBeginning = False
         self._clock: IReactorTime | None = None
+        self._reading: DeferredLock | None = None
         try:
             self.folder.mkdir(mode=0o700, exist_ok=True)
-            self._known = dict(self._kept())
+            self._readKept()
         except FileNotFoundError:
             # With a path that is mistyped the lists would be in a place where their owner does not look for them.
             raise FileNotFound(
@@ -91,134 +92,185 @@ class ListFetcher:
         """The lists that were fetched."""
         return [*self._known.values()]
 
+    @property
+    def addresses(self) -> list[str]:
+        """The addresses that lists are fetched from."""
+        return [each.url for place in self._places for each in place.publications.values() if each.url]
+
     def note(self, path: Sequence[x509.Certificate]) -> None:
         """Take note of where the lists for a path are published.
 
         Args:
             path: each certificate, then its issuer. It was verified, up to an authority that is trusted.
         """
-        for certificate, issuer in pairwise(path):
-            for url in _addresses(certificate):
-                if url not in self._wanted and self._hasRoom(url):
-                    self._wanted[url] = _Wanted(issuer)
-                    if self._clock is not None:
-                        self._clock.callLater(0, self._begin, self._clock)
+        now = 0.0 if self._clock is None else self._clock.seconds()
+        for depth, certificate in enumerate(path[:-1], 1):
+            if urls := _urls(certificate):
+                line = lineOf(path[depth:])
+                for url in urls:
+                    place = self._places.want(line, url, (certificate, path[depth]), now)
+                    if place is not None:
+                        self._beginSoon()
+                        _warnOfRefusal(place, url, path[depth])
 
     def work(self, clock: IReactorTime) -> None:
         """Fetch what is due. Without a network, as in memory, nothing is."""
+        from twisted.internet.defer import DeferredLock
         from twisted.internet.interfaces import IReactorTCP
 
         if IReactorTCP.providedBy(clock):
             self._clock = clock
-            self._begin(clock)
+            self._reading = self._reading or DeferredLock()
+            self._begin()
 
-    def _begin(self, clock: IReactorTime) -> None:
+    def _beginSoon(self) -> None:
+        if self._clock is not None and not self._isBeginning:
+            self._isBeginning = True
+            self._clock.callLater(0, self._begin)
+
+    def _begin(self) -> None:
         from twisted.internet.defer import Deferred
 
-        for url, wanted in self._wanted.items():
-            if self._running < _MOST_AT_ONCE and wanted.schedule.isDue(clock.seconds()):
-                Deferred.fromCoroutine(self._fetch(url, wanted, clock))
+        self._isBeginning = False
+        assert self._clock is not None
+        while self._places.running < _MOST_AT_ONCE and (due := self._places.next(self._clock.seconds())) is not None:
+            Deferred.fromCoroutine(self._fetch(*due, self._clock))
 
-    async def _fetch(self, url: str, wanted: _Wanted, clock: IReactorTime) -> None:
-        wanted.schedule.isRunning = True
-        self._running += 1
+    async def _fetch(self, place: Place, wanted: Publication, clock: IReactorTime) -> None:
+        self._places.begin(place, wanted)
         try:
             # Twisted's HTTP client comes with it, and most programs fetch nothing.
             from tlscomm.revocation._web import fetch
 
             content = await fetch(
-                clock,
-                url,
-                largest=_LARGEST,
-                seconds=_SECONDS,
-                fromPrivateAddresses=self._fromPrivateAddresses,
+                clock, wanted.url, largest=_LARGEST, seconds=_SECONDS, fromPrivateAddresses=self._fromPrivateAddresses
             )
-            self._take(content, url, wanted, clock)
+            await self._take(content, place, wanted, clock)
         except (FetchFailed, TLSFailure) as problem:
             wanted.schedule.failed(clock.seconds())
-            _log.warn("no revocation list from {url}: {problem}", url=printable(url), problem=str(problem))
+            _log.warn("no revocation list from {url}: {problem}", url=printable(wanted.url), problem=str(problem))
         except Exception:
             wanted.schedule.failed(clock.seconds())
             _log.failure("fetching a revocation list broke")
         finally:
-            self._running -= 1
+            self._places.end(place, wanted)
+            self._beginSoon()
 
-    def _take(self, content: bytes, url: str, wanted: _Wanted, clock: IReactorTime) -> None:
-        now = datetime.now(timezone.utc)
-        fetched = _single(content)
-        if fault := _fault(fetched, wanted.issuer, self._known.get(_nameFor(url)), now):
-            raise FetchFailed(fault)
-        self._store(url, fetched, content)
+    async def _take(self, content: bytes, place: Place, wanted: Publication, clock: IReactorTime) -> None:
+        now, known = datetime.now(timezone.utc), self._known.get(wanted.name)
+        assert self._reading is not None
+        # One at a time: threads share the processor with the reactor.
+        fetched = await self._reading.run(inThread, clock, _checked, content, wanted, known, now)
+        if not self._places.keep(place, wanted, len(content), clock.seconds()):
+            raise FetchFailed("there is no room for it beside the other lists of its authority")
+        try:
+            await inThread(clock, writeFiles, self.folder, {wanted.name: File(content, isSecret=True)})
+        except OSError as problem:
+            raise FetchFailed(f"it cannot be kept: {problem.strerror}") from None
+        self._known[wanted.name] = fetched
         assert fetched.nextUpdate is not None
-        wanted.schedule.succeeded(clock.seconds(), now, fetched.nextUpdate)
+        wanted.schedule.succeeded(clock.seconds(), now, fetched.nextUpdate, least=len(content) / _FASTEST)
         _log.info(
             "fetched the revocation list from {url}, valid until {until}",
-            url=printable(url),
+            url=printable(wanted.url),
             until=timeText(fetched.nextUpdate),
         )
         self._whenChanged()
 
-    def _store(self, url: str, fetched: RevocationList, content: bytes) -> None:
-        name = _nameFor(url)
-        try:
-            writeFiles(self.folder, {name: File(content, isSecret=True)})
-        except OSError as problem:
-            raise FetchFailed(f"it cannot be kept: {problem.strerror}") from None
-        self._known[name] = fetched
+    def _forget(self, name: str) -> None:
+        """Take a list away that has given way to another one."""
+        with suppress(OSError):
+            (self.folder / name).unlink()
+        if self._known.pop(name, None) is not None:
+            self._whenChanged()
 
-    def _kept(self) -> Iterator[tuple[str, RevocationList]]:
-        """Return the lists in the folder, the latest ones where there are too many."""
+    def _readKept(self) -> None:
+        """Read the lists in the folder, the latest ones where there are too many."""
+        for path, line, size in _filesIn(self.folder):
+            if self._places.restore(line, path.name, size):
+                try:
+                    self._known[path.name] = _single(path)
+                except (FetchFailed, TLSFailure) as problem:
+                    _log.warn("{path}: {problem}", path=printable(str(path)), problem=str(problem))
+
+
+def _filesIn(folder: Path) -> list[tuple[Path, Line, int]]:
+    """Return the files that lists were kept in, the latest first."""
+    found = []
+    for path in folder.glob("*.crl"):
         # A person may be clearing the folder up.
-        marks = {path: mark for path in self.folder.glob("*.crl") if (mark := markOf(path)) is not None}
-        paths = sorted(marks, key=lambda path: marks[path][2], reverse=True)
-        for path in paths[_MOST_LISTS:]:
-            path.unlink(missing_ok=True)
-        for path in paths[:_MOST_LISTS]:
-            try:
-                yield path.name, readLists(path)[0]
-            except TLSFailure as problem:
-                _log.warn("{problem}", problem=str(problem))
-
-    def _hasRoom(self, url: str) -> bool:
-        host, hosts = _host(url), {_host(other) for other in self._wanted}
-        return len(self._wanted) < _MOST_LISTS and (host in hosts or len(hosts) < _MOST_HOSTS)
+        if (parts := re.fullmatch(FILE_NAME, path.name)) and (mark := markOf(path)) is not None:
+            found.append((mark[2], path, tuple(parts[1].split(".")), mark[1]))
+    return [(path, line, size) for _, path, line, size in sorted(found, reverse=True)]
 
 
-def _single(content: bytes) -> RevocationList:
-    lists = readLists(content)
+def _warnOfRefusal(place: Place, url: str, issuer: x509.Certificate) -> None:
+    """Say once of an authority that it has too many addresses."""
+    if not place.isRefusing and all(each.url != url for each in place.publications.values()):
+        place.isRefusing = True
+        _log.warn(
+            "no revocation list from {url}: {issuer} has too many already, or there are too many altogether",
+            url=printable(url),
+            issuer=subjectText(issuer),
+        )
+
+
+def _checked(content: bytes, wanted: Publication, known: RevocationList | None, at: datetime) -> RevocationList:
+    """Read a list that has come, in a thread.
+
+    Raises:
+        FetchFailed, TLSFailure: it is none that counts.
+    """
+    fetched = _single(content)
+    certificate, issuer = wanted.certificates
+    for fault in (*_faults(fetched, certificate, issuer), *_ageFaults(fetched, known, at)):
+        raise FetchFailed(fault)
+    return fetched
+
+
+def _single(source: SourceLike) -> RevocationList:
+    lists = readLists(source)
     if len(lists) != 1:
         raise FetchFailed("it is more than one list")
     return lists[0]
 
 
-def _fault(fetched: RevocationList, issuer: x509.Certificate, known: RevocationList | None, at: datetime) -> str:
+def _faults(fetched: RevocationList, certificate: x509.Certificate, issuer: x509.Certificate) -> Iterator[str]:
+    """Say why a list is not the one that its address was named for."""
+    if fetched.issuer != issuerKey(certificate):
+        yield "it is the list of another authority"
+    if not maySignLists(issuer, orHasNoUsage=True):
+        yield "its authority may not sign lists"
     if not fetched.isSignedBy(issuer):
-        return "it is badly signed"
-    if fetched.fault:
-        return fetched.fault
+        yield "it is badly signed"
+    if fault := fetched.faultFor(certificate):
+        yield fault
+    if fetched.base is not None:
+        yield "it is a delta list, which adds to another one"
+
+
+def _ageFaults(fetched: RevocationList, known: RevocationList | None, at: datetime) -> Iterator[str]:
     if not fetched.isCurrent(at):
-        return "it has expired, or is not valid yet"
+        yield "it has expired, or is not valid yet"
     if known is not None and fetched.number < known.number:
-        return f"its number {fetched.number} is lower than {known.number}, which is known"
-    return ""
+        yield f"its number {fetched.number} is lower than {known.number}, which is known"
+    if known is not None and fetched.thisUpdate < known.thisUpdate:
+        yield "it is older than the one that is known"
 
 
-def _addresses(certificate: x509.Certificate) -> Iterator[str]:
+@remembering(1024)
+def _urls(certificate: x509.Certificate) -> tuple[str, ...]:
+    """Return where the lists that a certificate is looked up in are published."""
     try:
         points = [*certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints).value]
     except (x509.ExtensionNotFound, *REJECTIONS):
-        return
-    for point in points[:_MOST_POINTS]:
-        for name in (point.full_name or ())[:_MOST_POINTS]:
-            if isinstance(name, x509.UniformResourceIdentifier) and isFetchable(name.value) and not point.crl_issuer:
-                yield name.value
-                # The others lead to the same list.
-                break
+        return ()
+    found = (_urlOf(point) for point in points[:_MOST_POINTS] if not point.crl_issuer)
+    return tuple(dict.fromkeys(url for url in found if url))
 
 
-def _nameFor(url: str) -> str:
-    return f"{hashlib.sha256(url.encode('ascii')).hexdigest()[:40]}.crl"
-
-
-def _host(url: str) -> str:
-    return url.split("/", 3)[2]
+def _urlOf(point: x509.DistributionPoint) -> str:
+    names = (point.full_name or ())[:_MOST_POINTS]
+    urls = (name.value for name in names if isinstance(name, x509.UniformResourceIdentifier))
+    # The others lead to the same list.
+    return next((url for url in urls if isFetchable(url)), "")
