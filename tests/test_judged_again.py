@@ -378,8 +378,15 @@ class RoundsTests(SynchronousTestCase):
         self.clock.advance(0.2)
         self.assertEqual(len(self.judged), 10_050)
 
+    def test_changesWithoutEnd(self) -> None:
+        """Where something changes at each moment all are judged, again and again."""
+        for _ in range(400):
+            self.rounds.begin()
+        self.assertEqual(len(self.judged), 20_000)
+        self.assertEqual(set(self.judged), self.connections)
+
     def test_anew(self) -> None:
-        """A change in the middle of a round begins it anew."""
+        """A change in the middle of a round makes it judge those again that it has passed by."""
         self.rounds.begin()
         self.clock.turn()
         self.rounds.begin()

@@ -4,7 +4,8 @@ A certificate expires, or is revoked, while its holder is connected; roots and r
 connect again could take for ever. So all open connections are judged again when a caller says that something has
 changed, and every half minute, for what changes with time alone.
 
-There may be ten thousand of them. They are judged a few at a time, with other work in between.
+There may be ten thousand of them. They are judged a few at a time, with other work in between. Where changes come
+faster than a round, each connection has its turn all the same.
 """
 
 from __future__ import annotations
@@ -51,8 +52,13 @@ class Revalidation(Generic[_Connection]):
             self._timer = self._clock.callLater(_INTERVAL, self.begin)
 
     def begin(self) -> None:
-        """Begin a round now; one that is under way begins anew, because it may have passed by what has changed."""
-        self._left = iter(tuple(self._connections))
+        """Begin a round now; one that is under way goes on, and then to those that it has passed by.
+
+        It does not begin at the front again, or those at the end would never be judged while lists keep coming.
+        """
+        left = () if self._left is None else tuple(self._left)
+        ahead = frozenset(left)
+        self._left = iter((*left, *(each for each in self._connections if each not in ahead)))
         self._go()
 
     def stop(self) -> None:
