@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import socket
 import subprocess
@@ -17,7 +18,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID
 from interop import LOOPBACK, InteropCase, authorityFile, credential, files, reactor, root
 from logs import logged
 from opensslauthority import OpenSSLAuthority
-from revocationlists import point, revocationList
+from revocationlists import indicator, point, revocationList, scope
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorPluggableNameResolver
@@ -175,6 +176,7 @@ class Web(_Case):
         self.failureResultOf(fetching)
 
 
+_PACKED = b"\r\nContent-Encoding: gzip\r\n"
 _CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
 _CHUNK = b"10000\r\n" + bytes(1 << 16) + b"\r\n"
 
@@ -244,24 +246,37 @@ class Lists(_Case):
             "forged": revocationList(ROOT, signer=Authority.create().privateKey),
             "expired": revocationList(ROOT, since=now - 2 * day, until=now - day),
             "other": Authority.create("another").revocationList(),
+            "delta": revocationList(ROOT, extensions=[indicator(0)]),
+            "scope": revocationList(ROOT, extensions=[scope(only_contains_ca_certs=True)]),
+            "place": revocationList(ROOT, extensions=[scope(full_name=point("http://elsewhere.example/").full_name)]),
+        }
+        says = {
+            "forged": "badly signed",
+            "expired": "expired",
+            "other": "another authority",
+            "delta": "a delta list",
+            "scope": "certificates of authorities only",
+            "place": "another distribution point",
+            "nothing": "no revocation list",
+            "damaged": "",
+            "packed": "no revocation list",
         }
         base = await self.web(
             **{name: ok(each.public_bytes(Encoding.DER)) for name, each in answers.items()},
             nothing=ok(b"hello"),
+            # Nothing is unpacked, so that nothing is larger than what has come.
+            packed=ok(gzip.compress(revocationList(ROOT).public_bytes(Encoding.DER))).replace(b"\r\n", _PACKED, 1),
             damaged=ok(revocationList(ROOT).public_bytes(Encoding.DER)[:-9]),
         )
         revocation = self.using()
         with logged() as events:
-            for number, place in enumerate(("forged", "expired", "other", "nothing", "damaged"), 1):
+            for number, place in enumerate(says, 1):
                 path = self.published(base, place)
                 self.code(revocation, path)
                 await self.until(lambda number=number: len(events) == number)
                 self.assertEqual(self.code(revocation, path), "revocation-unknown")
-        said = [event["problem"] for event in events]
-        for says, words in zip(
-            ("badly signed", "expired", "another authority", "no revocation list", ""), said, strict=True
-        ):
-            self.assertIn(says, words)
+        for words, event in zip(says.values(), events, strict=True):
+            self.assertIn(words, event["problem"])
         self.assertEqual(list(Path("cache").iterdir()), [])
 
     async def test_aLowerNumberDoesNotReplaceAHigherOne(self) -> None:

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timezone
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -223,7 +224,7 @@ def _checked(content: bytes, wanted: Publication, known: RevocationList | None, 
     """
     fetched = _single(content)
     certificate, issuer = wanted.certificates
-    for fault in (*_faults(fetched, certificate, issuer), *_ageFaults(fetched, known, at)):
+    if fault := next(chain(_faults(fetched, certificate, issuer), _ageFaults(fetched, known, at)), ""):
         raise FetchFailed(fault)
     return fetched
 

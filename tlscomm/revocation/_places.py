@@ -70,6 +70,7 @@ class Place:
     Attributes:
         line: it, after those above it.
         publications: its lists by the names of their files, the one first that no peer has needed for longest.
+        size: the bytes of them all.
         running: how many of them are being fetched.
         turn: which fetch of all was its last.
         isRefusing: whether it was said that it has no more room.
@@ -77,14 +78,10 @@ class Place:
 
     line: Line
     publications: dict[str, Publication] = field(default_factory=dict)
+    size: int = 0
     running: int = 0
     turn: int = 0
     isRefusing: bool = False
-
-    @property
-    def size(self) -> int:
-        """The bytes of its lists."""
-        return sum(each.size for each in self.publications.values())
 
     @property
     def share(self) -> float:
@@ -113,6 +110,7 @@ class Places:
         #: By authority, with all below it.
         self._runningBelow: Counter[Line] = Counter()
         self._turns = 0
+        self._number = self._size = 0
 
     @property
     def running(self) -> int:
@@ -131,19 +129,22 @@ class Places:
         place, name = self._places.get(line) or Place(line), _fileName(line, url)
         # Taken out and put back, so that they are in the order in which they were needed.
         known = place.publications.pop(name, None)
-        wanted = place.publications[name] = known or Publication(name)
+        wanted = known or Publication(name)
         isNew = not wanted.url
         wanted.url, wanted.certificates, wanted.wantedAt = url, certificates, now
         if known is None:
-            self._places[line] = place
+            self._add(place, wanted)
             if not self._fits(place, wanted, now):
                 self._drop(place, wanted)
+        else:
+            place.publications[name] = known
         return place if isNew else None
 
     def restore(self, line: Line, name: str, size: int) -> bool:
         """Take in a file from the folder; return whether there is room for it."""
-        place = self._places.setdefault(line, Place(line))
-        place.publications[name] = restored = Publication(name, size=size)
+        place, restored = self._places.get(line) or Place(line), Publication(name)
+        self._add(place, restored)
+        self._resize(place, restored, size)
         hasRoom = not self._tooFull(place)
         if not hasRoom:
             self._drop(place, restored)
@@ -151,10 +152,11 @@ class Places:
 
     def keep(self, place: Place, fetched: Publication, size: int, now: float) -> bool:
         """Make room for a list that has come; return whether there is any."""
-        before, fetched.size = fetched.size, size
-        if hasRoom := self._fits(place, fetched, now):
-            return True
-        fetched.size = before
+        before = fetched.size
+        self._resize(place, fetched, size)
+        hasRoom = self._fits(place, fetched, now)
+        if not hasRoom:
+            self._resize(place, fetched, before)
         return hasRoom
 
     def next(self, now: float) -> tuple[Place, Publication] | None:
@@ -205,10 +207,21 @@ class Places:
         """Return the places of which one has to give something up for the lists in this one."""
         if len(place.publications) > _MOST_OF_ONE or place.size > _LARGEST_OF_ONE:
             return [place]
-        isTooMuch = sum(len(each.publications) for each in self) > _MOST or sum(each.size for each in self) > _LARGEST
-        return list(self) if isTooMuch else []
+        return list(self) if self._number > _MOST or self._size > _LARGEST else []
+
+    def _add(self, place: Place, added: Publication) -> None:
+        self._places[place.line] = place
+        place.publications[added.name] = added
+        self._number += 1
+
+    def _resize(self, place: Place, changed: Publication, size: int) -> None:
+        self._size += size - changed.size
+        place.size += size - changed.size
+        changed.size = size
 
     def _drop(self, place: Place, dropped: Publication) -> None:
+        self._resize(place, dropped, 0)
+        self._number -= 1
         del place.publications[dropped.name]
         if not place.publications:
             del self._places[place.line]
