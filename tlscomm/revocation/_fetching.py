@@ -26,10 +26,11 @@ from tlscomm.failures import FileNotFound, TLSFailure, Unreadable, printable
 from tlscomm.failures._wording import timeText
 from tlscomm.revocation._addresses import FetchFailed, isFetchable
 from tlscomm.revocation._backgroundtask import inThread
-from tlscomm.revocation._crl import RevocationList, issuerKey, maySignLists
+from tlscomm.revocation._crl import issuerKey, maySignLists
 from tlscomm.revocation._listfiles import readLists
 from tlscomm.revocation._marks import markOf
 from tlscomm.revocation._places import FILE_NAME, Line, Place, Places, Publication, lineOf
+from tlscomm.revocation._revocationlist import RevocationList
 from tlscomm.x509._facts import subjectText
 from tlscomm.x509._files import File, writeFiles
 from tlscomm.x509._remembering import remembering

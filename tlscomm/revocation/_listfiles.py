@@ -18,8 +18,8 @@ from tlscomm.credentials import SourceLike
 from tlscomm.credentials._contents import named
 from tlscomm.credentials._sources import STANDARD_INPUT, readSource
 from tlscomm.failures import Damaged, FileNotFound, TLSFailure, UnknownFormat, Unreadable, printable
-from tlscomm.revocation._crl import RevocationList
 from tlscomm.revocation._marks import Mark, markOf
+from tlscomm.revocation._revocationlist import RevocationList
 from tlscomm.x509._unreadable import REJECTIONS
 
 __all__ = ["ListFiles", "readLists"]

@@ -23,10 +23,11 @@ from twisted.logger import Logger
 from tlscomm.credentials import SourceLike
 from tlscomm.failures import Problem, TLSFailure
 from tlscomm.revocation._backgroundtask import BackgroundTask, inThread
-from tlscomm.revocation._crl import GOOD, RevocationList, Status, isListedBy, issuerKey, statusByLists
+from tlscomm.revocation._crl import GOOD, Status, isListedBy, issuerKey, statusByLists
 from tlscomm.revocation._fetching import ListFetcher
 from tlscomm.revocation._listfiles import ListFiles, readLists
 from tlscomm.revocation._ocsp import mustStaple, statusByResponse
+from tlscomm.revocation._revocationlist import RevocationList
 from tlscomm.x509._canonicalname import CanonicalName
 from tlscomm.x509._facts import subjectText
 
