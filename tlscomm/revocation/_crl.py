@@ -299,7 +299,7 @@ def _reason(entry: x509.RevokedCertificate) -> x509.ReasonFlags | None:
 def _name(each: RevocationList) -> str:
     kind = "the list" if each.base is None else "the delta list"
     number = "" if each.number < 0 else f" {each.number}"
-    return f"{kind}{number} of {_text(each.crl.issuer)}"
+    return f"{kind}{number} of {_text(each.name)}"
 
 
 def _text(name: x509.Name) -> str:

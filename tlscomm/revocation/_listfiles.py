@@ -12,12 +12,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography import x509
-
 from tlscomm.credentials import SourceLike
 from tlscomm.credentials._contents import named
 from tlscomm.credentials._sources import STANDARD_INPUT, readSource
 from tlscomm.failures import Damaged, FileNotFound, TLSFailure, UnknownFormat, Unreadable, printable
+from tlscomm.revocation._entries import decoded
 from tlscomm.revocation._marks import Mark, markOf
 from tlscomm.revocation._revocationlist import RevocationList
 from tlscomm.x509._unreadable import REJECTIONS
@@ -139,8 +138,8 @@ def readLists(source: SourceLike) -> tuple[RevocationList, ...]:
     with named(what):
         try:
             if blocks:
-                return tuple(RevocationList(x509.load_pem_x509_crl(block)) for block in blocks)
-            return (RevocationList(x509.load_der_x509_crl(found.content)),)
+                return tuple(RevocationList(decoded(block)) for block in blocks)
+            return (RevocationList(found.content),)
         except REJECTIONS:
             raise Damaged(what, remedy=_COPY_AGAIN) from None
 

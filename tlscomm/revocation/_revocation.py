@@ -18,6 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.logger import Logger
 
 from tlscomm.credentials import SourceLike
@@ -92,7 +93,7 @@ class Revocation:
     ) -> None:
         if mode is not None and mode not in MODES:
             raise ValueError(f"revocation is {', '.join(MODES)}, not {mode}")
-        self._given = [RevocationList(each) for each in lists]
+        self._given = [RevocationList(each.public_bytes(Encoding.DER)) for each in lists]
         self._files = ListFiles(files)
         self._isReading = False
         self._fetcher: ListFetcher | None = None

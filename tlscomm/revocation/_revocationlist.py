@@ -1,14 +1,25 @@
-"""One revocation list, read once: its entries are indexed, and each verification of its signature is remembered."""
+"""One revocation list, read once: its entries are indexed, and each verification of its signature is remembered.
+
+To read one of a million entries takes seconds. It may be done in a thread: then no step of it holds the others for more
+than a moment.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import Any
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.x509.oid import CRLEntryExtensionOID, ExtensionOID
 
+from tlscomm.revocation._entries import EncodedList
 from tlscomm.x509._canonicalname import canonicalName
+from tlscomm.x509._keystrengths import WEAK_DIGESTS
 from tlscomm.x509._unreadable import REJECTIONS
 
 __all__ = ["ALL_REASONS", "RevocationList"]
@@ -37,10 +48,11 @@ class RevocationList:
     """A list of one authority, read once.
 
     Args:
-        crl: the list.
+        content: the list, DER.
 
     Attributes:
-        issuer: its authority's name, in a form that can be compared.
+        name: its authority's name.
+        issuer: the same in a form that can be compared.
         number: its number, -1 where it has none.
         base: of a delta list, the number of the oldest complete list that it adds to; else None.
         scope: which certificates it is about, where it restricts that.
@@ -52,32 +64,42 @@ class RevocationList:
         ValueError: it cannot be read.
     """
 
-    def __init__(self, crl: x509.CertificateRevocationList) -> None:
-        self.crl = crl
+    def __init__(self, content: bytes) -> None:
+        self._encoded = EncodedList(content)
+        self._rest = crl = self._encoded.withoutEntries
+        self.name = crl.issuer
         self.issuer = canonicalName(crl.issuer)
         self.number = -1
         self.base: int | None = None
         self.scope: x509.IssuingDistributionPoint | None = None
         self.thisUpdate, self.nextUpdate = crl.last_update_utc, crl.next_update_utc
-        self._positions = {entry.serial_number: position for position, entry in enumerate(crl)}
         self._verdicts: dict[x509.Certificate, bool] = {}
+        self._digest = self._digestOfAll()
         try:
             self.fault = self._readExtensions()
         except REJECTIONS:
             self.fault = "its extensions cannot be read"
+        for encoded, entries in self._encoded.index():
+            # To look at the extensions of each takes long, and hardly any list has a critical one.
+            if _CRITICAL in encoded and not self.fault:
+                self.fault = _criticalEntry(entries)
+
+    @property
+    def crl(self) -> x509.CertificateRevocationList:
+        """The list as the library reads it, which holds all threads while it reads a long one."""
+        return self._encoded.whole
 
     def entry(self, certificate: x509.Certificate) -> x509.RevokedCertificate | None:
         """Return what the list has of a certificate."""
-        position = self._positions.get(certificate.serial_number)
-        return None if position is None else self.crl[position]
+        return self._encoded.entry(certificate.serial_number)
 
     def isSignedBy(self, signer: x509.Certificate) -> bool:
         """Return whether the list bears the signature of a certificate's key. The answer is remembered."""
         if (known := self._verdicts.get(signer)) is not None:
             return known
         try:
-            verdict = self.crl.is_signature_valid(signer.public_key())  # type: ignore[arg-type]
-        except REJECTIONS:
+            verdict = self._isSignedWith(signer.public_key())
+        except (InvalidSignature, *REJECTIONS):
             verdict = False
         if len(self._verdicts) >= _MOST_VERDICTS:
             self._verdicts.clear()
@@ -105,7 +127,7 @@ class RevocationList:
         if scope is None:
             return ALL_REASONS
         own = scope.only_some_reasons or ALL_REASONS
-        names = _listNames(self.crl.issuer, scope)
+        names = _listNames(self.name, scope)
         covered: frozenset[x509.ReasonFlags] = frozenset() if names else own
         for point in _distributionPoints(certificate):
             if names and names & _pointNames(certificate.issuer, point):
@@ -113,10 +135,7 @@ class RevocationList:
         return covered
 
     def _readExtensions(self) -> str:
-        extensions = self.crl.extensions
-        critical = 0
-        for extension in extensions:
-            critical += extension.critical
+        for extension in self._rest.extensions:
             value = extension.value
             if isinstance(value, x509.CRLNumber):
                 self.number = value.crl_number
@@ -128,10 +147,34 @@ class RevocationList:
                 return f"it has the critical extension {extension.oid.dotted_string}, which is not known"
         if self.scope is not None and self.scope.indirect_crl:
             return "it is an indirect list, in which one authority speaks for others"
-        # To look at each of a hundred thousand entries takes long, and hardly any list has a critical one.
-        if self.crl.tbs_certlist_bytes.count(_CRITICAL) > critical:
-            return _criticalEntry(self.crl)
         return ""
+
+    def _digestOfAll(self) -> tuple[hashes.HashAlgorithm, bytes] | None:
+        """Return what a signature with RSA or over a curve is over; None where it is another one, or too weak."""
+        try:
+            algorithm = self._rest.signature_hash_algorithm
+        except REJECTIONS:
+            return None
+        if algorithm is None or isinstance(algorithm, WEAK_DIGESTS):
+            return None
+        digest = hashes.Hash(algorithm)
+        digest.update(self._encoded.signedBytes)
+        return algorithm, digest.finalize()
+
+    def _isSignedWith(self, key: Any) -> bool:
+        if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
+            return self._encoded.whole.is_signature_valid(key)
+        if self._digest is None:
+            return False
+        algorithm, digest = self._digest
+        signature, parameters = self._rest.signature, self._rest.signature_algorithm_parameters
+        if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(parameters, ec.ECDSA):
+            key.verify(signature, digest, ec.ECDSA(Prehashed(algorithm)))
+            return True
+        if isinstance(key, rsa.RSAPublicKey) and isinstance(parameters, padding.PKCS1v15 | padding.PSS):
+            key.verify(signature, digest, parameters, Prehashed(algorithm))
+            return True
+        return False
 
 
 def _isAuthority(certificate: x509.Certificate) -> bool:
