@@ -11,7 +11,7 @@ from hashlib import sha256
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from tests.pfxfiles import der, oid, seq
 
@@ -32,6 +32,7 @@ __all__ = [
     "Raw",
     "extension",
     "integer",
+    "keyOf",
     "name",
     "utcTime",
 ]
@@ -50,6 +51,11 @@ _CRITICAL = der(1, b"\xff")
 def _key(whose: str) -> ec.EllipticCurvePrivateKey:
     # The same one in each run.
     return ec.derive_private_key(int.from_bytes(sha256(whose.encode()).digest()[:31], "big"), ec.SECP256R1())
+
+
+def keyOf(raw: Raw) -> bytes:
+    """Return the private key of a certificate, PEM."""
+    return _key(raw.whose).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def integer(value: int) -> bytes:

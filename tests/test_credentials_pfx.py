@@ -38,7 +38,8 @@ from pfxfiles import (
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm import failures
-from tlscomm.credentials import Credential, loadCertificates, loadCredential, loadCredentials
+from tlscomm.credentials import Credential, loadCertificates, loadCredential, loadCredentials, retrying
+from tlscomm.credentials._passphrase import Retrying
 
 LOCKED = Locked(PASSPHRASE)
 OLD = OldLocked(PASSPHRASE)
@@ -332,3 +333,51 @@ class EncodingTests(SynchronousTestCase):
         certificate = certificateBag(issued().certificate)
         for key in (bag(KEY_BAG, info), bag(SHROUDED_BAG, LOCKED.key(info)), bag(SHROUDED_BAG, OLD.key(info))):
             loadCredential(pfx(safe(certificate, key)), passphrase=PASSPHRASE).requireKey()
+
+
+class SeveralPassphrases(SynchronousTestCase):
+    """Java's programs give the private key in a PFX a pass phrase of its own (openssl pkcs12 -twopass the rest)."""
+
+    def setUp(self) -> None:
+        certificates = safe(certificateBag(issued().certificate))
+        inner, old = Locked(b"inner"), OldLocked(b"inner")
+        keys = [safe(bag(SHROUDED_BAG, locked.key(rawKey(issued())))) for locked in (inner, old)]
+        whole = [(certificates, key) for key in keys]
+        whole += [(locked.safe(certificateBag(issued().certificate)), keys[0]) for locked in (inner, old)]
+        self.files = [pfx(*safes, mac=pbmac1(safes, b"outer")) for safes in whole]
+
+    def given(self, *secrets: bytes) -> Retrying:
+        left = list(secrets) * 9
+        return retrying(lambda _: left.pop(0), len(secrets))
+
+    def test_both(self) -> None:
+        """With both, in any order and among others, everything opens, whatever encrypts it."""
+        for content in self.files:
+            for secrets in ((b"outer", b"inner"), (b"inner", b"outer"), (b"no", b"outer", b"no", b"inner")):
+                credential = loadCredential(content, passphrase=self.given(*secrets)).requireKey()
+                self.assertEqual(credential.certificate, issued().certificate)
+
+    def test_one(self) -> None:
+        """With that of the file alone, it is said which part has another one; the other opens nothing."""
+        parts = ("private key", "private key", "certificates", "certificates")
+        for content, part in zip(self.files, parts, strict=True):
+            failure = self.assertRaises(failures.PassphraseWrong, loadCredential, content, passphrase=b"outer")
+            self.assertRegex(str(failure), f"the .*{part} in the given content has a pass phrase of its own")
+            self.assertIn("Give both", failure.nextStep)
+            self.assertRaises(failures.PassphraseWrong, loadCredential, content, passphrase=b"inner")
+
+    def test_certificates(self) -> None:
+        """For the certificates alone that of the file is enough where the key alone has another."""
+        for content in self.files[:2]:
+            self.assertEqual(loadCertificates(content, passphrase=b"outer"), (issued().certificate,))
+
+    def test_aPersonIsAsked(self) -> None:
+        """A person who opened the file is asked for the key's pass phrase by that name."""
+        asked = []
+
+        def prompt(name: str) -> bytes:
+            asked.append(name)
+            return b"inner" if "private key" in name else b"outer"
+
+        loadCredential(self.files[0], passphrase=retrying(prompt)).requireKey()
+        self.assertEqual(asked, ["the given content", "the private key in the given content"])

@@ -17,6 +17,7 @@ fails when one of them goes away.
 
 from __future__ import annotations
 
+from tlscomm._openssl.certificates import decodingFault
 from tlscomm._openssl.channel import Channel
 from tlscomm._openssl.contexts import (
     firstMessage,
@@ -34,6 +35,7 @@ from tlscomm._openssl.paths import prepareForPaths, verifyErrorText, verifyPath
 __all__ = [
     "Channel",
     "OpenSSLError",
+    "decodingFault",
     "firstMessage",
     "keepRequests",
     "keepSecrets",

@@ -26,6 +26,7 @@ from tlscomm.credentials._ordering import chainOf, fits, leavesAndKeys
 from tlscomm.credentials._passphrase import Passphrase
 from tlscomm.credentials._sources import Source, readSource
 from tlscomm.failures import (
+    Damaged,
     NoPrivateKey,
     PassphraseRequired,
     PassphraseWrong,
@@ -36,6 +37,7 @@ from tlscomm.failures import (
 )
 from tlscomm.store import isStoreSource, loadFromStore
 from tlscomm.verification._owncredential import credentialProblems
+from tlscomm.x509._certificate import parsedCertificate
 from tlscomm.x509._facts import certificateFacts
 from tlscomm.x509._roles import Role
 from tlscomm.x509._unreadable import REJECTIONS
@@ -46,7 +48,6 @@ T = TypeVar("T")
 
 _MOST_NOTES = 10
 
-_LISTS = frozenset({b"X509 CRL"})
 _REQUESTS = frozenset({b"CERTIFICATE REQUEST", b"NEW CERTIFICATE REQUEST"})
 _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----[^-]*-----END \1-----")
 
@@ -117,7 +118,8 @@ class Inspection:
             certificate.
         failure: why it cannot be read, or not all of it.
         warnings: what is wrong with the file itself.
-        notes: where it deviates from the standards without being refused for that, in the words of `cryptography`.
+        notes: where a certificate cannot be read, and where it deviates from the standards without being refused for
+            that, in the words of `cryptography`.
     """
 
     name: str
@@ -157,7 +159,7 @@ def inspected(
             # Parts of a certificate are parsed when they are asked for.
             certificateFacts(certificate)
     notes = dict.fromkeys(printable(str(note.message)) for note in noted)
-    return replace(found, notes=tuple(notes)[:_MOST_NOTES])
+    return replace(found, notes=(*found.notes, *notes)[:_MOST_NOTES])
 
 
 def inspectedKeys(file: str, passphrase: PassphraseSource) -> Inspection:
@@ -196,10 +198,14 @@ def _inFile(
         source = readSource(file)
     except TLSFailure as failure:
         return Inspection(name=file, failure=failure)
-    lists = tuple(_parsed(source, _LISTS, x509.load_pem_x509_crl, x509.load_der_x509_crl))
+    lists, broken = _listsIn(source)
     requests = tuple(_parsed(source, _REQUESTS, x509.load_pem_x509_csr, x509.load_der_x509_csr))
     contents, problem = _contents(source, passphrase, wantKeys=not keys)
-    isKnown = bool(lists or requests) and isinstance(problem, UnknownFormat)
+    if isinstance(problem, UnknownFormat) and (broken is not None or lists or requests):
+        problem = broken
+    unreadable = contents.unreadable
+    if problem is None and unreadable and not (contents.certificates or contents.holdsKey):
+        problem, unreadable = unreadable[0], unreadable[1:]
     paired = replace(contents, keys=keys or contents.keys)
     return Inspection(
         name=source.name,
@@ -213,8 +219,9 @@ def _inFile(
             Found(credential, _chain(credential, contents.certificates, roots), roots)
             for credential in credentialsOf(paired, source.name)
         ),
-        failure=None if isKnown else problem,
-        warnings=_warnings(source, contents),
+        failure=problem,
+        notes=tuple(_malformations(contents)),
+        warnings=(*unreadable, *_warnings(source, contents)),
     )
 
 
@@ -236,14 +243,25 @@ def _contents(source: Source, passphrase: PassphraseSource, *, wantKeys: bool) -
     """Return what could be read, and why that is not all."""
 
     try:
-        return readContents(source, Passphrase(passphrase), wantKeys=wantKeys), None
+        return readContents(source, Passphrase(passphrase), wantKeys=wantKeys, isLenient=True), None
     except (PassphraseRequired, PassphraseWrong) as locked:
         try:
-            return readContents(source, Passphrase(None), wantKeys=False), locked
+            return readContents(source, Passphrase(None), wantKeys=False, isLenient=True), locked
         except TLSFailure:
             return Contents(), locked
     except TLSFailure as failure:
         return Contents(), failure
+
+
+def _listsIn(source: Source) -> tuple[tuple[x509.CertificateRevocationList, ...], TLSFailure | None]:
+    """Return the revocation lists of a source, and why one of them cannot be read."""
+    try:
+        return readContents(source, Passphrase(None), wantKeys=False, wantLists=True).lists, None
+    except Damaged as broken:
+        return (), broken
+    except TLSFailure:
+        # It is said by what reads certificates.
+        return (), None
 
 
 def _parsed(
@@ -294,6 +312,12 @@ def _didIssue(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
         # Signed with SHA-1, for one, as old roots are. This is bookkeeping and not verification: the names agree.
         return True
     return True
+
+
+def _malformations(contents: Contents) -> Iterator[str]:
+    for certificate in contents.certificates:
+        if malformation := parsedCertificate(certificate).malformation:
+            yield f"{contents.places.get(certificate, 'a certificate')}: {malformation}"
 
 
 def _warnings(source: Source, contents: Contents) -> tuple[TLSFailure, ...]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
-from tlscomm.credentials._contents import Contents, Reader, Reading, certificateOf, named
+from tlscomm.credentials._contents import Contents, Reader, Reading, certificatesOf, listOf, named
 from tlscomm.credentials._keys import readEncryptedKey, readKey
 from tlscomm.credentials._pkcs7 import readPKCS7
 from tlscomm.credentials._pkcs12 import readPKCS12
@@ -13,13 +14,17 @@ from tlscomm.credentials._structure import Structure, structureOf
 from tlscomm.credentials._unsupportedformats import structureCalled
 from tlscomm.x509 import _der
 
-__all__ = ["READERS", "isBinary", "readBinary"]
+__all__ = ["READERS", "isBinary", "readBeginning", "readBinary", "readersFor"]
 
 
 def _readCertificate(source: Source, reading: Reading) -> Contents:
-    what = f"the certificate in {source.name}"
-    with named(what):
-        return Contents(certificates=(certificateOf(source.content, what, reading),))
+    with named(source.name):
+        return certificatesOf((source.content,), source, reading)
+
+
+def _readList(source: Source, reading: Reading) -> Contents:
+    with named(source.name):
+        return Contents(lists=(listOf(source.content, source, reading),))
 
 
 READERS: dict[Structure, Reader] = {
@@ -31,10 +36,20 @@ READERS: dict[Structure, Reader] = {
 }
 """What reads each structure that is a credential or a part of one."""
 
+LIST_READERS: dict[Structure, Reader] = {Structure.REVOCATION_LIST: _readList, Structure.PKCS7: readPKCS7}
+"""The same for revocation lists, where these are wanted."""
+
+#: What may stand between two structures: editors add line ends, and programs in C the end of a text.
+_BETWEEN = re.compile(rb"[\s\0]*")
+
+
+def readersFor(reading: Reading) -> dict[Structure, Reader]:
+    return LIST_READERS if reading.wantLists else READERS
+
 
 def isBinary(content: bytes) -> bool:
     """Whether content begins with a structure that is known, be it a credential or not."""
-    return structureOf(content) is not None
+    return structureOf(content, _afterSpace(content, 0)) is not None
 
 
 def readBinary(source: Source, reading: Reading) -> Contents:
@@ -46,16 +61,33 @@ def readBinary(source: Source, reading: Reading) -> Contents:
         UnknownFormat: it is something else, which is named.
         TLSFailure: the structure's reader refuses it.
     """
-    contents, offset = Contents(), 0
-    while (structure := structureOf(source.content, offset)) in READERS:
+    return readBeginning(source, reading)[0]
+
+
+def readBeginning(source: Source, reading: Reading) -> tuple[Contents, int]:
+    """Do as `readBinary`, and return also where what is read ends."""
+    contents, readers, foreign = Contents(), readersFor(reading), list[Structure]()
+    end, offset = 0, _afterSpace(source.content, 0)
+    while (structure := structureOf(source.content, offset)) is not None:
         with named(source.name):
             reading.countPart()
         end = _end(source.content, offset)
-        contents += READERS[structure](replace(source, content=source.content[offset:end]), reading)
-        offset = end
-    if structure is not None and not offset and (foreign := structureCalled(structure)) is not None:
-        raise foreign.refusal(source.name)
-    return contents
+        if structure in readers:
+            place = source.place if source.place or not offset else f"byte {offset}"
+            part = replace(source, content=source.content[offset:end], place=place)
+            contents += readers[structure](part, reading)
+        else:
+            foreign.append(structure)
+        offset = _afterSpace(source.content, end)
+    called = structureCalled(foreign[0]) if foreign else None
+    if called is not None and contents == Contents() and not reading.unreadable:
+        raise called.refusal(source.name)
+    return contents, end
+
+
+def _afterSpace(content: bytes, offset: int) -> int:
+    found = _BETWEEN.match(content, offset)
+    return offset if found is None else found.end()
 
 
 def _end(content: bytes, offset: int) -> int:

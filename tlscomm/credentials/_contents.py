@@ -6,7 +6,7 @@ them is given a limit on the work that it may cost, and each turns whatever goes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from tlscomm.credentials._cost import Unsupported, UnsupportedCipher, Work
 from tlscomm.credentials._passphrase import Passphrase, PassphraseSource
 from tlscomm.credentials._sources import Source, SourceLike, nameOf, readSource
-from tlscomm.failures import Damaged, UnknownFormat, printable
+from tlscomm.failures import Damaged, TLSFailure, UnknownFormat, printable
 from tlscomm.x509._der import Malformed, TooMuch
 from tlscomm.x509._unreadable import REJECTIONS, unreadableText
 
@@ -30,7 +30,8 @@ __all__ = [
     "Reading",
     "Source",
     "SourceLike",
-    "certificateOf",
+    "certificatesOf",
+    "listOf",
     "nameOf",
     "named",
     "readSource",
@@ -53,12 +54,18 @@ class Contents:
         keys: the private keys, where they were wanted.
         friendlyNames: what a PFX calls a certificate.
         holdsKey: whether there is a private key, wanted or not.
+        lists: the revocation lists, where they were wanted.
+        places: where in the source each certificate is, and which one of it.
+        unreadable: a failure for each certificate that cannot be read, where those were to be passed over.
     """
 
     certificates: tuple[x509.Certificate, ...] = ()
     keys: tuple[PrivateKeyTypes, ...] = ()
     friendlyNames: dict[x509.Certificate, str] = field(default_factory=dict)
     holdsKey: bool = False
+    lists: tuple[x509.CertificateRevocationList, ...] = ()
+    places: dict[x509.Certificate, str] = field(default_factory=dict)
+    unreadable: tuple[TLSFailure, ...] = ()
 
     def __add__(self, other: Contents) -> Contents:
         return Contents(
@@ -66,6 +73,9 @@ class Contents:
             self.keys + other.keys,
             {**other.friendlyNames, **self.friendlyNames},
             self.holdsKey or other.holdsKey,
+            self.lists + other.lists,
+            {**other.places, **self.places},
+            self.unreadable + other.unreadable,
         )
 
 
@@ -75,14 +85,20 @@ class Reading:
     Args:
         passphrase: what opens it, asked for only when it is needed.
         wantKeys: whether private keys are read. Without, none that lies by itself is decrypted.
+        wantLists: whether revocation lists are read, and nothing else.
+        isLenient: whether certificates that cannot be read are noted and passed over.
 
     Attributes:
         work: what may be spent on deriving keys.
     """
 
-    def __init__(self, passphrase: Passphrase, *, wantKeys: bool) -> None:
+    def __init__(
+        self, passphrase: Passphrase, *, wantKeys: bool, wantLists: bool = False, isLenient: bool = False
+    ) -> None:
         self.passphrase = passphrase
         self.wantKeys = wantKeys
+        self.wantLists = wantLists
+        self.isLenient = isLenient
         self.work = Work()
         self._counts = _Counts()
 
@@ -107,8 +123,23 @@ class Reading:
         if self._counts.parts > _MOST_PARTS:
             raise Unsupported(f"it has more than {_MOST_PARTS} parts")
 
-    def countCertificate(self) -> None:
-        """Take note of another certificate.
+    @property
+    def unreadable(self) -> tuple[TLSFailure, ...]:
+        """What was passed over so far."""
+        return self._counts.unreadable
+
+    def passOver(self, problem: TLSFailure) -> None:
+        """Take note of what cannot be read.
+
+        Raises:
+            TLSFailure: nothing is to be passed over.
+        """
+        if not self.isLenient:
+            raise problem
+        self._counts.unreadable += (problem,)
+
+    def countCertificate(self) -> int:
+        """Take note of another certificate, and return which one of the source it is, the first being 1.
 
         Raises:
             Unsupported: there are too many.
@@ -116,6 +147,7 @@ class Reading:
         self._counts.certificates += 1
         if self._counts.certificates > _MOST_CERTIFICATES:
             raise Unsupported(f"it holds more than {_MOST_CERTIFICATES} certificates")
+        return self._counts.certificates
 
     def countKey(self, size: int) -> None:
         """Take note of another private key, of so many bytes.
@@ -137,11 +169,16 @@ class _Counts:
     certificates: int = 0
     keys: int = 0
     bytesOfKeys: int = 0
+    unreadable: tuple[TLSFailure, ...] = ()
 
 
 _COMPARE = (
     "Fetch or export the file again, and compare its checksum with that of the original. If they agree, the "
     "certificate is not encoded as RFC 5280 says, and has to be issued again by another program."
+)
+_GET_LIST_AGAIN = (
+    "Get the list again from its authority, and put it there in one step (mv). If it is the same again, it is not "
+    "encoded as RFC 5280 says, and its authority has to publish it in another way."
 )
 CONVERT_KEY = "Convert it: openssl pkey -provider legacy -provider default -in FILE -aes256 -out NEW.pem."
 CONVERT_PFX = "Convert it: openssl pkcs12 -legacy -in FILE -aes256 -out NEW.pem."
@@ -182,20 +219,54 @@ def named(what: str, conversion: str = CONVERT_KEY) -> Iterator[None]:
         raise Damaged(what) from None
 
 
-def certificateOf(der: bytes, what: str, reading: Reading) -> x509.Certificate:
-    """Load one certificate.
+def certificatesOf(ders: Iterable[bytes], source: Source, reading: Reading) -> Contents:
+    """Load certificates.
 
     Args:
-        der: the certificate and nothing else.
-        what: what is being read, and of which source.
+        ders: each a certificate and nothing else.
+        source: what they are in.
+        reading: counts them, and says whether what cannot be read is passed over.
+
+    Raises:
+        Damaged: one of them cannot be loaded; it is named with its place.
+        Unsupported: there are too many.
+    """
+    contents = Contents()
+    for der in ders:
+        where = _placeOf(reading.countCertificate(), source)
+        try:
+            certificate = x509.load_der_x509_certificate(der)
+        except REJECTIONS as error:
+            detail = f"{where}: {unreadableText(error)}"
+            reading.passOver(Damaged(detail, evidence=(printable(str(error)),), remedy=_COMPARE))
+        else:
+            contents += Contents(certificates=(certificate,), places={certificate: where})
+    return contents
+
+
+def listOf(der: bytes, source: Source, reading: Reading) -> x509.CertificateRevocationList:
+    """Load one revocation list.
+
+    Args:
+        der: the list and nothing else.
+        source: what it is in.
         reading: counts it.
 
     Raises:
         Damaged: it cannot be loaded.
-        Unsupported: there are too many.
+        Unsupported: there are too many parts.
     """
-    reading.countCertificate()
+    reading.countPart()
     try:
-        return x509.load_der_x509_certificate(der)
+        return x509.load_der_x509_crl(der)
     except REJECTIONS as error:
-        raise Damaged(f"{what}: {unreadableText(error)}", evidence=(printable(str(error)),), remedy=_COMPARE) from None
+        where = f"the revocation list in {source.name}{f' ({source.place})' if source.place else ''}"
+        raise Damaged(
+            f"{where} cannot be read: {unreadableText(error)}",
+            evidence=(printable(str(error)),),
+            remedy=_GET_LIST_AGAIN,
+        ) from None
+
+
+def _placeOf(number: int, source: Source) -> str:
+    return f"certificate {number} of {source.name}{f' ({source.place})' if source.place else ''}"

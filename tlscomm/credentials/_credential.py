@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
+from tlscomm.credentials._authorities import readAuthorities
 from tlscomm.credentials._contents import Contents
 from tlscomm.credentials._formats import readContents
 from tlscomm.credentials._ordering import chainOf, fits, leavesAndKeys, rootOf
@@ -33,13 +33,11 @@ from tlscomm.failures import (
     NoCertificate,
     NoPrivateKey,
     NotExportable,
-    PassphraseRequired,
+    Problem,
     TLSFailure,
-    UnknownFormat,
-    Unreadable,
     UnsafePermissions,
 )
-from tlscomm.x509._facts import certificateFacts
+from tlscomm.x509._facts import certificateFacts, subjectText
 from tlscomm.x509._keystrengths import handshakeKeyWeakness
 from tlscomm.x509._roles import Role
 
@@ -61,6 +59,9 @@ __all__ = [
     "retrying",
     "usabilityProblems",
 ]
+
+#: A bundle in which nothing can be read has hundreds.
+_MOST_REPORTED = 10
 
 
 @dataclass(frozen=True, repr=False)
@@ -257,29 +258,41 @@ def loadCertificates(source: SourceLike, *, passphrase: PassphraseSource = None)
     Args:
         source: a file with any number of certificates in any form, a folder of such files, ``-`` for standard input,
             the content as bytes, or a file object. In a folder, hidden files, folders, and files that are something
-            else are passed over; broken certificates are not, because a root that is missing shows much later and
-            elsewhere.
-        passphrase: what opens a PFX, as for `loadCredential`. Files of a folder are not asked for.
+            else are passed over.
+        passphrase: what opens a PFX, as for `loadCredential`. For the files of a folder no person is asked.
 
     Returns:
-        The certificates in the order of the file, or of the files' names, each once.
+        The certificates in the order of the file, or of the files' names, each once. What cannot be read among others
+        that can is left out, and a warning in the log names its place and the reason.
 
     Raises:
         FileNotFound, Unreadable: a file or the folder cannot be read.
-        UnknownFormat, Damaged: its content cannot.
+        UnknownFormat, Damaged: its content cannot, or the file is cut off.
         PassphraseRequired, PassphraseWrong: it is an encrypted PFX.
         NoCertificate: there is none in it.
     """
-    unlocking = Passphrase(passphrase)
-    del passphrase
-    certificates = dict.fromkeys(_certificatesOf(source, unlocking))
-    if not certificates:
+    found = readAuthorities(source, passphrase)
+    if not found.certificates and found.unreadable:
+        raise found.unreadable[0]
+    if not found.certificates:
         raise NoCertificate(
             f"{nameOf(source)} holds no certificate",
             stage="credential",
             remedy="Name a file or a folder with authorities: --roots, --client-roots, --intermediates.",
         )
-    return tuple(certificates)
+    if found.unreadable:
+        _reportLeftOut(found.unreadable)
+    return found.certificates
+
+
+def _reportLeftOut(problems: Sequence[TLSFailure]) -> None:
+    from twisted.logger import Logger
+
+    log = Logger(namespace="tlscomm")
+    for problem in problems[:_MOST_REPORTED]:
+        log.warn("left out among the authorities, {code}: {problem}", code=problem.code, problem=problem.detail)
+    if (more := len(problems) - _MOST_REPORTED) > 0:
+        log.warn("left out among the authorities: {more} more that cannot be read", more=more)
 
 
 def checkUsable(credential: Credential, role: Role, now: datetime) -> None:
@@ -306,6 +319,8 @@ def checkUsable(credential: Credential, role: Role, now: datetime) -> None:
     """
     for problem in usabilityProblems(credential, role, now):
         raise problem
+    if (fault := undecodable(credential)) is not None:
+        raise fault
 
 
 def usabilityProblems(credential: Credential, role: Role, now: datetime) -> Iterator[TLSFailure]:
@@ -314,6 +329,21 @@ def usabilityProblems(credential: Credential, role: Role, now: datetime) -> Iter
     chain = (credential.certificate, *credential.chain)
     for problem in certificateProblems(chain, role, now):
         yield asFailure(problem, chain)
+
+
+def undecodable(credential: Credential) -> TLSFailure | None:
+    """Return the failure of a credential of which OpenSSL cannot read a certificate; None where it reads all of them.
+
+    It is asked last, because it costs a program that only looks into files to load OpenSSL.
+    """
+    from tlscomm._openssl import decodingFault
+
+    chain = (credential.certificate, *credential.chain)
+    for depth, certificate in enumerate(chain):
+        if fault := decodingFault(certificate):
+            detail = f"it cannot be read by OpenSSL: {fault}"
+            return asFailure(Problem("invalid-certificate", depth, subjectText(certificate), detail), chain)
+    return None
 
 
 def keyProblems(credential: Credential) -> Iterator[TLSFailure]:
@@ -364,31 +394,5 @@ def _readKeys(source: SourceLike, passphrase: Passphrase, *, guards: bool) -> tu
     return contents.keys
 
 
-def _certificatesOf(source: SourceLike, passphrase: Passphrase) -> Iterator[x509.Certificate]:
-    if not isinstance(source, str | os.PathLike) or not _isFolder(source):
-        yield from readContents(readSource(source), passphrase, wantKeys=False).certificates
-        return
-    for path in _filesIn(source):
-        # A text about the roots, or the credential of somebody.
-        with suppress(UnknownFormat, PassphraseRequired):
-            yield from readContents(readSource(path), Passphrase(None), wantKeys=False).certificates
-
-
 def _isStandardInput(source: SourceLike | None) -> bool:
     return isinstance(source, str | os.PathLike) and os.fspath(source) == STANDARD_INPUT
-
-
-def _isFolder(path: str | os.PathLike[str]) -> bool:
-    # ValueError: no name of a file, as readSource will say.
-    try:
-        return os.path.isdir(path)
-    except ValueError:
-        return False
-
-
-def _filesIn(folder: str | os.PathLike[str]) -> list[str]:
-    try:
-        with os.scandir(os.fsdecode(folder)) as entries:
-            return sorted(entry.path for entry in entries if entry.is_file() and not entry.name.startswith("."))
-    except OSError as error:
-        raise Unreadable(f"{nameOf(folder)}: {error.strerror}") from None

@@ -8,7 +8,6 @@ not something unknown. What is no credential at all is called by its own name.
 
 from __future__ import annotations
 
-import base64
 import binascii
 import codecs
 import re
@@ -16,19 +15,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from tlscomm.credentials._binary import READERS, isBinary, readBinary
+from tlscomm.credentials._binary import READERS, isBinary, readBeginning, readBinary
 from tlscomm.credentials._contents import Contents, Reader, Reading
 from tlscomm.credentials._passphrase import Passphrase
 from tlscomm.credentials._pem import isPEM, readPEM
 from tlscomm.credentials._sources import Source
 from tlscomm.credentials._structure import Structure, structureOf
 from tlscomm.credentials._unsupportedformats import contentCalled, structureCalled
+from tlscomm.credentials._wrappings import asText, decoded, unwrapped
 from tlscomm.failures import Damaged, UnknownFormat
 
 __all__ = ["FORMATS", "Format", "formOf", "readContents"]
 
 #: A thousand certificates have two.
 _LARGEST = 4 * 1024 * 1024
+#: Of authorities with a million certificates. Sources have no more.
+_LARGEST_LIST = 16 * 1024 * 1024
 
 #: A sequence of more than 31 bytes, and nearly a line of it.
 _BASE64 = re.compile(rb"\s*M[C-I](?:\s*[A-Za-z0-9+/]){58}")
@@ -37,9 +39,15 @@ _PEM, _NO_ARMOUR = "PEM", "base64 without armour"
 #: What an armour hides that people know by a name of its own.
 _CONTAINERS = (Structure.PKCS7, Structure.PKCS12)
 
-_BEGIN_IN_UTF16 = "-----BEGIN ".encode("utf-16-le")
 _BODY = re.compile(rb"-----BEGIN [^-\r\n]{1,64}-----([^-]*)-----END ")
-_NEARLY_PEM = re.compile(rb"-\s?BEGIN (?:CERTIFICATE|(?:[A-Z]{1,20} )?PRIVATE KEY)-")
+_NEARLY_PEM = re.compile(
+    # A word processor or a messenger makes other dashes of two hyphens, in UTF-8 and in the encoding of Windows.
+    rb"(?:-|\xe2\x80[\x90-\x95]|\xe2\x88\x92|[\x96\x97])\s?BEGIN (?:CERTIFICATE|X509 CRL|(?:[A-Z]{1,20} )?PRIVATE KEY)"
+)
+_HYPHENS = (
+    "Each block begins and ends with a line that has five hyphens on both sides. A word processor or a messenger may "
+    "have made other dashes of them: fetch the file again, or write the hyphens anew."
+)
 
 
 @dataclass(frozen=True)
@@ -66,7 +74,9 @@ _LOOK = (
 )
 
 
-def readContents(source: Source, passphrase: Passphrase, *, wantKeys: bool) -> Contents:
+def readContents(
+    source: Source, passphrase: Passphrase, *, wantKeys: bool, wantLists: bool = False, isLenient: bool = False
+) -> Contents:
     """Read a source in whatever format it is.
 
     Args:
@@ -74,6 +84,8 @@ def readContents(source: Source, passphrase: Passphrase, *, wantKeys: bool) -> C
         passphrase: what opens it, asked for only when it is needed.
         wantKeys: whether to read private keys. Without, none that lies by itself is decrypted or asked a pass phrase
             for.
+        wantLists: whether to read revocation lists, and nothing else.
+        isLenient: whether certificates that cannot be read are passed over. They are among what is returned.
 
     Raises:
         UnknownFormat: no format recognises the content, it is empty, or too large for any.
@@ -82,20 +94,20 @@ def readContents(source: Source, passphrase: Passphrase, *, wantKeys: bool) -> C
     # No local variable here or below holds the content: a traceback may show those, and there may be a key in it.
     if not source.content:
         raise UnknownFormat(f"{source.name} is empty", remedy="See why nothing was written to it, and write it again.")
-    if (size := len(source.content)) > _LARGEST:
-        raise UnknownFormat(
-            f"{source.name} has {size} bytes, more than any credential: at most {_LARGEST}", remedy=_LOOK
-        )
-    for form in FORMATS:
+    most = _LARGEST_LIST if wantLists else _LARGEST
+    if (size := len(source.content)) > most:
+        raise UnknownFormat(f"{source.name} has {size} bytes, more than any credential: at most {most}", remedy=_LOOK)
+    reading = Reading(passphrase, wantKeys=wantKeys, wantLists=wantLists, isLenient=isLenient)
+    for form in _ALL_FORMATS if wantLists else FORMATS:
         if form.recognises(source.content):
-            return form.read(source, Reading(passphrase, wantKeys=wantKeys))
-    raise _unknown(replace(source, content=_asText(source.content)))
+            return replace(form.read(source, reading), unreadable=reading.unreadable)
+    raise _unknown(replace(source, content=asText(source.content)))
 
 
 def formOf(content: bytes) -> str | None:
     """Return the format of content, damaged or not, with the armour of a PFX or P7B; None if it is not known."""
     known = next((form.name for form in FORMATS if form.recognises(content)), None)
-    text = _asText(content)
+    text = unwrapped(content)
     if known == _PEM:
         inside = {structureOf(_asFarAsDecoded(body)) for body in _BODY.findall(text)}
     elif known == _NO_ARMOUR:
@@ -108,7 +120,7 @@ def formOf(content: bytes) -> str | None:
 
 def _asFarAsDecoded(text: bytes) -> bytes:
     try:
-        return _decoded(text)
+        return decoded(text)
     except binascii.Error:
         return b""
 
@@ -119,7 +131,7 @@ def _unknown(source: Source) -> UnknownFormat | Damaged:
     if called is not None:
         return called.refusal(source.name)
     if _NEARLY_PEM.search(source.content):
-        return Damaged(f"{source.name}: a PEM block does not begin as it should, with five dashes")
+        return Damaged(f"{source.name}: a PEM block does not begin as it should, with five hyphens", remedy=_HYPHENS)
     return UnknownFormat(f"{source.name} {_described(source.content)}", remedy=_LOOK)
 
 
@@ -141,25 +153,35 @@ def _isText(beginning: bytes) -> bool:
 
 
 def _isStructure(structure: Structure, content: bytes) -> bool:
-    return structureOf(content) is structure
+    return structureOf(content.lstrip() if content[:1].isspace() else content) is structure
 
 
 def _isPEM(content: bytes) -> bool:
-    return isPEM(_asText(content))
+    return isPEM(unwrapped(content))
 
 
 def _isBase64(content: bytes) -> bool:
-    return _BASE64.match(_asText(content)) is not None
+    return _BASE64.match(unwrapped(content)) is not None
 
 
 def _readPEM(source: Source, reading: Reading) -> Contents:
-    return readPEM(replace(source, content=_asText(source.content)), reading)
+    text = replace(source, content=unwrapped(source.content))
+    contents, end = readPEM(text, reading)
+    # What a program or a person has put behind it.
+    rest = replace(text, content=text.content[end:], place="behind the text")
+    return contents + readBinary(rest, reading) if isBinary(rest.content) else contents
+
+
+def _readBinary(source: Source, reading: Reading) -> Contents:
+    contents, end = readBeginning(source, reading)
+    rest = replace(source, content=source.content[end:])
+    return contents + readPEM(rest, reading)[0] if isPEM(rest.content) else contents
 
 
 def _readBase64(source: Source, reading: Reading) -> Contents:
     """Read what was armoured without its first and last line, as Windows and mail programs give it away."""
     try:
-        inside = replace(source, content=_decoded(_asText(source.content)))
+        inside = replace(source, content=decoded(unwrapped(source.content)))
     except binascii.Error:
         raise Damaged(f"{source.name} begins as base64 and does not go on so") from None
     if not isBinary(inside.content):
@@ -167,28 +189,14 @@ def _readBase64(source: Source, reading: Reading) -> Contents:
     return readBinary(inside, reading)
 
 
-def _decoded(text: bytes) -> bytes:
-    digits = b"".join(text.split())
-    # What was cut off lacks its padding as well, and is found out by whoever reads it.
-    return base64.b64decode(digits + b"=" * (-len(digits) % 4), validate=True)
-
-
-def _asText(content: bytes) -> bytes:
-    """Return text in UTF-16, as Windows writes it, in UTF-8; anything else as it is."""
-    if content.startswith(codecs.BOM_UTF8):
-        return content[len(codecs.BOM_UTF8) :]
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return content.decode("utf-16", "replace").encode("utf-8", "replace")
-    at = content.find(_BEGIN_IN_UTF16)
-    if at < 0:
-        return content
-    # In the other order of bytes the same is found between two characters.
-    return content.decode("utf-16-be" if at % 2 else "utf-16-le", "replace").encode("utf-8", "replace")
-
-
 FORMATS = (
-    *(Format(structure.value, partial(_isStructure, structure), readBinary) for structure in READERS),
+    *(Format(structure.value, partial(_isStructure, structure), _readBinary) for structure in READERS),
     Format(_PEM, _isPEM, _readPEM),
     Format(_NO_ARMOUR, _isBase64, _readBase64),
 )
 """In the order in which they are asked. PEM is late, because text may stand before its first block."""
+
+_ALL_FORMATS = (
+    Format(Structure.REVOCATION_LIST.value, partial(_isStructure, Structure.REVOCATION_LIST), _readBinary),
+    *FORMATS,
+)

@@ -8,6 +8,8 @@ and decrypts no other, so a key that is hidden in the safe costs nothing, whatev
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 
@@ -15,15 +17,19 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.decrepit.ciphers.algorithms import ARC4
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.serialization import load_der_private_key
 from cryptography.hazmat.primitives.serialization.pkcs12 import PKCS12Certificate, PKCS12KeyAndCertificates, load_pkcs12
 
 from tlscomm.credentials._cost import Unsupported, UnsupportedCipher, Work, bounded, saltOf
 from tlscomm.credentials._integrity import sealed
-from tlscomm.credentials._passphrase import NotOpened, Secret, Spelling
+from tlscomm.credentials._passphrase import NotOpened, Secret, Spelling, WrongPassphrase
 from tlscomm.x509._der import CONTEXT_0, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, Element, encode
 from tlscomm.x509._unreadable import REJECTIONS, unreadableText
 
 __all__ = ["OldEncryption"]
+
+#: What cryptography 50 says where what it decrypted does not end as it should.
+_WRONG = "Incorrect password"
 
 #: A thousand certificates, with room to spare: what a safe holds is counted only when all of it has been loaded.
 _LARGEST_SAFE = 1 << 21
@@ -97,7 +103,8 @@ class OldEncryption:
             Unsupported: the key is of a kind that is not supported, or costs too much.
         """
         info = encode(SEQUENCE, self.algorithm, encode(OCTET_STRING, ciphertext))
-        key = self._opened(spelling, work, _safe(_SHROUDED_KEY_BAG, info)).key
+        with self._tellingWrong(ciphertext, spelling):
+            key = self._opened(spelling, work, _safe(_SHROUDED_KEY_BAG, info)).key
         if key is None:
             raise NotOpened
         return key
@@ -115,8 +122,23 @@ class OldEncryption:
         key = encode(SEQUENCE, _VERSION_0, encode(SEQUENCE, _ED25519), number)
         encrypted = encode(SEQUENCE, _DATA, self.algorithm, encode(0x80, ciphertext))
         safe = encode(SEQUENCE, _ENCRYPTED_DATA, encode(CONTEXT_0, encode(SEQUENCE, _VERSION_0, encrypted)))
-        opened = self._opened(spelling, work, _safe(_KEY_BAG, key) + safe)
+        with self._tellingWrong(ciphertext, spelling):
+            opened = self._opened(spelling, work, _safe(_KEY_BAG, key) + safe)
         return [*([opened.cert] if opened.cert else []), *opened.additional_certs]
+
+    @contextmanager
+    def _tellingWrong(self, ciphertext: bytes, spelling: Spelling) -> Iterator[None]:
+        """Tell a wrong pass phrase from what cannot be read, as far as the library does that for private keys."""
+        try:
+            yield
+        except NotOpened:
+            info = encode(SEQUENCE, self.algorithm, encode(OCTET_STRING, ciphertext))
+            try:
+                load_der_private_key(info, spelling.unwidened if self.isWide else spelling.plain)
+            except REJECTIONS as refusal:
+                if _WRONG in str(refusal):
+                    raise WrongPassphrase from None
+            raise
 
     def _opened(self, spelling: Spelling, work: Work, safes: bytes) -> PKCS12KeyAndCertificates:
         work.spend(self.rounds)

@@ -17,7 +17,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from tlscomm.credentials._binary import READERS, readBinary
+from tlscomm.credentials._binary import readBinary, readersFor
 from tlscomm.credentials._contents import Contents, Reading, named
 from tlscomm.credentials._cost import Unsupported, UnsupportedCipher
 from tlscomm.credentials._openssh import readOpenSSH
@@ -47,6 +47,9 @@ _CREDENTIALS = frozenset(
     }
 )
 
+#: The same where revocation lists are wanted.
+_LISTS = frozenset({"X509 CRL", "CRL", "PKCS7", "PKCS #7 SIGNED DATA", "CMS"})
+
 #: The ciphers of "DEK-Info" that cryptography 50 decrypts, with the size of their initial value, which it does not
 #: compare: where there is less it panics.
 _OLD_CIPHERS = {"AES-128-CBC": 16, "AES-256-CBC": 16, "DES-EDE3-CBC": 8}
@@ -68,10 +71,14 @@ def isPEM(content: bytes) -> bool:
     return _BEGIN in content
 
 
-def readPEM(source: Source, reading: Reading) -> Contents:
+def readPEM(source: Source, reading: Reading) -> tuple[Contents, int]:
     """Read every certificate and, where they are wanted, every private key of a PEM file.
 
-    Blocks of other kinds (parameters, public keys, comments between blocks) are passed over.
+    Blocks of other kinds (parameters, public keys, comments between blocks) are passed over, and so are those that a
+    comment's sign takes out of the file.
+
+    Returns:
+        What it holds, and where the last block ends.
 
     Raises:
         Damaged: a block is cut off or broken.
@@ -79,18 +86,24 @@ def readPEM(source: Source, reading: Reading) -> Contents:
             supported.
         PassphraseRequired, PassphraseWrong: a key is encrypted.
     """
-    contents = Contents()
+    contents, end = Contents(), 0
     others: dict[UnsupportedFormat, None] = {}
-    for block in _blocks(source):
-        held = _read(block, source, reading)
+    for block in _blocks(source, reading):
+        end = block.end
+        try:
+            held = _read(block, replace(source, place=f"line {block.line}"), reading)
+        except Damaged as problem:
+            reading.passOver(problem)
+            continue
         if held is None:
             others[block.called] = None
         else:
             contents += held
-    if others and not contents.certificates and not contents.holdsKey:
+    isNothing = not (contents.certificates or contents.holdsKey or contents.lists or reading.unreadable)
+    if others and isNothing and not reading.wantLists:
         called = printable(", ".join(other.what for other in others), 1000)
         raise UnknownFormat(f"{source.name} is {called}", remedy=next(iter(others)).step)
-    return contents
+    return contents, end
 
 
 @dataclass(frozen=True, repr=False)
@@ -98,6 +111,8 @@ class _Block:
     label: str
     text: bytes
     preamble: bytes
+    line: int
+    end: int
 
     @property
     def called(self) -> UnsupportedFormat:
@@ -135,37 +150,63 @@ class _Block:
             return None
 
 
-def _blocks(source: Source) -> Iterator[_Block]:
-    find, after = source.content.find, 0
+def _blocks(source: Source, reading: Reading) -> Iterator[_Block]:
+    find, after, line = source.content.find, 0, 1
     start = find(_BEGIN)
     while start >= 0:
         # Each search ends where the next one begins, or ends it all: the time is linear in the content.
-        end = find(_END, start)
+        following = find(_BEGIN, start + len(_BEGIN))
+        end = find(_END, start, None if following < 0 else following)
         labelEnd = find(_DASHES, start + len(_BEGIN), end)
         label = source.content[start + len(_BEGIN) : labelEnd][:_LONGEST_LABEL]
         last = _END + label + _DASHES
+        line += source.content.count(b"\n", after, start)
         if end < 0 or labelEnd < 0 or not source.content.startswith(last, end):
-            raise Damaged(f"{source.name}: the PEM block at byte {start} has no end")
-        yield _Block(label.decode("latin-1"), source.content[start : end + len(last)], source.content[after:start])
-        after = end + len(last)
-        start = find(_BEGIN, after)
+            problem = Damaged(f"{source.name}: the PEM block at line {line} (byte {start}) has no end")
+            if following < 0:
+                # The file itself is cut off: it is being written, or was not fetched whole.
+                raise problem
+            with named(source.name):
+                reading.countPart()
+            reading.passOver(problem)
+            after = start
+        else:
+            if not _isComment(source, after, start):
+                yield _Block(
+                    label.decode("latin-1"),
+                    source.content[start : end + len(last)],
+                    source.content[after:start],
+                    line,
+                    end + len(last),
+                )
+            after = end + len(last)
+            line += source.content.count(b"\n", start, after)
+        start = following
+
+
+def _isComment(source: Source, after: int, start: int) -> bool:
+    """Whether the line in which a block begins is one that other programs pass over."""
+    begin = source.content.rfind(b"\n", after, start)
+    return source.content[max(after, begin + 1) : start].lstrip().startswith((b"#", b";", b"//"))
 
 
 def _read(block: _Block, source: Source, reading: Reading) -> Contents | None:
     """Read a block, or return None where it is no part of a credential."""
     if (encryption := block.encryption) is not None:
+        if reading.wantLists:
+            return None
         return _readOldKey(block, encryption, source, reading)
-    if blockCalled(block.label) is not None:
+    if blockCalled(block.label) is not None and not (reading.wantLists and block.label in _LISTS):
         return None
     inside = block.inside(source)
-    if inside is not None and block.label == _OPENSSH:
+    if inside is not None and block.label == _OPENSSH and not reading.wantLists:
         return readOpenSSH(inside, reading)
     structure = None if inside is None else structureOf(inside.content)
     if inside is None or structure is None:
-        if block.label in _CREDENTIALS:
-            raise Damaged(f"the {block.label} in {source.name}")
+        if block.label in (_LISTS if reading.wantLists else _CREDENTIALS):
+            raise Damaged(f"the {block.label} in {source.name} ({source.place})")
         return None
-    return _called(readBinary(inside, reading), block.friendlyName) if structure in READERS else None
+    return _called(readBinary(inside, reading), block.friendlyName) if structure in readersFor(reading) else None
 
 
 def _called(contents: Contents, name: str | None) -> Contents:

@@ -4,7 +4,9 @@
 file and one of another kind with two texts; it gives the first of several keys; and it does whatever work the file asks
 for, also where that is hidden in what is encrypted. So the walk over the structure is made here, and `cryptography`
 opens what it comes to, once the cost is known. The integrity check tells a wrong pass phrase from everything else, and
-after it whatever is wrong is the file's fault.
+after it whatever is wrong is the file's fault. Only that a part has another pass phrase than the whole cannot be told
+in advance: Java's programs give the private key one of its own, so the others are tried on what the first does not
+open.
 
     PFX
       integrity check (MAC) over all of the following
@@ -15,13 +17,15 @@ after it whatever is wrong is the file's fault.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-from tlscomm.credentials._contents import CONVERT_PFX, Contents, Reading, certificateOf, named
+from tlscomm.credentials._contents import CONVERT_PFX, Contents, Reading, certificatesOf, named
 from tlscomm.credentials._cost import Unsupported
 from tlscomm.credentials._encryption import encryptionOf
 from tlscomm.credentials._integrity import isIntact
@@ -30,6 +34,7 @@ from tlscomm.credentials._oldencryption import OldEncryption
 from tlscomm.credentials._ordering import fits
 from tlscomm.credentials._passphrase import NotOpened, Secret, Spelling, WrongPassphrase, spellings
 from tlscomm.credentials._sources import Source
+from tlscomm.failures import PassphraseRequired, TLSFailure
 from tlscomm.x509 import _der
 from tlscomm.x509._der import CONTEXT_0, INTEGER, OBJECT_IDENTIFIER, SEQUENCE, SET, Element, Malformed
 
@@ -53,6 +58,13 @@ _LOCAL_KEY_ID = "1.2.840.113549.1.9.21"
 
 _LONGEST_NAME = 1000
 
+_GIVE_BOTH = (
+    "Give both pass phrases: --passphrase-file, -env and -fd may be given several times, in any order. Or give the key "
+    "that of the file: keytool -importkeystore asks for both."
+)
+
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class _Attributes:
@@ -75,6 +87,7 @@ class _Found:
 
     certificates: list[tuple[x509.Certificate, _Attributes]] = field(default_factory=list)
     keys: list[tuple[PrivateKeyTypes, _Attributes]] = field(default_factory=list)
+    places: dict[x509.Certificate, str] = field(default_factory=dict)
     holdsKey: bool = False
 
 
@@ -90,7 +103,7 @@ def readPKCS12(source: Source, reading: Reading) -> Contents:
     """
     what = f"the PFX in {source.name}"
     with named(what, CONVERT_PFX):
-        pfx = _PFX(_der.first(source.content), what, reading)
+        pfx = _PFX(_der.first(source.content), source, reading)
         for secret in reading.passphrase.candidates(source.name) if pfx.needsPassphrase else (Secret(b""),):
             for spelling in spellings(secret):
                 with suppress(WrongPassphrase), reading.attempt():
@@ -101,12 +114,14 @@ def readPKCS12(source: Source, reading: Reading) -> Contents:
 class _PFX:
     """A PFX whose outer structure has been read."""
 
-    def __init__(self, outer: Element, what: str, reading: Reading) -> None:
+    def __init__(self, outer: Element, source: Source, reading: Reading) -> None:
         version, authSafe, *rest = outer.parts(INTEGER, SEQUENCE)
         if version.integer() != _VERSION:
             raise Unsupported(f"its version is {version.integer()}; there is only {_VERSION}")
-        self._what = what
+        self._source = source
+        self._what = f"the PFX in {source.name}"
         self._reading = reading
+        self._known: list[Spelling] = []
         self._content = _content(authSafe)
         self._safes = _der.first(self._content).parts()
         self._check = rest[0] if rest else None
@@ -130,15 +145,56 @@ class _PFX:
         """
         if self._check is not None and not isIntact(self._check, self._content, spelling, self._reading.work):
             raise WrongPassphrase
+        self._known = [] if self._check is None else [spelling]
         found = _Found()
-        try:
-            for safe in self._safes:
-                self._openSafe(safe, spelling, found)
-        except NotOpened:
-            if self._check is None:
-                raise
-            raise Malformed("what is encrypted cannot be read, although the pass phrase is right") from None
+        for safe in self._safes:
+            self._openSafe(safe, spelling, found)
         return found
+
+    def _unlocked(self, open_: Callable[[Spelling], T], spelling: Spelling, part: str) -> T:
+        """Open something that is encrypted: with the pass phrase of the whole, or with another one of those given.
+
+        Raises:
+            WrongPassphrase: the pass phrase does not open it, and it is not known yet whether it opens anything.
+            PassphraseRequired, PassphraseWrong: it has another pass phrase than the rest.
+        """
+        isWhole = True
+        for candidate in self._spellings(spelling, part):
+            try:
+                with self._reading.attempt():
+                    opened = open_(candidate)
+            except NotOpened:
+                isWhole = isWhole and candidate not in self._known
+            except WrongPassphrase:
+                pass
+            else:
+                if candidate not in self._known:
+                    self._known.append(candidate)
+                return opened
+        if not self._known:
+            raise WrongPassphrase
+        if not isWhole:
+            raise Malformed("what is encrypted cannot be read, although the pass phrase is right")
+        raise self._otherPassphrase(part)
+
+    def _spellings(self, spelling: Spelling, part: str) -> Iterator[Spelling]:
+        if not self._known:
+            yield spelling
+            return
+        known = tuple(self._known)
+        yield from known
+        for secret in self._reading.passphrase.candidates(f"the {part} in {self._source.name}"):
+            yield from (other for other in spellings(secret) if other not in known)
+
+    def _otherPassphrase(self, part: str) -> TLSFailure:
+        refusal = self._reading.passphrase.refusal(self._source.name)
+        # The file itself is open; what opened it is no pass phrase where none was given.
+        opened = (
+            "" if isinstance(refusal, PassphraseRequired) else "; the one that was given opens the rest of the file"
+        )
+        return type(refusal)(
+            f"the {part} in {self._source.name} has a pass phrase of its own{opened}", remedy=_GIVE_BOTH
+        )
 
     def _isEncrypted(self, safe: Element) -> bool:
         if _kindOf(safe) != _DATA:
@@ -159,15 +215,20 @@ class _PFX:
             self._openBags(_der.first(_content(safe)), spelling, found)
             return
         algorithm, ciphertext = _encryptedContent(safe)
-        encryption = encryptionOf(algorithm)
+        encryption, work = encryptionOf(algorithm), self._reading.work
         if isinstance(encryption, OldEncryption):
-            for held in encryption.certificates(ciphertext, spelling, self._reading.work):
+            opened = self._unlocked(
+                lambda other: encryption.certificates(ciphertext, other, work), spelling, "part with the certificates"
+            )
+            for held in opened:
                 self._reading.countPart()
                 self._reading.countCertificate()
                 name = (held.friendly_name or b"").decode("utf-8", "replace")[:_LONGEST_NAME]
                 found.certificates.append((held.certificate, _Attributes(name or None, isPartial=True)))
         else:
-            plain = encryption.opened(spelling, ciphertext, self._reading.work)
+            plain = self._unlocked(
+                lambda other: encryption.opened(other, ciphertext, work), spelling, "part with the certificates"
+            )
             self._openBags(_der.first(plain.value), spelling, found)
 
     def _openBags(self, bags: Element, spelling: Spelling, found: _Found) -> None:
@@ -185,8 +246,9 @@ class _PFX:
     def _openCertificate(self, bag: Element, attributes: _Attributes, found: _Found) -> None:
         kind, wrapped, *_ = bag.parts(OBJECT_IDENTIFIER, CONTEXT_0)
         if kind.identifier() == _X509_CERTIFICATE:
-            certificate = certificateOf(wrapped.wrapped().octets(), self._what, self._reading)
-            found.certificates.append((certificate, attributes))
+            loaded = certificatesOf((wrapped.wrapped().octets(),), self._source, self._reading)
+            found.certificates.extend((certificate, attributes) for certificate in loaded.certificates)
+            found.places.update(loaded.places)
 
     def _openKey(
         self, bag: Element, isEncrypted: bool, spelling: Spelling, attributes: _Attributes, found: _Found
@@ -195,7 +257,9 @@ class _PFX:
         if not self._reading.wantKeys:
             return
         if isEncrypted:
-            key = decryptedKey(bag, spelling, self._what, self._reading)
+            key = self._unlocked(
+                lambda other: decryptedKey(bag, other, self._what, self._reading), spelling, "private key"
+            )
         else:
             key = loadedKey(Secret(bag.encoded), self._what, self._reading)
         found.keys.append((key, attributes))
@@ -248,6 +312,7 @@ def _contents(found: _Found) -> Contents:
         keys=tuple(key for key, _ in found.keys),
         friendlyNames={certificate: name for certificate, name in called if name},
         holdsKey=found.holdsKey,
+        places=found.places,
     )
 
 

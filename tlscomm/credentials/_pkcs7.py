@@ -1,4 +1,4 @@
-"""Certificates in PKCS#7, which Windows calls P7B (RFC 2315, and RFC 5652 which followed it).
+"""Certificates and revocation lists in PKCS#7, which Windows calls P7B (RFC 2315, and RFC 5652 which followed it).
 
 A P7B is a signed message without a message and without signatures, so a signed message is read just as well. How many
 certificates there are is counted before they are loaded.
@@ -6,11 +6,11 @@ certificates there are is counted before they are loaded.
 
 from __future__ import annotations
 
-from tlscomm.credentials._contents import Contents, Reading, certificateOf, named
+from tlscomm.credentials._contents import Contents, Reading, certificatesOf, listOf, named
 from tlscomm.credentials._cost import Unsupported
 from tlscomm.credentials._sources import Source
 from tlscomm.x509 import _der
-from tlscomm.x509._der import CONTEXT_0, INTEGER, OBJECT_IDENTIFIER, SEQUENCE, SET
+from tlscomm.x509._der import CONTEXT_0, CONTEXT_1, INTEGER, OBJECT_IDENTIFIER, SEQUENCE, SET
 
 __all__ = ["readPKCS7"]
 
@@ -25,7 +25,7 @@ _OTHERS = {
 
 
 def readPKCS7(source: Source, reading: Reading) -> Contents:
-    """Read the certificates of a P7B. There is never a private key in one.
+    """Read the certificates of a P7B, or its revocation lists. There is never a private key in one.
 
     Raises:
         Damaged: it is cut off or broken.
@@ -38,7 +38,12 @@ def readPKCS7(source: Source, reading: Reading) -> Contents:
             raise Unsupported(f"it holds {_OTHERS.get(identifier, identifier)}, and no certificates")
         signed = content.parts(SEQUENCE)[0]
         parts = signed.parts(INTEGER, SET, SEQUENCE)
-        held = (entry for part in parts[3:] if part.tag == CONTEXT_0 for entry in part.parts())
-        # Entries with other tags are attribute certificates (RFC 5652, section 10.2.2).
-        certificates = [certificateOf(entry.encoded, what, reading) for entry in held if entry.tag == SEQUENCE]
-        return Contents(certificates=tuple(certificates))
+        wanted = CONTEXT_1 if reading.wantLists else CONTEXT_0
+        # Entries with other tags are attribute certificates, and other ways to tell of revocation (RFC 5652, section
+        # 10.2).
+        held = [
+            entry.encoded for part in parts[3:] if part.tag == wanted for entry in part.parts() if entry.tag == SEQUENCE
+        ]
+        if reading.wantLists:
+            return Contents(lists=tuple(listOf(entry, source, reading) for entry in held))
+        return certificatesOf(held, source, reading)

@@ -45,6 +45,7 @@ class Source:
         name: what messages call it, printable.
         content: the bytes.
         path: where they are, for a command that a person can type; None where that is not known.
+        place: where in the source these bytes are, where they are a part of it: ``line 12``.
         isReadableByOthers: whether somebody other than its owner may read the file it is from.
     """
 
@@ -52,6 +53,7 @@ class Source:
     content: bytes
     path: str | None = None
     isReadableByOthers: bool = False
+    place: str = ""
 
 
 def readSource(source: SourceLike) -> Source:

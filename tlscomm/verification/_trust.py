@@ -18,8 +18,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL.crypto import X509
 
+from tlscomm._openssl import decodingFault
+from tlscomm.failures import Damaged
 from tlscomm.verification._trustroots import certificatesOf
 from tlscomm.x509._certificate import parsedCertificate
+from tlscomm.x509._facts import certificateFacts
 
 __all__ = ["Pin", "Roots", "Trust", "parsePin"]
 
@@ -101,11 +104,21 @@ class Trust:
 
     @property
     def trustRoot(self) -> Any:
-        """The authorities as an ``IOpenSSLTrustRoot``, for Twisted's options."""
+        """The authorities as an ``IOpenSSLTrustRoot``, for Twisted's options.
+
+        Raises:
+            Damaged: OpenSSL cannot read one of them. `tlscomm.credentials.loadCertificates` gives none of these.
+        """
         if isinstance(self.roots, Sequence):
             # As above.
             from twisted.internet.ssl import Certificate, trustRootFromCertificates
 
+            for root in self.roots:
+                if fault := decodingFault(root):
+                    facts = certificateFacts(root)
+                    raise Damaged(
+                        f"the authority {facts.subject} cannot be read by OpenSSL: {fault}", certificate=facts
+                    )
             return trustRootFromCertificates([Certificate(X509.from_cryptography(root)) for root in self.roots])
         return self.roots
 
