@@ -42,7 +42,7 @@ class Loading(SynchronousTestCase):
     def test_whatIsNone(self) -> None:
         self.assertRaises(failures.UnknownFormat, loadRevocationLists, b"hello")
         self.assertRaises(failures.UnknownFormat, loadRevocationLists, CLIENT.certificate.public_bytes(Encoding.PEM))
-        self.assertRaises(failures.Damaged, loadRevocationLists, CLIENT.certificate.public_bytes(Encoding.DER))
+        self.assertRaises(failures.UnknownFormat, loadRevocationLists, CLIENT.certificate.public_bytes(Encoding.DER))
         self.assertRaises(failures.Damaged, loadRevocationLists, self.list.public_bytes(Encoding.DER)[:-9])
         self.assertRaises(failures.FileNotFound, loadRevocationLists, "no-such-file")
 

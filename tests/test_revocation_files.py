@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import os
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+from credentialfiles import openssl
 from cryptography.hazmat.primitives.serialization import Encoding
 from logs import logged
+from revocationlists import revocationList
 from twisted.internet.task import Clock
 from twisted.logger import formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.configuration import ClientConfiguration, ServerConfiguration
-from tlscomm.failures import Damaged, FileNotFound, UnknownFormat, Unreadable
+from tlscomm.failures import Damaged, FileNotFound, TLSFailure, UnknownFormat, Unreadable
 from tlscomm.issuing import Authority
 from tlscomm.messages import MessageFactory, MessageProtocol
 from tlscomm.revocation import Revocation, loadRevocationLists
@@ -182,3 +185,126 @@ class WhileRunning(_Case):
         )
         TLSFactory(server, MessageFactory(MessageProtocol, clock=self.clock), self.clock).doStart()
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class Forms(_Case):
+    """Lists in every form in which programs write them."""
+
+    def setUp(self) -> None:
+        self.revoked = ROOT.revocationList([CLIENT.certificate.serial_number], number=2).public_bytes(Encoding.DER)
+        self.clean = ROOT.revocationList(number=1).public_bytes(Encoding.DER)
+
+    def read(self, content: bytes, name: str = "list.crl") -> int:
+        Path(name).write_bytes(content)
+        return len(loadRevocationLists(name))
+
+    def test_der(self) -> None:
+        """A line end or a NUL behind it, a line end before it, and several in one file."""
+        for content in (self.revoked + b"\r\n", self.revoked + b"\0", b"\r\n" + self.revoked):
+            self.assertEqual(self.read(content), 1)
+        for content in (
+            self.clean + self.revoked,
+            self.clean + b"\n" + self.revoked,
+            CLEAN + self.revoked,
+            self.revoked + b"\n" + CLEAN,
+        ):
+            self.assertEqual(self.read(content), 2)
+
+    def test_text(self) -> None:
+        """UTF-16 as PowerShell writes it, base64 without armour and of PEM, and what a program called a certificate."""
+        text = REVOKED.decode()
+        for content in (
+            text.encode("utf-16"),
+            text.encode("utf-16-be"),
+            base64.encodebytes(self.revoked),
+            base64.b64encode(REVOKED),
+            base64.b64encode(self.revoked).decode().encode("utf-16"),
+            REVOKED.replace(b"X509 CRL", b"CERTIFICATE"),
+            pem(ROOTS) + REVOKED,
+        ):
+            self.assertEqual(self.read(content), 1)
+
+    def test_pkcs7(self) -> None:
+        """A P7B with a list, as Windows and ``openssl crl2pkcs7`` write it."""
+        Path("list.crl").write_bytes(REVOKED)
+        for form in ("PEM", "DER"):
+            openssl("crl2pkcs7", "-in", "list.crl", "-outform", form, "-out", "list.p7b")
+            self.assertEqual(len(loadRevocationLists("list.p7b")), 1)
+
+    def test_unreadable(self) -> None:
+        """A list that cannot be read is refused with its place and the reason."""
+        broken = self.clean.replace(b"\x55\x1d\x14\x04", b"\x55\x1d\x14\x05")
+        armoured = b"-----BEGIN X509 CRL-----\n%s-----END X509 CRL-----\n" % base64.encodebytes(broken)
+        for content, place in ((CLEAN + armoured, f" (line {1 + CLEAN.count(10)})"), (broken, "")):
+            refused = self.assertRaises(Damaged, self.read, content)
+            self.assertIn(f"the revocation list in list.crl{place} cannot be read: a part is of another", str(refused))
+            self.assertIn("Get the list again", refused.nextStep)
+
+    def test_twins(self) -> None:
+        """Of two lists that both say to be the newest, neither takes back what the other says, in any order."""
+        since = datetime.now(timezone.utc) - timedelta(hours=1)
+        serials = ((), (CLIENT.certificate.serial_number,))
+        twins = [revocationList(ROOT, each, number=7, since=since) for each in serials]
+        for lists in (twins, twins[::-1]):
+            self.assertEqual(self.code(Revocation(lists)), "revoked")
+
+
+class Folders(_Case):
+    """A folder in which lists are to be is never passed over in silence."""
+
+    def setUp(self) -> None:
+        Path("lists").mkdir()
+        Path("lists/ca.pem").write_bytes(pem(ROOTS))
+        Path("lists/0a1b2c3d.0").symlink_to("ca.pem")
+        Path("lists/ca.info").write_bytes(b"alias = ca\n")
+
+    def test_openSSLsNames(self) -> None:
+        """Lists are called HASH.r0 in the folders of OpenSSL and of grids, and what else is there does no harm."""
+        Path("lists/ca-crl.pem").write_bytes(REVOKED)
+        Path("lists/0a1b2c3d.r0").symlink_to("ca-crl.pem")
+        Path("lists/0a1b2c3d.r1").write_bytes(CLEAN)
+        revocation = Revocation(files=["lists"])
+        self.assertEqual(len(revocation.lists), 2)
+        self.assertEqual(self.code(revocation), "revoked")
+
+    def test_otherNames(self) -> None:
+        """A list is one whatever its file is called."""
+        Path("lists/current list.txt").write_bytes(REVOKED)
+        self.assertEqual(self.code(Revocation(files=["lists"])), "revoked")
+
+    def test_noList(self) -> None:
+        """A folder without a list is refused at the start, in every mode."""
+        for mode in ("off", "soft", "required"):
+            refused = self.assertRaises(FileNotFound, Revocation, files=["lists"], mode=mode)
+            self.assertIn("no file in it holds a revocation list", str(refused))
+
+    def test_whatMayBeAList(self) -> None:
+        """What is called as a list and is none that is known is refused, and so is a link that leads nowhere."""
+        Path("lists/a.crl").write_bytes(REVOKED)
+        for name, content, failure in (("b.pem", b"hello", UnknownFormat), ("b.r0", pem(ROOTS), UnknownFormat)):
+            Path("lists", name).write_bytes(content)
+            self.assertRaises(failure, Revocation, files=["lists"])
+            Path("lists", name).unlink()
+        for target in ("nowhere", "b.r0"):
+            Path("lists/b.r0").symlink_to(target)
+            refused = self.assertRaises(TLSFailure, Revocation, files=["lists"])
+            self.assertIn("b.r0", str(refused))
+            Path("lists/b.r0").unlink()
+
+    def test_emptiedLater(self) -> None:
+        """Where the last list goes while a service runs that is said once, and what it held goes on counting."""
+        Path("lists/a.crl").write_bytes(REVOKED)
+        revocation = Revocation(files=["lists"])
+        clock = Clock()
+        (task,) = revocation.backgroundTasks
+        task.use(clock)
+        self.addCleanup(task.release)
+        Path("lists/a.crl").unlink()
+        with logged() as events:
+            clock.pump([5.0, 5.0])
+        self.assertEqual(len(events), 1)
+        self.assertIn("no file in it holds a revocation list", formatEvent(events[0]))
+        self.assertEqual(self.code(revocation), "revoked")
+        Path("lists/a.crl").write_bytes(CLEAN)
+        clock.advance(5.0)
+        self.assertIsNone(self.code(revocation))

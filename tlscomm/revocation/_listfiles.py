@@ -1,5 +1,9 @@
 """Files that hold revocation lists, read again when they change.
 
+They come in every form in which credentials come, PEM, DER, UTF-16 or base64, alone or several, and are read by the
+same readers. Whoever names a folder relies on the lists in it, so a list that is not recognised, or a folder without
+any, is a failure: in the mode ``soft`` it would let the revoked in.
+
 An authority publishes a new list every day, and a server runs for months. What is read again may be half written,
 damaged or gone: then the lists that were read last go on counting, until they expire by themselves.
 """
@@ -13,21 +17,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tlscomm.credentials import SourceLike
-from tlscomm.credentials._contents import named
-from tlscomm.credentials._sources import STANDARD_INPUT, readSource
+from tlscomm.credentials._formats import formOf, readContents
+from tlscomm.credentials._passphrase import Passphrase
+from tlscomm.credentials._sources import STANDARD_INPUT, Source, readSource
 from tlscomm.failures import Damaged, FileNotFound, TLSFailure, UnknownFormat, Unreadable, printable
-from tlscomm.revocation._entries import decoded
+from tlscomm.revocation._crl import RevocationList
 from tlscomm.revocation._marks import Mark, markOf
-from tlscomm.revocation._revocationlist import RevocationList
-from tlscomm.x509._unreadable import REJECTIONS
+from tlscomm.x509._unreadable import REJECTIONS, unreadableText
 
 __all__ = ["ListFiles", "readLists"]
 
-_PEM = re.compile(rb"-----BEGIN X509 CRL-----.+?-----END X509 CRL-----", re.DOTALL)
-_BEGINS = b"-----BEGIN X509 CRL-----"
 _COPY_AGAIN = "Get the list again from its authority, and put it there in one step (mv)."
-_ENDINGS = (".crl", ".der", ".pem")
-_MOST_FILES = 1000
+_NAME_LISTS = "Put the revocation lists into it, or name the file of a list (--crl FILE)."
+_NAME_LIST = "Name the file with the list of the authority, PEM or DER; tlscomm inspect FILE says what a file holds."
+
+#: What files with lists are called: the last as OpenSSL's folders have it, HASH.r0 (``openssl rehash``).
+_LIST_NAME = re.compile(r".*\.(?:crl|r[0-9]+)", re.IGNORECASE | re.DOTALL)
+#: What certificates are called as well.
+_NAME = re.compile(r".*\.(?:crl|r[0-9]+|der|pem|p7b|p7c|b64)", re.IGNORECASE | re.DOTALL)
+#: The folders of grids have seven for each of a hundred authorities.
+_MOST_FILES = 5000
 
 
 @dataclass(frozen=True)
@@ -59,7 +68,9 @@ class ListFiles:
     @property
     def lists(self) -> list[RevocationList]:
         """The lists that count now."""
-        return [each for files in self._known.values() for known in files.values() for each in known.lists]
+        # A folder for OpenSSL has each file a second time, as a link.
+        found = (each for files in self._known.values() for known in files.values() for each in known.lists)
+        return list(dict.fromkeys(found))
 
     @property
     def mayHaveChanged(self) -> bool:
@@ -84,13 +95,20 @@ class ListFiles:
                     problems.append(problem)
                 self._missing.add(source)
                 continue
-            self._missing.discard(source)
             gone = files.keys() - set(paths)
-            changed = changed or bool(gone)
+            isOther = bool(gone)
             for path in gone:
                 del files[path]
             for path in paths:
-                changed |= _readAgain(path, files, problems, isAlone=str(path) == source)
+                isOther |= _readAgain(path, files, problems, isAlone=str(path) == source)
+            if not any(each.lists for each in files.values()):
+                if source not in self._missing:
+                    problems.append(_withoutLists(source))
+                self._missing.add(source)
+                known[source] = self._known[source]
+                continue
+            self._missing.discard(source)
+            changed = changed or isOther
         self._known = known
         return changed, problems
 
@@ -109,8 +127,9 @@ def _readAgain(path: Path, files: dict[Path, _Known], problems: list[TLSFailure]
     mark, known = markOf(path), files.get(path)
     if known is not None and known.mark == mark:
         return False
+    same = next((each for each in files.values() if mark is not None and each.mark == mark), None)
     try:
-        files[path] = _Known(mark, _readFile(path, isAlone=isAlone))
+        files[path] = _Known(mark, _readFile(path, isAlone=isAlone) if same is None else same.lists)
     except TLSFailure as problem:
         files[path] = _Known(mark, () if known is None else known.lists)
         problems.append(problem)
@@ -119,7 +138,7 @@ def _readAgain(path: Path, files: dict[Path, _Known], problems: list[TLSFailure]
 
 
 def readLists(source: SourceLike) -> tuple[RevocationList, ...]:
-    """Read the lists of one file, PEM (any number) or DER (one).
+    """Read the lists of one file, any number in any form: PEM, DER, PKCS#7, in UTF-16 or base64.
 
     Raises:
         FileNotFound, Unreadable: the file cannot be read.
@@ -129,27 +148,40 @@ def readLists(source: SourceLike) -> tuple[RevocationList, ...]:
     if source == STANDARD_INPUT:
         raise Unreadable("standard input, which cannot be read again when the lists change")
     found = readSource(source)
-    blocks = _PEM.findall(found.content)
-    if found.content.count(_BEGINS) > len(blocks):
-        raise Damaged(f"{found.name} holds the beginning of a revocation list without its end", remedy=_COPY_AGAIN)
-    if not blocks and not found.content.startswith(b"\x30"):
-        raise UnknownFormat(f"{found.name} holds no revocation list, neither PEM nor DER")
-    what = f"{found.name} holds a revocation list that cannot be read"
-    with named(what):
-        try:
-            if blocks:
-                return tuple(RevocationList(decoded(block)) for block in blocks)
-            return (RevocationList(found.content),)
-        except REJECTIONS:
-            raise Damaged(what, remedy=_COPY_AGAIN) from None
+    try:
+        lists = _listsIn(found)
+    except UnknownFormat as foreign:
+        raise UnknownFormat(f"{foreign.detail}, and holds no revocation list", remedy=_NAME_LIST) from None
+    if not lists:
+        form = formOf(found.content)
+        raise UnknownFormat(f"{found.name} holds no revocation list{f' ({form})' if form else ''}", remedy=_NAME_LIST)
+    return lists
+
+
+def _listsIn(source: Source) -> tuple[RevocationList, ...]:
+    """Return the lists of a source, none where it is known to hold something else."""
+    try:
+        contents = readContents(source, Passphrase(None), wantKeys=False, wantLists=True)
+    except Damaged as broken:
+        broken.remedy = broken.remedy or _COPY_AGAIN
+        raise
+    try:
+        return tuple(map(RevocationList, contents.lists))
+    except REJECTIONS as error:
+        # Parts of a list are parsed when they are asked for.
+        detail = f"a revocation list in {source.name} cannot be read: {unreadableText(error)}"
+        raise Damaged(detail, remedy=_COPY_AGAIN) from None
 
 
 def _readFile(path: Path, *, isAlone: bool) -> tuple[RevocationList, ...]:
-    try:
+    if isAlone or _LIST_NAME.fullmatch(path.name):
         return readLists(path)
-    except UnknownFormat:
-        # A folder may hold the authorities' certificates too.
-        if isAlone or path.suffix == ".crl":
+    try:
+        return _listsIn(readSource(path))
+    except (UnknownFormat, Unreadable):
+        # A folder may hold anything else, and the certificates of its authorities, too. But what is called as if it
+        # were a list and is nothing that is known may be one.
+        if _NAME.fullmatch(path.name):
             raise
         return ()
 
@@ -162,10 +194,7 @@ def _filesOf(source: str) -> list[Path]:
     except OSError as problem:
         raise Unreadable(f"{printable(source)}: {problem.strerror}") from None
     if not paths:
-        raise FileNotFound(
-            f"{printable(source)} is a folder, and no file in it ends in {', '.join(_ENDINGS)}",
-            remedy="Put the revocation lists into it, or name the file of a list (--crl FILE).",
-        )
+        raise FileNotFound(f"{printable(source)} is an empty folder, without a revocation list", remedy=_NAME_LISTS)
     if len(paths) > _MOST_FILES:
         raise Unreadable(f"{printable(source)} holds more than {_MOST_FILES} files")
     return paths
@@ -173,5 +202,19 @@ def _filesOf(source: str) -> list[Path]:
 
 def _listed(folder: str) -> Iterator[Path]:
     for entry in os.scandir(folder):
-        if entry.name.endswith(_ENDINGS) and not entry.name.startswith("."):
+        if not entry.name.startswith(".") and _mayHoldLists(entry):
             yield Path(entry.path)
+
+
+def _mayHoldLists(entry: os.DirEntry[str]) -> bool:
+    try:
+        # A link that leads nowhere is named, if it is called as a list is.
+        return entry.is_file() or (entry.is_symlink() and not entry.is_dir() and bool(_NAME.fullmatch(entry.name)))
+    except OSError:
+        return _NAME.fullmatch(entry.name) is not None
+
+
+def _withoutLists(folder: str) -> FileNotFound:
+    return FileNotFound(
+        f"{printable(folder)} is a folder, and no file in it holds a revocation list", remedy=_NAME_LISTS
+    )
