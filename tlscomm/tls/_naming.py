@@ -27,6 +27,7 @@ from tlscomm.failures import (
     CODES,
     Alert,
     HookFailed,
+    InvalidCertificate,
     NotTLS,
     Problem,
     Refused,
@@ -123,6 +124,8 @@ class Naming:
 
     def _notNegotiated(self, broken: OpenSSLError, opening: bytes) -> TLSFailure:
         code = codeForReasons(broken.reasons)
+        if code == "protocol-violation" and self._isAboutCertificate(broken):
+            return InvalidCertificate(f"it cannot be read: {printable(broken.reasons[0])}", evidence=broken.reasons)
         if code == "no-common-cipher" and self._lacksGroup(opening):
             code = "no-common-group"
         if code == "no-common-cipher" and not self._isClient and (problem := self._unsignable()):
@@ -131,6 +134,15 @@ class Naming:
             # OpenSSL looks at our own chain when it is about to send it.
             return failureForCode(code)(", ".join(broken.reasons), stage="credential", evidence=broken.reasons)
         return failureForCode(code)(evidence=broken.reasons)
+
+    def _isAboutCertificate(self, broken: OpenSSLError) -> bool:
+        """Return whether OpenSSL could not read the peer's certificate, which is badly issued and no attack."""
+        if _UNREADABLE not in broken.reasons:
+            return False
+        # It says the same of the names of authorities: to a server with another alert, to us before we have answered.
+        if self._isClient:
+            return self._channel.alertSent == _BAD_CERTIFICATE
+        return any(self._raw.server_random() or b"")
 
     def _problemForAlert(self, number: int) -> Problem:
         code, detail = codeForAlert(number), ""
@@ -222,6 +234,7 @@ def text(name: bytes | None) -> str | None:
 
 
 _HANDSHAKE_FAILURE = 40
+_BAD_CERTIFICATE = 42
 _ILLEGAL_PARAMETER = 47
 _DECRYPT_ERROR = 51
 _INTERNAL_ERROR = 80
@@ -229,6 +242,9 @@ _UNRECOGNIZED_NAME = 112
 #: Alerts that servers send to a client without a certificate: 116 is the right one (RFC 8446), 40 is TLS 1.2's, and Go
 #: sends 42, GnuTLS (in TLS 1.2) 50.
 _VAGUE_OR_ABOUT_CERTIFICATES = frozenset({40, 41, 42, 43, 46, 48, 49, 50, 80, 116})
+
+#: What OpenSSL says last of a certificate, or of a name, that is not encoded as it has to be.
+_UNREADABLE = "ASN1 lib"
 
 #: How much of a stream that is not TLS is looked at.
 _OPENING = 16

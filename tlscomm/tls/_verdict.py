@@ -16,6 +16,7 @@ from cryptography import x509
 from tlscomm.access import NO_ACCESS_RULES, AccessRules
 from tlscomm.configuration import ClientConfiguration, Configuration, ServerConfiguration, insecurelyPresenting
 from tlscomm.credentials import Credential, usabilityProblems
+from tlscomm.credentials._credential import undecodable
 from tlscomm.failures import Problem, TLSFailure
 from tlscomm.issuing import Authority
 from tlscomm.revocation import Revocation
@@ -103,8 +104,11 @@ def verdictWithWarnings(
     if role == "client" and staple is not None:
         raise ValueError("clients staple no OCSP response")
     own = next(usabilityProblems(credential, role, datetime.now(timezone.utc)), None)
-    if own is not None and own.code in _NOT_PRESENTABLE:
+    fault = undecodable(credential)
+    if own is not None and (fault is not None or own.code in _NOT_PRESENTABLE):
         return own, ()
+    if fault is not None:
+        return fault, ()
     for several in ("intermediates", "pins"):
         judging[several] = tuple(judging.get(several, ()))
     judging["revocation"] = revocation or Revocation()
