@@ -8,23 +8,26 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
-from typing import IO, TYPE_CHECKING, TypeAlias
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 import click
 
-from tlscomm.failures import Problem, TLSFailure
+from tlscomm.failures import Problem, TLSFailure, printable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
 
-__all__ = ["Row", "heading", "isTerminal", "say", "sayFailure", "table", "warningText", "writeJSON"]
+__all__ = ["Row", "heading", "isTerminal", "say", "sayFailure", "sayingWarnings", "table", "warningText", "writeJSON"]
 
 Row: TypeAlias = "tuple[str, str | Text]"
 
 #: Wide enough that nothing is wrapped where no person looks at it.
 _UNLIMITED = 1_000_000
+
+_LONGEST_WARNING = 2000
 
 
 def isTerminal(stream: IO[str] | None) -> bool:
@@ -87,6 +90,23 @@ def sayFailure(failure: TLSFailure) -> None:
         table([("Next", failure.nextStep), ("More", f"tlscomm explain {failure.code}")]),
         error=True,
     )
+
+
+@contextmanager
+def sayingWarnings() -> Iterator[None]:
+    """Write what tlscomm warns of in its log, while files are read, to standard error."""
+    from twisted.logger import LogLevel, formatEvent, globalLogPublisher
+
+    def observe(event: Any) -> None:
+        if event.get("log_namespace") == "tlscomm" and event["log_level"] >= LogLevel.warn:
+            say(f"Warning: {printable(formatEvent(event), _LONGEST_WARNING)}", error=True)
+
+    observer: Any = observe
+    globalLogPublisher.addObserver(observer)
+    try:
+        yield
+    finally:
+        globalLogPublisher.removeObserver(observer)
 
 
 def warningText(warning: Problem) -> str:

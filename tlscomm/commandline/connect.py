@@ -13,6 +13,7 @@ import click
 from tlscomm.commandline._options import settingOptions
 from tlscomm.commandline._passphrases import personalPrompt
 from tlscomm.commandline._plan import Address, Plan, addressIn, planFor
+from tlscomm.commandline._printing import sayingWarnings
 from tlscomm.configuration._settingtypes import Interface
 from tlscomm.failures import TLSFailure, Unreadable, printable
 from tlscomm.messages import Framing, framingNamed
@@ -90,7 +91,8 @@ def command(
 
 def _planned(address: Address, settings: dict[str, Any]) -> Plan:
     try:
-        return planFor(address, settings, prompt=personalPrompt())
+        with sayingWarnings():
+            return planFor(address, settings, prompt=personalPrompt())
     except ValueError as wrong:
         raise click.UsageError(str(wrong)) from None
 

@@ -10,7 +10,7 @@ import click
 
 from tlscomm.commandline._options import settingOptions
 from tlscomm.commandline._passphrases import passphraseTo
-from tlscomm.commandline._printing import heading, say, sayFailure, table, writeJSON
+from tlscomm.commandline._printing import heading, say, sayFailure, sayingWarnings, table, writeJSON
 from tlscomm.configuration._settingtypes import Interface
 from tlscomm.failures import TLSFailure, printable
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from tlscomm.commandline._inspecting import Found, Inspection
     from tlscomm.commandline._printing import Row
+    from tlscomm.credentials._passphrasesources import Prompt
 
 __all__ = ["command"]
 
@@ -42,7 +43,8 @@ def command(*, files: Sequence[str], settings: dict[str, Any], asJSON: bool) -> 
     """
     from tlscomm.commandline._certificates import present
 
-    found = _found(files, settings, _rootsIn(settings.get("roots")))
+    passphrase = passphraseTo(settings)
+    found = _found(files, settings, passphrase, _rootsIn(settings.get("roots"), passphrase))
     now = present()
     with warnings.catch_warnings():
         # They are among the notes.
@@ -56,12 +58,14 @@ def command(*, files: Sequence[str], settings: dict[str, Any], asJSON: bool) -> 
 
 
 def _found(
-    files: Sequence[str], settings: dict[str, Any], roots: tuple[x509.Certificate, ...] | None
+    files: Sequence[str],
+    settings: dict[str, Any],
+    passphrase: Prompt | None,
+    roots: tuple[x509.Certificate, ...] | None,
 ) -> list[Inspection]:
     """Return what each file holds, and last what the file of the key does."""
     from tlscomm.commandline._inspecting import inspected, inspectedKeys
 
-    passphrase = passphraseTo(settings)
     apart = [inspectedKeys(settings["key"], passphrase)] if "key" in settings else []
     keys = apart[0].keys if apart else ()
     try:
@@ -70,11 +74,14 @@ def _found(
         raise click.BadParameter(str(wrong), param_hint="FILE") from None
 
 
-def _rootsIn(source: str | None) -> tuple[x509.Certificate, ...] | None:
+def _rootsIn(source: str | None, passphrase: Prompt | None) -> tuple[x509.Certificate, ...] | None:
     from tlscomm.configuration._fromsettings import loadRoots
 
     try:
-        return None if source is None else loadRoots(source)
+        if source is None:
+            return None
+        with sayingWarnings():
+            return loadRoots(source, passphrase)
     except ValueError as wrong:
         raise click.BadParameter(str(wrong), param_hint="--roots") from None
     except TLSFailure as failure:

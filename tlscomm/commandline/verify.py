@@ -15,13 +15,14 @@ import click
 
 from tlscomm.commandline._options import settingOptions
 from tlscomm.commandline._passphrases import personalPrompt
-from tlscomm.commandline._printing import heading, say, sayFailure, table, warningText, writeJSON
+from tlscomm.commandline._printing import heading, say, sayFailure, sayingWarnings, table, warningText, writeJSON
 from tlscomm.configuration._settingtypes import Interface
 from tlscomm.failures import TLSFailure
 from tlscomm.x509._roles import Role
 
 if TYPE_CHECKING:
     from tlscomm.credentials import Credential
+    from tlscomm.credentials._passphrasesources import Prompt
     from tlscomm.failures import Problem
 
 __all__ = ["command"]
@@ -43,11 +44,16 @@ def command(source: str, *, role: Role, settings: dict[str, Any], asJSON: bool) 
         raise click.UsageError("--staple is for servers: clients staple no OCSP response")
     if role == "client" and not settings["roots"]:
         raise click.UsageError("--roots is missing: no authority is trusted to issue client certificates by default")
+    from tlscomm.configuration._fromsettings import identitiesOf
+
     credential: Credential | None = None
     warnings: tuple[Problem, ...] = ()
+    keys = (settings["key"],) if "key" in settings else ()
+    identities = identitiesOf({**settings, "identity": (source,), "key": keys}, personalPrompt())
     try:
-        credential = _credentialIn(source, settings)
-        failure, warnings = _verdict(credential, role, settings)
+        with sayingWarnings():
+            (credential,) = identities.load()
+            failure, warnings = _verdict(credential, role, settings, identities.passphrase)
     except TLSFailure as named:
         failure = named
     _report(credential, role, None if failure is None else _ofOurs(failure), warnings, asJSON)
@@ -55,16 +61,8 @@ def command(source: str, *, role: Role, settings: dict[str, Any], asJSON: bool) 
         click.get_current_context().exit(1)
 
 
-def _credentialIn(source: str, settings: dict[str, Any]) -> Credential:
-    from tlscomm.configuration._fromsettings import identitiesOf
-
-    keys = (settings["key"],) if "key" in settings else ()
-    (credential,) = identitiesOf({**settings, "identity": (source,), "key": keys}, personalPrompt()).load()
-    return credential
-
-
 def _verdict(
-    credential: Credential, role: Role, settings: dict[str, Any]
+    credential: Credential, role: Role, settings: dict[str, Any], passphrase: Prompt | None
 ) -> tuple[TLSFailure | None, tuple[Problem, ...]]:
     from tlscomm.configuration._fromsettings import loadRoots, verificationSettings
     from tlscomm.revocation._ocsp import readResponse
@@ -72,14 +70,14 @@ def _verdict(
 
     staple = settings.get("staple")
     try:
-        roots = [root for source in settings["roots"] for root in loadRoots(source)]
+        roots = [root for source in settings["roots"] for root in loadRoots(source, passphrase)]
         return verdictWithWarnings(
             credential,
             role,
             roots=roots if settings["roots"] else None,
             serverName=settings.get("serverName"),
             staple=None if staple is None else readResponse(staple),
-            **verificationSettings(settings),
+            **verificationSettings(settings, passphrase),
         )
     except ValueError as wrong:
         raise click.UsageError(str(wrong)) from None

@@ -40,15 +40,16 @@ def serverConfiguration(
         ValueError: the rest does not fit together.
     """
     given = {**defaultsOn(Interface.SERVER_STRING), **settings}
-    credential, *others = identitiesOf(given, prompt).load()
+    identities = identitiesOf(given, prompt)
+    credential, *others = identities.load()
     return ServerConfiguration(
         credential=credential,
         others=tuple(others),
-        clientRoots=_authorities(given["clientRoots"]),
+        clientRoots=_authorities(given["clientRoots"], identities.passphrase),
         clientCertificates=given.get("clientCertificates"),
         staple=_staple(given),
         hook=hook,
-        **verificationSettings(given),
+        **verificationSettings(given, identities.passphrase),
         **_connectionSettings(given),
     )
 
@@ -64,14 +65,15 @@ def clientConfiguration(
         prompt: asks a person for pass phrases.
     """
     given = {**defaultsOn(Interface.CLIENT_STRING), **settings}
-    credentials = identitiesOf(given, prompt).load()
+    identities = identitiesOf(given, prompt)
+    credentials = identities.load()
     roots = tuple(given["roots"])
     return ClientConfiguration(
         serverName=serverName,
         credential=credentials[0] if credentials else None,
         others=credentials[1:],
-        roots=None if roots in ((), ("system",)) else _authorities(roots),
-        **verificationSettings(given),
+        roots=None if roots in ((), ("system",)) else _authorities(roots, identities.passphrase),
+        **verificationSettings(given, identities.passphrase),
         **_connectionSettings(given),
     )
 
@@ -86,8 +88,13 @@ def identitiesOf(settings: Mapping[str, Any], prompt: Prompt | None = None) -> I
     )
 
 
-def verificationSettings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what configurations, and the verdict without a connection, are told about the verification of peers."""
+def verificationSettings(settings: Mapping[str, Any], passphrase: Prompt | None) -> dict[str, Any]:
+    """Return what configurations, and the verdict without a connection, are told about the verification of peers.
+
+    Args:
+        settings: parsed values by name.
+        passphrase: what opens files with authorities that are encrypted.
+    """
     return {
         "revocation": Revocation(
             files=settings["crl"],
@@ -96,17 +103,22 @@ def verificationSettings(settings: Mapping[str, Any]) -> dict[str, Any]:
             fetchFromPrivateAddresses=settings.get("fetchFromPrivateAddresses", False),
         ),
         "access": AccessRules(settings["allow"], settings["deny"]),
-        "intermediates": _authorities(settings["intermediates"]),
+        "intermediates": _authorities(settings["intermediates"], passphrase),
         "pins": tuple(settings["pin"]),
         "profile": settings["profile"],
     }
 
 
-def loadRoots(source: str) -> tuple[x509.Certificate, ...]:
-    """Load authorities from where a person said they are: a file, a folder, ``store:…``, or ``system``."""
+def loadRoots(source: str, passphrase: Prompt | None) -> tuple[x509.Certificate, ...]:
+    """Load authorities from where a person said they are: a file, a folder, ``store:…``, or ``system``.
+
+    Args:
+        source: where.
+        passphrase: what opens a file that is encrypted, as Java's stores of trusted authorities are.
+    """
     if source == "system":
         return systemRoots()
-    return rootsFromStore(source) if isStoreSource(source) else loadCertificates(source)
+    return rootsFromStore(source) if isStoreSource(source) else loadCertificates(source, passphrase=passphrase)
 
 
 def _connectionSettings(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,8 +130,8 @@ def _connectionSettings(settings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _authorities(sources: Iterable[str]) -> tuple[x509.Certificate, ...]:
-    return tuple(authority for source in sources for authority in loadRoots(source))
+def _authorities(sources: Iterable[str], passphrase: Prompt | None) -> tuple[x509.Certificate, ...]:
+    return tuple(authority for source in sources for authority in loadRoots(source, passphrase))
 
 
 def _staple(settings: Mapping[str, Any]) -> Staple | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -44,6 +44,11 @@ class Identities:
     prompt: Prompt | None = None
     insecureAllowReadableKey: bool = False
 
+    @cached_property
+    def passphrase(self) -> Prompt | None:
+        """What answers with the pass phrase of anything that is named beside them, authorities among it."""
+        return anyPassphrase(self.passphraseFile, self.passphraseEnv, self.passphraseFD, self.prompt)
+
     def load(self) -> tuple[Credential, ...]:
         """Return the credentials, in the order in which they are named.
 
@@ -53,18 +58,17 @@ class Identities:
         """
         if self.key and not self.identity:
             raise ValueError("a key was named and no identity")
-        passphrase = anyPassphrase(self.passphraseFile, self.passphraseEnv, self.passphraseFD, self.prompt)
-        load = partial(loadIdentity, passphrase=passphrase, insecureAllowReadableKey=self.insecureAllowReadableKey)
+        load = partial(loadIdentity, passphrase=self.passphrase, insecureAllowReadableKey=self.insecureAllowReadableKey)
         if len(self.identity) == 1 and len(self.key) <= 1:
             return (load(self.identity[0], *self.key),)
         credentials = tuple(load(source) for source in self.identity)
-        return self._withKeys(credentials, passphrase) if self.key else credentials
+        return self._withKeys(credentials) if self.key else credentials
 
-    def _withKeys(self, credentials: tuple[Credential, ...], passphrase: Prompt | None) -> tuple[Credential, ...]:
+    def _withKeys(self, credentials: tuple[Credential, ...]) -> tuple[Credential, ...]:
         held: list[PrivateKeyTypes] = []
         for source in self.key:
             keys = loadPrivateKeys(
-                source, passphrase=passphrase, insecureAllowReadableKey=self.insecureAllowReadableKey
+                source, passphrase=self.passphrase, insecureAllowReadableKey=self.insecureAllowReadableKey
             )
             if not any(fits(credential.certificate, key) for credential in credentials for key in keys):
                 raise KeyMismatch(f"the key in {printable(source)} fits none of the certificates")
