@@ -280,7 +280,7 @@ class Lists(_Case):
         self.assertEqual(list(Path("cache").iterdir()), [])
 
     async def test_aLowerNumberDoesNotReplaceAHigherOne(self) -> None:
-        """Somebody between us and the authority could bring back an old list that still counts."""
+        """A machine between us and the authority could bring back an old list that still counts."""
         base = await self.web(list=ok(revocationList(ROOT, number=2).public_bytes(Encoding.DER)))
         path, first = self.published(base), self.using()
         self.code(first, path)

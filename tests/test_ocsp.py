@@ -133,7 +133,7 @@ class Signatures(_Case):
         self.assertUnknown("not valid now", ocspResponse(ROOT, LEAF, by=old))
 
     def test_aRevokedResponder(self) -> None:
-        """Only a list can tell; one whose certificate says that nobody need look is not looked up."""
+        """Only a list can tell; one whose certificate says that it need not be looked up is not."""
         for noCheck in (False, True):
             signer = responder(ROOT, noCheck=noCheck)
             staple = ocspResponse(ROOT, LEAF, by=signer)

@@ -2,8 +2,8 @@
 
 Mutual TLS needs three certificates before the first byte can be exchanged, and making them by hand is where most people
 give up, or switch verification off. Here an authority is one call, a credential another, and both are right without a
-further argument. Whoever needs a certificate that is wrong says so: every extension can be replaced or left out, every
-time, key and serial number given, so that each way to be refused can be made on purpose.
+further argument. A test that needs a certificate that is wrong says so: every extension can be replaced or left out,
+every time, key and serial number given, so that each way to be refused can be made on purpose.
 
 The development authority is a folder of files that programs share. It is made when it is first needed, renewed when it
 has expired, and the same for two processes that start at once.
@@ -306,7 +306,7 @@ class DevelopmentAuthority:
     ========================================  ==================================================================
 
     The PFX files have an empty pass phrase. The same keys lie beside them in the clear, so a pass phrase would protect
-    nothing, and everybody who tries something out would have to know it.
+    nothing, and all who try something out would have to know it.
 
     Attributes:
         folder: where the files are.
@@ -342,7 +342,7 @@ def ensureDevelopmentAuthority(
         now: the time to judge by; the present where None is given.
 
     Raises:
-        UnsafePermissions: somebody made a private key readable by others.
+        UnsafePermissions: a private key has become readable by other users.
         Unreadable: a file may not be read.
         OSError: a file cannot be written; FileExistsError where one of these names is taken by another's file.
     """
@@ -388,7 +388,7 @@ def _newAuthority(now: datetime) -> Authority:
 def _claimed(place: Path) -> Iterator[None]:
     makeFolder(place, 0o700)
     mark = place / _MARK
-    # Whoever makes one of these files makes the mark first, so in this order a mark that is missing was never made.
+    # A program that makes one of these files makes the mark first. In this order a mark that is missing was never made.
     taken = next((name for name in _NAMES if (place / name).exists()), None)
     if taken is not None and not mark.exists():
         raise FileExistsError(errno.EEXIST, "not made by tlscomm, so it is not overwritten", str(place / taken))
@@ -430,7 +430,7 @@ def _loadPair(place: Path, name: str) -> Credential | None:
 
 
 def _formerHosts(place: Path) -> tuple[str, ...]:
-    """Return whom the server's certificate is for, expired or not; nobody where there is none that can be read."""
+    """Return whom the server's certificate is for, expired or not; empty where there is none that can be read."""
     try:
         certificate = loadCertificates(place / "server.pem")[0]
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value

@@ -33,7 +33,7 @@ SERVER_NAME = "localhost"
 _SERVER_NAMES: dict[str, Any] = {"dnsNames": ("localhost", "server.example"), "addresses": ("127.0.0.1", "::1")}
 _CLIENT_NAMES: dict[str, Any] = {"dnsNames": ("client.example",)}
 
-#: The organisation is what tells a missing intermediate from somebody else's authority.
+#: The organisation is what tells a missing intermediate from a strange authority.
 _ORGANIZATION = "tlscomm gallery"
 _STRANGERS = "tlscomm strangers"
 

@@ -1,6 +1,6 @@
 """A gallery of certificates: good ones, and a faulty one for every failure that a certificate can cause.
 
-Whoever runs a service with mutual TLS should know what it does with an expired certificate before one expires. Such
+The owner of a service with mutual TLS should know what it does with an expired certificate before one expires. Such
 certificates are hard to come by: authorities do not issue them. Here each of them is one call, and the table says what
 is wrong with it and under which name a verifier has to refuse it.
 
@@ -191,7 +191,7 @@ EXHIBITS: tuple[Exhibit, ...] = (
     _bad(
         "unknown-critical-extension",
         "not-permitted",
-        "It has a critical extension that nobody knows.",
+        "It has a critical extension that no verifier knows.",
         Bench.withUnknownExtension,
     ),
     _bad("bad-signature", "bad-signature", "One bit of its signature is wrong.", Bench.badlySigned),
@@ -292,7 +292,7 @@ class Gallery:
 
     @property
     def roots(self) -> tuple[x509.Certificate, ...]:
-        """The authorities that whoever judges has to trust, and no others."""
+        """The authorities that the side which verifies has to trust, and no others."""
         return (self._authorities.root.certificate,)
 
     @cached_property
@@ -401,7 +401,7 @@ def _pfx(exhibit: Exhibit, credential: Credential) -> bytes:
     key: Any = credential.privateKey
     if exhibit.judge != "owner":
         return _export.pfx(exhibit.name, key, credential.certificate, credential.chain)
-    # Whoever writes such a file marks no certificate as the key's own.
+    # A program that writes such a file marks no certificate as the key's own.
     everything = [credential.certificate, *credential.chain]
     return pkcs12.serialize_key_and_certificates(exhibit.name.encode(), key, None, everything, NoEncryption())
 
@@ -447,7 +447,7 @@ handshake, or, where it says "owner", the program that loads the file) has to tr
 to have the revocation lists in revoked.crl for what was revoked. A client asks for the server name in the table. The
 PFX files have an empty pass phrase.
 
-Anybody may have these keys. Never trust roots.pem in a program that is in use.
+All the world may have these keys. Never trust roots.pem in a program that is in use.
 
 {header}
 {rows}

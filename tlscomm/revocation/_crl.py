@@ -8,7 +8,7 @@ Three rules beyond those of the RFC:
 
 * Only a list that is current can say that a certificate is good. One that has expired, or that does not say until when
   it holds, can still say that it was revoked: a revocation is final, but for ``certificateHold``.
-* A revocation date in the future counts already. Whoever put the certificate on the list does not want it trusted.
+* A revocation date in the future counts already. Its authority does not want the certificate trusted any more.
 * Indirect lists, in which one authority speaks for others, are not read, and are named as not covering anything.
 
 A list is read once: its entries are indexed, and each verification of its signature is remembered.

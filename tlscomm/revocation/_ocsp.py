@@ -5,8 +5,8 @@ certificate that it issued itself, for that purpose. What the RFC leaves open is
 
 * A responder's certificate without ``id-pkix-ocsp-nocheck`` is looked up in the lists that are known. On none of them
   is good enough: most authorities have no list for it, and it lives for days.
-* A response that does not say when the next is due counts for a day. Its responder always has a newer one, and whoever
-  holds back that one must not win more than that.
+* A response that does not say when the next is due counts for a day. Its responder always has a newer one, and
+  a server that holds back that one must not win more than that.
 * SHA-1 in the name of a certificate is a name and no more, and accepted. A signature over SHA-1 is not.
 * What says that a certificate was revoked counts after its time too, as with lists.
 """
@@ -88,7 +88,7 @@ def statusByResponse(
     Args:
         response: it, in DER.
         certificate: whose status is wanted.
-        issuer: its issuer. Where None nobody can tell who signed the response, and it is not looked at.
+        issuer: its issuer. Where None it cannot be told who signed the response, and it is not looked at.
         at: the time to judge for.
         isListed: whether a certificate of the same issuer is on a list of revoked ones.
     """
@@ -177,7 +177,7 @@ def _verified(
     for responder in _responders(response, issuer):
         if _hasSigned(responder, response):
             return _answer(newest, responder)
-    return "is badly signed, or by nobody whom its issuer made a responder"
+    return "is badly signed, or by a responder that its issuer has not appointed"
 
 
 def _answer(single: ocsp.OCSPSingleResponse, responder: x509.Certificate | None) -> SingleResponse:

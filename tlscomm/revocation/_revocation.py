@@ -1,11 +1,11 @@
 """Which certificates have been revoked: lists that authorities publish, and responses that servers staple.
 
-Whoever names a list wants to know of every certificate whether it was revoked. So where lists are given, a certificate
-that no valid list covers is refused as well (``revocation-unknown``), unless the mode is ``soft``, in which that is a
+A user who names a list wants to know of every certificate whether it was revoked. So where lists are given, one that no
+valid list covers is refused as well (``revocation-unknown``), unless the mode is ``soft``, in which that is a
 warning. What was revoked is refused in both.
 
 `Revocation` may change while connections are open: files are read again when they change (`Revocation.reread`), and
-whoever keeps a verdict looks at `Revocation.generation`, or asks to be told (`Revocation.whenChanged`).
+a program that keeps a verdict looks at `Revocation.generation`, or asks to be told (`Revocation.whenChanged`).
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ MODES: tuple[Mode, ...] = ("off", "soft", "required")
 class Revocation:
     """What is known of revoked certificates, and what follows where nothing is known.
 
-    Without lists and without a mode it is ``soft`` and silent: what a server staples is checked, and nobody is warned
-    that there are no lists, because whoever has given none knows that.
+    Without lists and without a mode it is ``soft`` and silent: what a server staples is checked, and there is no
+    warning that there are no lists, because a user who has given none knows that.
 
     Args:
         lists: revocation lists.
@@ -71,7 +71,7 @@ class Revocation:
     Attributes:
         mode: ``off``: nothing is looked at. ``soft``: what was revoked is refused, and what nothing is known of is
             warned of. ``required``: both are refused.
-        generation: counts the changes, for whoever keeps a verdict.
+        generation: counts the changes, for programs that keep a verdict.
         backgroundTasks: what does that, and fetches, while a server or a client uses it.
 
     Raises:
@@ -128,13 +128,13 @@ class Revocation:
         """Say what is known of the certificates of a path.
 
         Args:
-            path: the peer's certificate first, the trust anchor, which nobody can revoke, last.
+            path: the peer's certificate first, the trust anchor, which no list can revoke, last.
             at: the time to judge for, with a time zone.
             staple: the OCSP response (DER) that came with a server's certificate.
             others: more certificates, any of which may have signed a list.
             stapling: whether the peer could have stapled a response, as servers can. Then one whose certificate says
-                that it must (RFC 7633) is refused without, in every mode but ``off``: whoever has stolen its key would
-                leave the response out, and its owner has asked for just this.
+                that it must (RFC 7633) is refused without, in every mode but ``off``: a thief of its key would leave
+                the response out, and its owner has asked for just this.
 
         Returns:
             What the peer is refused for, and what is only to be warned of.
