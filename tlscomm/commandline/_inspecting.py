@@ -40,7 +40,7 @@ from tlscomm.verification._owncredential import credentialProblems
 from tlscomm.x509._certificate import parsedCertificate
 from tlscomm.x509._facts import certificateFacts
 from tlscomm.x509._roles import Role
-from tlscomm.x509._unreadable import REJECTIONS
+from tlscomm.x509._unreadable import REJECTIONS, unreadableText
 
 __all__ = ["Chain", "Found", "Inspection", "credentialsOf", "inspected", "inspectedKeys"]
 
@@ -255,13 +255,18 @@ def _contents(source: Source, passphrase: PassphraseSource, *, wantKeys: bool) -
 
 def _listsIn(source: Source) -> tuple[tuple[x509.CertificateRevocationList, ...], TLSFailure | None]:
     """Return the revocation lists of a source, and why one of them cannot be read."""
+    lists, broken = list[x509.CertificateRevocationList](), None
     try:
-        return readContents(source, Passphrase(None), wantKeys=False, wantLists=True).lists, None
-    except Damaged as broken:
-        return (), broken
-    except TLSFailure:
-        # It is said by what reads certificates.
-        return (), None
+        found = readContents(source, Passphrase(None), wantKeys=False, wantLists=True).lists
+    except TLSFailure as failure:
+        # What it is where it is no list is said by what reads certificates.
+        return (), failure if isinstance(failure, Damaged) else None
+    for each in found:
+        try:
+            lists.append(x509.load_der_x509_crl(each.content))
+        except REJECTIONS as error:
+            broken = Damaged(f"{each.place} cannot be read: {unreadableText(error)}")
+    return tuple(lists), broken
 
 
 def _parsed(

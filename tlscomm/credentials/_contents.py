@@ -24,6 +24,7 @@ from tlscomm.x509._unreadable import REJECTIONS, unreadableText
 __all__ = [
     "CONVERT_PFX",
     "Contents",
+    "FoundList",
     "Passphrase",
     "PassphraseSource",
     "Reader",
@@ -46,6 +47,19 @@ _MOST_BYTES_OF_KEYS = 20_000
 
 
 @dataclass(frozen=True, repr=False)
+class FoundList:
+    """A revocation list, which is not read yet.
+
+    Attributes:
+        content: the list, DER.
+        place: what it is called, and where it is in its source.
+    """
+
+    content: bytes
+    place: str
+
+
+@dataclass(frozen=True, repr=False)
 class Contents:
     """What one source holds.
 
@@ -63,7 +77,7 @@ class Contents:
     keys: tuple[PrivateKeyTypes, ...] = ()
     friendlyNames: dict[x509.Certificate, str] = field(default_factory=dict)
     holdsKey: bool = False
-    lists: tuple[x509.CertificateRevocationList, ...] = ()
+    lists: tuple[FoundList, ...] = ()
     places: dict[x509.Certificate, str] = field(default_factory=dict)
     unreadable: tuple[TLSFailure, ...] = ()
 
@@ -176,10 +190,6 @@ _COMPARE = (
     "Fetch or export the file again, and compare its checksum with that of the original. If they agree, the "
     "certificate is not encoded as RFC 5280 says, and has to be issued again by another program."
 )
-_GET_LIST_AGAIN = (
-    "Get the list again from its authority, and put it there in one step (mv). If it is the same again, it is not "
-    "encoded as RFC 5280 says, and its authority has to publish it in another way."
-)
 CONVERT_KEY = "Convert it: openssl pkey -provider legacy -provider default -in FILE -aes256 -out NEW.pem."
 CONVERT_PFX = "Convert it: openssl pkcs12 -legacy -in FILE -aes256 -out NEW.pem."
 
@@ -244,8 +254,8 @@ def certificatesOf(ders: Iterable[bytes], source: Source, reading: Reading) -> C
     return contents
 
 
-def listOf(der: bytes, source: Source, reading: Reading) -> x509.CertificateRevocationList:
-    """Load one revocation list.
+def listOf(der: bytes, source: Source, reading: Reading) -> FoundList:
+    """Note one revocation list.
 
     Args:
         der: the list and nothing else.
@@ -253,19 +263,10 @@ def listOf(der: bytes, source: Source, reading: Reading) -> x509.CertificateRevo
         reading: counts it.
 
     Raises:
-        Damaged: it cannot be loaded.
         Unsupported: there are too many parts.
     """
     reading.countPart()
-    try:
-        return x509.load_der_x509_crl(der)
-    except REJECTIONS as error:
-        where = f"the revocation list in {source.name}{f' ({source.place})' if source.place else ''}"
-        raise Damaged(
-            f"{where} cannot be read: {unreadableText(error)}",
-            evidence=(printable(str(error)),),
-            remedy=_GET_LIST_AGAIN,
-        ) from None
+    return FoundList(der, f"the revocation list in {source.name}{f' ({source.place})' if source.place else ''}")
 
 
 def _placeOf(number: int, source: Source) -> str:

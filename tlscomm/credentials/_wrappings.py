@@ -20,6 +20,9 @@ _BEGIN = b"-----BEGIN "
 #: A text may be encoded when it is put somewhere, and again by what keeps it.
 _MOST_LAYERS = 3
 
+#: How PEM begins in base64, and in base64 of that. A long list is searched for it fast.
+_BEGIN_ENCODED = (b"LS0tLS1CRUdJT", b"TFMwdExTMUNSVWRKV")
+
 #: PEM in base64, and that in base64 once more: the value of a field, in one line or in several.
 _ENCODED = re.compile(
     rb"(?:LS0tLS1CRUdJT|TFMwdExTMUNSVWRKV)[A-Za-z0-9+/]*={0,2}"
@@ -33,7 +36,7 @@ _ESCAPE = re.compile(rb"\\+(?:u00([0-9A-Fa-f]{2})|([rnt/\"]))")
 _MEANINGS = {b"r": b"\r", b"n": b"\n", b"t": b"\t"}
 
 #: A quotation in a mail.
-_QUOTED = re.compile(rb"^(?:> ?)+-----BEGIN ", re.MULTILINE)
+_QUOTED = re.compile(rb"(?:> ?)+")
 _QUOTATION = re.compile(rb"^(?:> ?)+", re.MULTILINE)
 
 _IN_PERCENT = b"-----BEGIN%20"
@@ -59,7 +62,7 @@ def unwrapped(content: bytes) -> bytes:
     for _ in range(_MOST_LAYERS):
         if _IN_PERCENT in text:
             text = unquote_to_bytes(text)
-        elif _ENCODED.search(text) is not None:
+        elif any(beginning in text for beginning in _BEGIN_ENCODED):
             text = _ENCODED.sub(_decodedRun, text)
         elif _BEGIN not in text and (inside := _whole(text)) is not None:
             text = inside
@@ -67,7 +70,7 @@ def unwrapped(content: bytes) -> bytes:
             break
     if _ESCAPED.search(text) is not None:
         text = _ESCAPE.sub(_meaning, text)
-    return _QUOTATION.sub(b"", text) if _QUOTED.search(text) is not None else text
+    return _QUOTATION.sub(b"", text) if _isQuoted(text) else text
 
 
 def decoded(text: bytes) -> bytes:
@@ -79,6 +82,11 @@ def decoded(text: bytes) -> bytes:
     digits = b"".join(text.split())
     # What was cut off lacks its padding as well, and is found out by whoever reads it.
     return base64.b64decode(digits + b"=" * (-len(digits) % 4), validate=True)
+
+
+def _isQuoted(text: bytes) -> bool:
+    at = text.find(_BEGIN)
+    return at >= 0 and _QUOTED.fullmatch(text[text.rfind(b"\n", 0, at) + 1 : at]) is not None
 
 
 def _unmarkedEncoding(content: bytes) -> str | None:

@@ -10,23 +10,21 @@ Three rules beyond those of the RFC:
   it holds, can still say that it was revoked: a revocation is final, but for ``certificateHold``.
 * A revocation date in the future counts already. Its authority does not want the certificate trusted any more.
 * Indirect lists, in which one authority speaks for others, are not read, and are named as not covering anything.
-
-A list is read once: its entries are indexed, and each verification of its signature is remembered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Literal
 
 from cryptography import x509
-from cryptography.x509.oid import CRLEntryExtensionOID, ExtensionOID
 
 from tlscomm.failures import printable
 from tlscomm.failures._wording import timeText
+from tlscomm.revocation._revocationlist import ALL_REASONS, RevocationList
 from tlscomm.x509 import _issuers
 from tlscomm.x509._canonicalname import CanonicalName, canonicalName
 from tlscomm.x509._remembering import remembering
@@ -35,7 +33,6 @@ from tlscomm.x509._validity import isValidAt
 
 __all__ = [
     "GOOD",
-    "RevocationList",
     "Status",
     "hasIssued",
     "isListedBy",
@@ -45,25 +42,8 @@ __all__ = [
     "statusByLists",
 ]
 
-_LIST_EXTENSIONS = frozenset(
-    {
-        ExtensionOID.AUTHORITY_KEY_IDENTIFIER,
-        ExtensionOID.CRL_NUMBER,
-        ExtensionOID.DELTA_CRL_INDICATOR,
-        ExtensionOID.ISSUER_ALTERNATIVE_NAME,
-        ExtensionOID.ISSUING_DISTRIBUTION_POINT,
-    }
-)
-_ENTRY_EXTENSIONS = frozenset({CRLEntryExtensionOID.CRL_REASON, CRLEntryExtensionOID.INVALIDITY_DATE})
-
-#: In DER: the value TRUE of ``critical``, and the beginning of the extension's value.
-_CRITICAL = b"\x01\x01\xff\x04"
-
-_ALL_REASONS = frozenset(x509.ReasonFlags) - {x509.ReasonFlags.unspecified, x509.ReasonFlags.remove_from_crl}
-
-#: How many certificates besides the issuer's are tried as a list's signer, and how many verdicts on them are kept.
+#: How many certificates besides the issuer's are tried as a list's signer.
 _MOST_SIGNERS = 4
-_MOST_VERDICTS = 16
 
 
 @dataclass(frozen=True)
@@ -80,107 +60,6 @@ class Status:
 
 
 GOOD = Status("")
-
-
-class RevocationList:
-    """A list of one authority, read once.
-
-    Args:
-        crl: the list.
-
-    Attributes:
-        issuer: its authority's name, in a form that can be compared.
-        number: its number, -1 where it has none.
-        base: of a delta list, the number of the oldest complete list that it adds to; else None.
-        scope: which certificates it is about, where it restricts that.
-        fault: why it cannot be used, empty where it can.
-        thisUpdate: from when it holds.
-        nextUpdate: when the next one is due, None where it does not say.
-
-    Raises:
-        ValueError: it cannot be read.
-    """
-
-    def __init__(self, crl: x509.CertificateRevocationList) -> None:
-        self.crl = crl
-        self.issuer = canonicalName(crl.issuer)
-        self.number = -1
-        self.base: int | None = None
-        self.scope: x509.IssuingDistributionPoint | None = None
-        self.thisUpdate, self.nextUpdate = crl.last_update_utc, crl.next_update_utc
-        self._positions = {entry.serial_number: position for position, entry in enumerate(crl)}
-        self._verdicts: dict[x509.Certificate, bool] = {}
-        try:
-            self.fault = self._readExtensions()
-        except REJECTIONS:
-            self.fault = "its extensions cannot be read"
-
-    def entry(self, certificate: x509.Certificate) -> x509.RevokedCertificate | None:
-        """Return what the list has of a certificate."""
-        position = self._positions.get(certificate.serial_number)
-        return None if position is None else self.crl[position]
-
-    def isSignedBy(self, signer: x509.Certificate) -> bool:
-        """Return whether the list bears the signature of a certificate's key. The answer is remembered."""
-        if (known := self._verdicts.get(signer)) is not None:
-            return known
-        try:
-            verdict = self.crl.is_signature_valid(signer.public_key())  # type: ignore[arg-type]
-        except REJECTIONS:
-            verdict = False
-        if len(self._verdicts) >= _MOST_VERDICTS:
-            self._verdicts.clear()
-        self._verdicts[signer] = verdict
-        return verdict
-
-    def isCurrent(self, at: datetime) -> bool:
-        """Return whether the list has begun to hold, and its successor is not due yet."""
-        return self.nextUpdate is not None and self.thisUpdate <= at < self.nextUpdate
-
-    def faultFor(self, certificate: x509.Certificate) -> str:
-        """Return why the list says nothing of a certificate of its own authority, or nothing where it does."""
-        if self.fault:
-            return f"it cannot be used: {self.fault}"
-        if self.scope is None:
-            return ""
-        kind = "authorities" if _isAuthority(certificate) else "users"
-        if (only := _onlyAbout(self.scope)) not in ("", kind):
-            return f"it is about certificates of {only} only"
-        return "" if self.reasonsFor(certificate) else "it is about another distribution point"
-
-    def reasonsFor(self, certificate: x509.Certificate) -> frozenset[x509.ReasonFlags]:
-        """Return for which reasons the list would tell that a certificate was revoked (RFC 5280, section 6.3.3)."""
-        scope = self.scope
-        if scope is None:
-            return _ALL_REASONS
-        own = scope.only_some_reasons or _ALL_REASONS
-        names = _listNames(self.crl.issuer, scope)
-        covered: frozenset[x509.ReasonFlags] = frozenset() if names else own
-        for point in _distributionPoints(certificate):
-            if names and names & _pointNames(certificate.issuer, point):
-                covered |= own & (point.reasons or _ALL_REASONS)
-        return covered
-
-    def _readExtensions(self) -> str:
-        extensions = self.crl.extensions
-        critical = 0
-        for extension in extensions:
-            critical += extension.critical
-            value = extension.value
-            if isinstance(value, x509.CRLNumber):
-                self.number = value.crl_number
-            elif isinstance(value, x509.DeltaCRLIndicator):
-                self.base = value.crl_number
-            elif isinstance(value, x509.IssuingDistributionPoint):
-                self.scope = value
-            if extension.critical and extension.oid not in _LIST_EXTENSIONS:
-                return f"it has the critical extension {extension.oid.dotted_string}, which is not known"
-        if self.scope is not None and self.scope.indirect_crl:
-            return "it is an indirect list, in which one authority speaks for others"
-        # To look at each of a hundred thousand entries takes long, and hardly any list has a critical one.
-        if self.crl.tbs_certlist_bytes.count(_CRITICAL) > critical:
-            return _criticalEntry(self.crl)
-        return ""
 
 
 def statusByLists(
@@ -267,10 +146,10 @@ def _concluded(
             said.extend(_lapsed(each) for each in group)
         else:
             covered |= base.reasonsFor(certificate)
-    if covered >= _ALL_REASONS:
+    if covered >= ALL_REASONS:
         return GOOD
     if covered:
-        missing = ", ".join(sorted(reason.value for reason in _ALL_REASONS - covered))
+        missing = ", ".join(sorted(reason.value for reason in ALL_REASONS - covered))
         said.append(f"the known lists do not tell of these reasons: {missing}")
     return Status("revocation-unknown", "; ".join(dict.fromkeys(said)))
 
@@ -406,53 +285,6 @@ def maySignLists(certificate: x509.Certificate, *, orHasNoUsage: bool = False) -
         return False
 
 
-def _isAuthority(certificate: x509.Certificate) -> bool:
-    try:
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (x509.ExtensionNotFound, *REJECTIONS):
-        return False
-
-
-def _onlyAbout(scope: x509.IssuingDistributionPoint) -> str:
-    if scope.only_contains_attribute_certs:
-        return "attributes"
-    return "users" * scope.only_contains_user_certs or "authorities" * scope.only_contains_ca_certs
-
-
-def _distributionPoints(certificate: x509.Certificate) -> Iterator[x509.DistributionPoint]:
-    try:
-        yield from certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
-    except (x509.ExtensionNotFound, *REJECTIONS):
-        return
-
-
-def _listNames(issuer: x509.Name, scope: x509.IssuingDistributionPoint) -> frozenset[x509.GeneralName]:
-    return _names(issuer, scope.full_name, scope.relative_name)
-
-
-def _pointNames(issuer: x509.Name, point: x509.DistributionPoint) -> frozenset[x509.GeneralName]:
-    return _names(issuer, point.full_name, point.relative_name) or frozenset(point.crl_issuer or ())
-
-
-def _names(
-    issuer: x509.Name,
-    full: Iterable[x509.GeneralName] | None,
-    relative: x509.RelativeDistinguishedName | None,
-) -> frozenset[x509.GeneralName]:
-    if relative is not None:
-        return frozenset({x509.DirectoryName(x509.Name([*issuer.rdns, relative]))})
-    return frozenset(full or ())
-
-
-def _criticalEntry(crl: x509.CertificateRevocationList) -> str:
-    for entry in crl:
-        for extension in entry.extensions:
-            if extension.critical and extension.oid not in _ENTRY_EXTENSIONS:
-                number = extension.oid.dotted_string
-                return f"an entry has the critical extension {number}, which is not known"
-    return ""
-
-
 def _date(entry: x509.RevokedCertificate) -> datetime | None:
     try:
         return entry.revocation_date_utc
@@ -470,7 +302,7 @@ def _reason(entry: x509.RevokedCertificate) -> x509.ReasonFlags | None:
 def _name(each: RevocationList) -> str:
     kind = "the list" if each.base is None else "the delta list"
     number = "" if each.number < 0 else f" {each.number}"
-    return f"{kind}{number} of {_text(each.crl.issuer)}"
+    return f"{kind}{number} of {_text(each.name)}"
 
 
 def _text(name: x509.Name) -> str:

@@ -21,19 +21,19 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 from twisted.logger import Logger
 
-from tlscomm.credentials import SourceLike
-from tlscomm.failures import FileNotFound, TLSFailure, Unreadable, printable
+from tlscomm.failures import FileNotFound, Unreadable, printable
 from tlscomm.failures._wording import timeText
 from tlscomm.revocation._addresses import FetchFailed, isFetchable
 from tlscomm.revocation._backgroundtask import inThread
-from tlscomm.revocation._crl import RevocationList, issuerKey, maySignLists
-from tlscomm.revocation._listfiles import readLists
+from tlscomm.revocation._crl import issuerKey, maySignLists
+from tlscomm.revocation._entries import decoded
 from tlscomm.revocation._marks import markOf
 from tlscomm.revocation._places import FILE_NAME, Line, Place, Places, Publication, lineOf
+from tlscomm.revocation._revocationlist import RevocationList
 from tlscomm.x509._facts import subjectText
 from tlscomm.x509._files import File, writeFiles
 from tlscomm.x509._remembering import remembering
-from tlscomm.x509._unreadable import REJECTIONS
+from tlscomm.x509._unreadable import REJECTIONS, unreadableText
 
 if TYPE_CHECKING:
     from twisted.internet.defer import DeferredLock
@@ -146,8 +146,8 @@ class ListFetcher:
             content = await fetch(
                 clock, wanted.url, largest=_LARGEST, seconds=_SECONDS, fromPrivateAddresses=self._fromPrivateAddresses
             )
-            await self._take(content, place, wanted, clock)
-        except (FetchFailed, TLSFailure) as problem:
+            await self._take(_decoded(content), place, wanted, clock)
+        except FetchFailed as problem:
             wanted.schedule.failed(clock.seconds())
             _log.warn("no revocation list from {url}: {problem}", url=printable(wanted.url), problem=str(problem))
         except Exception:
@@ -190,9 +190,9 @@ class ListFetcher:
         for path, line, size in _filesIn(self.folder):
             if self._places.restore(line, path.name, size):
                 try:
-                    self._known[path.name] = _single(path)
-                except (FetchFailed, TLSFailure) as problem:
-                    _log.warn("{path}: {problem}", path=printable(str(path)), problem=str(problem))
+                    self._known[path.name] = _read(path.read_bytes())
+                except (FetchFailed, OSError) as problem:
+                    _log.warn("{path}: {problem}", path=printable(str(path)), problem=printable(str(problem)))
 
 
 def _filesIn(folder: Path) -> list[tuple[Path, Line, int]]:
@@ -220,20 +220,27 @@ def _checked(content: bytes, wanted: Publication, known: RevocationList | None, 
     """Read a list that has come, in a thread.
 
     Raises:
-        FetchFailed, TLSFailure: it is none that counts.
+        FetchFailed: it is none that counts.
     """
-    fetched = _single(content)
+    fetched = _read(content)
     certificate, issuer = wanted.certificates
     if fault := next(chain(_faults(fetched, certificate, issuer), _ageFaults(fetched, known, at)), ""):
         raise FetchFailed(fault)
     return fetched
 
 
-def _single(source: SourceLike) -> RevocationList:
-    lists = readLists(source)
-    if len(lists) != 1:
-        raise FetchFailed("it is more than one list")
-    return lists[0]
+def _decoded(content: bytes) -> bytes:
+    try:
+        return decoded(content)
+    except ValueError as problem:
+        raise FetchFailed(str(problem)) from None
+
+
+def _read(content: bytes) -> RevocationList:
+    try:
+        return RevocationList(content)
+    except REJECTIONS as problem:
+        raise FetchFailed(f"it cannot be read: {unreadableText(problem)}") from None
 
 
 def _faults(fetched: RevocationList, certificate: x509.Certificate, issuer: x509.Certificate) -> Iterator[str]:

@@ -17,17 +17,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tlscomm.credentials import SourceLike
+from tlscomm.credentials._contents import FoundList
 from tlscomm.credentials._formats import formOf, readContents
 from tlscomm.credentials._passphrase import Passphrase
 from tlscomm.credentials._sources import STANDARD_INPUT, Source, readSource
 from tlscomm.failures import Damaged, FileNotFound, TLSFailure, UnknownFormat, Unreadable, printable
-from tlscomm.revocation._crl import RevocationList
 from tlscomm.revocation._marks import Mark, markOf
+from tlscomm.revocation._revocationlist import RevocationList
 from tlscomm.x509._unreadable import REJECTIONS, unreadableText
 
 __all__ = ["ListFiles", "readLists"]
 
-_COPY_AGAIN = "Get the list again from its authority, and put it there in one step (mv)."
+_COPY_AGAIN = (
+    "Get the list again from its authority, and put it there in one step (mv). If it is the same again, it is not "
+    "encoded as RFC 5280 says, and its authority has to publish it in another way."
+)
 _NAME_LISTS = "Put the revocation lists into it, or name the file of a list (--crl FILE)."
 _NAME_LIST = "Name the file with the list of the authority, PEM or DER; tlscomm inspect FILE says what a file holds."
 
@@ -165,12 +169,14 @@ def _listsIn(source: Source) -> tuple[RevocationList, ...]:
     except Damaged as broken:
         broken.remedy = broken.remedy or _COPY_AGAIN
         raise
+    return tuple(map(_asList, contents.lists))
+
+
+def _asList(found: FoundList) -> RevocationList:
     try:
-        return tuple(map(RevocationList, contents.lists))
+        return RevocationList(found.content)
     except REJECTIONS as error:
-        # Parts of a list are parsed when they are asked for.
-        detail = f"a revocation list in {source.name} cannot be read: {unreadableText(error)}"
-        raise Damaged(detail, remedy=_COPY_AGAIN) from None
+        raise Damaged(f"{found.place} cannot be read: {unreadableText(error)}", remedy=_COPY_AGAIN) from None
 
 
 def _readFile(path: Path, *, isAlone: bool) -> tuple[RevocationList, ...]:

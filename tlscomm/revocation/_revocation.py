@@ -18,15 +18,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.logger import Logger
 
 from tlscomm.credentials import SourceLike
 from tlscomm.failures import Problem, TLSFailure
 from tlscomm.revocation._backgroundtask import BackgroundTask, inThread
-from tlscomm.revocation._crl import GOOD, RevocationList, Status, isListedBy, issuerKey, statusByLists
+from tlscomm.revocation._crl import GOOD, Status, isListedBy, issuerKey, statusByLists
 from tlscomm.revocation._fetching import ListFetcher
 from tlscomm.revocation._listfiles import ListFiles, readLists
 from tlscomm.revocation._ocsp import mustStaple, statusByResponse
+from tlscomm.revocation._revocationlist import RevocationList
 from tlscomm.x509._canonicalname import CanonicalName
 from tlscomm.x509._facts import subjectText
 
@@ -91,7 +93,7 @@ class Revocation:
     ) -> None:
         if mode is not None and mode not in MODES:
             raise ValueError(f"revocation is {', '.join(MODES)}, not {mode}")
-        self._given = [RevocationList(each) for each in lists]
+        self._given = [RevocationList(each.public_bytes(Encoding.DER)) for each in lists]
         self._files = ListFiles(files)
         self._isReading = False
         self._fetcher: ListFetcher | None = None

@@ -1,0 +1,224 @@
+"""One revocation list, read once: its entries are indexed, and each verification of its signature is remembered.
+
+To read one of a million entries takes seconds. It may be done in a thread: then no step of it holds the others for more
+than a moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from cryptography.x509.oid import CRLEntryExtensionOID, ExtensionOID
+
+from tlscomm.revocation._entries import EncodedList
+from tlscomm.x509._canonicalname import canonicalName
+from tlscomm.x509._keystrengths import WEAK_DIGESTS
+from tlscomm.x509._unreadable import REJECTIONS
+
+__all__ = ["ALL_REASONS", "RevocationList"]
+
+_LIST_EXTENSIONS = frozenset(
+    {
+        ExtensionOID.AUTHORITY_KEY_IDENTIFIER,
+        ExtensionOID.CRL_NUMBER,
+        ExtensionOID.DELTA_CRL_INDICATOR,
+        ExtensionOID.ISSUER_ALTERNATIVE_NAME,
+        ExtensionOID.ISSUING_DISTRIBUTION_POINT,
+    }
+)
+_ENTRY_EXTENSIONS = frozenset({CRLEntryExtensionOID.CRL_REASON, CRLEntryExtensionOID.INVALIDITY_DATE})
+
+#: In DER: the value TRUE of ``critical``, and the beginning of the extension's value.
+_CRITICAL = b"\x01\x01\xff\x04"
+
+ALL_REASONS = frozenset(x509.ReasonFlags) - {x509.ReasonFlags.unspecified, x509.ReasonFlags.remove_from_crl}
+
+#: How many verdicts on its signature are kept.
+_MOST_VERDICTS = 16
+
+
+class RevocationList:
+    """A list of one authority, read once.
+
+    Args:
+        content: the list, DER.
+
+    Attributes:
+        name: its authority's name.
+        issuer: the same in a form that can be compared.
+        number: its number, -1 where it has none.
+        base: of a delta list, the number of the oldest complete list that it adds to; else None.
+        scope: which certificates it is about, where it restricts that.
+        fault: why it cannot be used, empty where it can.
+        thisUpdate: from when it holds.
+        nextUpdate: when the next one is due, None where it does not say.
+
+    Raises:
+        ValueError: it cannot be read.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        self._encoded = EncodedList(content)
+        self._rest = crl = self._encoded.withoutEntries
+        self.name = crl.issuer
+        self.issuer = canonicalName(crl.issuer)
+        self.number = -1
+        self.base: int | None = None
+        self.scope: x509.IssuingDistributionPoint | None = None
+        self.thisUpdate, self.nextUpdate = crl.last_update_utc, crl.next_update_utc
+        self._verdicts: dict[x509.Certificate, bool] = {}
+        self._digest = self._digestOfAll()
+        try:
+            self.fault = self._readExtensions()
+        except REJECTIONS:
+            self.fault = "its extensions cannot be read"
+        for encoded, entries in self._encoded.index():
+            # To look at the extensions of each takes long, and hardly any list has a critical one.
+            if _CRITICAL in encoded and not self.fault:
+                self.fault = _criticalEntry(entries)
+
+    @property
+    def crl(self) -> x509.CertificateRevocationList:
+        """The list as the library reads it, which holds all threads while it reads a long one."""
+        return self._encoded.whole
+
+    def entry(self, certificate: x509.Certificate) -> x509.RevokedCertificate | None:
+        """Return what the list has of a certificate."""
+        return self._encoded.entry(certificate.serial_number)
+
+    def isSignedBy(self, signer: x509.Certificate) -> bool:
+        """Return whether the list bears the signature of a certificate's key. The answer is remembered."""
+        if (known := self._verdicts.get(signer)) is not None:
+            return known
+        try:
+            verdict = self._isSignedWith(signer.public_key())
+        except (InvalidSignature, *REJECTIONS):
+            verdict = False
+        if len(self._verdicts) >= _MOST_VERDICTS:
+            self._verdicts.clear()
+        self._verdicts[signer] = verdict
+        return verdict
+
+    def isCurrent(self, at: datetime) -> bool:
+        """Return whether the list has begun to hold, and its successor is not due yet."""
+        return self.nextUpdate is not None and self.thisUpdate <= at < self.nextUpdate
+
+    def faultFor(self, certificate: x509.Certificate) -> str:
+        """Return why the list says nothing of a certificate of its own authority, or nothing where it does."""
+        if self.fault:
+            return f"it cannot be used: {self.fault}"
+        if self.scope is None:
+            return ""
+        kind = "authorities" if _isAuthority(certificate) else "users"
+        if (only := _onlyAbout(self.scope)) not in ("", kind):
+            return f"it is about certificates of {only} only"
+        return "" if self.reasonsFor(certificate) else "it is about another distribution point"
+
+    def reasonsFor(self, certificate: x509.Certificate) -> frozenset[x509.ReasonFlags]:
+        """Return for which reasons the list would tell that a certificate was revoked (RFC 5280, section 6.3.3)."""
+        scope = self.scope
+        if scope is None:
+            return ALL_REASONS
+        own = scope.only_some_reasons or ALL_REASONS
+        names = _listNames(self.name, scope)
+        covered: frozenset[x509.ReasonFlags] = frozenset() if names else own
+        for point in _distributionPoints(certificate):
+            if names and names & _pointNames(certificate.issuer, point):
+                covered |= own & (point.reasons or ALL_REASONS)
+        return covered
+
+    def _readExtensions(self) -> str:
+        for extension in self._rest.extensions:
+            value = extension.value
+            if isinstance(value, x509.CRLNumber):
+                self.number = value.crl_number
+            elif isinstance(value, x509.DeltaCRLIndicator):
+                self.base = value.crl_number
+            elif isinstance(value, x509.IssuingDistributionPoint):
+                self.scope = value
+            if extension.critical and extension.oid not in _LIST_EXTENSIONS:
+                return f"it has the critical extension {extension.oid.dotted_string}, which is not known"
+        if self.scope is not None and self.scope.indirect_crl:
+            return "it is an indirect list, in which one authority speaks for others"
+        return ""
+
+    def _digestOfAll(self) -> tuple[hashes.HashAlgorithm, bytes] | None:
+        """Return what a signature with RSA or over a curve is over; None where it is another one, or too weak."""
+        try:
+            algorithm = self._rest.signature_hash_algorithm
+        except REJECTIONS:
+            return None
+        if algorithm is None or isinstance(algorithm, WEAK_DIGESTS):
+            return None
+        digest = hashes.Hash(algorithm)
+        digest.update(self._encoded.signedBytes)
+        return algorithm, digest.finalize()
+
+    def _isSignedWith(self, key: Any) -> bool:
+        if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
+            return self._encoded.whole.is_signature_valid(key)
+        if self._digest is None:
+            return False
+        algorithm, digest = self._digest
+        signature, parameters = self._rest.signature, self._rest.signature_algorithm_parameters
+        if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(parameters, ec.ECDSA):
+            key.verify(signature, digest, ec.ECDSA(Prehashed(algorithm)))
+            return True
+        if isinstance(key, rsa.RSAPublicKey) and isinstance(parameters, padding.PKCS1v15 | padding.PSS):
+            key.verify(signature, digest, parameters, Prehashed(algorithm))
+            return True
+        return False
+
+
+def _isAuthority(certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except (x509.ExtensionNotFound, *REJECTIONS):
+        return False
+
+
+def _onlyAbout(scope: x509.IssuingDistributionPoint) -> str:
+    if scope.only_contains_attribute_certs:
+        return "attributes"
+    return "users" * scope.only_contains_user_certs or "authorities" * scope.only_contains_ca_certs
+
+
+def _distributionPoints(certificate: x509.Certificate) -> Iterator[x509.DistributionPoint]:
+    try:
+        yield from certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
+    except (x509.ExtensionNotFound, *REJECTIONS):
+        return
+
+
+def _listNames(issuer: x509.Name, scope: x509.IssuingDistributionPoint) -> frozenset[x509.GeneralName]:
+    return _names(issuer, scope.full_name, scope.relative_name)
+
+
+def _pointNames(issuer: x509.Name, point: x509.DistributionPoint) -> frozenset[x509.GeneralName]:
+    return _names(issuer, point.full_name, point.relative_name) or frozenset(point.crl_issuer or ())
+
+
+def _names(
+    issuer: x509.Name,
+    full: Iterable[x509.GeneralName] | None,
+    relative: x509.RelativeDistinguishedName | None,
+) -> frozenset[x509.GeneralName]:
+    if relative is not None:
+        return frozenset({x509.DirectoryName(x509.Name([*issuer.rdns, relative]))})
+    return frozenset(full or ())
+
+
+def _criticalEntry(crl: x509.CertificateRevocationList) -> str:
+    for entry in crl:
+        for extension in entry.extensions:
+            if extension.critical and extension.oid not in _ENTRY_EXTENSIONS:
+                number = extension.oid.dotted_string
+                return f"an entry has the critical extension {number}, which is not known"
+    return ""
