@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cryptography import x509
 from OpenSSL import SSL
+from twisted.logger import Logger
 
 from tlscomm import _openssl
 from tlscomm.access import NO_ACCESS_RULES, AccessRules
@@ -16,6 +17,7 @@ from tlscomm.credentials import ChooseCredential, Credential, CredentialSelector
 from tlscomm.revocation import Staple
 from tlscomm.revocation._backgroundtask import BackgroundTask
 from tlscomm.verification import Roots, Trust, Verifier
+from tlscomm.x509._fields import signedFields
 
 if TYPE_CHECKING:
     from twisted.internet.ssl import CertificateOptions
@@ -30,6 +32,13 @@ _CLIENT_CERTIFICATES = ("none", "requested", "required")
 _SESSIONS = b"tlscomm"
 _SESSION_SECONDS = 3600
 
+#: The list of authorities, and in TLS 1.3 all extensions of the request together, have a length of two bytes; so has
+#: each name (RFC 8446, sections 4.2.4 and 4.3.2). The other extensions take less than a kilobyte.
+_MOST_BYTES_OF_NAMES = 65_535 - 1024
+_NAME_LENGTH = 2
+
+_log = Logger(namespace="tlscomm")
+
 
 @dataclass(frozen=True, kw_only=True)
 class ServerConfiguration(Base):
@@ -42,8 +51,8 @@ class ServerConfiguration(Base):
         choose: has the last word on that, called in the middle of each handshake; what it raises is ``hook-failed``,
             and None is ``refused-by-hook``.
         clientRoots: the authorities that may issue client certificates, as certificates or as a provider of Twisted's
-            ``IOpenSSLTrustRoot``. Their names are sent to clients, which choose their certificate by them. None are
-            trusted by default, never the system's.
+            ``IOpenSSLTrustRoot``. Their names are sent to clients, which choose their certificate by them, unless they
+            have more than 64 kilobytes. None are trusted by default, never the system's.
         clientCertificates: ``none``, ``requested`` or ``required``; ``required`` where `clientRoots` are given, else
             ``none``. A certificate that is presented is always checked.
         access: who of the clients with a valid certificate is let in; all of them where there are no rules.
@@ -151,6 +160,27 @@ class ServerConfiguration(Base):
         return None
 
     @cached_property
+    def _namedAuthorities(self) -> tuple[x509.Certificate, ...]:
+        """The authorities whose names clients are sent to choose a certificate by: all of them, or none.
+
+        Some of them would keep a client from showing a certificate of the others. Without any it shows the one that it
+        has (RFC 8446, section 4.2.4).
+        """
+        named = {signedFields(root.tbs_certificate_bytes).subject.encoded: root for root in self._trust.anchors}
+        size = sum(len(name) + _NAME_LENGTH for name in named)
+        if size <= _MOST_BYTES_OF_NAMES:
+            return tuple(named.values())
+        _log.warn(
+            "the names of the {count} authorities that may issue client certificates have {size} bytes, more than the "
+            "{most} that a handshake has room for: clients are sent none of them, and choose their certificate "
+            "themselves. All the authorities are trusted as before.",
+            count=len(named),
+            size=size,
+            most=_MOST_BYTES_OF_NAMES,
+        )
+        return ()
+
+    @cached_property
     def _context(self) -> SSL.Context:
         return self._contextWith(self.credential)
 
@@ -159,7 +189,7 @@ class ServerConfiguration(Base):
         if self.clientCertificates == "requested":
             context.set_verify(SSL.VERIFY_PEER)
         if self.clientCertificates != "none":
-            for root in self._trust.anchors:
+            for root in self._namedAuthorities:
                 context.add_client_ca(root)
         if self.resumption:
             _openssl.resumeSessions(context, _SESSIONS, _SESSION_SECONDS)

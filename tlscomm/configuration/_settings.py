@@ -102,7 +102,7 @@ SETTINGS = (
         "passphraseFile",
         Text("FILE"),
         _OURS | _VERIFY | _INSPECT | _ADD | _EXPORT,
-        "The file whose first line is the pass phrase of what is encrypted. Of several pass phrases, in files, in "
+        "The file whose first line is the pass phrase of what is encrypted, authorities included. Of several pass phrases, in files, in "
         "environment variables and in open files, all are tried.",
         isRepeatable=True,
         separator=";",
@@ -171,7 +171,7 @@ SETTINGS = (
         Text("SOURCE"),
         SERVERS,
         f"The authorities that may issue client certificates: {_ONE_FILE}. The server sends their names to clients, "
-        "which choose their certificate by them.",
+        "which choose their certificate by them, unless they have more than 64 kilobytes.",
         default=(),
         isRepeatable=True,
     ),
@@ -213,8 +213,8 @@ SETTINGS = (
         "crl",
         Text("SOURCE"),
         _JUDGES,
-        "A certificate revocation list, PEM or DER, or a folder with such files, which are read again when they "
-        "change. With one, every certificate of the {peer}'s chain needs a valid list of its issuer.",
+        "A file with certificate revocation lists, in any form, or a folder with such files, which are read again when "
+        "they change. With one, every certificate of the {peer}'s chain needs a valid list of its issuer.",
         default=(),
         isRepeatable=True,
         separator=",",

@@ -64,7 +64,8 @@ class Revocation:
     Args:
         lists: revocation lists.
         mode: ``required`` where lists or files are given and none is named, else ``soft``.
-        files: files and folders (every ``*.crl``, ``*.pem`` and ``*.der`` in them) with more lists, PEM or DER.
+        files: files with more lists, in any form, and folders of such files. A folder without a list is refused, and so
+            is a file in it that is called as one is and is nothing that is known.
         fetchCRLs: a folder for lists that are fetched in the background from where the peers' certificates say that
             they are published; without one nothing is fetched.
         fetchFromPrivateAddresses: whether lists are fetched from private, loopback and link-local addresses too.
@@ -253,7 +254,7 @@ class Revocation:
 
 
 def loadRevocationLists(source: SourceLike) -> tuple[x509.CertificateRevocationList, ...]:
-    """Load the revocation lists of a file, PEM (any number) or DER (one), or of every such file in a folder.
+    """Load the revocation lists of a file, any number in any form, or of every such file in a folder.
 
     Args:
         source: a path, or the content as bytes. Not standard input.
