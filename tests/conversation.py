@@ -28,6 +28,7 @@ from tlscomm.issuing import Authority
 from tlscomm.testing import MemoryLink, MemoryTransport
 from tlscomm.tls import _peerverification as judging
 from tlscomm.transport import TLSFactory, TLSTransport
+from tlscomm.transport._transport import DOUBT_SECONDS
 from tlscomm.verification import _verifier as verification
 from tlscomm.x509._encoding import keyPEM, pem
 
@@ -224,10 +225,14 @@ class Conversation:
         self.link = MemoryLink(*(side.transport if isinstance(side, Side) else side for side in (client, server)))
 
     def flush(self) -> None:
-        """Carry everything, and what is said in answer, until nothing moves any more. No time passes."""
+        """Carry everything, and what is said in answer, until nothing moves any more.
+
+        No time passes, but for that in which a client waits whether a refusal follows a sign of acceptance.
+        """
         for _ in range(3):
             self.link.flush()
-            self.clock.advance(0)
+            isInDoubt = isinstance(self.client, Side) and self.client.transport.isInDoubt
+            self.clock.advance(DOUBT_SECONDS if isInDoubt else 0)
 
     def advance(self, seconds: float) -> None:
         """Let time pass in small steps, and carry everything after each."""

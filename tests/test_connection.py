@@ -174,7 +174,7 @@ class Unconfirmed(SynchronousTestCase):
         self.assertEqual(self.client.receive(self.server.outgoing()), b"welcome")
 
     def test_acceptanceCanBeAssumed(self) -> None:
-        self.client.assumeAccepted()
+        self.client.confirm()
         self.assertEqual((self.client.state, self.client.facts.acceptance), (State.OPEN, "assumed"))
 
     def test_endOfStreamIsARefusal(self) -> None:
@@ -188,7 +188,7 @@ class Unconfirmed(SynchronousTestCase):
 
     def test_laterAssumptionDoesNotReviveARefusal(self) -> None:
         self.client.receiveEnd()
-        self.client.assumeAccepted()
+        self.client.confirm()
         self.assertEqual((self.client.state, self.client.isAccepted), (State.FAILED, False))
 
 
@@ -213,7 +213,10 @@ class Ends(SynchronousTestCase):
         self.assertIs(one.state, State.CLOSED)
 
     def test_endWithoutCloseNotifyIsTruncated(self) -> None:
-        for side in opened():
+        one, other = opened()
+        other.send(b"hello")
+        one.receive(other.outgoing())
+        for side in (one, other):
             side.receiveEnd()
             self.assertEqual(failureOf(side), Truncated())
 

@@ -47,6 +47,7 @@ from zope.interface.verify import verifyObject
 from tlscomm.configuration import Deadlines, ExternalContextConfiguration
 from tlscomm.testing import MemoryLink, StallingPeer
 from tlscomm.transport import TLSFactory
+from tlscomm.transport._transport import DOUBT_SECONDS
 
 UNKNOWN_CLIENT = {"credential": STRANGER.issue("client", role="client")}
 UNKNOWN_SERVER = {"credential": STRANGER.issue("server", role="server", dnsNames=["localhost"])}
@@ -74,6 +75,7 @@ class AcceptanceTests(ConversationCase):
             while link.toServer(1) or link.toClient(1):
                 if client.events:
                     self.assertIn("made", server.events)
+            conversation.clock.advance(DOUBT_SECONDS)
             for side in (client, server):
                 self.assertEqual(side.events, ["built", "accepted", "made"])
 
@@ -83,6 +85,8 @@ class AcceptanceTests(ConversationCase):
         conversation.untilTickets()
         self.assertEqual((conversation.server.events, conversation.client.events), (["built", "accepted", "made"], []))
         conversation.link.toClient()
+        self.assertEqual(conversation.client.events, [])
+        conversation.clock.advance(DOUBT_SECONDS)
         self.assertEqual(conversation.client.events, ["built", "accepted", "made"])
         self.assertEqual(conversation.client.transport.tls.acceptance, "seen")
 
@@ -525,6 +529,7 @@ class LifetimeTests(SynchronousTestCase):
         client, server = (factory.buildProtocol(None) for factory in factories)
         link = MemoryLink(client, server)
         link.flush()
+        clock.advance(DOUBT_SECONDS)
         parts = [part for side in (client, server) for part in (side, side.protocol, side.getHandle())]
         references = [weakref.ref(part) for part in parts if part is not None]
         del parts

@@ -34,7 +34,7 @@ class OrderlyTests(ConversationCase):
         """Whichever side ends the connection, both are told that it ended in order, at once."""
         for version in VERSIONS:
             for first in ("client", "server"):
-                conversation = self.opened(version)
+                conversation = self.opened(version, serverProtocol=Eager)
                 getattr(conversation, first).transport.loseConnection()
                 conversation.flush()
                 self.assertCodes(conversation, None, None)
@@ -205,7 +205,7 @@ class OrderlyTests(ConversationCase):
 
     def test_closeBecauseTooLate(self) -> None:
         """A reason that comes after an end was asked for is not why it ends."""
-        conversation = self.opened()
+        conversation = self.opened(serverProtocol=Eager)
         conversation.server.transport.loseConnection()
         conversation.server.transport.closeBecause(Undecodable("twice"))
         conversation.flush()

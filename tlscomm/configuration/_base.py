@@ -70,11 +70,14 @@ class AcceptanceHistory:
     """What a client has learnt of its server.
 
     Attributes:
-        isUsual: whether the server accepted us before without showing it.
+        isUsuallySilent: whether the server accepted us before without showing it.
+        keepsItsWord: whether application data followed the last time that the server gave a sign of acceptance. It is
+            False where the server refused us after one, and where that is not known yet.
     """
 
     def __init__(self) -> None:
         self.isUsuallySilent = False
+        self.keepsItsWord = False
 
 
 class Configuration(Protocol):
@@ -123,17 +126,26 @@ class Configuration(Protocol):
                 ``factory.wrappedFactory``.
         """
 
-    def keepSession(self, connection: SSL.Connection, presented: list[x509.Certificate], staple: bytes | None) -> None:
+    def keepSession(
+        self, connection: SSL.Connection, presented: list[x509.Certificate], staple: bytes | None, *, wasAsked: bool
+    ) -> None:
         """Keep a client's session for a later connection, if that is wanted: both sides have accepted each other.
 
         Args:
             connection: the connection.
             presented: what the server has sent, its own certificate first.
             staple: the OCSP response that came with it.
+            wasAsked: whether the server has asked for a certificate.
         """
 
     def keptStaple(self, connection: SSL.Connection) -> bytes | None:
         """Return the OCSP response that belongs to the session that a connection resumes."""
+
+    def forgetSessions(self) -> None:
+        """Resume none of the sessions that were kept: the server has refused a client that it seemed to accept."""
+
+    def wasAsked(self, connection: SSL.Connection) -> bool:
+        """Return whether the server asked a client for a certificate when the session began that it resumes."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -115,12 +115,20 @@ class ClientConfiguration(Base):
             self._sessions.resume(connection, self._isStillGood)
         return connection
 
-    def keepSession(self, connection: SSL.Connection, presented: list[x509.Certificate], staple: bytes | None) -> None:
+    def keepSession(
+        self, connection: SSL.Connection, presented: list[x509.Certificate], staple: bytes | None, *, wasAsked: bool
+    ) -> None:
         if self.resumption:
-            self._sessions.keep(connection, presented, staple)
+            self._sessions.keep(connection, presented, staple, wasAsked)
 
     def keptStaple(self, connection: SSL.Connection) -> bytes | None:
         return self._sessions.stapleOf(connection)
+
+    def forgetSessions(self) -> None:
+        self._sessions.forget()
+
+    def wasAsked(self, connection: SSL.Connection) -> bool:
+        return self._sessions.wasAsked(connection)
 
     def _isStillGood(self, presented: list[x509.Certificate], staple: bytes | None) -> bool:
         return not self.verifier.verify(presented, staple=staple).problems

@@ -77,11 +77,19 @@ class ExternalContextConfiguration:
         connection.set_app_data(transport)
         return connection
 
-    def keepSession(self, connection: SSL.Connection, presented: list[x509.Certificate], staple: bytes | None) -> None:
+    def keepSession(
+        self, connection: SSL.Connection, presented: list[x509.Certificate], staple: bytes | None, *, wasAsked: bool
+    ) -> None:
         """Part of `Configuration`. The maker of the context resumes its sessions, if at all."""
 
     def keptStaple(self, connection: SSL.Connection) -> bytes | None:
         return None
+
+    def forgetSessions(self) -> None:
+        """Part of `Configuration`. The maker of the context keeps its sessions, if at all."""
+
+    def wasAsked(self, connection: SSL.Connection) -> bool:
+        return False
 
 
 class _Alone:

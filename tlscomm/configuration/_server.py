@@ -152,12 +152,21 @@ class ServerConfiguration(Base):
         connection.set_app_data(transport)
         return connection
 
-    def keepSession(self, connection: SSL.Connection, presented: list[x509.Certificate], staple: bytes | None) -> None:
+    def keepSession(
+        self, connection: SSL.Connection, presented: list[x509.Certificate], staple: bytes | None, *, wasAsked: bool
+    ) -> None:
         """Part of `Configuration`. A server's sessions are with OpenSSL."""
 
     def keptStaple(self, connection: SSL.Connection) -> bytes | None:
         """Part of `Configuration`. Clients send none."""
         return None
+
+    def forgetSessions(self) -> None:
+        """Part of `Configuration`. It is for clients."""
+
+    def wasAsked(self, connection: SSL.Connection) -> bool:
+        """Part of `Configuration`. It is for clients."""
+        return False
 
     @cached_property
     def _namedAuthorities(self) -> tuple[x509.Certificate, ...]:

@@ -29,6 +29,7 @@ class _Kept(NamedTuple):
     session: SSL.Session
     presented: list[x509.Certificate]
     staple: bytes | None
+    wasAsked: bool
 
 
 class Sessions:
@@ -41,18 +42,21 @@ class Sessions:
         """
         self._context = context
         self._kept: deque[_Kept] = deque(maxlen=_MOST)
-        self._staples: WeakKeyDictionary[SSL.Connection, bytes] = WeakKeyDictionary()
+        self._resumed: WeakKeyDictionary[SSL.Connection, _Kept] = WeakKeyDictionary()
 
-    def keep(self, connection: SSL.Connection, presented: list[x509.Certificate], staple: bytes | None) -> None:
+    def keep(
+        self, connection: SSL.Connection, presented: list[x509.Certificate], staple: bytes | None, wasAsked: bool
+    ) -> None:
         """Keep the session of a connection that was accepted.
 
         Args:
             connection: the connection.
             presented: what the server has sent, its own certificate first.
             staple: the OCSP response that came with it.
+            wasAsked: whether the server has asked for a certificate.
         """
         if (session := sessionOf(connection, self._context)) is not None:
-            self._kept.append(_Kept(session, presented, staple))
+            self._kept.append(_Kept(session, presented, staple, wasAsked))
 
     def resume(
         self, connection: SSL.Connection, isGood: Callable[[list[x509.Certificate], bytes | None], bool]
@@ -64,13 +68,22 @@ class Sessions:
             isGood: returns whether a server would still be accepted.
         """
         while self._kept:
-            session, presented, staple = self._kept.pop()
-            if isGood(presented, staple):
-                connection.set_session(session)
-                if staple is not None:
-                    self._staples[connection] = staple
+            kept = self._kept.pop()
+            if isGood(kept.presented, kept.staple):
+                connection.set_session(kept.session)
+                self._resumed[connection] = kept
                 return
+
+    def forget(self) -> None:
+        """Offer none of the sessions that were kept."""
+        self._kept.clear()
 
     def stapleOf(self, connection: SSL.Connection) -> bytes | None:
         """Return the OCSP response that came with the session that a connection offers."""
-        return self._staples.get(connection)
+        kept = self._resumed.get(connection)
+        return None if kept is None else kept.staple
+
+    def wasAsked(self, connection: SSL.Connection) -> bool:
+        """Return whether the server asked for a certificate when the session began that a connection offers."""
+        kept = self._resumed.get(connection)
+        return kept is not None and kept.wasAsked

@@ -15,6 +15,7 @@ from tlscomm.configuration import Configuration
 from tlscomm.failures import TLSFailure
 from tlscomm.testing._memory import MemoryLink
 from tlscomm.transport import TLSFactory, TLSTransport
+from tlscomm.transport._transport import DOUBT_SECONDS
 
 __all__ = ["Pair", "Recorder", "Side"]
 
@@ -132,11 +133,18 @@ class Pair:
         return self._server
 
     def flush(self) -> None:
-        """Carry everything, and what is said in answer, until nothing moves any more. No time passes."""
+        """Carry everything, and what is said in answer, until nothing moves any more.
+
+        No time passes, but for the twentieth of a second in which a client waits whether a refusal follows a server's
+        sign of acceptance.
+        """
         self.link.flush()
         # What is written outside of dataReceived leaves at the start of the next turn of the reactor.
         self.clock.advance(0)
         self.link.flush()
+        if isinstance(self._client, Side) and self._client.transport.isInDoubt:
+            self.clock.advance(DOUBT_SECONDS)
+            self.link.flush()
 
     def advance(self, seconds: float) -> None:
         """Let time pass, then carry everything."""

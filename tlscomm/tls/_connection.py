@@ -10,7 +10,7 @@ come to, because it is the same code.
     HANDSHAKE      the handshake is under way                 PENDING, UNCONFIRMED, OPEN, FAILED
     PENDING        a hook was asked about the peer, and has   HANDSHAKE, UNCONFIRMED, OPEN, FAILED
                    yet to answer; our next flight is held
-    UNCONFIRMED    we have accepted the peer, and wait for    OPEN (a ticket or data came, or `assumeAccepted`), FAILED
+    UNCONFIRMED    we have accepted the peer, and wait for    OPEN (a ticket or data came, or `confirm`), FAILED
                    a sign that it has accepted us
     OPEN           both sides have accepted each other        CLOSED, FAILED
     CLOSED         the peer has sent its close_notify         none
@@ -18,8 +18,13 @@ come to, because it is the same code.
 
 UNCONFIRMED exists because of TLS 1.3. A client has finished its handshake when the server has yet to look at its
 certificate (RFC 8446, section 4.4.2), so a handshake that is done says nothing. OpenSSL, Go, GnuTLS and Python send a
-session ticket once they have accepted and none when they refuse; the first thing that comes after the handshake tells.
-Application data leaves `receive` only in the states OPEN and CLOSED.
+session ticket once they have accepted and none when they refuse. Application data leaves `receive` only in the states
+OPEN and CLOSED.
+
+A ticket, and under TLS 1.2 the Finished of the server, is a sign and no proof. nginx sends it, looks at the certificate
+then, and refuses by an orderly close. So what comes in the same read counts before the sign; `isConfirmed` tells
+whether a refusal may still follow closely; and a server that ends the connection before it has sent any data has
+refused us, however orderly the end is.
 
 With `tlscomm.tls._naming`, this is the only module that turns what OpenSSL says into a failure of tlscomm.
 """
@@ -111,6 +116,10 @@ class TLSConnection:
         state: where it is in its life. It changes in the methods that take bytes or report an event, nowhere else.
         failure: why it is FAILED, else None.
         isAccepted: whether both sides have accepted each other; stays True when the connection ends or fails later.
+        isConfirmed: whether that is more than a sign, after which a refusal may follow closely: application data came,
+            no certificate of ours was asked for, or `confirm` was called.
+        endRefuses: whether the server, if it ends the connection now, has refused us: it has asked for a certificate
+            and sent no data yet, and `settle` was not called.
         acceptance: whether the peer has shown that it accepted us, as in `TLSFacts`.
         address: the peer's, as text, for a hook; None where it was not said.
     """
@@ -124,6 +133,7 @@ class TLSConnection:
         self.state = State.HANDSHAKE
         self.failure: TLSFailure | None = None
         self.isAccepted = False
+        self.isConfirmed = False
         self.address: str | None = None
         self._configuration = configuration
         self._isClient = configuration.isClient
@@ -133,6 +143,7 @@ class TLSConnection:
         self._isDone = False
         self._hasSpoken = False
         self._isSessionKept = False
+        self.endRefuses = False
         self._lastWords: bytes | None = None
         self._hasStartedOver = False
         self._peer: Peer | None = None
@@ -157,8 +168,10 @@ class TLSConnection:
         elif not self._receiveEarly(state, ciphertext):
             return b""
         plaintext = self._channel.read()
+        if plaintext and self.endRefuses:
+            self._noteFirstData()
         if self.state is State.UNCONFIRMED:
-            self._lookForSign(plaintext)
+            self._lookForSign()
         if self._channel.closed or self._channel.error:
             self._noteEnd()
         return plaintext
@@ -211,14 +224,17 @@ class TLSConnection:
 
     def close(self) -> None:
         """Say close_notify; nothing more may be sent. The peer's answer makes the connection CLOSED."""
+        self.endRefuses = False
         self._channel.close()
 
     def receiveEnd(self) -> None:
         """The stream from the peer has ended: no more bytes will come."""
-        if self.state is State.OPEN:
-            self._fail(Truncated("it ended without close_notify", side="remote"))
-        elif self._awaitsVerdict():
+        if self._awaitsVerdict():
             self._fail(self._naming.refusedInSilence("the connection was closed"))
+        elif self.state is State.OPEN and self.endRefuses:
+            self._fail(self._naming.refusedInSilence("the connection was closed before any data came"))
+        elif self.state is State.OPEN:
+            self._fail(Truncated("it ended without close_notify", side="remote"))
         elif self.state in (State.HANDSHAKE, State.PENDING):
             self._fail(ClosedInHandshake(self._waitedFor(), side="remote"))
 
@@ -239,11 +255,17 @@ class TLSConnection:
         """The handshake's deadline has passed."""
         self._fail(HandshakeTimeout(self._naming.expected(), evidence=(self._naming.stateString(),)))
 
-    def assumeAccepted(self) -> None:
-        """The peer gave no sign in time; go on as if it had accepted us, and say so in the facts."""
+    def confirm(self) -> None:
+        """Time enough has passed without a refusal: go on. Where the peer gave no sign at all, the facts say so."""
         if self.state is State.UNCONFIRMED:
             self.acceptance = "assumed"
             self._open()
+        self._noteConfirmed()
+
+    def settle(self) -> None:
+        """What ends the connection from now on is no verdict on us: it comes too late, or we have asked for the end."""
+        if self.acceptance == "seen":
+            self.endRefuses = False
 
     def release(self) -> None:
         """Nothing more will come or be sent. OpenSSL's memory is then freed with the last reference, not by collection.
@@ -251,7 +273,8 @@ class TLSConnection:
         `facts`, `peer` and `failure` can still be asked for.
         """
         hasSession = self._channel.ticketSeen or not self._isTLS13
-        if self._isClient and self.isAccepted and hasSession and not self._isSessionKept:
+        isRefused = self.endRefuses and self.failure is not None
+        if self._isClient and self.isConfirmed and hasSession and not (self._isSessionKept or isRefused):
             self._keepSession()
         if self.isAccepted and (self.failure is None or self.failure.alert is None):
             # OpenSSL forgets the session of a connection that was cut. Only a fatal alert asks for that (RFC 8446,
@@ -415,34 +438,67 @@ class TLSConnection:
         self._channel.secret = None
         if not self._verification.hasAccepted:
             raise AssertionError("no peer is let in before the verdict")
-        if self._isClient and self._channel.certificateRequested and self._isTLS13:
+        isAsked = self._channel.certificateRequested
+        self.endRefuses = self.wasAsked
+        if isAsked and self._isTLS13:
             self.state = State.UNCONFIRMED
         else:
+            self.isConfirmed = not isAsked
             self._open()
 
-    def _lookForSign(self, plaintext: bytes) -> None:
+    @property
+    def wasAsked(self) -> bool:
+        """Whether the server has asked this client for a certificate, in this handshake or the one that it resumes."""
+        asked = self._channel.certificateRequested
+        return asked or (self._isClient and self._channel.resumed and self._configuration.wasAsked(self._raw))
+
+    def _lookForSign(self) -> None:
+        """Go on where the server has given a sign, unless what came with it says more than that."""
+        isOver = self._channel.closed or self._channel.error is not None
+        if self.isConfirmed or (self._channel.ticketSeen and not isOver):
+            self._open()
+
+    def _noteFirstData(self) -> None:
+        """The server has sent application data: it has accepted us, and no end of it is a refusal any more."""
+        self.endRefuses = False
+        self._noteConfirmed()
+
+    def _noteConfirmed(self) -> None:
+        if self.isConfirmed:
+            return
+        self.isConfirmed = True
         if self._channel.ticketSeen:
+            # Not before: a session of a client that is refused closely after it would be resumed, and then nothing is
+            # asked.
             self._keepSession()
-            self._open()
-        elif plaintext:
-            self._open()
-        elif self._channel.closed:
-            self._fail(self._naming.refusedInSilence("the server closed the connection"))
 
     def _keepSession(self) -> None:
         self._isSessionKept = True
-        self._configuration.keepSession(self._raw, self._channel.presented, self._verification.staple)
+        self._configuration.keepSession(
+            self._raw, self._channel.presented, self._verification.staple, wasAsked=self.wasAsked
+        )
 
     def _noteEnd(self) -> None:
         """The stream of records has ended, by close_notify or by an error."""
         if self.state not in (State.OPEN, State.UNCONFIRMED):
             return
         if (broken := self._channel.error) is None:
-            self.state = State.CLOSED
+            self._noteClose()
         elif self._channel.alertReceived is not None:
             self._fail(self._refusedLate(broken))
         else:
             self._fail(ProtocolViolation(alert=self._naming.alertSent(), evidence=broken.reasons))
+
+    def _noteClose(self) -> None:
+        """The peer's close_notify has come, of itself or in answer to ours."""
+        if self._awaitsVerdict():
+            self._fail(self._naming.refusedInSilence("the server closed the connection"))
+            return
+        self.state = State.CLOSED
+        if self.endRefuses:
+            # It may still read, so what is on its way to it is not dropped; but the end is not as if all were well.
+            self.failure = self._naming.refusedInSilence("the server closed the connection before it sent any data")
+            self._configuration.forgetSessions()
 
     def _chosenContext(self) -> SSL.Context | None:
         """Choose what we show, when the peer has said what it can use; the context with it, or None for nothing."""
@@ -474,7 +530,12 @@ class TLSConnection:
     def _refusedLate(self, broken: OpenSSLError) -> TLSFailure:
         """Name an alert that came after the handshake: of a peer that has shown its acceptance it is no refusal."""
         failure = self._naming.refusedByPeer(broken)
-        if self.isAccepted and self.acceptance == "seen" and failure.code not in ("revoked", "expired"):
+        if (
+            self.isConfirmed
+            and self.acceptance == "seen"
+            and not self.endRefuses
+            and failure.code not in ("revoked", "expired")
+        ):
             return ProtocolViolation(side="remote", alert=failure.alert, evidence=failure.evidence)
         return failure
 
@@ -482,7 +543,9 @@ class TLSConnection:
         """Whether this client has answered a request for its certificate and now waits for the server's verdict."""
         if self.state is State.HANDSHAKE:
             return self._isClient and self._channel.certificateRequested and self._naming.stateString() in _ANSWERED
-        return self.state is State.UNCONFIRMED
+        return self.state is State.UNCONFIRMED or (
+            self.state is State.OPEN and self.endRefuses and not self.isConfirmed
+        )
 
     @property
     def _isTLS13(self) -> bool:

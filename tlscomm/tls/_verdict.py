@@ -134,6 +134,9 @@ def handshake(
     client, server = TLSConnection(clientConfiguration), TLSConnection(serverConfiguration)
     client.start()
     pump(client, server)
+    if client.isAccepted:
+        # Nothing is on its way that could follow the server's sign.
+        client.confirm()
     return client, server
 
 

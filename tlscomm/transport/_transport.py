@@ -51,7 +51,7 @@ from tlscomm.transport._phases import GOES_ON_TO, Phase
 from tlscomm.transport._proxy import TransportProxy
 from tlscomm.verification import Verifier
 
-__all__ = ["TLSTransport"]
+__all__ = ["DOUBT_SECONDS", "TLSTransport"]
 
 _log = Logger()
 
@@ -65,6 +65,18 @@ _OVER = (Phase.LINGERING, Phase.ABORTED, Phase.LOST)
 
 #: How long a server is waited for that showed nothing the last time, and had accepted us.
 _BRIEF_SILENCE = 1.0
+
+#: How long a refusal may follow a sign of acceptance before the sign is believed. nginx sends both without waiting for
+#: anything in between, so they arrive within a millisecond of each other, but for what a loaded machine and the network
+#: put between them. That grows with the time that the handshake took.
+DOUBT_SECONDS = 0.05
+_DOUBT_SHARE = 0.25
+#: The same for a server whose last sign was true: its next one may be false all the same, once our certificate expires.
+_BRIEF_DOUBT_SECONDS = 0.005
+
+#: For how long after the acceptance an orderly end without any data is a refusal. It is less than the time that servers
+#: of tlscomm give a client to send its first message (5 s).
+_REFUSAL_SECONDS = 4.0
 
 #: How long, and for how many bytes, a refused peer is listened to after its alert was sent, so that the alert arrives.
 _LINGER_SECONDS = 1.0
@@ -106,6 +118,7 @@ class TLSTransport(TransportProxy):
         self._asked: Deferred[Any] | None = None
         self._changesKnown: int | None = factory.changes
         self._paused = False
+        self._isDoubting = False
         self._early = b""
         self._deaf = False
         self._discarded = 0
@@ -175,8 +188,8 @@ class TLSTransport(TransportProxy):
         if self._cause is None and self.phase not in _OVER:
             self._nameLoss(reason)
         self._stopAsking()
-        if self.bytesReceived and self._connection.acceptance == "assumed":
-            self.factory.configuration.acceptanceHistory.isUsuallySilent = True
+        if self._configuration.isClient and (self.connected or self._failure is not None):
+            self._learn()
         wasConnected = self.connected
         self._enter(Phase.LOST)
         self._early = b""
@@ -217,6 +230,7 @@ class TLSTransport(TransportProxy):
         if self.disconnecting:
             return
         if self.connected:
+            self._connection.settle()
             self._enter(Phase.FLUSHING)
             self._paused, self._early = False, b""
             # A paused protocol must not keep the peer's close_notify from being read, nor what the peer sends before it
@@ -297,6 +311,11 @@ class TLSTransport(TransportProxy):
         """Whether bytes that were written are still on their way, as far as this machine knows."""
         return self.connected and self._output.isMoving
 
+    @property
+    def isInDoubt(self) -> bool:
+        """Whether the server has given a sign of acceptance, which a refusal may still follow closely."""
+        return self._isDoubting and self.phase is Phase.UNCONFIRMED
+
     def whenAccepted(self) -> Deferred[IProtocol]:
         """Return the protocol above once both sides have accepted each other, or the failure why they have not.
 
@@ -316,7 +335,7 @@ class TLSTransport(TransportProxy):
     def _proceed(self, plaintext: bytes) -> None:
         """Act on a change of state, and on the application data that came with it."""
         connection = self._connection
-        if connection.isAccepted and not (self.connected or self.disconnecting):
+        if connection.isConfirmed and not (self.connected or self.disconnecting):
             self._tellAccepted()
         if plaintext and self._paused:
             self._early = plaintext
@@ -331,6 +350,8 @@ class TLSTransport(TransportProxy):
             return
         if connection.state is State.UNCONFIRMED:
             self._awaitSign()
+        elif connection.isAccepted and not connection.isConfirmed:
+            self._doubt()
         elif connection.state is _CLOSED and not self._early:
             self._peerClosed()
 
@@ -430,6 +451,8 @@ class TLSTransport(TransportProxy):
         except Exception:
             self._brokenAbove()
         else:
+            if self._connection.endRefuses and self._connection.acceptance == "seen" and not self.disconnecting:
+                self._startTimer(_REFUSAL_SECONDS, self._connection.settle)
             if (accepted := self._takeAccepted()) is not None:
                 accepted.callback(protocol)
             if self._changesKnown != self.factory.changes:
@@ -464,11 +487,32 @@ class TLSTransport(TransportProxy):
         wait = max(patience, 2 * (self._clock.seconds() - self._began))
         # The deadline of the whole handshake includes this wait.
         wait = min(wait, left) if (left := self._handshakeLeft()) is not None else wait
-        self._startTimer(wait, self._signMissing)
+        self._startTimer(wait, self._confirm)
 
-    def _signMissing(self) -> None:
-        self._connection.assumeAccepted()
+    def _doubt(self) -> None:
+        """Wait whether a refusal follows a sign of acceptance. What has come with it has said nothing."""
+        if self._isDoubting or self.phase in _OVER:
+            return
+        self._isDoubting = True
+        if self.phase is Phase.HANDSHAKE:
+            self._enter(Phase.UNCONFIRMED)
+        wait = max(DOUBT_SECONDS, _DOUBT_SHARE * (self._clock.seconds() - self._began))
+        if self._configuration.acceptanceHistory.keepsItsWord:
+            wait = _BRIEF_DOUBT_SECONDS
+        wait = min(wait, left) if (left := self._handshakeLeft()) is not None else wait
+        self._startTimer(wait, self._confirm)
+
+    def _confirm(self) -> None:
+        self._connection.confirm()
         self._proceed(b"")
+
+    def _learn(self) -> None:
+        """Remember what the server's sign of acceptance was worth, or that it gave none."""
+        connection, history = self._connection, self._configuration.acceptanceHistory
+        if connection.acceptance == "assumed":
+            history.isUsuallySilent = history.isUsuallySilent or self.bytesReceived > 0
+        elif self.bytesReceived or self._failure is not None:
+            history.keepsItsWord = self.bytesReceived > 0
 
     def _peerClosed(self) -> None:
         """The peer's close_notify has come. What follows it counts for nothing (RFC 8446, section 6.1)."""
