@@ -412,9 +412,9 @@ class FailedTests(ConnectCase):
         self.assertEqual(said["peer"]["subject"], "CN=localhost")
 
     async def test_closed(self) -> None:
-        """A server that closes in order before it replied has failed us."""
+        """A server that closes in order before it has sent anything has refused us."""
         said = await self.object(self.connectTo(await self.serveAnd(Closing), "--json", "--message", "a"), 1)
-        self.assertEqual((said["failure"]["code"], said["failure"]["side"]), ("truncated", "remote"))
+        self.assertEqual((said["failure"]["code"], said["failure"]["side"]), ("refused", "remote"))
 
     async def test_cut(self) -> None:
         """A connection that is cut is named, after the replies that came before."""

@@ -41,6 +41,7 @@ from zope.interface.verify import verifyObject
 from tlscomm.configuration import ClientConfiguration, ExternalContextConfiguration
 from tlscomm.endpoints import TLSClientEndpoint, TLSServerEndpoint
 from tlscomm.failures import ConnectFailed, Refused, Reset, TLSFailure, UnknownIssuer
+from tlscomm.transport._transport import DOUBT_SECONDS
 
 
 def configurationOf(endpoint: Any) -> ClientConfiguration:
@@ -184,6 +185,7 @@ class ClientEndpointTests(ConversationCase):
         conversation.untilTickets()
         self.assertNoResult(connecting)
         conversation.flush()
+        conversation.clock.advance(DOUBT_SECONDS)
         self.assertEqual([self.successResultOf(connecting)], self.above.built)
 
     def test_assumed(self) -> None:
@@ -269,10 +271,11 @@ class ClientEndpointTests(ConversationCase):
     def test_lateNews(self) -> None:
         """An endpoint below that tells of its connection late, as one through a proxy may, loses nothing."""
         for settings, error in (({}, None), ({"roots": (STRANGER.certificate,)}, UnknownIssuer)):
-            below = Below()
-            connecting = TLSClientEndpoint(Clock(), below, clientConfiguration(**settings)).connect(Keeping())
+            below, clock = Below(), Clock()
+            connecting = TLSClientEndpoint(clock, below, clientConfiguration(**settings)).connect(Keeping())
             client = below.factory.buildProtocol(None)
             conversation = self.opened(client=client)
+            clock.advance(DOUBT_SECONDS)
             self.assertNoResult(connecting)
             below.answer.callback(client)
             if error is None:
@@ -308,6 +311,7 @@ class ClientEndpointTests(ConversationCase):
             server = {"applicationProtocols": (b"mine", b"h2")}
             connecting, conversation = self.connecting(server=server, above=Negotiating(), applicationProtocols=own)
             conversation.flush()
+            conversation.clock.advance(DOUBT_SECONDS)
             self.assertEqual(self.successResultOf(connecting).transport.negotiatedProtocol, expected)
 
     def test_foreign(self) -> None:
@@ -333,6 +337,8 @@ class ClientEndpointTests(ConversationCase):
                 return None
 
         connecting, conversation = self.connecting(above=None_())
+        conversation.flush()
+        conversation.clock.advance(DOUBT_SECONDS)
         conversation.flush()
         self.failureResultOf(connecting)
         self.assertFalse(conversation.link.server.connected)

@@ -124,15 +124,14 @@ class FalseSigns(ConversationCase):
             conversation.server.transport.loseConnection()
             self.assertEndRefuses(conversation)
 
-    def test_tooLateAndSilent(self) -> None:
-        """The same where the stream just ends."""
-        conversation = self.shaken()
-        conversation.flush()
-        conversation.server.transport.abortConnection()
-        conversation.link.client.protocol.readConnectionLost()
-        self.assertEqual(conversation.client.failures, [])
-        conversation.flush()
-        self.assertEqual(conversation.client.failure.code, "refused")
+    def test_cutOff(self) -> None:
+        """A server that is cut off once its sign is believed has not refused: its end is not orderly."""
+        for version in VERSIONS:
+            conversation = self.shaken(version)
+            conversation.flush()
+            conversation.link.client.protocol.readConnectionLost()
+            conversation.flush()
+            self.assertEqual(conversation.client.failure.code, "truncated")
 
     def test_nothingIsLost(self) -> None:
         """A server that has only stopped to send still gets what the client has written."""

@@ -72,6 +72,7 @@ class AnsweredLate(WaitingCase):
             hook.answer()
             conversation.flush()
             self.assertEqual(conversation.server.events, ["built", "accepted", "made"])
+            conversation.advance(0.5)
             self.assertEqual(conversation.client.events, ["built", "accepted", "made", "connected"])
             self.successResultOf(connecting)
             self.assertEqual(conversation.client.transport.tls.acceptance, "seen")

@@ -199,7 +199,7 @@ class MessageTests(ProtocolCase):
             self.finish(protocol)
 
     def test_badMessageOverTLS(self) -> None:
-        """Over TLS connectionLost and the observer are given that failure, and the peer sees an end in order."""
+        """Over TLS connectionLost and the observer are given that failure; a client without a reply sees a refusal."""
         conversation = self.talking(maximumMessage=10)
         conversation.client.transport.write(b"one<EOF>\xff<EOF>")
         conversation.flush()
@@ -207,7 +207,7 @@ class MessageTests(ProtocolCase):
         self.assertEqual(server.protocol.messages, ["one"])
         self.assertEqual((server.failure.code, server.failure.side), ("undecodable", "remote"))
         self.assertEqual(server.protocol.lost, [server.failure])
-        self.assertClientEnds(conversation, None)
+        self.assertClientEnds(conversation, "refused")
 
     def assertClientEnds(self, conversation: Conversation, client: str | None) -> None:
         (failure,) = conversation.client.failures
@@ -260,7 +260,7 @@ class MessageTests(ProtocolCase):
             conversation.client.protocol.sendMessage(message)
         conversation.flush()
         self.assertEqual(conversation.server.protocol.messages, ["one"])
-        self.assertCodes(conversation, None, None)
+        self.assertCodes(conversation, "refused", None)
 
     def test_interfaces(self) -> None:
         """A protocol keeps the interfaces that it declares."""
@@ -367,6 +367,7 @@ class BusyTests(ProtocolCase):
                 return super().messageReceived(message)
 
         conversation = self.talking(server=Leaving)
+        conversation.server.protocol.sendMessage("hello")
         conversation.client.protocol.sendMessage("one")
         conversation.flush()
         self.assertCodes(conversation, None, None)
@@ -770,10 +771,13 @@ class RequestTests(ProtocolCase):
     def test_closed(self) -> None:
         """When the peer ends in order before it has replied, the replies are missing: truncated, by the peer."""
         conversation = self.talking(RequestProtocol, Keeper)
-        reply = conversation.client.protocol.request("one")
+        replies = [conversation.client.protocol.request(word) for word in ("zero", "one")]
+        conversation.flush()
+        conversation.server.protocol.sendMessage("0")
         conversation.server.protocol.loseConnection()
         conversation.flush()
-        failure = self.failureResultOf(reply, Truncated).value
+        self.assertEqual(self.successResultOf(replies[0]), "0")
+        failure = self.failureResultOf(replies[1], Truncated).value
         self.assertEqual(failure.side, "remote")
         self.assertClientEnds(conversation)
 

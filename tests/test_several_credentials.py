@@ -47,6 +47,8 @@ class SeveralTests(SynchronousTestCase):
             for one, other in (sides, sides[::-1]):
                 if flight := one.outgoing():
                     other.receive(flight)
+        if sides[1].isAccepted:
+            sides[1].confirm()
         return sides
 
     def serving(self, *credentials: Credential, version: Any = "1.3", **more: Any) -> ServerConfiguration:

@@ -231,7 +231,7 @@ class TLSConnection:
         """The stream from the peer has ended: no more bytes will come."""
         if self._awaitsVerdict():
             self._fail(self._naming.refusedInSilence("the connection was closed"))
-        elif self.state is State.OPEN and self.endRefuses:
+        elif self.state is State.OPEN and self.endRefuses and self.acceptance == "assumed":
             self._fail(self._naming.refusedInSilence("the connection was closed before any data came"))
         elif self.state is State.OPEN:
             self._fail(Truncated("it ended without close_notify", side="remote"))
@@ -263,9 +263,14 @@ class TLSConnection:
         self._noteConfirmed()
 
     def settle(self) -> None:
-        """What ends the connection from now on is no verdict on us: it comes too late, or we have asked for the end."""
-        if self.acceptance == "seen":
+        """The end of the connection is no verdict on us: it comes too late, or we have asked for it.
+
+        Of a server that has shown nothing before, it still is one.
+        """
+        if self.acceptance == "seen" and self.endRefuses:
             self.endRefuses = False
+            if self.state is State.CLOSED:
+                self.failure = None
 
     def release(self) -> None:
         """Nothing more will come or be sent. OpenSSL's memory is then freed with the last reference, not by collection.

@@ -71,6 +71,7 @@ _BRIEF_SILENCE = 1.0
 #: put between them. That grows with the time that the handshake took.
 DOUBT_SECONDS = 0.05
 _DOUBT_SHARE = 0.25
+_MOST_DOUBT_SECONDS = 0.5
 #: The same for a server whose last sign was true: its next one may be false all the same, once our certificate expires.
 _BRIEF_DOUBT_SECONDS = 0.005
 
@@ -112,6 +113,7 @@ class TLSTransport(TransportProxy):
         self._deadlines = self._configuration.deadlines
         self._output = Output(self._clock, self._stuck, self._noteDrained, self._brokenAbove)
         self._began = 0.0
+        self._acceptedAt = 0.0
         self._timer: IDelayedCall | None = None
         self._cause: TLSFailure | ConnectionAborted | None = None
         self._accepted: Deferred[IProtocol] | None = None
@@ -174,6 +176,7 @@ class TLSTransport(TransportProxy):
             self._closeTCP()
         elif not self.disconnecting:
             # Who asked for an end himself misses nothing that the peer might still have said.
+            self._settleIfLate()
             self._connection.receiveEnd()
             if self._connection.state is _FAILED:
                 self._end()
@@ -230,7 +233,8 @@ class TLSTransport(TransportProxy):
         if self.disconnecting:
             return
         if self.connected:
-            self._connection.settle()
+            if self._connection.state is _OPEN:
+                self._connection.settle()
             self._enter(Phase.FLUSHING)
             self._paused, self._early = False, b""
             # A paused protocol must not keep the peer's close_notify from being read, nor what the peer sends before it
@@ -436,6 +440,7 @@ class TLSTransport(TransportProxy):
     def _tellAccepted(self) -> None:
         self._stopTimer()
         self._output.deadline = self._deadlines.write
+        self._acceptedAt = self._clock.seconds()
         try:
             protocol = self.factory.wrappedFactory.buildProtocol(self.getPeer())
             if protocol is None or self.phase in _OVER:
@@ -451,8 +456,6 @@ class TLSTransport(TransportProxy):
         except Exception:
             self._brokenAbove()
         else:
-            if self._connection.endRefuses and self._connection.acceptance == "seen" and not self.disconnecting:
-                self._startTimer(_REFUSAL_SECONDS, self._connection.settle)
             if (accepted := self._takeAccepted()) is not None:
                 accepted.callback(protocol)
             if self._changesKnown != self.factory.changes:
@@ -496,7 +499,7 @@ class TLSTransport(TransportProxy):
         self._isDoubting = True
         if self.phase is Phase.HANDSHAKE:
             self._enter(Phase.UNCONFIRMED)
-        wait = max(DOUBT_SECONDS, _DOUBT_SHARE * (self._clock.seconds() - self._began))
+        wait = max(DOUBT_SECONDS, min(_MOST_DOUBT_SECONDS, _DOUBT_SHARE * (self._clock.seconds() - self._began)))
         if self._configuration.acceptanceHistory.keepsItsWord:
             wait = _BRIEF_DOUBT_SECONDS
         wait = min(wait, left) if (left := self._handshakeLeft()) is not None else wait
@@ -505,6 +508,10 @@ class TLSTransport(TransportProxy):
     def _confirm(self) -> None:
         self._connection.confirm()
         self._proceed(b"")
+
+    def _settleIfLate(self) -> None:
+        if self.connected and self._clock.seconds() - self._acceptedAt > _REFUSAL_SECONDS:
+            self._connection.settle()
 
     def _learn(self) -> None:
         """Remember what the server's sign of acceptance was worth, or that it gave none."""
@@ -520,6 +527,7 @@ class TLSTransport(TransportProxy):
         if self.phase is Phase.CLOSING:
             self._closeTCP()
         elif not self.disconnecting:
+            self._settleIfLate()
             halfCloseable: Any = IHalfCloseableProtocol(self.protocol, None)
             try:
                 (self.loseConnection if halfCloseable is None else halfCloseable.readConnectionLost)()
@@ -613,6 +621,7 @@ class TLSTransport(TransportProxy):
         if wasReset and self.phase is not Phase.CLOSING:
             self._connection.receiveReset(reason.getErrorMessage())
         elif self.phase is not Phase.CLOSING:
+            self._settleIfLate()
             self._connection.receiveEnd()
         if self._failure is not None:
             self._noteFailure()
