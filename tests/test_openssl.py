@@ -40,8 +40,13 @@ class PrivateNames(SynchronousTestCase):
 
     def test_context(self) -> None:
         context = SSL.Context(SSL.TLS_METHOD)
-        for name in ("_context", "_verify_helper", "_alpn_select_helper", "_info_callback"):
+        names = ("_context", "_verify_helper", "_info_callback", "_tlsext_servername_callback")
+        for name in (*names, "_alpn_select_helper", "_alpn_select_callback"):
             self.assertTrue(hasattr(context, name), name)
+
+    def test_connectionOfPointer(self) -> None:
+        connection = SSL.Connection(SSL.Context(SSL.TLS_METHOD))
+        self.assertIs(SSL.Connection._reverse_mapping[connection._ssl], connection)
 
     def test_exceptionsKeptByCallbacks(self) -> None:
         connection = SSL.Connection(SSL.Context(SSL.TLS_METHOD))

@@ -17,6 +17,7 @@ fails when one of them goes away.
 
 from __future__ import annotations
 
+from tlscomm._openssl.applicationprotocols import correctProtocols, selectProtocol
 from tlscomm._openssl.certificates import decodingFault
 from tlscomm._openssl.channel import Channel
 from tlscomm._openssl.contexts import (
@@ -24,7 +25,6 @@ from tlscomm._openssl.contexts import (
     keepRequests,
     keepSecrets,
     preferGroups,
-    requireProtocol,
     requireServerName,
     resumeSessions,
     sessionOf,
@@ -35,15 +35,16 @@ from tlscomm._openssl.paths import prepareForPaths, verifyErrorText, verifyPath
 __all__ = [
     "Channel",
     "OpenSSLError",
+    "correctProtocols",
     "decodingFault",
     "firstMessage",
     "keepRequests",
     "keepSecrets",
     "preferGroups",
     "prepareForPaths",
-    "requireProtocol",
     "requireServerName",
     "resumeSessions",
+    "selectProtocol",
     "sessionOf",
     "verifyErrorText",
     "verifyPath",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 from weakref import WeakSet
 
@@ -17,7 +17,6 @@ __all__ = [
     "keepRequests",
     "keepSecrets",
     "preferGroups",
-    "requireProtocol",
     "requireServerName",
     "resumeSessions",
     "sessionOf",
@@ -66,31 +65,6 @@ def requireServerName(context: SSL.Context, isKnown: Callable[[bytes | None], bo
     # The context keeps the callback alive, as it does with pyOpenSSL's own.
     context._tlsext_servername_callback = select
     lib.SSL_CTX_set_tlsext_servername_callback(context._context, select)
-
-
-def requireProtocol(context: SSL.Context, protocols: Sequence[bytes]) -> None:
-    """Make a server's context refuse, with no_application_protocol, a client that offers none of these (RFC 7301).
-
-    pyOpenSSL's own callback can refuse only by an exception, which it then keeps for ever.
-    """
-    # OpenSSL reads the chosen name after the callback has returned, so it must live as long as the context.
-    chosen = {protocol: ffi.new("unsigned char[]", protocol) for protocol in protocols}
-
-    @ffi.callback(  # type: ignore[untyped-decorator]
-        "int (*)(SSL *, const unsigned char **, unsigned char *, const unsigned char *, unsigned int, void *)",
-        error=lib.SSL_TLSEXT_ERR_ALERT_FATAL,
-    )
-    def select(_ssl: Any, out: Any, outLength: Any, offered: Any, length: int, _argument: Any) -> int:
-        names = set(_lengthPrefixed(ffi.buffer(offered, length)[:]))
-        for protocol, buffer in chosen.items():
-            if protocol in names:
-                out[0] = buffer
-                outLength[0] = len(protocol)
-                return int(lib.SSL_TLSEXT_ERR_OK)
-        return int(lib.SSL_TLSEXT_ERR_ALERT_FATAL)
-
-    context._alpn_select_callback = select
-    lib.SSL_CTX_set_alpn_select_cb(context._context, select, ffi.NULL)
 
 
 def keepRequests(context: SSL.Context) -> None:
@@ -146,9 +120,3 @@ def sessionOf(connection: SSL.Connection, context: SSL.Context) -> SSL.Session |
     if session is not None:
         session._context = context
     return cast("SSL.Session | None", session)
-
-
-def _lengthPrefixed(names: bytes) -> Iterator[bytes]:
-    while names:
-        yield names[1 : 1 + names[0]]
-        names = names[1 + names[0] :]

@@ -9,7 +9,9 @@ from typing import Any, ClassVar, cast
 from cryptography import x509
 from OpenSSL import SSL
 
+from tlscomm import _openssl
 from tlscomm.configuration._base import AcceptanceHistory, Deadlines
+from tlscomm.configuration._twistedprotocols import hasProtocols
 from tlscomm.credentials import CredentialChoice
 from tlscomm.revocation._backgroundtask import BackgroundTask
 from tlscomm.verification import Hook, Verifier
@@ -75,6 +77,8 @@ class ExternalContextConfiguration:
         transport = _Alone() if transport is None else transport
         connection = cast(SSL.Connection, create(transport))
         connection.set_app_data(transport)
+        if not self.isClient:
+            _openssl.correctProtocols(connection.get_context(), hasProtocols)
         return connection
 
     def keepSession(

@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from tlscomm import _openssl
 from tlscomm.access import NO_ACCESS_RULES, AccessRules
 from tlscomm.configuration._base import Base
+from tlscomm.configuration._twistedprotocols import hasProtocols
 from tlscomm.credentials import ChooseCredential, Credential, CredentialSelector
 from tlscomm.revocation import Staple
 from tlscomm.revocation._backgroundtask import BackgroundTask
@@ -125,7 +126,9 @@ class ServerConfiguration(Base):
 
         They ask for a client certificate also where it is only requested; Twisted knows no other.
         """
-        return self._certificateOptions(self.credential)
+        options = self._certificateOptions(self.credential)
+        _openssl.correctProtocols(options.getContext(), hasProtocols)
+        return options
 
     def _certificateOptions(self, credential: Credential | None) -> CertificateOptions:
         trust = {} if self.clientCertificates == "none" else {"trustRoot": self._trust.trustRoot}
@@ -202,8 +205,7 @@ class ServerConfiguration(Base):
                 context.add_client_ca(root)
         if self.resumption:
             _openssl.resumeSessions(context, _SESSIONS, _SESSION_SECONDS)
-        if self.applicationProtocols:
-            _openssl.requireProtocol(context, self.applicationProtocols)
+        _openssl.selectProtocol(context, self.applicationProtocols)
         if self.staple is not None and credential is not None:
             respond = partial(self.staple.responseFor, credential.certificate)
             context.set_ocsp_server_callback(lambda _connection, _data: respond())
