@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from pathlib import Path
 
 from credentialfiles import NOW, authority, made
@@ -36,6 +38,14 @@ class ForeignTests(SynchronousTestCase):
             found = authority().revocationList(serials, now=NOW)
             for encoding in (Encoding.PEM, Encoding.DER):
                 self.named(found.public_bytes(encoding), "revocation list (CRL)")
+
+    def test_whatHoldsIt(self) -> None:
+        """JSON and objects of Kubernetes whose values are no PEM are named, and so is a dump, with what to do."""
+        pfx = base64.b64encode(made()["modern.pfx"]).decode()
+        self.named(f"apiVersion: v1\nkind: Secret\ndata:\n  keystore.p12: {pfx}\n".encode(), "base64 -d > FILE")
+        self.named(json.dumps({"kind": "Secret", "data": {"keystore.p12": pfx}}, indent=1).encode(), "kubectl get")
+        self.named(json.dumps({"certificate": pfx}).encode(), "jq -r .FIELD")
+        self.named(made()["c.der"].hex(" ").encode(), "xxd -r -p")
 
     def test_publicKeys(self) -> None:
         """A public key is called that, in PEM and in DER, in the forms of X.509 and of PKCS#1."""

@@ -44,6 +44,16 @@ class WrappedTests(SynchronousTestCase):
         self.reads(wrapped.encode("utf-16"))
         self.reads(encoded(text().encode("utf-16-le")))
 
+    def test_appended(self) -> None:
+        """What a shell of Windows has appended in UTF-16 to a file that was not is read with the rest."""
+        chain, key = pem((issued().certificate, *issued().chain)), keyOf(issued())
+        for content in (
+            chain + key.decode().encode("utf-16-le"),
+            chain + b"\xff\xfe" + key.decode().encode("utf-16-le"),
+            chain.decode().encode("utf-16") + key,
+        ):
+            self.reads(content)
+
     def test_kubernetes(self) -> None:
         """A Secret in YAML or JSON, and a kubeconfig, are read with all that is in them."""
         crt, key = encoded(pem((issued().certificate, *issued().chain))), encoded(keyOf(issued()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 from datetime import timedelta
 from pathlib import Path
@@ -58,6 +59,11 @@ class CredentialChoice(_Case):
     def test_aGoodResponseIsSent(self) -> None:
         for good in (GOOD, response(by=responder(ROOT)), response(until=None)):
             self.assertEqual(self.sent(good), good)
+
+    def test_asFilesHaveIt(self) -> None:
+        """A line end behind it, or in front of it, and base64 do no harm."""
+        for content in (GOOD + b"\r\n", b"\n" + GOOD, base64.encodebytes(GOOD)):
+            self.assertEqual(self.sent(content), GOOD)
 
     def test_whatAClientWouldNotAcceptIsNotSentAndSaid(self) -> None:
         another = ROOT.issue("another", role="server")

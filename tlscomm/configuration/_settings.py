@@ -102,8 +102,8 @@ SETTINGS = (
         "passphraseFile",
         Text("FILE"),
         _OURS | _VERIFY | _INSPECT | _ADD | _EXPORT,
-        "The file whose first line is the pass phrase of what is encrypted, authorities included. Of several pass phrases, in files, in "
-        "environment variables and in open files, all are tried.",
+        "The file whose first line is the pass phrase of what is encrypted, authorities included. Of several pass "
+        "phrases, in files, in environment variables and in open files, all are tried.",
         isRepeatable=True,
         separator=";",
         differing={

@@ -47,6 +47,15 @@ _PGP = UnsupportedFormat("an OpenPGP key or message, which TLS does not use", _N
 _DATABASE = UnsupportedFormat("a database, perhaps one of NSS (cert9.db, key4.db)", _NSS)
 _WEB_PAGE = UnsupportedFormat("a web page, perhaps a login page in the place of a download", _DOWNLOAD)
 
+_KUBERNETES = UnsupportedFormat(
+    "an object of Kubernetes, and none of its values is PEM",
+    "Take the value out, and name the file: kubectl get secret NAME -o jsonpath='{.data.KEY}' | base64 -d > FILE.",
+)
+_JSON_TEXT = UnsupportedFormat(
+    "JSON, and none of its values is PEM",
+    "Take the value out, and name the file: jq -r .FIELD FILE > NEW, with | base64 -d where it is in base64.",
+)
+
 _STRUCTURES = {
     Structure.REQUEST: _REQUEST,
     Structure.REVOCATION_LIST: _REVOCATION_LIST,
@@ -110,6 +119,11 @@ _BEGINNINGS = (
 
 #: RFC 4253, section 6.6, and others, as in OpenSSH's authorized_keys.
 _SSH = re.compile(rb"\s*(ssh-(rsa|dss|ed25519|ed448)|ecdsa-sha2-|sk-(ssh|ecdsa)-)\S* AAAA")
+_SECRET = re.compile(rb"(?:\A|\n)[ \t]*\"?kind\"?:[ \t]*\"?(?:Secret|ConfigMap|Config)\b")
+_JSON = re.compile(rb"\s*[\[{]\s*(?:\"|[\[{])")
+_HEXADECIMAL = re.compile(
+    rb"\s*(?:[0-9a-fA-F]{4,8}:?\s+)?(?:0x)?30[\s:,]*(?:0x)?8[0-4](?:[\s:,]*(?:0x)?[0-9a-fA-F]{2}){6}"
+)
 _JWK = re.compile(rb"\s*\{.{,2000}\"(kty|keys)\"\s*:", re.DOTALL)
 
 #: How much of a file is looked at.
@@ -138,4 +152,9 @@ def contentCalled(content: bytes) -> UnsupportedFormat | None:
         return UnsupportedFormat(
             "a JSON Web Key, which is not read here", "Convert it to PEM with the program that made it."
         )
-    return next((what for beginning, what in _BEGINNINGS if folded.startswith(beginning)), None)
+    if _SECRET.search(start):
+        return _KUBERNETES
+    if _HEXADECIMAL.match(start):
+        return UnsupportedFormat("text with the bytes in hexadecimal", "Convert it: xxd -r -p FILE NEW.der.")
+    known = next((what for beginning, what in _BEGINNINGS if folded.startswith(beginning)), None)
+    return _JSON_TEXT if known is None and _JSON.match(start) else known

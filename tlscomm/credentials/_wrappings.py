@@ -28,11 +28,11 @@ _ENCODED = re.compile(
     rb"(?:LS0tLS1CRUdJT|TFMwdExTMUNSVWRKV)[A-Za-z0-9+/]*={0,2}"
     rb"(?:[ \t]*\r?\n[ \t]*[A-Za-z0-9+/]+={0,2}(?=[ \t]*(?:\r?\n|$)))*"
 )
-_BASE64_ALONE = re.compile(rb"\s*[A-Za-z0-9+/]{48}[A-Za-z0-9+/\s]*={0,2}\s*")
+_BASE64_ALONE = re.compile(rb"[A-Za-z0-9+/]{48}[A-Za-z0-9+/\s]*={0,2}")
 
 #: The line end after the first line of a block in two characters, as in JSON and in variables of a shell.
-_ESCAPED = re.compile(rb"-----BEGIN [A-Za-z0-9 #]{1,64}-----\\+[rnu]")
-_ESCAPE = re.compile(rb"\\+(?:u00([0-9A-Fa-f]{2})|([rnt/\"]))")
+_ESCAPED = re.compile(rb"-----BEGIN [A-Za-z0-9 #]{1,64}-----\\{1,8}[rnu]")
+_ESCAPE = re.compile(rb"\\{1,8}(?:u00([0-9A-Fa-f]{2})|([rnt/\"]))")
 _MEANINGS = {b"r": b"\r", b"n": b"\n", b"t": b"\t"}
 
 #: A quotation in a mail.
@@ -46,7 +46,13 @@ _BEGIN_IN_UTF16 = _BEGIN.decode().encode("utf-16-le")
 
 
 def asText(content: bytes) -> bytes:
-    """Return text in UTF-16, as Windows writes it, in UTF-8; anything else as it is."""
+    """Return text in UTF-16, as Windows writes it, in UTF-8; anything else as it is.
+
+    A shell of Windows that appends to a file does so in UTF-16, whatever the file was. Of both in one file what is not
+    ASCII is lost, which PEM has no use for.
+    """
+    if _BEGIN_IN_UTF16 in content and _BEGIN in content:
+        return content.translate(None, b"\0\xfe\xff")
     if content.startswith(codecs.BOM_UTF8):
         return content[len(codecs.BOM_UTF8) :]
     if (encoding := _UTF16.get(content[:2])) is not None:
@@ -111,10 +117,14 @@ def _decodedRun(found: re.Match[bytes]) -> bytes:
 
 def _whole(text: bytes) -> bytes | None:
     """Return what a text that is nothing but base64 holds, if that is text."""
-    if _BASE64_ALONE.fullmatch(text) is None:
+    if not _isBase64(text):
         return None
     inside = _decodedText(text)
-    return inside if inside is not None and (_BEGIN in inside or _BASE64_ALONE.fullmatch(inside)) else None
+    return inside if inside is not None and (_BEGIN in inside or _isBase64(inside)) else None
+
+
+def _isBase64(text: bytes) -> bool:
+    return _BASE64_ALONE.fullmatch(text.strip()) is not None
 
 
 def _decodedText(text: bytes) -> bytes | None:

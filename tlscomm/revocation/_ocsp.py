@@ -29,6 +29,7 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from tlscomm.credentials._sources import STANDARD_INPUT, readSource
+from tlscomm.credentials._wrappings import decoded, unwrapped
 from tlscomm.failures import Damaged, Unreadable, printable
 from tlscomm.failures._wording import timeText
 from tlscomm.revocation._crl import GOOD, Status, hasIssued, revokedStatus
@@ -118,7 +119,7 @@ def mustStaple(certificate: x509.Certificate) -> bool:
 
 
 def readResponse(path: str) -> bytes:
-    """Read a file that holds one response, DER.
+    """Read a file that holds one response, DER, alone or in base64; what stands behind it is passed over.
 
     Raises:
         FileNotFound, Unreadable: it cannot be read. Nor can standard input, because it has to be read again.
@@ -126,7 +127,7 @@ def readResponse(path: str) -> bytes:
     """
     if path == STANDARD_INPUT:
         raise Unreadable("standard input, which cannot be read again when the response changes")
-    content = readSource(path).content
+    content = _asDER(readSource(path).content)
     try:
         ocsp.load_der_ocsp_response(content)
     except REJECTIONS:
@@ -135,6 +136,15 @@ def readResponse(path: str) -> bytes:
             remedy="Have it written again, by openssl ocsp -respout FILE for one, and put it there in one step (mv).",
         ) from None
     return content
+
+
+def _asDER(content: bytes) -> bytes:
+    """Return the response in a file's content; the content where there is none."""
+    try:
+        start = content.lstrip()
+        return _der.first(start if start.startswith(b"\x30") else decoded(unwrapped(content))).encoded
+    except ValueError:
+        return content
 
 
 @lru_cache(maxsize=64)
