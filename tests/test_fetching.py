@@ -160,8 +160,20 @@ class Web(_Case):
             await self.fails(f"{base}/{place}", "it is too large", largest=100_000)
 
     async def test_headersWithoutEnd(self) -> None:
-        base = await self.web(head=[b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n" * 1000])
-        await self.fails(f"{base}/head", "it is too large")
+        more = b"HTTP/1.1 100 Continue\r\n\r\n"
+        base = await self.web(head=[b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n" * 1000], more=[more, more * 1000])
+        for place in ("head", "more"):
+            await self.fails(f"{base}/{place}", "says before it is too large", largest=1 << 24)
+
+    async def test_tinyPieces(self) -> None:
+        """Each costs time: a list of a million pieces would hold the reactor."""
+        base = await self.web(tiny=[b"HTTP/1.1 200 OK\r\n" + _CHUNKED, b"1\r\nx\r\n" * 1000])
+        await self.fails(f"{base}/tiny", "too small pieces", largest=1 << 24)
+
+    async def test_smallPiecesOfAProgramThatWritesSo(self) -> None:
+        body = b"40\r\n" + bytes(64) + b"\r\n"
+        base = await self.web(small=b"HTTP/1.1 200 OK\r\n" + _CHUNKED + 300 * body + b"0\r\n\r\n")
+        self.assertEqual(await self.fetch(f"{base}/small", largest=1 << 24), bytes(300 * 64))
 
     async def test_nonsense(self) -> None:
         base = await self.web(text=b"hello\r\n\r\n", cut=ok(b"more")[:-2])

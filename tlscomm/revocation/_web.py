@@ -34,7 +34,12 @@ __all__ = ["fetch"]
 
 _MOST_REDIRECTS = 3
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_LONGEST_HEAD = 1 << 16
+#: Bytes before the body.
+_LONGEST_HEAD = 1 << 14
+#: Bytes that are looked at in one go, so that each turn of the reactor is short, whatever they are.
+_SLICE = 1 << 12
+#: How many pieces a body may come in beyond one for so many bytes. Each piece costs time and has no use.
+_MOST_PIECES, _USUAL_PIECE = 1000, 256
 _OK = 200
 
 
@@ -63,7 +68,7 @@ def fetch(
     Raises:
         FetchFailed: (in the Deferred) nothing came, or too much, or something else than an answer.
     """
-    budget = _Budget(largest + _LONGEST_HEAD)
+    budget = _Budget(largest)
     guarded = partial(_GuardedReactor, reactor, fromPrivateAddresses)
     fetching = Deferred.fromCoroutine(_fetch(guarded, url, body, kind, budget))
     ending = reactor.callLater(seconds, _endLate, fetching, budget)
@@ -82,11 +87,13 @@ async def _fetch(
         reactor = guarded(isElsewhere=placeOf(url) != placeOf(begun))
         agent = Agent.usingEndpointFactory(reactor, _Bounded(reactor, budget))
         asked = (b"GET", None) if body is None else (b"POST", _Body(body))
+        budget.beginHead()
         response: IResponse = await agent.request(asked[0], url.encode("ascii"), headers, asked[1])
+        budget.beginBody()
         content = await _read(response, budget)
         # Where a server does not say how long a body is, one that we cut off looks complete.
-        if budget.isSpent:
-            raise FetchFailed("it is too large")
+        if budget.fault:
+            raise FetchFailed(budget.fault)
         if response.code == _OK:
             return content
         if response.code not in _REDIRECTS or not (places := response.headers.getRawHeaders("Location")):
@@ -107,8 +114,8 @@ def _stopped(result: Any, ending: Any) -> Any:
 
 
 def _explain(reason: Failure, budget: _Budget, seconds: float) -> Failure:
-    if budget.isSpent:
-        raise FetchFailed("it is too large") from None
+    if budget.fault:
+        raise FetchFailed(budget.fault) from None
     if budget.isLate:
         raise FetchFailed(f"it did not come within {seconds:g} seconds") from None
     if reason.check(FetchFailed, CancelledError):
@@ -120,17 +127,19 @@ def _explain(reason: Failure, budget: _Budget, seconds: float) -> Failure:
 
 def _read(response: IResponse, budget: _Budget) -> Deferred[bytes]:
     reading: Deferred[bytes] = Deferred(lambda _: budget.abort())
-    response.deliverBody(_Reader(reading))
+    response.deliverBody(_Reader(reading, budget))
     return reading
 
 
 class _Reader(Protocol):
-    def __init__(self, reading: Deferred[bytes]) -> None:
+    def __init__(self, reading: Deferred[bytes], budget: _Budget) -> None:
         self._reading = reading
-        self._parts: list[bytes] = []
+        self._budget = budget
+        self._content = bytearray()
 
     def dataReceived(self, data: bytes) -> None:
-        self._parts.append(data)
+        if self._budget.takePiece(len(self._content)):
+            self._content += data
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self._reading.called:
@@ -138,27 +147,53 @@ class _Reader(Protocol):
         # Where a server does not say how long a body is, its end is that of the stream. What is cut off bears no
         # signature.
         if reason.check(ResponseDone, PotentialDataLoss):
-            self._reading.callback(b"".join(self._parts))
+            self._reading.callback(bytes(self._content))
         else:
             self._reading.errback(reason)
 
 
 class _Budget:
-    """How many bytes may still come."""
+    """What may still come.
+
+    Attributes:
+        fault: why too much has come, empty where it has not.
+        isLate: whether the time is over.
+    """
 
     def __init__(self, size: int) -> None:
-        self.isSpent = False
+        self.fault = ""
         self.isLate = False
-        self._left = size
+        self._left = size + _LONGEST_HEAD
+        self._ofHead: int | None = None
+        self._pieces = 0
         self._connection: Any = None
 
     def begin(self, connection: Any) -> None:
         self._connection = connection
 
+    def beginHead(self) -> None:
+        self._ofHead = _LONGEST_HEAD
+
+    def beginBody(self) -> None:
+        self._ofHead = None
+
     def spend(self, size: int) -> bool:
+        """Return whether more bytes may come."""
         self._left -= size
-        self.isSpent = self._left < 0
-        return not self.isSpent
+        if self._ofHead is not None:
+            self._ofHead -= size
+        if self._left < 0:
+            self.fault = "it is too large"
+        elif self._ofHead is not None and self._ofHead < 0:
+            self.fault = "what its server says before it is too large"
+        return not self.fault
+
+    def takePiece(self, size: int) -> bool:
+        """Return whether another piece of a body may come, of which there are so many bytes."""
+        self._pieces += 1
+        if self._pieces > _MOST_PIECES + size / _USUAL_PIECE:
+            self.fault = "it comes in too small pieces"
+        return not self.fault
 
     def abort(self) -> None:
         self._connection.abortConnection()
@@ -166,10 +201,15 @@ class _Budget:
 
 class _BoundedProtocol(ProtocolWrapper):
     def dataReceived(self, data: bytes) -> None:
-        if cast(Any, self.factory).budget.spend(len(data)):
-            super().dataReceived(data)  # type: ignore[no-untyped-call]
-        else:
-            cast(Any, self.transport).abortConnection()
+        budget = cast(Any, self.factory).budget
+        for offset in range(0, len(data), _SLICE):
+            piece = data[offset : offset + _SLICE]
+            if not budget.spend(len(piece)):
+                cast(Any, self.transport).abortConnection()
+                return
+            super().dataReceived(piece)  # type: ignore[no-untyped-call]
+            if self.disconnecting:
+                return
 
 
 class _BoundedFactory(WrappingFactory[Any]):
