@@ -109,7 +109,7 @@ def verificationSettings(settings: Mapping[str, Any], passphrase: Prompt | None)
     }
 
 
-def loadRoots(source: str, passphrase: Prompt | None) -> tuple[x509.Certificate, ...]:
+def loadRoots(source: str, passphrase: Prompt | None = None) -> tuple[x509.Certificate, ...]:
     """Load authorities from where a person said they are: a file, a folder, ``store:…``, or ``system``.
 
     Args:
