@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from click.testing import CliRunner
 from credentialfiles import NOW, PASSPHRASE, authority, issued, made, openssl, pfxOf
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -38,6 +39,7 @@ from pfxfiles import (
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm import failures
+from tlscomm.commandline import program
 from tlscomm.credentials import Credential, loadCertificates, loadCredential, loadCredentials, retrying
 from tlscomm.credentials._passphrase import Retrying
 
@@ -381,3 +383,11 @@ class SeveralPassphrases(SynchronousTestCase):
 
         loadCredential(self.files[0], passphrase=retrying(prompt)).requireKey()
         self.assertEqual(asked, ["the given content", "the private key in the given content"])
+
+    def test_shown(self) -> None:
+        """``tlscomm inspect`` shows what the pass phrase of the file opens."""
+        Path("two.pfx").write_bytes(self.files[0])
+        Path("phrase").write_bytes(b"outer")
+        result = CliRunner().invoke(program, ["inspect", "two.pfx", "--passphrase-file", "phrase"])
+        self.assertIn("1 certificate, a private key that is not opened", result.stdout)
+        self.assertIn("has a pass phrase of its own", result.stderr)

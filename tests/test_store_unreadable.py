@@ -120,5 +120,5 @@ class PlaceTests(StoreCase):
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         self.assertEqual(result.exit_code, 1)
-        self.assertRegex(result.output, r"^Error: /.+\.staged\.[0-9a-f]+: File too large\n$")
+        self.assertRegex(result.output, r"^Error: /.+/my/[0-9A-F]{40}\.staged: File too large\n$")
         self.assertEqual(self.titles(self.store()), [client().certificate.subject.rfc4514_string()])

@@ -11,6 +11,7 @@ import re
 import shlex
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
@@ -242,13 +243,15 @@ def credentialsOf(contents: Contents, source: str) -> tuple[Credential, ...]:
 def _contents(source: Source, passphrase: PassphraseSource, *, wantKeys: bool) -> tuple[Contents, TLSFailure | None]:
     """Return what could be read, and why that is not all."""
 
+    unlocking = Passphrase(passphrase)
     try:
-        return readContents(source, Passphrase(passphrase), wantKeys=wantKeys, isLenient=True), None
+        return readContents(source, unlocking, wantKeys=wantKeys, isLenient=True), None
     except (PassphraseRequired, PassphraseWrong) as locked:
-        try:
-            return readContents(source, Passphrase(None), wantKeys=False, isLenient=True), locked
-        except TLSFailure:
-            return Contents(), locked
+        # What was answered is remembered, so a person is not asked again.
+        for known in (unlocking, Passphrase(None)):
+            with suppress(TLSFailure):
+                return readContents(source, known, wantKeys=False, isLenient=True), locked
+        return Contents(), locked
     except TLSFailure as failure:
         return Contents(), failure
 

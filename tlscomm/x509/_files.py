@@ -80,7 +80,11 @@ def writeFiles(folder: Path, files: Mapping[str, File]) -> None:
         for name, file in files.items():
             temporary = folder / f".{name}.{secrets.token_hex(8)}"
             staged[temporary] = folder / name
-            _write(temporary, file)
+            try:
+                _write(temporary, file)
+            except OSError as error:
+                # To write, on a full disk for one, names no file, and nobody knows the temporary one.
+                raise type(error)(error.errno, error.strerror, str(folder / name)) from None
         for temporary, final in staged.items():
             os.replace(temporary, final)
     finally:
@@ -135,14 +139,10 @@ def _write(path: Path, file: File) -> None:
     mode = _OWNER_ONLY if file.isSecret else _EVERYBODY_READS
     # O_EXCL also refuses a symbolic link that somebody put there.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(file.content)
-            stream.flush()
-            os.fsync(stream.fileno())
-    except OSError as error:
-        # To write, on a full disk for one, names no file.
-        raise type(error)(error.errno, error.strerror, str(path)) from None
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(file.content)
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 if sys.platform == "win32":
