@@ -26,9 +26,10 @@ from tlscomm.failures import FileNotFound
 from tlscomm.issuing import Authority
 from tlscomm.messages import MessageFactory, MessageProtocol
 from tlscomm.server import CannotListen, Echo, Greet, Listener, TLSService, applicationNamed, factoryFor
-from tlscomm.server._eventlog import EventLog, JSONLines, eventLog
+from tlscomm.server._eventlog import JSONLines, eventLog
 from tlscomm.testing import MemoryLink
 from tlscomm.transport import TLSFactory
+from tlscomm.transport._eventlog import EventLog
 from tlscomm.transport._transport import DOUBT_SECONDS
 
 AUTHORITY = Authority.create()

@@ -1,8 +1,4 @@
-"""What a server tells about its connections: one event, one line, with the same names in text and in JSON.
-
-Programs read the JSON lines and people read the text, and both come from the same facts, so that what is seen in one is
-found in the other. An event carries the objects that know the facts. They are asked by who writes it, and only for what
-is written: to describe the certificates of a chain takes a good part of the time of a handshake.
+"""Where a server's events go: to Twisted's log as text, or to standard output as lines of JSON.
 
 Standard output belongs to the events where they are JSON: a program that reads them must not have to tell them from
 something else. All other things that are logged then go to standard error.
@@ -10,87 +6,21 @@ something else. All other things that are logged then go to standard error.
 
 from __future__ import annotations
 
-import itertools
 import json
 import sys
-from collections.abc import Callable
-from datetime import datetime, timezone
-from typing import Any, Literal, TextIO
+from typing import Literal, TextIO
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import FileLogObserver, Logger, LogLevel, textFileLogObserver
+from twisted.logger import FileLogObserver, Logger, textFileLogObserver
 
-from tlscomm.access import Peer
-from tlscomm.credentials import CredentialChoice
-from tlscomm.failures import TLSFailure, printable
-from tlscomm.transport import TLSTransport, describeAddress
-from tlscomm.x509._facts import certificateFacts
+from tlscomm.transport._eventlog import Event, EventLog, writeText
 
-__all__ = ["LOG_FORMATS", "EventLog", "JSONLines", "LogFormat", "eventLog", "onStandardError"]
+__all__ = ["LOG_FORMATS", "JSONLines", "LogFormat", "eventLog", "onStandardError"]
 
 _log = Logger(namespace="tlscomm")
 
 LogFormat = Literal["text", "json"]
 LOG_FORMATS: tuple[LogFormat, ...] = ("text", "json")
-
-Event = dict[str, Any]
-
-
-class EventLog:
-    """Writes an event for each connection that begins, is refused or ends: an `Observer` of a server's connections."""
-
-    def __init__(self, write: Callable[[Event], object], clock: IReactorTime) -> None:
-        """
-        Args:
-            write: takes the events.
-            clock: tells the time of each, in seconds since 1970.
-        """
-        self._write = write
-        self._clock = clock
-        self._count = itertools.count(1)
-        self._numbers: dict[TLSTransport, int] = {}
-
-    def listening(self, address: str | None) -> None:
-        """The server listens.
-
-        Args:
-            address: where, as ``host:port``.
-        """
-        self._write({"event": "listening", "time": self._time(), "address": address})
-
-    def accepted(self, transport: TLSTransport) -> None:
-        number = self._numbers[transport] = next(self._count)
-        self._write(
-            {
-                **self._event("authenticated", number, transport),
-                "tls": transport.tls,
-                "certificate": transport.peer,
-            }
-        )
-
-    def refused(self, transport: TLSTransport, failure: TLSFailure) -> None:
-        self._write({**self._event("refused", next(self._count), transport), "failure": failure})
-
-    def closed(self, transport: TLSTransport, failure: TLSFailure | None) -> None:
-        # A protocol that does not speak in messages has none to count.
-        protocol: Any = transport.protocol
-        self._write(
-            {
-                **self._event("closed", self._numbers.pop(transport), transport),
-                "failure": failure,
-                "bytesReceived": transport.bytesReceived,
-                "bytesSent": transport.bytesSent,
-                "messagesReceived": getattr(protocol, "messagesReceived", None),
-                "messagesSent": getattr(protocol, "messagesSent", None),
-            }
-        )
-
-    def _event(self, name: str, number: int, transport: TLSTransport) -> Event:
-        peer = describeAddress(transport.getPeer())
-        return {"event": name, "time": self._time(), "connection": number, "peer": peer}
-
-    def _time(self) -> str:
-        return datetime.fromtimestamp(self._clock.seconds(), timezone.utc).isoformat(timespec="milliseconds")
 
 
 class JSONLines:
@@ -130,7 +60,7 @@ def eventLog(form: LogFormat, clock: IReactorTime, *, foreground: bool = True) -
             Twisted's log.
     """
     if form == "text":
-        return EventLog(_writeText, clock)
+        return EventLog(writeText, clock)
     # twistd puts its log in the place of sys.stdout.
     stream = sys.__stdout__ if foreground else None
     return EventLog(_writeRecord if stream is None else JSONLines(stream), clock)
@@ -147,61 +77,3 @@ def _asJSON(event: Event) -> str:
 
 def _writeRecord(event: Event) -> None:
     _log.info("{json}", json=_asJSON(event))
-
-
-def _writeText(event: Event) -> None:
-    failure = event.get("failure")
-    level = LogLevel.info if failure is None else LogLevel.warn
-    form, phrases = _TEXTS[event["event"]]
-    outcome = "in order" if failure is None else f"{failure.code}: {failure.message} {failure.nextStep}"
-    if event["event"] == "refused":
-        # The word is also the code of a refusal that does not say why.
-        outcome = outcome if outcome.startswith("refused: ") else f"refused, {outcome}"
-    # Twisted has a time of its own, which older observers look for under the same name.
-    facts = {name: fact for name, fact in event.items() if name != "time"}
-    _log.emit(level, form, **facts, **phrases(event), outcome=outcome)
-
-
-def _nothing(event: Event) -> dict[str, str]:
-    return {}
-
-
-def _accepted(event: Event) -> dict[str, str]:
-    return {"who": _who(event["certificate"]), "shown": _shown(event["tls"].choice)}
-
-
-def _shown(choice: CredentialChoice | None) -> str:
-    # Which of several credentials was shown is the first question when it was the wrong one.
-    if choice is None or choice.credential is None:
-        return ""
-    return f"; we showed {certificateFacts(choice.credential.certificate).subject}, {choice.reason}"
-
-
-def _who(peer: Peer | None) -> str:
-    if peer is None:
-        return "a client without a certificate"
-    rule = "" if peer.rule is None else f" (by {printable(str(peer.rule))})"
-    return f"{peer.facts.subject}{rule}"
-
-
-def _traffic(event: Event) -> dict[str, str]:
-    return {way: _amount(event[f"bytes{way}"], event[f"messages{way}"]) for way in ("Received", "Sent")}
-
-
-def _amount(size: int, count: int | None) -> str:
-    return f"{size} bytes" if count is None else f"{size} bytes in {count} message{'s' if count != 1 else ''}"
-
-
-#: By the event's name, how it reads, and what says the parts of it that are not facts as they are.
-_TEXTS: dict[str, tuple[str, Callable[[Event], dict[str, str]]]] = {
-    "listening": ("listening on {address}", _nothing),
-    "authenticated": (
-        "connection {connection} from {peer} authenticated: {who}, {tls.version}, {tls.cipher}{shown}",
-        _accepted,
-    ),
-    "refused": ("connection {connection} from {peer} {outcome}", _nothing),
-    "closed": (
-        "connection {connection} from {peer} closed ({Received} received, {Sent} sent), {outcome}",
-        _traffic,
-    ),
-}

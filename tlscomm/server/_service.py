@@ -34,8 +34,8 @@ from twisted.python.failure import Failure
 
 from tlscomm.configuration import ServerConfiguration
 from tlscomm.failures import TLSFailure
-from tlscomm.server._eventlog import EventLog
 from tlscomm.transport import TLSFactory, describeAddress
+from tlscomm.transport._eventlog import EventLog
 
 try:
     import resource
