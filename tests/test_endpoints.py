@@ -1,5 +1,6 @@
 """Endpoints in memory: what they pass on, when they succeed, and by which name they fail."""
 
+from pathlib import Path
 from typing import Any
 
 from conversation import (
@@ -16,7 +17,7 @@ from naming import NamingReactor
 from OpenSSL.crypto import X509
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
-from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.internet.endpoints import TCP4ClientEndpoint, serverFromString
 from twisted.internet.error import (
     ConnectError,
     ConnectingCancelledError,
@@ -35,13 +36,16 @@ from twisted.internet.ssl import Certificate, CertificateOptions, optionsForClie
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from tlscomm.configuration import ClientConfiguration, ExternalContextConfiguration
 from tlscomm.endpoints import TLSClientEndpoint, TLSServerEndpoint
+from tlscomm.endpoints._below import endpointBelow
 from tlscomm.failures import ConnectFailed, Refused, Reset, TLSFailure, UnknownIssuer
 from tlscomm.transport._transport import DOUBT_SECONDS
+from tlscomm.x509._encoding import keyPEM, pem
 
 
 def configurationOf(endpoint: Any) -> ClientConfiguration:
@@ -361,3 +365,28 @@ class ClientEndpointTests(ConversationCase):
     def test_interface(self) -> None:
         """It keeps its interface."""
         verifyObject(IStreamClientEndpoint, TLSClientEndpoint(Clock(), Below(), clientConfiguration()))
+
+
+class BelowTests(SynchronousTestCase):
+    """The endpoint below, out of a string."""
+
+    def refusal(self, description: str) -> str:
+        return str(self.assertRaises(ValueError, endpointBelow, MemoryReactorClock(), description))
+
+    def test_missingSocket(self) -> None:
+        """A socket that systemd has not handed over is named as that, by index and by name."""
+        for which in ("index=0", "name=web"):
+            self.assertIn("systemd has handed over no such socket", self.refusal(f"systemd:domain=INET:{which}"))
+
+    def test_wrongWords(self) -> None:
+        """What else is wrong is a sentence too, and never names a function."""
+        self.assertEqual(self.refusal("systemd:index=0"), "missing 1 required positional argument: 'domain'")
+        self.assertIn("Unknown endpoint type: 'nonsense'", self.refusal("nonsense:1"))
+
+    def test_withinAString(self) -> None:
+        """A ``tlscomm:`` string over such an endpoint says the same."""
+        Path("server.pem").write_bytes(pem([SERVER.certificate]) + keyPEM(SERVER.privateKey))
+        Path("server.pem").chmod(0o600)
+        string = r"tlscomm:endpoint=systemd\:domain\=INET\:index\=0:identity=server.pem"
+        refused = self.assertRaises(ValueError, serverFromString, MemoryReactorClock(), string)
+        self.assertIn("systemd has handed over no such socket", str(refused))

@@ -42,9 +42,10 @@ class TLSCommServerParser:
             ValueError: an argument's value is not one.
             TLSFailure: the credential or the authorities cannot be used.
         """
-        from twisted.internet.endpoints import quoteStringArgument, serverFromString
+        from twisted.internet.endpoints import quoteStringArgument
 
         from tlscomm.configuration._fromsettings import serverConfiguration
+        from tlscomm.endpoints._below import endpointBelow
         from tlscomm.endpoints._endpoints import TLSServerEndpoint
 
         settings = _parsed(arguments, more, Interface.SERVER_STRING)
@@ -57,7 +58,7 @@ class TLSCommServerParser:
             place = f"tcp:{number}:interface={quoteStringArgument(settings.get('interface', ''))}"
         return TLSServerEndpoint(
             reactor,
-            serverFromString(reactor, _either(place, settings.get("endpoint"))),
+            endpointBelow(reactor, _either(place, settings.get("endpoint"))),
             configuration,
             maximumConnections=settings.get("maximumConnections"),
         )

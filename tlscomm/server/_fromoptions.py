@@ -9,9 +9,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python.usage import UsageError
@@ -20,6 +19,7 @@ from tlscomm.access import Peer
 from tlscomm.configuration import ServerConfiguration
 from tlscomm.configuration._fromsettings import serverConfiguration
 from tlscomm.credentials._passphrasesources import Prompt, passphraseSource
+from tlscomm.endpoints._below import endpointBelow
 from tlscomm.failures import printable
 from tlscomm.issuing import DEVELOPMENT_HOSTS, DevelopmentAuthority, ensureDevelopmentAuthority
 from tlscomm.server._applications import applicationNamed, factoryFor, hookNamed
@@ -90,12 +90,9 @@ def _endpoint(reactor: Any, place: str) -> IStreamServerEndpoint:
         )
     isPlain = place.startswith(("tcp:", "tcp6:")) and ":backlog=" not in place
     try:
-        return cast(
-            IStreamServerEndpoint, serverFromString(reactor, f"{place}:backlog={_BACKLOG}" if isPlain else place)
-        )
-    except Exception as problem:
-        # A plugin of another project may parse it, and raise what it likes.
-        raise UsageError(f"--listen {printable(place)}: {printable(str(problem) or repr(problem))}") from None
+        return endpointBelow(reactor, f"{place}:backlog={_BACKLOG}" if isPlain else place)
+    except ValueError as problem:
+        raise UsageError(f"--listen {printable(place)}: {problem}") from None
 
 
 def _configuration(

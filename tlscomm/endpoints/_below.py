@@ -1,0 +1,48 @@
+"""The endpoint below a server's TLS, out of an endpoint string, and what is wrong with a string that describes none.
+
+Twisted and the plugins of other projects raise what they like, down to the ``list index out of range`` of a socket that
+systemd has not handed over. Who wrote the string is told what it means.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, cast
+
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IStreamServerEndpoint
+
+from tlscomm.failures import printable
+
+__all__ = ["endpointBelow"]
+
+#: Python names the function of the parser, which says nothing to who wrote the string.
+_FUNCTION = re.compile(r"^[\w.]+\(\) ")
+
+_NO_SOCKET = (
+    "systemd has handed over no such socket to this process; have systemd start it by a socket unit, and give the "
+    "index or the name (FileDescriptorName=) that the unit's socket has, or listen on tcp:PORT"
+)
+
+
+def endpointBelow(reactor: Any, description: str) -> IStreamServerEndpoint:
+    """Return the server endpoint that a string describes.
+
+    Args:
+        reactor: listens.
+        description: an endpoint string of Twisted's or of a plugin.
+
+    Raises:
+        ValueError: it describes none; the message says why.
+    """
+    try:
+        return cast(IStreamServerEndpoint, serverFromString(reactor, description))
+    except Exception as problem:
+        # A plugin of another project may parse it.
+        raise ValueError(_reason(description, problem)) from None
+
+
+def _reason(description: str, problem: Exception) -> str:
+    if description.startswith("systemd:") and isinstance(problem, LookupError):
+        return _NO_SOCKET
+    return printable(_FUNCTION.sub("", str(problem)) or repr(problem))
