@@ -143,7 +143,14 @@ class StartTests(ServiceCase):
         service.startService()
         self.assertEqual(
             self.events(),
-            [{"event": "listening", "time": "1970-01-01T00:00:00.000+00:00", "address": "127.0.0.1:8443"}],
+            [
+                {
+                    "event": "listening",
+                    "level": "info",
+                    "time": "1970-01-01T00:00:00.000+00:00",
+                    "address": "127.0.0.1:8443",
+                }
+            ],
         )
 
     def test_noPrivilegedStart(self) -> None:
@@ -251,11 +258,13 @@ class ConnectionTests(ServiceCase):
             [
                 {
                     "event": "authenticated",
+                    "level": "info",
                     "time": "1970-01-01T00:00:01.500+00:00",
                     "connection": 1,
                     "peer": "127.0.0.1:40001",
                     "tls": transport.tls.toJSON(),
                     "certificate": json.loads(json.dumps(transport.peer.toJSON())),
+                    "clientCertificates": "required",
                 }
             ],
         )
@@ -273,6 +282,7 @@ class ConnectionTests(ServiceCase):
             [
                 {
                     "event": "closed",
+                    "level": "info",
                     "time": "1970-01-01T00:00:00.050+00:00",
                     "connection": 1,
                     "peer": "127.0.0.1:40001",
@@ -300,10 +310,15 @@ class ConnectionTests(ServiceCase):
         self.assertEqual((closed["bytesReceived"], closed["messagesReceived"], closed["messagesSent"]), (0, None, None))
 
     def test_noCertificate(self) -> None:
-        """A client that need not show a certificate, and shows none, has none in its event."""
-        service, _ = self.started(configuration={"clientRoots": ()})
-        self.connect(service, credential=None)
-        self.assertIsNone(self.events()[1]["certificate"])
+        """A client that need not show a certificate, and shows none, is accepted and not authenticated."""
+        for asked, settings in (("none", {"clientRoots": ()}), ("requested", {"clientCertificates": "requested"})):
+            self.stream = io.StringIO()
+            service, _ = self.started(configuration=settings)
+            self.connect(service, credential=None)
+            event = self.events()[-1]
+            self.assertEqual(
+                (event["event"], event["certificate"], event["clientCertificates"]), ("accepted", None, asked)
+            )
 
     def test_refused(self) -> None:
         """A refused client is an event that names the failure, and has a number of its own."""
@@ -507,7 +522,13 @@ class LogTests(ServiceCase):
         with capturedLogs() as captured:
             self.connect(service, credential=None).cut()
         lines = [formatEvent(event) for event in captured if "event" in event]
-        self.assertIn("a client without a certificate", lines[0])
+        self.assertTrue(
+            lines[0].startswith(
+                "connection 1 from 127.0.0.1:40001 accepted without authentication: no client certificate is asked "
+                "for, TLSv1.3, "
+            ),
+            lines[0],
+        )
         self.assertIn("closed (0 bytes received, 0 bytes sent)", lines[1])
 
     def test_namedFields(self) -> None:

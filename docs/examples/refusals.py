@@ -8,7 +8,8 @@ import sys
 
 for line in sys.stdin:
     event = json.loads(line)
-    if event["event"] == "refused":
+    if event["event"] in ("refused", "refusals"):
         failure = event["failure"]
         subject = failure["certificate"]["subject"] if failure["certificate"] else "no certificate"
-        print(event["time"], event["peer"], failure["code"], subject, failure["nextStep"], sep="\t", flush=True)
+        facts = (event["peer"], failure["code"], subject, failure["nextStep"], event.get("count", 1))
+        print(event["time"], *facts, sep="\t", flush=True)

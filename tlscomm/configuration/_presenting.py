@@ -36,7 +36,9 @@ def insecurelyPresenting(configuration: _P, credential: Credential, *, staple: b
     Raises:
         OpenSSL.SSL.Error: OpenSSL cannot even load it, as with a key that belongs to another certificate.
     """
-    settings: dict[str, Any] = {each.name: getattr(configuration, each.name) for each in fields(configuration)}
+    settings: dict[str, Any] = {
+        each.name: getattr(configuration, each.name) for each in fields(configuration) if each.init
+    }
     settings.update(credential=credential, others=(), choose=None)
     if configuration.isClient:
         return cast(_P, _PresentingClient(**settings))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -59,6 +60,8 @@ class ServerConfiguration(Base):
         access: who of the clients with a valid certificate is let in; all of them where there are no rules.
         serverNames: the names (exact, in ASCII) that clients may ask for; any other is refused. None: all are served.
         staple: the OCSP responses that are sent along with certificates; none where None.
+        isOpenByDefault: whether every client is let in because neither `clientRoots` nor `clientCertificates` was
+            given. A server that has this is warned of when it starts.
 
     Raises:
         TLSFailure: the credential cannot be used by a server, with the failure that says why.
@@ -73,6 +76,7 @@ class ServerConfiguration(Base):
     access: AccessRules = NO_ACCESS_RULES
     serverNames: tuple[str, ...] | None = None
     staple: Staple | None = None
+    isOpenByDefault: bool = field(default=False, init=False, repr=False, compare=False)
 
     isClient = False
 
@@ -83,6 +87,7 @@ class ServerConfiguration(Base):
             if self.staple is not None:
                 self.staple.serve(credential, self._trust.anchors)
         if self.clientCertificates is None:
+            object.__setattr__(self, "isOpenByDefault", not self.clientRoots)
             object.__setattr__(self, "clientCertificates", "required" if self.clientRoots else "none")
         if self.clientCertificates not in _CLIENT_CERTIFICATES:
             raise ValueError(
@@ -98,6 +103,12 @@ class ServerConfiguration(Base):
         if self.access and self.clientCertificates != "required":
             raise ValueError("access rules let no client in without a certificate, so client certificates are required")
         self._prepare()
+
+    def withProtocols(self, protocols: Sequence[bytes]) -> ServerConfiguration:
+        negotiating = super().withProtocols(protocols)
+        # Of a copy it would seem that client certificates were decided on.
+        object.__setattr__(negotiating, "isOpenByDefault", self.isOpenByDefault)
+        return negotiating
 
     @property
     def backgroundTasks(self) -> tuple[BackgroundTask, ...]:

@@ -25,7 +25,8 @@ from zope.interface import implementer
 
 from tlscomm.configuration import ClientConfiguration, Configuration, ServerConfiguration
 from tlscomm.endpoints._hosts import AnyHostname, connectFailed
-from tlscomm.transport import Observer, TLSFactory, TLSTransport
+from tlscomm.transport import Observer, TLSFactory, TLSTransport, describeAddress
+from tlscomm.transport._eventlog import EventLog
 from tlscomm.x509._addresses import isAddress
 
 __all__ = ["TLSClientEndpoint", "TLSServerEndpoint"]
@@ -56,7 +57,8 @@ class TLSServerEndpoint:
             endpoint: where TCP connections come from.
             configuration: a `ServerConfiguration`, or an `ExternalContextConfiguration` around your own
                 ``CertificateOptions``.
-            observer: is told of every connection, accepted or refused.
+            observer: is told of every connection, accepted or refused. Where None, they are written to Twisted's log,
+                in the namespace ``tlscomm``.
             maximumConnections: connections beyond this number are closed at once; None for no limit.
         """
         if configuration.isClient:
@@ -107,7 +109,8 @@ class TLSServerEndpoint:
             self._observer,
             self._maximumConnections,
         )
-        return self._endpoint.listen(cast(IProtocolFactory, self.factory))
+        listening = self._endpoint.listen(cast(IProtocolFactory, self.factory))
+        return listening.addCallback(_announced, self.factory.observer)
 
 
 @implementer(IStreamClientEndpoint)
@@ -167,6 +170,13 @@ class TLSClientEndpoint:
         factory = TLSFactory(_negotiating(self._configuration, protocolFactory), protocolFactory, self._clock)
         connecting = self._endpoint.connect(cast(IProtocolFactory, factory))
         return _cancellable(connecting.addCallbacks(_whenAccepted, _connectFailed))
+
+
+def _announced(port: IListeningPort, observer: object) -> IListeningPort:
+    """Say where a server listens, where nothing else was named that does."""
+    if isinstance(observer, EventLog):
+        observer.listening(describeAddress(port.getHost()))
+    return port
 
 
 def _cancellable(connecting: Deferred[IProtocol]) -> Deferred[IProtocol]:

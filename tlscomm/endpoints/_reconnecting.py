@@ -20,7 +20,7 @@ from tlscomm.failures import TLSFailure
 
 __all__ = ["TLSClientService"]
 
-_log = Logger()
+_log = Logger(namespace="tlscomm")
 
 
 class TLSClientService(ClientService):

@@ -40,7 +40,7 @@ from tlscomm.messages._framing import Framing, Message, framingNamed
 
 __all__ = ["MessageFactory", "MessageProtocol", "RequestProtocol"]
 
-_log = Logger()
+_log = Logger(namespace="tlscomm")
 
 #: How many more bytes of one message count as progress. With the deadline it gives the slowest peer that is served.
 _PROGRESS = 1024

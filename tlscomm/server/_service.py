@@ -263,6 +263,7 @@ class TLSService(Service):
         for transport in tuple(self.factory.connections):
             transport.abortConnection()
         await self._whileConnected(limit)
+        self._events.flush()
 
     async def _closePorts(self) -> None:
         opening, self._opening = self._opening, []

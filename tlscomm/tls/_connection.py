@@ -292,6 +292,11 @@ class TLSConnection:
             self.failure.__cause__.__traceback__ = None
 
     @property
+    def hasHeard(self) -> bool:
+        """Whether the peer has sent anything."""
+        return self._heard
+
+    @property
     def handle(self) -> SSL.Connection:
         """pyOpenSSL's connection, for what tlscomm does not offer. Reading, writing or closing it breaks this one."""
         return self._raw

@@ -19,14 +19,13 @@ from tlscomm.access import Peer
 from tlscomm.credentials import CredentialChoice
 from tlscomm.failures import TLSFailure, printable
 from tlscomm.transport._address import describeAddress
+from tlscomm.transport._refusallimit import Event, RefusalLimit, networkOf
 from tlscomm.transport._transport import TLSTransport
 from tlscomm.x509._facts import certificateFacts
 
 __all__ = ["Event", "EventLog", "writeText"]
 
 _log = Logger(namespace="tlscomm")
-
-Event = dict[str, Any]
 
 
 class EventLog:
@@ -40,6 +39,7 @@ class EventLog:
         """
         self._write = write
         self._clock = clock
+        self._refusals = RefusalLimit(write, clock)
         self._count = itertools.count(1)
         self._numbers: dict[TLSTransport, int] = {}
 
@@ -49,54 +49,72 @@ class EventLog:
         Args:
             address: where, as ``host:port``.
         """
-        self._write({"event": "listening", "time": self._time(), "address": address})
+        self._write({"event": "listening", "level": "info", "time": self._time(), "address": address})
 
     def accepted(self, transport: TLSTransport) -> None:
         number = self._numbers[transport] = next(self._count)
+        name = "authenticated" if transport.peer is not None else "accepted"
         self._write(
             {
-                **self._event("authenticated", number, transport),
+                **self._event(name, number, transport),
                 "tls": transport.tls,
                 "certificate": transport.peer,
+                "clientCertificates": _asked(transport),
             }
         )
 
     def refused(self, transport: TLSTransport, failure: TLSFailure) -> None:
-        self._write({**self._event("refused", next(self._count), transport), "failure": failure})
+        address = transport.getPeer()
+        event = {**self._event("refused", next(self._count), transport), "failure": failure}
+        event["level"] = "debug" if _isHealthCheck(transport, failure) else "warn"
+        self._refusals.refused(event, networkOf(address))
 
     def closed(self, transport: TLSTransport, failure: TLSFailure | None) -> None:
         # A protocol that does not speak in messages has none to count.
         protocol: Any = transport.protocol
-        self._write(
-            {
-                **self._event("closed", self._numbers.pop(transport), transport),
-                "failure": failure,
-                "bytesReceived": transport.bytesReceived,
-                "bytesSent": transport.bytesSent,
-                "messagesReceived": getattr(protocol, "messagesReceived", None),
-                "messagesSent": getattr(protocol, "messagesSent", None),
-            }
-        )
+        event = {
+            **self._event("closed", self._numbers.pop(transport), transport),
+            "failure": failure,
+            "bytesReceived": transport.bytesReceived,
+            "bytesSent": transport.bytesSent,
+            "messagesReceived": getattr(protocol, "messagesReceived", None),
+            "messagesSent": getattr(protocol, "messagesSent", None),
+        }
+        self._write(event if failure is None else {**event, "level": "warn"})
+
+    def flush(self) -> None:
+        """Write now what is still counted, because the server stops."""
+        self._refusals.flush()
 
     def _event(self, name: str, number: int, transport: TLSTransport) -> Event:
         peer = describeAddress(transport.getPeer())
-        return {"event": name, "time": self._time(), "connection": number, "peer": peer}
+        return {"event": name, "level": "info", "time": self._time(), "connection": number, "peer": peer}
 
     def _time(self) -> str:
         return datetime.fromtimestamp(self._clock.seconds(), timezone.utc).isoformat(timespec="milliseconds")
 
 
 def writeText(event: Event) -> None:
+    """Write an event as a line of Twisted's log, in the namespace ``tlscomm`` and with its facts as named fields."""
     failure = event.get("failure")
-    level = LogLevel.info if failure is None else LogLevel.warn
     form, phrases = _TEXTS[event["event"]]
     outcome = "in order" if failure is None else f"{failure.code}: {failure.message} {failure.nextStep}"
     if event["event"] == "refused":
         # The word is also the code of a refusal that does not say why.
         outcome = outcome if outcome.startswith("refused: ") else f"refused, {outcome}"
     # Twisted has a time of its own, which older observers look for under the same name.
-    facts = {name: fact for name, fact in event.items() if name != "time"}
-    _log.emit(level, form, **facts, **phrases(event), outcome=outcome)
+    facts = {name: fact for name, fact in event.items() if name not in ("time", "level")}
+    _log.emit(LogLevel.lookupByName(event["level"]), form, **facts, **phrases(event), outcome=outcome)
+
+
+def _asked(transport: TLSTransport) -> str | None:
+    """Return whether client certificates were asked for, where that is known: a context of others' does not say."""
+    return getattr(transport.factory.configuration, "clientCertificates", None)
+
+
+def _isHealthCheck(transport: TLSTransport, failure: TLSFailure) -> bool:
+    """Return whether a peer connected and went away without a word, as what looks whether a port is open does."""
+    return failure.code in ("closed-in-handshake", "reset") and not transport.hasHeard
 
 
 def _nothing(event: Event) -> dict[str, str]:
@@ -104,7 +122,11 @@ def _nothing(event: Event) -> dict[str, str]:
 
 
 def _accepted(event: Event) -> dict[str, str]:
-    return {"who": _who(event["certificate"]), "shown": _shown(event["tls"].choice)}
+    peer: Peer | None = event["certificate"]
+    isAsked = event["clientCertificates"] != "none"
+    stranger = "the client showed no certificate" if isAsked else "no client certificate is asked for"
+    who = stranger if peer is None else _who(peer)
+    return {"who": who, "shown": _shown(event["tls"].choice)}
 
 
 def _shown(choice: CredentialChoice | None) -> str:
@@ -114,9 +136,7 @@ def _shown(choice: CredentialChoice | None) -> str:
     return f"; we showed {certificateFacts(choice.credential.certificate).subject}, {choice.reason}"
 
 
-def _who(peer: Peer | None) -> str:
-    if peer is None:
-        return "a client without a certificate"
+def _who(peer: Peer) -> str:
     rule = "" if peer.rule is None else f" (by {printable(str(peer.rule))})"
     return f"{peer.facts.subject}{rule}"
 
@@ -136,7 +156,16 @@ _TEXTS: dict[str, tuple[str, Callable[[Event], dict[str, str]]]] = {
         "connection {connection} from {peer} authenticated: {who}, {tls.version}, {tls.cipher}{shown}",
         _accepted,
     ),
+    "accepted": (
+        "connection {connection} from {peer} accepted without authentication: {who}, {tls.version}, "
+        "{tls.cipher}{shown}",
+        _accepted,
+    ),
     "refused": ("connection {connection} from {peer} {outcome}", _nothing),
+    "refusals": (
+        "{count} more connections from {network} refused; the last one, connection {connection} from {peer}: {outcome}",
+        _nothing,
+    ),
     "closed": (
         "connection {connection} from {peer} closed ({Received} received, {Sent} sent), {outcome}",
         _traffic,

@@ -11,17 +11,27 @@ from typing import cast
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress, IProtocolFactory, IReactorTime
+from twisted.logger import Logger
 from zope.interface import implementer
 
 from tlscomm.configuration import Configuration, ServerConfiguration
 from tlscomm.failures import TooManyConnections
 from tlscomm.revocation import warnOfUnstapled
 from tlscomm.transport._address import describeAddress
+from tlscomm.transport._eventlog import EventLog, writeText
 from tlscomm.transport._interfaces import Observer, Transport
-from tlscomm.transport._observer import RefusalLog, tell
+from tlscomm.transport._observer import ClientObserver, tell
 from tlscomm.transport._phases import Phase
 from tlscomm.transport._revalidation import Revalidation
 from tlscomm.transport._transport import TLSTransport
+
+_log = Logger(namespace="tlscomm")
+
+_OPEN = (
+    "every client is let in and none is authenticated: no authorities are named that may issue client certificates, so "
+    "none are asked for. Next step: Name the authorities (--client-roots FILE, clientRoots=FILE), or say that this is "
+    "meant (--client-certificates none, clientCertificates=none)."
+)
 
 __all__ = ["Observer", "Phase", "TLSFactory", "TLSTransport", "describeAddress"]
 
@@ -50,13 +60,14 @@ class TLSFactory:
             configuration: a server's or a client's.
             wrappedFactory: makes the protocols above.
             clock: tells the time, usually the reactor.
-            observer: is told of every connection.
+            observer: is told of every connection. Where None, a server's are written to Twisted's log, in the
+                namespace ``tlscomm``.
             maximumConnections: connections beyond this number are closed at once; None for no limit.
         """
         self.configuration = configuration
         self.wrappedFactory = wrappedFactory
         self.clock = clock
-        self.observer: Observer[TLSTransport] = RefusalLog() if observer is None else observer
+        self.observer = observer or _defaultObserver(configuration, clock)
         self.connections: set[TLSTransport] = set()
         self.changes = 0
         self._awaitingEnd: list[Deferred[None]] = []
@@ -140,12 +151,20 @@ class TLSFactory:
         if not self._users and self._used is not None:
             self._used.release()
             self._used = None
+        if not self._users and isinstance(self.observer, EventLog):
+            self.observer.flush()
         self.wrappedFactory.doStop()
 
     def _use(self, configuration: Configuration) -> None:
         if isinstance(configuration, ServerConfiguration):
             warnOfUnstapled((configuration.credential, *configuration.others), configuration.staple)
+            if configuration.isOpenByDefault:
+                _log.warn(_OPEN)
         self._used = _Used(configuration, self.clock, self.revalidate)
+
+
+def _defaultObserver(configuration: Configuration, clock: IReactorTime) -> Observer[TLSTransport]:
+    return ClientObserver() if configuration.isClient else EventLog(writeText, clock)
 
 
 class _Used:

@@ -1,4 +1,4 @@
-"""Telling an observer, and the observer where none was named."""
+"""Telling an observer, and the observer of a client."""
 
 from __future__ import annotations
 
@@ -9,20 +9,17 @@ from twisted.logger import Logger
 from tlscomm.failures import TLSFailure
 from tlscomm.transport._interfaces import Observer, Transport
 
-__all__ = ["RefusalLog", "tell"]
+__all__ = ["ClientObserver", "tell"]
 
-_log = Logger()
+_log = Logger(namespace="tlscomm")
 
 
-class RefusalLog:
-    """The default observer: writes the refusals of a server to Twisted's log, where a program names no other."""
+class ClientObserver:
+    """The observer of a client, which writes nothing: its program learns all from `connect()` and its protocol."""
 
     def accepted(self, transport: Transport) -> None: ...
 
-    def refused(self, transport: Transport, failure: TLSFailure) -> None:
-        # A client's failure is what connect() fails with.
-        if not transport.factory.configuration.isClient:
-            _log.warn("refused {peer}: {problem}", peer=failure.peer, problem=str(failure))
+    def refused(self, transport: Transport, failure: TLSFailure) -> None: ...
 
     def closed(self, transport: Transport, failure: TLSFailure | None) -> None: ...
 

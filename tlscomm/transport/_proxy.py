@@ -52,8 +52,10 @@ class TransportProxy:
         return self._connection.handle
 
     def getPeer(self) -> Any:
-        """The peer's address."""
-        return self.transport.getPeer() if self._address is None else self._address
+        """The peer's address, None where there is neither one nor a TCP connection yet."""
+        if self._address is not None or self.transport is None:
+            return self._address
+        return self.transport.getPeer()
 
     def getHost(self) -> Any:
         """Our own address."""

@@ -53,7 +53,7 @@ from tlscomm.verification import Verifier
 
 __all__ = ["DOUBT_SECONDS", "TLSTransport"]
 
-_log = Logger()
+_log = Logger(namespace="tlscomm")
 
 #: An enumeration's member costs more to find than a name of the module, and these are asked for in every read.
 _OPEN, _CLOSED, _FAILED = State.OPEN, State.CLOSED, State.FAILED
@@ -309,6 +309,11 @@ class TLSTransport(TransportProxy):
     def stopProducing(self) -> None:
         """See `twisted.internet.interfaces.IPushProducer`."""
         self.loseConnection()
+
+    @property
+    def hasHeard(self) -> bool:
+        """Whether the peer of a server has sent anything at all."""
+        return self.transport is not None and self._connection.hasHeard
 
     @property
     def isWriting(self) -> bool:

@@ -1,0 +1,140 @@
+"""A limit to what is written of refused connections, which strangers can have as many of as they like.
+
+A line for each would let one who is refused fill a disk, and hide what else is in the log. So the first few of one
+cause and one network are written in full, and from then on one a second, with the number of those that it stands for.
+None is left out of the count. A network that comes slowly is written in full all the time, because one that stands for
+itself alone is written as it is.
+
+What is remembered is bounded as well. Where more networks come than there are places, those without a place share one
+for each cause.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import Any
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+__all__ = ["Event", "RefusalLimit", "networkOf"]
+
+Event = dict[str, Any]
+
+#: How many of one cause and one network are written in full at first.
+_IN_FULL = 10
+#: Seconds between two summaries of one cause and one network.
+_INTERVAL = 1.0
+#: Seconds without one after which a cause and a network begin anew.
+_QUIET = 10.0
+#: How many of them have a place of their own.
+_MOST_PLACES = 256
+
+#: A site has at least so many bits (RFC 6177), and a provider's customer of IPv4 may have this many.
+_PREFIX_LENGTHS = {4: 24, 6: 48}
+_OTHERS = "other networks"
+
+_Key = tuple[str, str, str]
+
+
+@dataclass
+class _Place:
+    """What is remembered of one cause and one network."""
+
+    left: int
+    latest: float
+    withheld: int = 0
+    event: Event | None = None
+
+
+class RefusalLimit:
+    """Writes the events of refused connections, and summaries of those that are too many."""
+
+    def __init__(self, write: Callable[[Event], object], clock: IReactorTime) -> None:
+        """
+        Args:
+            write: takes the events.
+            clock: tells the time.
+        """
+        self._write = write
+        self._clock = clock
+        self._places: OrderedDict[_Key, _Place] = OrderedDict()
+        self._others: dict[_Key, _Place] = {}
+        self._withholding: dict[_Key, _Place] = {}
+        self._timer: IDelayedCall | None = None
+
+    def refused(self, event: Event, network: str) -> None:
+        """Write the event of a refused connection, now or as one of several.
+
+        Args:
+            event: has a ``failure``.
+            network: where the connection is from.
+        """
+        failure = event["failure"]
+        key, place = self._placeFor((failure.code, failure.side, network))
+        if place.left:
+            place.left -= 1
+            self._write(event)
+            return
+        place.withheld += 1
+        place.event = event
+        self._withholding[key] = place
+        if self._timer is None:
+            self._timer = self._clock.callLater(_INTERVAL, self.flush)
+
+    def flush(self) -> None:
+        """Write now what was withheld."""
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+        withholding, self._withholding = self._withholding, {}
+        for (_, _, network), place in withholding.items():
+            count, event = place.withheld, place.event
+            place.withheld, place.event = 0, None
+            if event is not None:
+                self._write(event if count == 1 else {**event, "event": "refusals", "count": count, "network": network})
+
+    def _placeFor(self, key: _Key) -> tuple[_Key, _Place]:
+        now = self._clock.seconds()
+        self._forgetOld(now)
+        place = self._places.get(key)
+        if place is None and len(self._places) < _MOST_PLACES:
+            place = self._places[key] = _Place(_IN_FULL, now)
+        elif place is None:
+            return self._sharedPlace((*key[:2], _OTHERS), now)
+        place.latest = now
+        self._places.move_to_end(key)
+        return key, place
+
+    def _sharedPlace(self, key: _Key, now: float) -> tuple[_Key, _Place]:
+        place = self._others.get(key)
+        if place is None or now - place.latest >= _QUIET:
+            place = self._others[key] = _Place(_IN_FULL, now)
+        place.latest = now
+        return key, place
+
+    def _forgetOld(self, now: float) -> None:
+        while self._places:
+            # What is withheld is written long before a place is old.
+            key, place = next(iter(self._places.items()))
+            if now - place.latest < _QUIET:
+                return
+            del self._places[key]
+
+
+def networkOf(address: Any) -> str:
+    """Return the network that an address belongs to, as text: of IPv4 24 bits, of IPv6 48.
+
+    Args:
+        address: one of Twisted's, or None.
+    """
+    host = getattr(address, "host", None)
+    try:
+        found: IPv4Address | IPv6Address = ip_address(str(host).partition("%")[0])
+    except ValueError:
+        return "this machine" if host is None and address is not None else "an unknown network"
+    if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped
+    return str(ip_network((found, _PREFIX_LENGTHS[found.version]), strict=False))
