@@ -46,6 +46,13 @@ class ForeignTests(SynchronousTestCase):
         self.named(json.dumps({"kind": "Secret", "data": {"keystore.p12": pfx}}, indent=1).encode(), "kubectl get")
         self.named(json.dumps({"certificate": pfx}).encode(), "jq -r .FIELD")
         self.named(made()["c.der"].hex(" ").encode(), "xxd -r -p")
+        self.named("\r\n".join(map(str, made()["c.der"])).encode("utf-16"), "decimal numbers")
+
+    def test_bytesThatAreLost(self) -> None:
+        """What a shell or a program has written as if it were text is named, for nothing brings it back."""
+        for encoding in ("cp437", "cp850", "latin-1"):
+            self.named(made()["c.der"].decode(encoding).encode("utf-16"), "its bytes are lost")
+        self.named(made()["c.der"].decode("utf-8", "replace").encode(), "its bytes are lost")
 
     def test_publicKeys(self) -> None:
         """A public key is called that, in PEM and in DER, in the forms of X.509 and of PKCS#1."""

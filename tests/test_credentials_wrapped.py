@@ -81,6 +81,13 @@ class WrappedTests(SynchronousTestCase):
         self.reads("".join(f"> {line}\n" for line in text().splitlines()))
         self.reads("Hello,\n\n" + "".join(f">> {line}\r\n" for line in text().splitlines()))
 
+    def test_programs(self) -> None:
+        """So is text in a program in C, or in a list of lines in JSON or YAML."""
+        lines = text().splitlines()
+        self.reads("static const char PEM[] =\n" + "".join(f'  "{line}\\n" \\\n' for line in lines) + ";\n")
+        self.reads(json.dumps(lines))
+        self.reads("".join(f"  - '{line}'\n" for line in lines).replace("  - '-----", "'-----").replace("  - ", ""))
+
     def test_comments(self) -> None:
         """A block that a comment's sign takes out of a file is not read."""
         other = authority().issue("other", role="client").certificate

@@ -59,6 +59,9 @@ _LARGEST_OLD_KEY = 6000
 
 _HEXADECIMAL = re.compile("[0-9A-Fa-f]*")
 
+#: White space, and what stands around each line of a text in a program, a Makefile or a list of JSON.
+_NOISE = b" \t\r\n\v\f\"'\\,"
+
 #: OpenSSL writes it before what comes out of a PFX.
 _FRIENDLY_NAME = re.compile(rb"^[ \t]+friendlyName: (.{1,1000}?)\r?$", re.MULTILINE)
 _WANTED = "Name a file with a block that begins with -----BEGIN CERTIFICATE-----, or with a private key."
@@ -145,7 +148,7 @@ class _Block:
         # Only RFC 1421's header has colons.
         lines = (line for line in self.body.splitlines() if b":" not in line)
         try:
-            return replace(source, content=base64.b64decode(b"".join(b"".join(lines).split()), validate=True))
+            return replace(source, content=base64.b64decode(b"".join(lines).translate(None, _NOISE), validate=True))
         except binascii.Error:
             return None
 

@@ -47,13 +47,9 @@ _PGP = UnsupportedFormat("an OpenPGP key or message, which TLS does not use", _N
 _DATABASE = UnsupportedFormat("a database, perhaps one of NSS (cert9.db, key4.db)", _NSS)
 _WEB_PAGE = UnsupportedFormat("a web page, perhaps a login page in the place of a download", _DOWNLOAD)
 
-_KUBERNETES = UnsupportedFormat(
-    "an object of Kubernetes, and none of its values is PEM",
-    "Take the value out, and name the file: kubectl get secret NAME -o jsonpath='{.data.KEY}' | base64 -d > FILE.",
-)
-_JSON_TEXT = UnsupportedFormat(
-    "JSON, and none of its values is PEM",
-    "Take the value out, and name the file: jq -r .FIELD FILE > NEW, with | base64 -d where it is in base64.",
+_WRITE_BYTES = (
+    "Write it again as bytes: by the option of the program that names the file (-out FILE) and not by a shell, or in "
+    "PowerShell by [IO.File]::WriteAllBytes."
 )
 
 _STRUCTURES = {
@@ -117,14 +113,42 @@ _BEGINNINGS = (
     (b"%pdf-", UnsupportedFormat("a PDF document", _NAME_ANOTHER)),
 )
 
-#: RFC 4253, section 6.6, and others, as in OpenSSH's authorized_keys.
-_SSH = re.compile(rb"\s*(ssh-(rsa|dss|ed25519|ed448)|ecdsa-sha2-|sk-(ssh|ecdsa)-)\S* AAAA")
-_SECRET = re.compile(rb"(?:\A|\n)[ \t]*\"?kind\"?:[ \t]*\"?(?:Secret|ConfigMap|Config)\b")
-_JSON = re.compile(rb"\s*[\[{]\s*(?:\"|[\[{])")
-_HEXADECIMAL = re.compile(
-    rb"\s*(?:[0-9a-fA-F]{4,8}:?\s+)?(?:0x)?30[\s:,]*(?:0x)?8[0-4](?:[\s:,]*(?:0x)?[0-9a-fA-F]{2}){6}"
+#: What the beginning of a text looks like, in the order in which it is looked at.
+_PATTERNS = (
+    # RFC 4253, section 6.6, and others, as in OpenSSH's authorized_keys.
+    (re.compile(rb"\s*(ssh-(rsa|dss|ed25519|ed448)|ecdsa-sha2-|sk-(ssh|ecdsa)-)\S* AAAA"), _SSH_PUBLIC_KEY),
+    (
+        re.compile(rb"\s*\{.{,2000}\"(kty|keys)\"\s*:", re.DOTALL),
+        UnsupportedFormat("a JSON Web Key, which is not read here", "Convert it to PEM with the program that made it."),
+    ),
+    # DER begins with a zero, which is 0x30, and a byte that is not ASCII: what programs make of it in their encodings.
+    (
+        re.compile(rb"0(?:\xef\xbf\xbd|\xc2[\x80-\x84]|\xc3[\x87\xa9\xbc\xa2\xa4]|\xe2\x80\x9a|\xe2\x82\xac)"),
+        UnsupportedFormat("a binary file that a program took for text, so that its bytes are lost", _WRITE_BYTES),
+    ),
+    (
+        re.compile(rb"48\s+1(?:2[89]|3[0-2])\s+[0-9]{1,3}\s+[0-9]{1,3}\s"),
+        UnsupportedFormat("text with the bytes as decimal numbers, as PowerShell writes them", _WRITE_BYTES),
+    ),
+    (
+        re.compile(rb"(?:[0-9a-fA-F]{4,8}:?\s+)?(?:0x)?30[\s:,]*(?:0x)?8[0-4](?:[\s:,]*(?:0x)?[0-9a-fA-F]{2}){6}"),
+        UnsupportedFormat("text with the bytes in hexadecimal", "Convert it: xxd -r -p FILE NEW.der."),
+    ),
+    (
+        re.compile(rb"(?:.*\n)?[ \t]*\"?kind\"?:[ \t]*\"?(?:Secret|ConfigMap|Config)\b", re.DOTALL),
+        UnsupportedFormat(
+            "an object of Kubernetes, and none of its values is PEM",
+            "Take the value out: kubectl get secret NAME -o jsonpath='{.data.KEY}' | base64 -d > FILE. Then name that file.",
+        ),
+    ),
+    (
+        re.compile(rb"[\[{]\s*(?:\"|[\[{])"),
+        UnsupportedFormat(
+            "JSON, and none of its values is PEM",
+            "Take the value out, and name the file: jq -r .FIELD FILE > NEW, with | base64 -d where it is in base64.",
+        ),
+    ),
 )
-_JWK = re.compile(rb"\s*\{.{,2000}\"(kty|keys)\"\s*:", re.DOTALL)
 
 #: How much of a file is looked at.
 _BEGINNING = 4096
@@ -146,15 +170,5 @@ def contentCalled(content: bytes) -> UnsupportedFormat | None:
     """Say what content is that is neither PEM nor a known structure of ASN.1; None where that is not known."""
     start = content[:_BEGINNING].lstrip(b" \t\r\n")
     folded = start[:64].lower()
-    if _SSH.match(start):
-        return _SSH_PUBLIC_KEY
-    if _JWK.match(start):
-        return UnsupportedFormat(
-            "a JSON Web Key, which is not read here", "Convert it to PEM with the program that made it."
-        )
-    if _SECRET.search(start):
-        return _KUBERNETES
-    if _HEXADECIMAL.match(start):
-        return UnsupportedFormat("text with the bytes in hexadecimal", "Convert it: xxd -r -p FILE NEW.der.")
     known = next((what for beginning, what in _BEGINNINGS if folded.startswith(beginning)), None)
-    return _JSON_TEXT if known is None and _JSON.match(start) else known
+    return known or next((what for pattern, what in _PATTERNS if pattern.match(start)), None)

@@ -21,6 +21,7 @@ from tlscomm.credentials._contents import FoundList
 from tlscomm.credentials._formats import formOf, readContents
 from tlscomm.credentials._passphrase import Passphrase
 from tlscomm.credentials._sources import STANDARD_INPUT, Source, readSource
+from tlscomm.credentials._structure import structureOf
 from tlscomm.failures import Damaged, FileNotFound, TLSFailure, UnknownFormat, Unreadable, printable
 from tlscomm.revocation._marks import Mark, markOf
 from tlscomm.revocation._revocationlist import RevocationList
@@ -182,12 +183,16 @@ def _asList(found: FoundList) -> RevocationList:
 def _readFile(path: Path, *, isAlone: bool) -> tuple[RevocationList, ...]:
     if isAlone or _LIST_NAME.fullmatch(path.name):
         return readLists(path)
+    mayBe = _NAME.fullmatch(path.name) is not None
     try:
-        return _listsIn(readSource(path))
+        found = readSource(path)
+        # A request of an authority, or a public key, is no list either.
+        mayBe = mayBe and structureOf(found.content) is None
+        return _listsIn(found)
     except (UnknownFormat, Unreadable):
         # A folder may hold anything else, and the certificates of its authorities, too. But what is called as if it
         # were a list and is nothing that is known may be one.
-        if _NAME.fullmatch(path.name):
+        if mayBe:
             raise
         return ()
 
