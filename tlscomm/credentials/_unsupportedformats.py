@@ -138,7 +138,7 @@ _PATTERNS = (
         re.compile(rb"(?:.*\n)?[ \t]*\"?kind\"?:[ \t]*\"?(?:Secret|ConfigMap|Config)\b", re.DOTALL),
         UnsupportedFormat(
             "an object of Kubernetes, and none of its values is PEM",
-            "Take the value out: kubectl get secret NAME -o jsonpath='{.data.KEY}' | base64 -d > FILE. Then name that file.",
+            "Take the value out: kubectl get secret NAME -o jsonpath='{.data.KEY}' | base64 -d > FILE. Then name FILE.",
         ),
     ),
     (
