@@ -180,6 +180,20 @@ class Folders(SynchronousTestCase):
         self.assertEqual(len(left), 130)
         self.assertFalse({self.file(0, 1), self.file(1, 1)} & left)
 
+    def test_aListIsThatOfTheAuthorityThatHasSignedIt(self) -> None:
+        """An authority with the name of another one does not have its lists looked at in the handshakes of that one."""
+        Path("cache").mkdir()
+        other = Authority.create("root")
+        for each in (ROOT, other):
+            (line,) = lineOf([each.certificate])
+            Path("cache", f"{line}-{1:032x}.crl").write_bytes(revocationList(each).public_bytes(Encoding.DER))
+        fetcher = self.fetcher()
+        self.assertEqual(len(fetcher.lists), 2)
+        for each in (ROOT, other):
+            leaf = each.issue("leaf", role="client").certificate
+            (found,) = fetcher.listsFor((leaf, each.certificate))
+            self.assertTrue(found.isSignedBy(each.certificate))
+
     def test_aListThatGivesWayLeavesTheDisk(self) -> None:
         Path("cache").mkdir()
         (line,) = lineOf([ROOT.certificate])

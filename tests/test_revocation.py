@@ -6,7 +6,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from revocationlists import revocationList
+from revocationlists import NOW, revocationList
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm import failures
@@ -105,6 +105,24 @@ class Handshakes(SynchronousTestCase):
         past = datetime.now(timezone.utc) - timedelta(days=400)
         lists = {"revocation": Revocation((AUTHORITY.revocationList(now=past),))}
         self.assertEqual(self.codes({}, lists), [("refused", "revocation-unknown")] * 2)
+
+    def test_ofManyListsAFewAreNamed(self) -> None:
+        """An authority may cut its list in a hundred pieces, and a refusal is a sentence."""
+        past = NOW - timedelta(days=9)
+        lists = [revocationList(AUTHORITY, number=number, since=past, until=past) for number in range(100)]
+        verifier = Verifier(peerRole="client", trust=Trust(ROOTS), revocation=Revocation(lists))
+        (problem,) = verifier.verify([CLIENT.certificate]).problems
+        self.assertEqual(problem.detail.count("expired at"), 4)
+        self.assertIn("and 96 more lists", problem.detail)
+
+    def test_whatTheAuthorityHasNotSignedIsNotLookedUp(self) -> None:
+        """A list tells nothing of it, and to look costs time."""
+        strange = Authority.create(AUTHORITY.certificate.subject.rfc4514_string().removeprefix("CN="))
+        forged = strange.issue("client", role="client").certificate
+        lists = [revocationList(AUTHORITY, [forged.serial_number])]
+        verifier = Verifier(peerRole="client", trust=Trust(ROOTS), revocation=Revocation(lists))
+        codes = {problem.code for problem in verifier.verify([forged, strange.certificate]).problems}
+        self.assertFalse(codes & {"revoked", "revocation-unknown"}, codes)
 
     def test_aSeparateSignerOfListsMayBeKnownLocally(self) -> None:
         """An authority may sign its lists with another key, whose certificate no peer sends."""

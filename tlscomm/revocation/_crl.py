@@ -24,7 +24,7 @@ from cryptography import x509
 
 from tlscomm.failures import printable
 from tlscomm.failures._wording import timeText
-from tlscomm.revocation._revocationlist import ALL_REASONS, RevocationList
+from tlscomm.revocation._revocationlist import ALL_REASONS, Kind, RevocationList, kindOf
 from tlscomm.x509 import _issuers
 from tlscomm.x509._canonicalname import CanonicalName, canonicalName
 from tlscomm.x509._remembering import remembering
@@ -44,6 +44,8 @@ __all__ = [
 
 #: How many certificates besides the issuer's are tried as a list's signer.
 _MOST_SIGNERS = 4
+#: Of how many lists it is told why they do not count.
+_MOST_TOLD = 4
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,9 @@ def statusByLists(
     signers = _Signers(issuers, certificate, lists, others, at)
     usable: list[RevocationList] = []
     faults: list[str] = []
+    kind = kindOf(certificate)
     for each in named:
-        if fault := _fault(each, certificate, signers, at):
+        if fault := _fault(each, kind, signers, at):
             faults.append(fault)
         else:
             usable.append(each)
@@ -134,7 +137,7 @@ def _concluded(
 ) -> Status:
     """Return the status that the lists which may speak of a certificate come to, each scope by itself."""
     covered: frozenset[x509.ReasonFlags] = frozenset()
-    said = [*faults]
+    said: list[str] = []
     byScope: dict[x509.IssuingDistributionPoint | None, list[RevocationList]] = {}
     for each in usable:
         byScope.setdefault(each.scope, []).append(each)
@@ -145,13 +148,16 @@ def _concluded(
         if base is None:
             said.extend(_lapsed(each) for each in group)
         else:
-            covered |= base.reasonsFor(certificate)
+            covered |= base.reasonsFor(kindOf(certificate))
     if covered >= ALL_REASONS:
         return GOOD
     if covered:
         missing = ", ".join(sorted(reason.value for reason in ALL_REASONS - covered))
         said.append(f"the known lists do not tell of these reasons: {missing}")
-    return Status("revocation-unknown", "; ".join(dict.fromkeys(said)))
+    told = [*dict.fromkeys((*said, *faults))]
+    if len(told) > _MOST_TOLD:
+        told[_MOST_TOLD:] = [f"and {len(told) - _MOST_TOLD} more lists do not tell either"]
+    return Status("revocation-unknown", "; ".join(told))
 
 
 def _newest(group: Sequence[RevocationList], at: datetime) -> tuple[RevocationList | None, RevocationList | None]:
@@ -186,14 +192,14 @@ def _revocation(
             reason = _reason(entry)
             if reason is x509.ReasonFlags.remove_from_crl and each is delta:
                 return None
-            return revokedStatus(_date(entry), reason, _name(each))
+            return revokedStatus(_date(entry), reason, each.description)
     known = (-1,) if base is None else (base.number, 0 if delta is None else delta.number)
     for each in group:
         newer = base is None or each.number > max(known)
         # Two lists that both say to be the newest: neither takes back what the other says.
         twin = base is not None and delta is None and each.base is None and _age(each) == _age(base)
         if (newer or twin) and (entry := each.entry(certificate)) is not None and _reason(entry) not in _NOT_FINAL:
-            said = _name(each) if twin else f"{_name(each)}, which is out of date"
+            said = each.description if twin else f"{each.description}, which is out of date"
             return revokedStatus(_date(entry), _reason(entry), said)
     return None
 
@@ -201,24 +207,24 @@ def _revocation(
 _NOT_FINAL = frozenset({x509.ReasonFlags.certificate_hold, x509.ReasonFlags.remove_from_crl})
 
 
-def _fault(each: RevocationList, certificate: x509.Certificate, signers: _Signers, at: datetime) -> str:
-    if fault := each.faultFor(certificate):
-        return f"{_name(each)} does not cover it: {fault}"
+def _fault(each: RevocationList, kind: Kind, signers: _Signers, at: datetime) -> str:
+    if fault := each.faultFor(kind):
+        return f"{each.description} does not cover it: {fault}"
     if not signers:
-        return f"{_name(each)} does not count: its issuer may not sign lists"
+        return f"{each.description} does not count: its issuer may not sign lists"
     if not signers.haveSigned(each):
-        return f"{_name(each)} is badly signed"
+        return f"{each.description} is badly signed"
     if at < each.thisUpdate:
-        return f"{_name(each)} is not valid before {timeText(each.thisUpdate)}"
+        return f"{each.description} is not valid before {timeText(each.thisUpdate)}"
     return ""
 
 
 def _lapsed(each: RevocationList) -> str:
     if each.nextUpdate is None:
-        return f"{_name(each)} does not say until when it holds"
+        return f"{each.description} does not say until when it holds"
     if each.base is not None:
-        return f"{_name(each)} is a delta list without the list that it adds to"
-    return f"{_name(each)} expired at {timeText(each.nextUpdate)}"
+        return f"{each.description} is a delta list without the list that it adds to"
+    return f"{each.description} expired at {timeText(each.nextUpdate)}"
 
 
 class _Signers:
@@ -297,12 +303,6 @@ def _reason(entry: x509.RevokedCertificate) -> x509.ReasonFlags | None:
         return entry.extensions.get_extension_for_class(x509.CRLReason).value.reason
     except (x509.ExtensionNotFound, *REJECTIONS):
         return None
-
-
-def _name(each: RevocationList) -> str:
-    kind = "the list" if each.base is None else "the delta list"
-    number = "" if each.number < 0 else f" {each.number}"
-    return f"{kind}{number} of {_text(each.name)}"
 
 
 def _text(name: x509.Name) -> str:

@@ -28,8 +28,8 @@ from tlscomm.revocation._backgroundtask import inThread
 from tlscomm.revocation._crl import issuerKey, maySignLists
 from tlscomm.revocation._entries import decoded
 from tlscomm.revocation._marks import markOf
-from tlscomm.revocation._places import FILE_NAME, Line, Place, Places, Publication, lineOf
-from tlscomm.revocation._revocationlist import RevocationList
+from tlscomm.revocation._places import FILE_NAME, Line, Place, Places, Publication, digestOf, lineOf
+from tlscomm.revocation._revocationlist import RevocationList, kindOf
 from tlscomm.x509._facts import subjectText
 from tlscomm.x509._files import File, writeFiles
 from tlscomm.x509._remembering import remembering
@@ -72,7 +72,7 @@ class ListFetcher:
         self._fromPrivateAddresses = fromPrivateAddresses
         self._whenChanged = whenChanged
         self._places = Places(self._forget)
-        self._known: dict[str, RevocationList] = {}
+        self._byAuthority: dict[str, dict[str, RevocationList]] = {}
         self._isBeginning = False
         self._clock: IReactorTime | None = None
         self._reading: DeferredLock | None = None
@@ -91,12 +91,17 @@ class ListFetcher:
     @property
     def lists(self) -> list[RevocationList]:
         """The lists that were fetched."""
-        return [*self._known.values()]
+        return [each for lists in self._byAuthority.values() for each in lists.values()]
 
     @property
     def addresses(self) -> list[str]:
         """The addresses that lists are fetched from."""
         return [each.url for place in self._places for each in place.publications.values() if each.url]
+
+    def listsFor(self, path: Sequence[x509.Certificate]) -> Iterator[RevocationList]:
+        """Give the lists that the authorities of a path have signed, and not those of others with the same names."""
+        for authority in path[1:]:
+            yield from self._byAuthority.get(digestOf(authority), {}).values()
 
     def note(self, path: Sequence[x509.Certificate]) -> None:
         """Take note of where the lists for a path are published.
@@ -158,7 +163,7 @@ class ListFetcher:
             self._beginSoon()
 
     async def _take(self, content: bytes, place: Place, wanted: Publication, clock: IReactorTime) -> None:
-        now, known = datetime.now(timezone.utc), self._known.get(wanted.name)
+        now, known = datetime.now(timezone.utc), self._byAuthority.get(place.line[-1], {}).get(wanted.name)
         assert self._reading is not None
         # One at a time: threads share the processor with the reactor.
         fetched = await self._reading.run(inThread, clock, _checked, content, wanted, known, now)
@@ -168,7 +173,7 @@ class ListFetcher:
             await inThread(clock, writeFiles, self.folder, {wanted.name: File(content, isSecret=True)})
         except OSError as problem:
             raise FetchFailed(f"it cannot be kept: {problem.strerror}") from None
-        self._known[wanted.name] = fetched
+        self._byAuthority.setdefault(place.line[-1], {})[wanted.name] = fetched
         assert fetched.nextUpdate is not None
         wanted.schedule.succeeded(clock.seconds(), now, fetched.nextUpdate, least=len(content) / _FASTEST)
         _log.info(
@@ -182,15 +187,19 @@ class ListFetcher:
         """Take a list away that has given way to another one."""
         with suppress(OSError):
             (self.folder / name).unlink()
-        if self._known.pop(name, None) is not None:
-            self._whenChanged()
+        for authority, lists in self._byAuthority.items():
+            if lists.pop(name, None) is not None:
+                if not lists:
+                    del self._byAuthority[authority]
+                self._whenChanged()
+                return
 
     def _readKept(self) -> None:
         """Read the lists in the folder, the latest ones where there are too many."""
         for path, line, size in _filesIn(self.folder):
             if self._places.restore(line, path.name, size):
                 try:
-                    self._known[path.name] = _read(path.read_bytes())
+                    self._byAuthority.setdefault(line[-1], {})[path.name] = _read(path.read_bytes())
                 except (FetchFailed, OSError) as problem:
                     _log.warn("{path}: {problem}", path=printable(str(path)), problem=printable(str(problem)))
 
@@ -251,7 +260,7 @@ def _faults(fetched: RevocationList, certificate: x509.Certificate, issuer: x509
         yield "its authority may not sign lists"
     if not fetched.isSignedBy(issuer):
         yield "it is badly signed"
-    if fault := fetched.faultFor(certificate):
+    if fault := fetched.faultFor(kindOf(certificate)):
         yield fault
     if fetched.base is not None:
         yield "it is a delta list, which adds to another one"

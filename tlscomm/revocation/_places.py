@@ -20,7 +20,7 @@ from tlscomm.revocation._retrying import Schedule
 from tlscomm.x509 import _der
 from tlscomm.x509._remembering import remembering
 
-__all__ = ["FILE_NAME", "Line", "Place", "Places", "Publication", "lineOf"]
+__all__ = ["FILE_NAME", "Line", "Place", "Places", "Publication", "digestOf", "lineOf"]
 
 Line: TypeAlias = tuple[str, ...]
 """The authorities above a certificate, the trust anchor first, each as a digest of its name and key."""
@@ -234,7 +234,7 @@ def lineOf(issuers: Sequence[x509.Certificate]) -> Line:
     Args:
         issuers: its issuer, and so on up to the anchor.
     """
-    return tuple(_digest(issuer) for issuer in reversed(issuers))
+    return tuple(digestOf(issuer) for issuer in reversed(issuers))
 
 
 def _selected(places: Iterable[Place], choose: Callable[..., Any], weight: Callable[[Line, list[Place]], Any]) -> Place:
@@ -270,7 +270,8 @@ def _fileName(line: Line, url: str) -> str:
 
 
 @remembering(256)
-def _digest(authority: x509.Certificate) -> str:
+def digestOf(authority: x509.Certificate) -> str:
+    """Return a digest of an authority's name and key."""
     # The key as it stands in the certificate: the library may not know its algorithm.
     parts = _der.first(authority.tbs_certificate_bytes).parts()
     key = parts[_KEY if parts[0].tag == _der.CONTEXT_0 else _KEY - 1]

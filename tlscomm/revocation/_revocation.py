@@ -117,7 +117,8 @@ class Revocation:
     @property
     def lists(self) -> tuple[x509.CertificateRevocationList, ...]:
         """All lists that count now."""
-        return tuple(each.crl for group in self._byIssuer.values() for each in group)
+        fetched = [] if self._fetcher is None else self._fetcher.lists
+        return tuple(each.crl for group in (*self._byIssuer.values(), fetched) for each in group)
 
     def check(
         self,
@@ -207,15 +208,15 @@ class Revocation:
         return f"<Revocation {self.mode}, {len(self.lists)} lists>"
 
     def _listsFor(self, path: Sequence[x509.Certificate]) -> list[RevocationList]:
+        fetched = () if self._fetcher is None else self._fetcher.listsFor(path)
         if not self._byIssuer:
-            return []
+            return [*fetched]
         names = dict.fromkeys(issuerKey(certificate) for certificate in path)
-        return [each for name in names for each in self._byIssuer.get(name, ())]
+        return [*(each for name in names for each in self._byIssuer.get(name, ())), *fetched]
 
     def _index(self) -> None:
         byIssuer: dict[CanonicalName, list[RevocationList]] = {}
-        fetched = [] if self._fetcher is None else self._fetcher.lists
-        for each in (*self._given, *self._files.lists, *fetched):
+        for each in (*self._given, *self._files.lists):
             byIssuer.setdefault(each.issuer, []).append(each)
         self._byIssuer = byIssuer
 

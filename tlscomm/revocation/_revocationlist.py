@@ -6,8 +6,10 @@ than a moment.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from cryptography import x509
@@ -17,12 +19,14 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.x509.oid import CRLEntryExtensionOID, ExtensionOID
 
+from tlscomm.failures import printable
 from tlscomm.revocation._entries import EncodedList
 from tlscomm.x509._canonicalname import canonicalName
 from tlscomm.x509._keystrengths import WEAK_DIGESTS
+from tlscomm.x509._remembering import remembering
 from tlscomm.x509._unreadable import REJECTIONS
 
-__all__ = ["ALL_REASONS", "RevocationList"]
+__all__ = ["ALL_REASONS", "Kind", "RevocationList", "kindOf"]
 
 _LIST_EXTENSIONS = frozenset(
     {
@@ -42,6 +46,26 @@ ALL_REASONS = frozenset(x509.ReasonFlags) - {x509.ReasonFlags.unspecified, x509.
 
 #: How many verdicts on its signature are kept.
 _MOST_VERDICTS = 16
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What of a certificate the scope of a list is compared with.
+
+    Attributes:
+        name: ``authorities`` or ``users``.
+        points: the names of each distribution point, and the reasons that its list tells of.
+    """
+
+    name: str
+    points: tuple[tuple[frozenset[x509.GeneralName], frozenset[x509.ReasonFlags]], ...]
+
+
+# An authority may cut its list in more than a hundred pieces, and each of them is compared.
+@remembering(1024)
+def kindOf(certificate: x509.Certificate) -> Kind:
+    """Return what the scopes of lists are compared with."""
+    return Kind("authorities" if _isAuthority(certificate) else "users", tuple(_points(certificate)))
 
 
 class RevocationList:
@@ -73,6 +97,8 @@ class RevocationList:
         self.base: int | None = None
         self.scope: x509.IssuingDistributionPoint | None = None
         self.thisUpdate, self.nextUpdate = crl.last_update_utc, crl.next_update_utc
+        self._names: frozenset[x509.GeneralName] = frozenset()
+        self._only = ""
         self._verdicts: dict[x509.Certificate, bool] = {}
         self._digest = self._digestOfAll()
         try:
@@ -88,6 +114,13 @@ class RevocationList:
     def crl(self) -> x509.CertificateRevocationList:
         """The list as the library reads it, which holds all threads while it reads a long one."""
         return self._encoded.whole
+
+    @cached_property
+    def description(self) -> str:
+        """What sentences call it, printable."""
+        kind = "the list" if self.base is None else "the delta list"
+        number = "" if self.number < 0 else f" {self.number}"
+        return f"{kind}{number} of {printable(self.name.rfc4514_string())}"
 
     def entry(self, certificate: x509.Certificate) -> x509.RevokedCertificate | None:
         """Return what the list has of a certificate."""
@@ -110,28 +143,28 @@ class RevocationList:
         """Return whether the list has begun to hold, and its successor is not due yet."""
         return self.nextUpdate is not None and self.thisUpdate <= at < self.nextUpdate
 
-    def faultFor(self, certificate: x509.Certificate) -> str:
-        """Return why the list says nothing of a certificate of its own authority, or nothing where it does."""
+    def faultFor(self, kind: Kind) -> str:
+        """Return why the list says nothing of such a certificate of its own authority, or nothing where it does."""
         if self.fault:
             return f"it cannot be used: {self.fault}"
         if self.scope is None:
             return ""
-        kind = "authorities" if _isAuthority(certificate) else "users"
-        if (only := _onlyAbout(self.scope)) not in ("", kind):
-            return f"it is about certificates of {only} only"
-        return "" if self.reasonsFor(certificate) else "it is about another distribution point"
+        if self._only not in ("", kind.name):
+            return f"it is about certificates of {self._only} only"
+        return "" if self.reasonsFor(kind) else "it is about another distribution point"
 
-    def reasonsFor(self, certificate: x509.Certificate) -> frozenset[x509.ReasonFlags]:
-        """Return for which reasons the list would tell that a certificate was revoked (RFC 5280, section 6.3.3)."""
+    def reasonsFor(self, kind: Kind) -> frozenset[x509.ReasonFlags]:
+        """Return for which reasons the list would tell of such a certificate's revocation (RFC 5280, section 6.3.3)."""
         scope = self.scope
         if scope is None:
             return ALL_REASONS
         own = scope.only_some_reasons or ALL_REASONS
-        names = _listNames(self.name, scope)
-        covered: frozenset[x509.ReasonFlags] = frozenset() if names else own
-        for point in _distributionPoints(certificate):
-            if names and names & _pointNames(certificate.issuer, point):
-                covered |= own & (point.reasons or ALL_REASONS)
+        if not self._names:
+            return own
+        covered: frozenset[x509.ReasonFlags] = frozenset()
+        for names, reasons in kind.points:
+            if not names.isdisjoint(self._names):
+                covered |= own & reasons
         return covered
 
     def _readExtensions(self) -> str:
@@ -143,6 +176,7 @@ class RevocationList:
                 self.base = value.crl_number
             elif isinstance(value, x509.IssuingDistributionPoint):
                 self.scope = value
+                self._names, self._only = _names(self.name, value), _onlyAbout(value)
             if extension.critical and extension.oid not in _LIST_EXTENSIONS:
                 return f"it has the critical extension {extension.oid.dotted_string}, which is not known"
         if self.scope is not None and self.scope.indirect_crl:
@@ -163,7 +197,8 @@ class RevocationList:
 
     def _isSignedWith(self, key: Any) -> bool:
         if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
-            return self._encoded.whole.is_signature_valid(key)
+            # That takes long, and a list with a digest has not been signed with such a key.
+            return self._digest is None and self._encoded.whole.is_signature_valid(key)
         if self._digest is None:
             return False
         algorithm, digest = self._digest
@@ -190,29 +225,22 @@ def _onlyAbout(scope: x509.IssuingDistributionPoint) -> str:
     return "users" * scope.only_contains_user_certs or "authorities" * scope.only_contains_ca_certs
 
 
-def _distributionPoints(certificate: x509.Certificate) -> Iterator[x509.DistributionPoint]:
+def _points(certificate: x509.Certificate) -> Iterator[tuple[frozenset[x509.GeneralName], frozenset[x509.ReasonFlags]]]:
     try:
-        yield from certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
+        points = [*certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints).value]
+        issuer = certificate.issuer
     except (x509.ExtensionNotFound, *REJECTIONS):
         return
-
-
-def _listNames(issuer: x509.Name, scope: x509.IssuingDistributionPoint) -> frozenset[x509.GeneralName]:
-    return _names(issuer, scope.full_name, scope.relative_name)
-
-
-def _pointNames(issuer: x509.Name, point: x509.DistributionPoint) -> frozenset[x509.GeneralName]:
-    return _names(issuer, point.full_name, point.relative_name) or frozenset(point.crl_issuer or ())
+    for point in points:
+        yield _names(issuer, point) or frozenset(point.crl_issuer or ()), point.reasons or ALL_REASONS
 
 
 def _names(
-    issuer: x509.Name,
-    full: Iterable[x509.GeneralName] | None,
-    relative: x509.RelativeDistinguishedName | None,
+    issuer: x509.Name, place: x509.DistributionPoint | x509.IssuingDistributionPoint
 ) -> frozenset[x509.GeneralName]:
-    if relative is not None:
-        return frozenset({x509.DirectoryName(x509.Name([*issuer.rdns, relative]))})
-    return frozenset(full or ())
+    if place.relative_name is not None:
+        return frozenset({x509.DirectoryName(x509.Name([*issuer.rdns, place.relative_name]))})
+    return frozenset(place.full_name or ())
 
 
 def _criticalEntry(crl: x509.CertificateRevocationList) -> str:

@@ -317,7 +317,7 @@ class Verifier:
         problems = self._broken(chain, case, found, isTrusted=True)
         problems += self._unwanted(chain)
         problems += self._strictly(chain, case) if not problems else ()
-        revoked, unknown = self._revocation(chain, case)
+        revoked, unknown = self._revocation(chain, case, problems)
         problems += revoked
         return self._asked(self._judgement(chain, case, problems, unknown, isTrusted=True))
 
@@ -335,7 +335,7 @@ class Verifier:
         chain, isTrusted = opensslResult.chain, not _isUntrusted(opensslResult)
         problems = self._broken(chain, case, opensslResult.problems, isTrusted=isTrusted)
         problems += self._unwanted(chain)
-        revoked, unknown = self._revocation(chain, case) if isTrusted else ((), ())
+        revoked, unknown = self._revocation(chain, case, problems) if isTrusted else ((), ())
         return self._asked(self._judgement(chain, case, (*problems, *revoked), unknown, isTrusted=isTrusted))
 
     def _judgement(
@@ -366,8 +366,11 @@ class Verifier:
         return merged([self._refined(problem, chain) for problem in found], broken)
 
     def _revocation(
-        self, chain: Sequence[x509.Certificate], case: _Case
+        self, chain: Sequence[x509.Certificate], case: _Case, problems: Sequence[Problem] = ()
     ) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
+        if any(problem.code in _UNTRUSTED or problem.code == "bad-signature" for problem in problems):
+            # No list of an authority tells anything of a certificate that the authority has not signed.
+            return (), ()
         known = () if self.trust is None else self.trust.intermediates
         return self.revocation.check(
             chain,
