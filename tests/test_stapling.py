@@ -137,7 +137,7 @@ class WhatMustStaple(_Case):
         if content is not None:
             Path("staple.der").write_bytes(content)
             staple = Staple(["staple.der"])
-        configuration = ServerConfiguration(credential=credential, staple=staple)
+        configuration = ServerConfiguration(credential=credential, staple=staple, clientCertificates="none")
         factory = TLSFactory(configuration, MessageFactory(MessageProtocol), Clock())
         with logged() as events:
             factory.doStart()
