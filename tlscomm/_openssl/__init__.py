@@ -30,14 +30,16 @@ from tlscomm._openssl.contexts import (
     sessionOf,
 )
 from tlscomm._openssl.errors import OpenSSLError
-from tlscomm._openssl.paths import prepareForPaths, verifyErrorText, verifyPath
+from tlscomm._openssl.paths import PathBuilder, isSignedBy, prepareForPaths, verifyErrorText, verifyPath
 
 __all__ = [
     "Channel",
     "OpenSSLError",
+    "PathBuilder",
     "correctProtocols",
     "decodingFault",
     "firstMessage",
+    "isSignedBy",
     "keepRequests",
     "keepSecrets",
     "preferGroups",

@@ -275,6 +275,8 @@ def _broken(broken: Exception) -> TLSFailure:
 
 
 def _outOfTime(chain: Sequence[x509.Certificate], at: datetime) -> Iterator[Problem]:
+    # Certificates know whole seconds, and the last one belongs to the validity (RFC 5280, section 4.1.2.5).
+    at = at.replace(microsecond=0)
     for depth, certificate in enumerate(chain):
         if at > certificate.not_valid_after_utc:
             yield Problem("expired", depth)

@@ -23,11 +23,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
 
 from tlscomm.x509._canonicalname import CanonicalName
 from tlscomm.x509._certificate import ParsedCertificate, parsedCertificate
+from tlscomm.x509._signatures import hasSigned
 
 __all__ = ["ByName", "Path", "PathSearch", "SearchBudget", "byName"]
 
@@ -142,7 +141,7 @@ class PathSearch:
             self.budget.signatures -= 1
             if self.budget.isExhausted:
                 return False
-            signed = self._signed[issuer, subject] = _verified(issuer, subject)
+            signed = self._signed[issuer, subject] = hasSigned(issuer, subject)
         if not signed and self.isForgiving and not _isOtherKey(issuer, subject):
             self._badSignatures.add((issuer, subject))
             return True
@@ -179,28 +178,3 @@ def _isOtherKey(issuer: ParsedCertificate, subject: ParsedCertificate) -> bool:
     """Return whether the identifiers say that another key of the same name has signed."""
     wanted, has = subject.authorityKeyIdentifier, issuer.subjectKeyIdentifier
     return wanted is not None and has is not None and wanted != has
-
-
-def _verified(issuer: ParsedCertificate, subject: ParsedCertificate) -> bool:
-    """Return whether an issuer's key has signed a certificate.
-
-    `Certificate.verify_directly_issued_by` is no use here: it takes a name that is spelled in another way, be it in
-    another type of string, for another name.
-    """
-    certificate, key = subject.certificate, issuer.key
-    signature, content = certificate.signature, certificate.tbs_certificate_bytes
-    try:
-        parameters, digest = certificate.signature_algorithm_parameters, certificate.signature_hash_algorithm
-        if isinstance(key, rsa.RSAPublicKey) and isinstance(parameters, padding.AsymmetricPadding) and digest:
-            key.verify(signature, content, parameters, digest)
-        elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(parameters, ec.ECDSA):
-            key.verify(signature, content, parameters)
-        elif isinstance(key, dsa.DSAPublicKey) and digest:
-            key.verify(signature, content, digest)
-        elif isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
-            key.verify(signature, content)
-        else:
-            return False
-    except (InvalidSignature, UnsupportedAlgorithm, TypeError, ValueError):
-        return False
-    return True

@@ -1,10 +1,10 @@
 """Who may be on the other side: the one place that decides, for live connections and for verdicts off line.
 
 A peer is accepted by a path from its certificate to an authority that is trusted, which OpenSSL accepts and the rules
-here accept (`tlscomm.verification._corerules`). OpenSSL has built one in the handshake, and mostly that is the one.
-Where it has found none, or one that breaks a rule, others are tried, and OpenSSL is asked again about each of them
-alone. So no peer gets in by a path that only one of the two has looked at, and none stays out for a path that OpenSSL
-did not see.
+here accept (`tlscomm.verification._corerules`). OpenSSL has built one in the handshake, and mostly that is the one; a
+verdict off line has it build one in the same way. Where it has found none, or one that breaks a rule, others are tried,
+and OpenSSL is asked again about each of them alone. So no peer gets in by a path that only one of the two has looked at,
+and none stays out for a path that OpenSSL did not see.
 
 Every problem is collected, because a person who mends one wants to know of the next.
 """
@@ -19,7 +19,7 @@ from itertools import islice
 
 from cryptography import x509
 
-from tlscomm._openssl.paths import verifyPath
+from tlscomm._openssl import PathBuilder, verifyPath
 from tlscomm.access import NO_ACCESS_RULES, AccessRule, AccessRules, Peer
 from tlscomm.failures import Problem
 from tlscomm.revocation import Revocation
@@ -215,9 +215,11 @@ class Verifier:
         Raises:
             ValueError: no certificate is presented, or the time has no time zone.
         """
-        case = _Case(tuple(presented), opensslResult, staple, datetime.now(timezone.utc) if at is None else at)
-        if not presented or case.at.tzinfo is None:
+        at = datetime.now(timezone.utc) if at is None else at
+        if not presented or at.tzinfo is None:
             raise ValueError("to judge a peer takes its certificate, and a time with a time zone")
+        # Certificates know whole seconds, and the last one belongs to the validity (RFC 5280, section 4.1.2.5).
+        case = _Case(tuple(presented), opensslResult, staple, at.replace(microsecond=0))
         # A path of our own OpenSSL has been asked about. In a handshake it has not yet looked at all when it asks us.
         key = (True, opensslResult.chain) if opensslResult is not None and case.isSound else (False, case.presented)
         result = None if case.isFinal else self._remembered(key, case)
@@ -232,18 +234,21 @@ class Verifier:
 
     def _judged(self, case: _Case) -> VerificationResult:
         refused: list[VerificationResult] = []
-        if case.opensslResult is not None and case.isSound:
-            result = self._judgedByRules(case.opensslResult.chain, case)
+        first = self._builtByOpenSSL(case)
+        if first:
+            result = self._judgedByRules(first, case)
             if not result.problems:
                 return result
             if not all(problem.code in _UNKNOWN_TO_OPENSSL for problem in result.problems):
                 # OpenSSL looks at name constraints only after it has asked us.
-                result = self._judgedAlone(case.opensslResult.chain, case)
+                result = self._judgedAlone(first, case)
             refused.append(result)
         search = self._search(case)
         if not case.isFinal:
-            for path in islice(search.paths(), _MOST_PATHS):
-                result = self._judgedAlone(_certificates(path), case)
+            for path in islice(map(_certificates, search.paths()), _MOST_PATHS):
+                if path == first:
+                    continue
+                result = self._judgedAlone(path, case)
                 if not result.problems:
                     return result
                 refused.append(result)
@@ -251,6 +256,12 @@ class Verifier:
         if search.budget.isExhausted:
             result = replace(result, problems=(*result.problems, _exhausted(case.presented[0])))
         return result
+
+    def _builtByOpenSSL(self, case: _Case) -> tuple[x509.Certificate, ...]:
+        """Return the path that OpenSSL has built in the handshake, or builds now; nothing where it accepts none."""
+        if case.opensslResult is not None:
+            return case.opensslResult.chain if case.isSound else ()
+        return self._builder.build(case.presented, purposeFor(self.peerRole).opensslNumber, case.at)
 
     def _telling(self, refused: Sequence[VerificationResult], case: _Case) -> VerificationResult:
         """Return, of a peer that is refused, the result that says most."""
@@ -287,6 +298,10 @@ class Verifier:
             isForgiving=isForgiving,
             budget=budget,
         )
+
+    @cached_property
+    def _builder(self) -> PathBuilder:
+        return PathBuilder(() if self.trust is None else self.trust.anchors)
 
     @cached_property
     def _anchorsByName(self) -> ByName:

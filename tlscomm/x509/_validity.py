@@ -23,9 +23,12 @@ def validityOf(certificate: x509.Certificate) -> tuple[datetime, datetime] | Non
 
 
 def isValidAt(certificate: x509.Certificate, at: datetime) -> bool:
-    """Return whether a certificate is valid at a time; not where its dates cannot be read."""
+    """Return whether a certificate is valid at a time; not where its dates cannot be read.
+
+    Certificates know whole seconds, and the last one belongs to the validity (RFC 5280, section 4.1.2.5).
+    """
     dates = validityOf(certificate)
-    return dates is not None and dates[0] <= at <= dates[1]
+    return dates is not None and dates[0] <= at.replace(microsecond=0) <= dates[1]
 
 
 def validityText(code: str, certificate: x509.Certificate) -> str:
