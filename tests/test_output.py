@@ -11,6 +11,7 @@ from twisted.internet.error import ConnectionAborted
 from twisted.protocols.basic import FileSender
 
 from tlscomm.configuration import Deadlines
+from tlscomm.failures import MessageTooLong
 
 #: RFC 8446, section 5.1.
 RECORD, HEADER = 1 << 14, 5
@@ -288,16 +289,91 @@ class PushProducerTests(OutputCase):
         self.assertEqual(late.events, ["stop"])
 
     def test_endDoesNotWait(self) -> None:
-        """An end in order does not wait for it, paused or not."""
-        for data in (b"", LARGE):
-            producer, transport, conversation = self.producing()
-            transport.write(data)
-            transport.loseConnection()
-            with self.reading(conversation):
+        """An end in order does not wait for one that could have written all that it has."""
+        producer, transport, conversation = self.producing()
+        transport.write(b"all")
+        transport.loseConnection()
+        with self.reading(conversation):
+            conversation.flush()
+        self.assertEqual(conversation.client.received, b"all")
+        self.assertEqual(producer.events, ["stop"])
+        self.assertCodes(conversation, None, None)
+
+    def test_endWaitsForPaused(self) -> None:
+        """It waits for one that had to pause, before the end was asked for or since, until that has unregistered."""
+        for size in (10, 3 * CHUNK):
+            for count in (1, 30):
+                transport, conversation = self.slow()
+                pushing = Pushing(transport, [bytes([number]) * size for number in range(count)])
+                transport.registerProducer(pushing, True)
+                transport.write(LARGE)
                 conversation.flush()
-            self.assertEqual(conversation.client.received, data)
-            self.assertEqual(producer.events[-1], "stop")
-            self.assertCodes(conversation, None if data else "refused", None)
+                pushing.resumeProducing()
+                transport.loseConnection()
+                with self.reading(conversation):
+                    for _ in range(count + 1):
+                        conversation.flush()
+                self.assertEqual(conversation.client.received, LARGE + b"".join(pushing.all))
+                self.assertEqual(pushing.stopped, 0)
+                self.assertCodes(conversation, None, None)
+
+    def test_endWaitsForLater(self) -> None:
+        """What it writes in a later turn is sent too, as long as the close deadline does not pass without anything."""
+        producer, transport, conversation = self.producing()
+        transport.write(LARGE)
+        conversation.flush()
+        transport.loseConnection()
+        conversation.link.client.isReading = True
+        for _ in range(5):
+            conversation.advance(4)
+            transport.write(b"more")
+        self.assertEqual(conversation.server.failures, [])
+        conversation.advance(6)
+        self.assertEqual(conversation.client.received, LARGE + b"more" * 5)
+        transport.write(b"too late")
+        self.assertEqual(producer.events, ["pause", "resume", "stop"])
+        self.assertCodes(conversation, None, None)
+
+    def test_stuckAtTheEnd(self) -> None:
+        """While it waits, the write deadline still holds."""
+        _, transport, conversation = self.producing()
+        transport.write(LARGE)
+        conversation.flush()
+        transport.loseConnection()
+        conversation.advance(7)
+        self.assertEqual(conversation.server.failure.code, "write-timeout")
+        self.assertOver(conversation)
+
+    def test_itself(self) -> None:
+        """For a transport that is its own producer no end waits: nothing is delivered, so nothing comes of it."""
+        transport, conversation = self.slow()
+        transport.registerProducer(transport, True)
+        transport.write(LARGE)
+        conversation.flush()
+        transport.loseConnection()
+        with self.reading(conversation):
+            conversation.flush()
+        self.assertEqual(conversation.client.received, LARGE)
+        self.assertCodes(conversation, None, None)
+
+    def test_notWanted(self) -> None:
+        """It is stopped at once, and what it has is not waited for, where the peer has closed or is refused."""
+        for isRefused in (False, True):
+            for streaming in (True, False):
+                transport, conversation = self.slow()
+                producer = Producing() if streaming else Pieces(transport, [LARGE] * 50)
+                transport.registerProducer(producer, streaming)
+                transport.write(LARGE)
+                conversation.flush()
+                if isRefused:
+                    transport.closeBecause(MessageTooLong())
+                else:
+                    conversation.client.transport.loseConnection()
+                with self.reading(conversation):
+                    conversation.flush()
+                stopped = producer.events[-1] if isinstance(producer, Producing) else producer.stopped
+                self.assertIn(stopped, ("stop", 1))
+                self.assertCodes(conversation, None, "message-too-long" if isRefused else None)
 
     def test_raises(self) -> None:
         """One that raises is logged, and costs its connection, and nothing is left."""
@@ -326,6 +402,30 @@ class Pieces:
 
     def resumeProducing(self) -> None:
         self.consumer.write(self.pieces.pop(0))
+        if not self.pieces:
+            self.consumer.unregisterProducer()
+
+    def stopProducing(self) -> None:
+        self.stopped += 1
+
+
+class Pushing:
+    """A push producer that writes all that it has until it is paused."""
+
+    def __init__(self, consumer: Any, pieces: list[bytes]) -> None:
+        self.consumer = consumer
+        self.all = tuple(pieces)
+        self.pieces = pieces
+        self.isPaused = False
+        self.stopped = 0
+
+    def pauseProducing(self) -> None:
+        self.isPaused = True
+
+    def resumeProducing(self) -> None:
+        self.isPaused = False
+        while self.pieces and not self.isPaused:
+            self.consumer.write(self.pieces.pop(0))
         if not self.pieces:
             self.consumer.unregisterProducer()
 

@@ -203,6 +203,19 @@ class OrderlyTests(ConversationCase):
         self.assertIs(conversation.server.failure, reason)
         self.assertEqual(reason.peer, "127.0.0.1:40001")
 
+    def test_closeBecauseEndless(self) -> None:
+        """A peer that sends on after that is not listened to for long: TCP is cut, and the reason stays."""
+        for version in VERSIONS:
+            conversation = self.opened(version)
+            conversation.server.transport.closeBecause(Undecodable("no text"))
+            conversation.client.transport.write(LARGE * 2)
+            conversation.clock.advance(0)
+            conversation.link.client.isReading = False
+            conversation.flush()
+            self.assertTrue(conversation.link.server.wasAborted)
+            self.assertEqual(conversation.server.failure.code, "undecodable")
+            self.assertOver(conversation)
+
     def test_closeBecauseTooLate(self) -> None:
         """A reason that comes after an end was asked for is not why it ends."""
         conversation = self.opened(serverProtocol=Eager)

@@ -296,6 +296,9 @@ class MessageProtocol(Protocol):
         return self._handing or self._busy
 
     def _noteRoom(self) -> None:
+        if self._transport.disconnecting:
+            # An end waits for a producer that was paused, and there is nothing more to be said.
+            self._transport.unregisterProducer()
         self._peerIsSlow = self._repliesWait = False
         self._awaitedSince = self._clock.seconds()
         self._handOverWaiting()
@@ -317,9 +320,10 @@ class MessageProtocol(Protocol):
         timeout, now = cast(float, self._readTimeout), self._clock.seconds()
         if self._transport.disconnecting:
             return
-        if self._busy or self._paused or self._peerIsSlow or not (self.isAwaiting or self._decoder.pending):
+        isWriting = getattr(self._transport, "isWriting", self._peerIsSlow)
+        if self._busy or self._paused or not (self.isAwaiting or self._decoder.pending):
             self._awaitedSince = now
-        elif getattr(self._transport, "isWriting", False):
+        elif isWriting:
             # The peer has its time from when it has everything. When that is nobody says; not later than the next look.
             self._awaitedSince = now + timeout / 4
             self._timer = self._clock.callLater(timeout / 4, self._lookAtClock)

@@ -11,6 +11,9 @@ application writes without asking.
 *The write deadline.* It runs while bytes are queued, here, in the TCP transport or in the kernel, and is over when none
 of them has moved for its whole length. It is looked at a few times in each such length, so that a write costs nothing,
 and so it may be over a fraction of its length late.
+
+What TLS writes by itself is no application data: no producer is paused because of it, and no read deadline waits for
+it. How much of it may wait is for `tlscomm.transport._answers` to say.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ from twisted.internet.interfaces import IDelayedCall, IPullProducer, IPushProduc
 from zope.interface import implementer
 
 from tlscomm.tls import TLSConnection
+from tlscomm.transport._answers import Answers
 
 try:
     from fcntl import ioctl
@@ -47,7 +51,7 @@ class Output:
     """Takes plaintext from an application and gives ciphertext to a transport, which it obeys as its producer.
 
     Attributes:
-        deadline: seconds in which some queued byte must move, or None for ever, as before the connection is accepted.
+        answers: what TLS writes by itself.
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class Output:
         onStuck: Callable[[], None],
         onDrained: Callable[[], None],
         onBroken: Callable[[], None],
+        onAnswersTaken: Callable[[], None],
     ) -> None:
         """
         Args:
@@ -63,8 +68,10 @@ class Output:
             onStuck: called when nothing has moved for the length of the deadline.
             onDrained: called whenever everything was handed to the transport.
             onBroken: called when the producer has raised, while its exception is handled.
+            onAnswersTaken: called when the peer, which was not read any more, may be read again.
         """
-        self.deadline: float | None = None
+        self.answers = Answers(clock, self._taken, self._stopReading, onAnswersTaken, onStuck)
+        self._deadline: float | None = None
         self._clock = clock
         self._onStuck = onStuck
         self._onDrained = onDrained
@@ -78,11 +85,15 @@ class Output:
         self._flushing: IDelayedCall | None = None
         self._watch: IDelayedCall | None = None
         self._handedOver = 0
+        self._ownEnd = 0
+        self._blockedAt = 0
         self._moved = 0
         self._vainLooks = 0
         self._producer: Any = None
         self._streaming = False
         self._producerPaused = False
+        self._isEnding = False
+        self._producerHasMore = False
         self._isAttached = False
         self._isOver = False
 
@@ -93,6 +104,16 @@ class Output:
         self._isAttached = True
         transport.registerProducer(self, True)  # type: ignore[attr-defined]
 
+    def startDeadline(self, deadline: float | None) -> None:
+        """Let the write deadline run from now on; before the connection is accepted there is none.
+
+        Args:
+            deadline: seconds in which some queued byte must move, or None for ever.
+        """
+        self._deadline = self.answers.deadline = deadline
+        if self._blocked:
+            self._watchMovement()
+
     def write(self, data: bytes) -> None:
         """Queue plaintext; it is sent in this turn of the reactor or at the start of the next."""
         size = len(data)
@@ -102,6 +123,8 @@ class Output:
             self._queue.extend([data[start : start + _CHUNK] for start in range(0, size, _CHUNK)])
         self._queued += size
         if self._blocked:
+            # It goes on where TCP is full of TLS's own answers alone.
+            self._pauseProducer()
             return
         if not self._held and self._flushing is None:
             self._flushing = self._clock.callLater(0, self._flushLater)
@@ -117,31 +140,52 @@ class Output:
         self._held = False
         if self._queue and not self._blocked:
             self.flush()
-        else:
-            self.handOver()
+            return
+        before = self._handedOver
+        self.handOver()
+        if self._handedOver != before:
+            self.answers.note(self._handedOver - before, self._handedOver)
 
     def flush(self) -> None:
         """Encrypt and hand over as much as the transport takes."""
         queue = self._queue
         while queue and not self._blocked:
             self._connection.send(self._takeChunk())
-            self.handOver()
+            self.handOver(isOwn=True)
         if not self._blocked:
             if self._producer is not None:
                 self._feed()
-            if not queue and not self._blocked:
+            if self.isEmpty:
                 self._onDrained()
 
-    def handOver(self) -> None:
-        """Give the transport what TLS has to say, without a look at what is queued."""
+    def flushLast(self) -> None:
+        """Send all that there is, because an end was asked for."""
+        self._isEnding = True
+        self.flush()
+
+    def stopProducer(self) -> None:
+        """Stop and forget the producer: what it still has is not wanted."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            try:
+                producer.stopProducing()
+            except Exception:
+                self._onBroken()
+
+    def handOver(self, isOwn: bool = False) -> None:
+        """Give the transport what TLS has to say, without a look at what is queued.
+
+        Args:
+            isOwn: whether we have it say something, application data or an end, and the peer did not ask for all of it.
+        """
         ciphertext = self._connection.outgoing()
         if not ciphertext:
             return
-        if self._watch is None and self.deadline is not None:
-            # A watch ends only when nothing is on its way, so all that was handed over before has moved.
-            self._moved, self._vainLooks = self._handedOver, 0
-            self._watch = self._clock.callLater(self.deadline / _LOOKS, self._lookForMovement)
+        if self._watch is None and self._deadline is not None:
+            self._watchMovement()
         self._handedOver += len(ciphertext)
+        if isOwn:
+            self._ownEnd = self._handedOver
         self._transport.write(ciphertext)
 
     def registerProducer(self, producer: IPushProducer | IPullProducer, streaming: bool) -> None:
@@ -157,27 +201,43 @@ class Output:
         self._producerPaused = False
         if not streaming:
             self._resumeProducer()
-        elif self._blocked:
+        elif self._blocked and self.isMoving:
             self._pauseProducer()
 
     def unregisterProducer(self) -> None:
         """Forget the producer."""
         self._producer = None
-        if not self._queue and not self._blocked:
+        if self.isEmpty:
             self._onDrained()
 
     @property
-    def hasPullProducer(self) -> bool:
-        """Whether a producer is registered that writes when it is asked to, and has more until it unregisters.
+    def producer(self) -> object:
+        """The producer that is registered, which may write while an end waits, or None."""
+        return self._producer
 
-        As with Twisted's TCP transport, a close waits for such a producer, and for a push producer it does not.
-        """
+    @property
+    def hasPullProducer(self) -> bool:
+        """Whether a producer is registered that writes when it is asked to, and has more until it unregisters."""
         return self._producer is not None and not self._streaming and not self._isOver
 
     @property
+    def awaitsProducer(self) -> bool:
+        """Whether a close waits for the producer until it unregisters.
+
+        As with Twisted's TCP transport it waits for a pull producer, and for a push producer that was paused when the
+        end was asked for, or since: it has more. For one that could have written all that it has it does not wait.
+        """
+        return self.hasPullProducer or (self._producer is not None and self._producerHasMore)
+
+    @property
+    def isEmpty(self) -> bool:
+        """Whether everything was handed to the transport, which would take more."""
+        return not self._queue and not self._blocked
+
+    @property
     def isMoving(self) -> bool:
-        """Whether bytes are still on their way to the peer, as far as this machine knows."""
-        return bool(self._queue) or self._unsent() > 0
+        """Whether bytes of ours, not TLS's own answers, are on their way to the peer, as far as this machine knows."""
+        return bool(self._queue) or self._taken() < self._ownEnd
 
     def finish(self) -> bool:
         """Hand over TLS's last words, forget what is queued, and let go; return whether there were any."""
@@ -197,9 +257,10 @@ class Output:
     def discard(self) -> None:
         """Forget what is queued, and send nothing more."""
         self._isOver = self._blocked = True
-        self.deadline = None
+        self._deadline = None
         self._queue.clear()
         self._queued = 0
+        self.answers.end()
         for timer in (self._flushing, self._watch):
             if timer is not None and timer.active():
                 timer.cancel()
@@ -208,12 +269,7 @@ class Output:
     def end(self) -> None:
         """The connection is gone: forget everything and everybody."""
         self.discard()
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            try:
-                producer.stopProducing()
-            except Exception:
-                self._onBroken()
+        self.stopProducer()
         # What leads back to the transport goes, so that it is freed with its last user and not by a collection.
         self._onStuck = self._onDrained = self._onBroken = _nothing
         if self._connection is not None:
@@ -221,8 +277,10 @@ class Output:
 
     def pauseProducing(self) -> None:
         """The transport is full."""
+        if not self._blocked:
+            self._blockedAt = self._handedOver
         self._blocked = True
-        if self._producer is not None and self._streaming and not self._producerPaused:
+        if self.isMoving:
             self._pauseProducer()
 
     def resumeProducing(self) -> None:
@@ -239,6 +297,9 @@ class Output:
         if self.hasPullProducer and not self._queue and not self._blocked:
             self._resumeProducer()
         self.flush()
+
+    def _stopReading(self) -> None:
+        self._transport.pauseProducing()
 
     def _takeChunk(self) -> bytes:
         queue = self._queue
@@ -265,17 +326,29 @@ class Output:
 
     def _resumeProducer(self) -> None:
         self._producerPaused = False
+        self._producerHasMore = self._isEnding
         try:
             self._producer.resumeProducing()
         except Exception:
             self._onBroken()
 
     def _pauseProducer(self) -> None:
+        if self._producer is None or not self._streaming or self._producerPaused:
+            return
         self._producerPaused = True
         try:
             self._producer.pauseProducing()
         except Exception:
             self._onBroken()
+
+    def _watchMovement(self) -> None:
+        # A watch ends only when nothing is on its way, so all that was handed over before has moved.
+        self._moved, self._vainLooks = self._handedOver, 0
+        self._lookLater()
+
+    def _lookLater(self) -> None:
+        if self._deadline is not None:
+            self._watch = self._clock.callLater(self._deadline / _LOOKS, self._lookForMovement)
 
     def _lookForMovement(self) -> None:
         self._watch = None
@@ -286,16 +359,20 @@ class Output:
         self._moved = moved
         if self._vainLooks >= _LOOKS:
             self._onStuck()
-        elif self.deadline is not None:
-            self._watch = self._clock.callLater(self.deadline / _LOOKS, self._lookForMovement)
+        else:
+            self._lookLater()
+
+    def _taken(self) -> int:
+        return self._handedOver - self._unsent()
 
     def _unsent(self) -> int:
         """Return how many bytes were handed over and have not been acknowledged by the peer's machine, at least."""
         transport = self._transport
+        since = self._handedOver - self._blockedAt + 1 if self._blocked else 0
         # Of Twisted's FileDescriptor, the first two public; other transports only say when they are full.
         buffered = len(getattr(transport, "dataBuffer", b"")) - getattr(transport, "offset", 0)
         buffered += getattr(transport, "_tempDataLen", 0)
-        return max(buffered, int(self._blocked)) + _heldByKernel(transport)
+        return max(buffered, since) + _heldByKernel(transport)
 
 
 def _nothing() -> None:

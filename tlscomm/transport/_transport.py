@@ -111,7 +111,7 @@ class TLSTransport(TransportProxy):
         self._clock = factory.clock
         self._configuration = factory.configuration
         self._deadlines = self._configuration.deadlines
-        self._output = Output(self._clock, self._stuck, self._noteDrained, self._brokenAbove)
+        self._output = Output(self._clock, self._stuck, self._noteDrained, self._brokenAbove, self._answersTaken)
         self._began = 0.0
         self._acceptedAt = 0.0
         self._timer: IDelayedCall | None = None
@@ -216,7 +216,7 @@ class TLSTransport(TransportProxy):
         """
         if type(data) is not bytes:
             data = bytes(memoryview(data))
-        if not self.connected or not data or (self.disconnecting and not self._output.hasPullProducer):
+        if not self.connected or not data or (self.disconnecting and not self._mayStillWrite):
             return
         self.bytesSent += len(data)
         self._output.write(data)
@@ -228,7 +228,8 @@ class TLSTransport(TransportProxy):
     def loseConnection(self) -> None:
         """End in order: what was written goes out, then close_notify, and the peer's is awaited.
 
-        What is written from now on is dropped; but, as with Twisted's TCP transport, a pull producer may finish first.
+        What is written from now on is dropped; but, as with Twisted's TCP transport, a producer may finish first: a
+        pull producer, and a push producer that was paused, until it unregisters or is silent for the close deadline.
         """
         if self.disconnecting:
             return
@@ -240,18 +241,22 @@ class TLSTransport(TransportProxy):
             # A paused protocol must not keep the peer's close_notify from being read, nor what the peer sends before it
             # from leaving: it may be waiting for that, and take nothing from us.
             self._resumeTCP()
-            self._output.flush()
+            if self._output.producer is self:
+                # Nothing is delivered any more, so that nothing more comes of it.
+                self._output.unregisterProducer()
+            self._output.flushLast()
         else:
             self.abortConnection()
 
     def closeBecause(self, failure: TLSFailure) -> None:
-        """End in order, like `loseConnection`, but not as if all were well.
+        """End in order, like `loseConnection`, but not as if all were well: no producer may finish first.
 
         Args:
             failure: what `connectionLost` and the observer are told, unless an end was asked for before.
         """
         if not self.disconnecting:
             self._endBecause(failure)
+            self._output.stopProducer()
             self.loseConnection()
 
     def revalidate(self, verifier: Verifier | None = None) -> None:
@@ -317,8 +322,12 @@ class TLSTransport(TransportProxy):
 
     @property
     def isWriting(self) -> bool:
-        """Whether bytes that were written are still on their way, as far as this machine knows."""
-        return self.connected and self._output.isMoving
+        """Whether bytes that were written are still on their way, as far as this machine knows.
+
+        What TLS has to say by itself, because a peer asks for it, does not count, nor does what waits behind too much
+        of that.
+        """
+        return self.connected and self._output.isMoving and not self._output.answers.areTooMany
 
     @property
     def isInDoubt(self) -> bool:
@@ -375,6 +384,8 @@ class TLSTransport(TransportProxy):
             self.connected, self.disconnecting = False, True
         elif phase is Phase.FLUSHING:
             self.disconnecting = True
+        elif phase is Phase.CLOSING:
+            self._deaf = True
         elif phase in _OVER:
             self.disconnecting = self._deaf = True
 
@@ -444,7 +455,7 @@ class TLSTransport(TransportProxy):
 
     def _tellAccepted(self) -> None:
         self._stopTimer()
-        self._output.deadline = self._deadlines.write
+        self._output.startDeadline(self._deadlines.write)
         self._acceptedAt = self._clock.seconds()
         try:
             protocol = self.factory.wrappedFactory.buildProtocol(self.getPeer())
@@ -534,6 +545,9 @@ class TLSTransport(TransportProxy):
         elif not self.disconnecting:
             self._settleIfLate()
             halfCloseable: Any = IHalfCloseableProtocol(self.protocol, None)
+            if halfCloseable is None:
+                # As with all of Twisted's transports, what a producer still has is not sent to who has closed.
+                self._output.stopProducer()
             try:
                 (self.loseConnection if halfCloseable is None else halfCloseable.readConnectionLost)()
             except Exception:
@@ -543,14 +557,26 @@ class TLSTransport(TransportProxy):
         """Everything that was written is with TCP."""
         if self._connection.state is _FAILED:
             self._end()
+        elif self.phase is _FLUSHING and not self._output.awaitsProducer:
+            self._close()
         elif self.phase is _FLUSHING and not self._output.hasPullProducer:
+            self._startTimer(self._deadlines.close, self._producerSilent)
+
+    @property
+    def _mayStillWrite(self) -> bool:
+        """Whether an end that was asked for still lets a producer write."""
+        return self.phase is _FLUSHING and self._output.producer is not None
+
+    def _producerSilent(self) -> None:
+        """A push producer has not said for the close deadline that it has no more."""
+        if self._output.isEmpty:
             self._close()
 
     def _close(self) -> None:
         """Say close_notify, and await the peer's if it has yet to come."""
         self._enter(Phase.CLOSING)
         self._connection.close()
-        self._output.handOver()
+        self._output.handOver(isOwn=True)
         self._startTimer(self._deadlines.close, self._closeTimedOut)
         if self._readEnded or self._connection.state is _CLOSED:
             self._closeTCP()
@@ -582,9 +608,24 @@ class TLSTransport(TransportProxy):
             self.transport.loseConnection()
 
     def _discard(self, data: bytes) -> None:
+        """Take what comes when nothing is delivered any more, but not much of it from a peer that was refused."""
         self._discarded += len(data)
-        if self.phase is Phase.LINGERING and self._discarded > _LINGER_BYTES:
+        if self.phase is Phase.CLOSING:
+            self._listenForClose(data)
+        isRefused = self.phase is Phase.LINGERING or isinstance(self._cause, TLSFailure)
+        if isRefused and self._discarded > _LINGER_BYTES:
             self._abortTCP()
+
+    def _listenForClose(self, data: bytes) -> None:
+        """Look for the peer's close_notify."""
+        self._connection.receive(data)
+        if self._connection.state is _FAILED:
+            self._end()
+        elif self._connection.state is _CLOSED:
+            self._closeTCP()
+        else:
+            # What TLS answers by itself does not come after our own close_notify (RFC 8446, section 6.1).
+            self._connection.outgoing()
 
     def _brokenAbove(self) -> None:
         """What is above has raised. It is not asked to go on, so the connection ends at once."""
@@ -595,7 +636,10 @@ class TLSTransport(TransportProxy):
         self.abortConnection()
 
     def _stuck(self) -> None:
-        self._endBecause(WriteTimeout(f"nothing moved for {self._deadlines.write} s"))
+        detail = f"nothing moved for {self._deadlines.write} s"
+        if self._output.answers.areTooMany:
+            detail = f"the peer asked TLS for answers, and had not taken them after {self._deadlines.write} s"
+        self._endBecause(WriteTimeout(detail))
         self._abortTCP()
 
     def _handshakeTimedOut(self) -> None:
@@ -617,8 +661,13 @@ class TLSTransport(TransportProxy):
 
     def _resumeTCP(self) -> None:
         # Twisted tells of the end of a stream once more when a socket at its end is read again.
-        if not self._readEnded:
+        if not (self._readEnded or self._output.answers.areTooMany):
             self.transport.resumeProducing()
+
+    def _answersTaken(self) -> None:
+        """The peer has taken TLS's answers, and may ask for more."""
+        if not (self._paused or self._early) and self.phase is not Phase.ASKING:
+            self._resumeTCP()
 
     def _nameLoss(self, reason: Failure) -> None:
         """Say why TCP is gone, where that is not known yet."""

@@ -1,0 +1,115 @@
+"""What TLS writes by itself because a peer asks for it, and the limit for a peer that does not take it.
+
+A peer can ask for an answer as often as it likes: for a KeyUpdate with each of its own (RFC 8446, section 4.6.3), and
+under TLS 1.2 for no_renegotiation with each ClientHello, or HelloRequest of a server (RFC 5246, section 7.2.2). OpenSSL
+writes it at once, wherever our own bytes wait. A peer that takes none of it, or takes it slowly, would make us keep any
+amount. So it is not read any more once more than a few hundred answers are on their way to it, and has the write
+deadline to take those.
+
+A peer that takes the answers costs what it costs to read as many small records. It gains nothing by that.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+__all__ = ["Answers"]
+
+#: How many bytes of answers may be on their way, but for those to one read of the reactor: about 600. A peer that
+#: changes its keys asks for one in 2^24 records or so (RFC 8446, section 5.5).
+_MOST = 1 << 14
+
+#: Seconds after which it is looked again whether they were taken.
+_INTERVAL = 0.25
+
+
+class Answers:
+    """Counts the answers of a connection in the stream of all that is sent.
+
+    Attributes:
+        deadline: seconds in which a peer has to take those that are too many, or None for ever.
+        areTooMany: whether the peer is not to be read until it has taken them.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        taken: Callable[[], int],
+        onTooMany: Callable[[], None],
+        onTaken: Callable[[], None],
+        onStuck: Callable[[], None],
+    ) -> None:
+        """
+        Args:
+            clock: tells the time and calls later.
+            taken: returns how many bytes of the stream the peer has taken.
+            onTooMany: called when the peer is not to be read any more.
+            onTaken: called when it may be read again.
+            onStuck: called when it has not taken them before the deadline.
+        """
+        self.deadline: float | None = None
+        self.areTooMany = False
+        self._clock = clock
+        self._taken = taken
+        self._onTooMany = onTooMany
+        self._onTaken = onTaken
+        self._onStuck = onStuck
+        self._count = 0
+        self._countedFrom = 0
+        self._stoppedAt = 0
+        self._since = 0.0
+        self._timer: IDelayedCall | None = None
+
+    def note(self, count: int, end: int) -> None:
+        """Count answers.
+
+        Args:
+            count: how many bytes.
+            end: where they end in the stream.
+        """
+        self._count += count
+        if self._count <= _MOST or self.areTooMany:
+            return
+        if self._taken() >= self._countedFrom:
+            # The peer takes what is sent to it. How far it has come is known when as many have followed.
+            self._count, self._countedFrom = 0, end
+            return
+        self.areTooMany = True
+        self._stoppedAt, self._since = end, self._clock.seconds()
+        self._onTooMany()
+        self._lookLater()
+
+    def end(self) -> None:
+        """The connection is over."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        # What leads back to the connection goes, so that it is freed with its last user and not by a collection.
+        self._taken = _all
+        self._onTooMany = self._onTaken = self._onStuck = _nothing
+
+    def _lookLater(self) -> None:
+        self._timer = self._clock.callLater(_INTERVAL, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._taken() >= self._stoppedAt:
+            self.areTooMany = False
+            self._count, self._countedFrom = 0, self._stoppedAt
+            self._onTaken()
+        elif self.deadline is not None and self._clock.seconds() - self._since >= self.deadline:
+            self._onStuck()
+        else:
+            self._lookLater()
+
+
+def _nothing() -> None:
+    """Stand in for whom there is nothing more to tell."""
+
+
+def _all() -> int:
+    """Stand in for what the peer has taken, when nothing is sent any more."""
+    return sys.maxsize
