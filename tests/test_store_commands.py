@@ -16,6 +16,7 @@ from storefiles import StoreCase, authority, client, intermediate, mode, pemOf, 
 from tlscomm.commandline import program
 from tlscomm.commandline._exporting import exported
 from tlscomm.credentials import loadCertificates, loadCredential
+from tlscomm.x509._encoding import pem
 
 PASSPHRASE = b"correct horse"
 
@@ -235,6 +236,14 @@ class AddTests(CommandCase):
         result = self.run_("add", *files, status=1)
         self.assertIn("nofile", result.stderr)
         self.assertEqual(self.titles(self.store()), [])
+
+    def test_bundle(self) -> None:
+        """Of a bundle that has one that cannot be read the others are added, and that one is named."""
+        bundle = pem([authority().certificate]) + pem([client().certificate]).replace(b"MII", b"MIA", 1)
+        result = self.run_("add", self.secret("bundle.pem", bundle))
+        self.assertRegex(result.stderr, r"Warning: left out, damaged: .* bundle.pem \(line \d+\)")
+        self.assertEqual(len(self.titles(self.store())), 1)
+        self.run_("add", self.secret("own.pem", pemOf(client()) + bundle), status=1)
 
     def test_noCertificate(self) -> None:
         """Of a key alone it says that the certificate's file is to be named."""

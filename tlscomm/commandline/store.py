@@ -371,7 +371,11 @@ def _credentialsIn(
         found = loadCredentials(file, key=key, passphrase=passphrase, checkPermissions=False)
         return tuple(credential.requireKey() for credential in found)
     source = readSource(file)
-    contents = readContents(source, Passphrase(passphrase), wantKeys=True)
+    contents = readContents(source, Passphrase(passphrase), wantKeys=True, isLenient=True)
+    if contents.unreadable and (contents.holdsKey or not contents.certificates):
+        raise contents.unreadable[0]
+    for problem in contents.unreadable:
+        say(f"Warning: left out, {problem}", error=True)
     if not contents.certificates:
         raise NoCertificate(f"{source.name} holds no certificate", stage="credential")
     if contents.keys:

@@ -17,7 +17,7 @@ from tlscomm.credentials._contents import Contents
 from tlscomm.credentials._formats import readContents
 from tlscomm.credentials._passphrase import Passphrase, PassphraseSource, Retrying
 from tlscomm.credentials._sources import SourceLike, nameOf, readSource
-from tlscomm.failures import Damaged, PassphraseRequired, PassphraseWrong, TLSFailure, UnknownFormat, Unreadable
+from tlscomm.failures import Damaged, TLSFailure, UnknownFormat, Unreadable
 from tlscomm.x509._certificate import parsedCertificate
 
 __all__ = ["readAuthorities"]
@@ -65,7 +65,8 @@ def _each(source: SourceLike, passphrase: PassphraseSource) -> Iterator[Contents
         except UnknownFormat:
             # A text about the roots, or a list of what they revoked.
             continue
-        except (PassphraseRequired, PassphraseWrong, Damaged) as problem:
+        except TLSFailure as problem:
+            # It is damaged, encrypted, or not for us to read.
             yield Contents(unreadable=(problem,))
 
 
