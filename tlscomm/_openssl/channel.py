@@ -279,7 +279,14 @@ class Channel:
         if error == lib.SSL_ERROR_ZERO_RETURN:
             self.closed = True
         elif error not in (lib.SSL_ERROR_WANT_READ, lib.SSL_ERROR_WANT_WRITE):
-            self.error = OpenSSLError(errorQueue())
+            reasons = errorQueue()
+            # OpenSSL does not know a close_notify after user_canceled, as Java sends both under TLS 1.3 (RFC 8446, section
+            # 6.1), for the end that it is.
+            isClosed = not reasons and self.alertReceived is None
+            if isClosed and self.connection.get_shutdown() & SSL.RECEIVED_SHUTDOWN:
+                self.closed = True
+            else:
+                self.error = OpenSSLError(reasons)
 
     def _foreignProblems(self) -> tuple[Exception, ...]:
         # pyOpenSSL keeps what its callbacks raised until its own do_handshake raises it, which is not called here.
