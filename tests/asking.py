@@ -19,6 +19,7 @@ __all__ = ["AskingPeer", "askingPeer"]
 #: RFC 8446, section 4.6.3: KeyUpdate with update_requested, and the content type of a handshake message.
 _KEY_UPDATE = bytes((24, 0, 0, 1, 1))
 _HANDSHAKE = 22
+_ALERT = 21
 
 #: RFC 5246, section 7.4.1: what begins another handshake, from a client (cut short) and from a server.
 _CLIENT_HELLO, _HELLO_REQUEST = bytes((1, 0, 0, 0)), bytes(4)
@@ -65,17 +66,26 @@ class AskingPeer:
         records = self._keyUpdates(count) if self._version == "1.3" else self._hellos(count, serverRandom)
         self.peer.transport.write(b"".join(records))
 
+    def cancel(self) -> None:
+        """Close in order as Java does under TLS 1.3: user_canceled, then close_notify, each on its way alone."""
+        for number in (90, 0):
+            self.peer.transport.write(self._sealed(bytes((1, number)), _ALERT))
+
     def _keyUpdates(self, count: int) -> Iterable[bytes]:
-        side = "SERVER" if self._serverSide else "CLIENT"
-        self._secret = self._secret or self._logged(f"{side}_TRAFFIC_SECRET_0")[1]
         for _ in range(count):
-            size = len(_KEY_UPDATE) + 1 + 16
-            header = bytes((23, 3, 3)) + size.to_bytes(2, "big")
-            nonce = int.from_bytes(self._expanded(b"iv", 12), "big") ^ self._sequence
-            key = AESGCM(self._expanded(b"key", 32 if len(self._secret) == 48 else 16))
-            yield header + key.encrypt(nonce.to_bytes(12, "big"), _KEY_UPDATE + bytes((_HANDSHAKE,)), header)
+            yield self._sealed(_KEY_UPDATE, _HANDSHAKE)
             # RFC 8446, section 7.2.
             self._secret, self._sequence = self._expanded(b"traffic upd", len(self._secret)), 0
+
+    def _sealed(self, content: bytes, contentType: int) -> bytes:
+        """Return the next record under TLS 1.3 (RFC 8446, section 5.2)."""
+        side = "SERVER" if self._serverSide else "CLIENT"
+        self._secret = self._secret or self._logged(f"{side}_TRAFFIC_SECRET_0")[1]
+        header = bytes((23, 3, 3)) + (len(content) + 1 + 16).to_bytes(2, "big")
+        nonce = int.from_bytes(self._expanded(b"iv", 12), "big") ^ self._sequence
+        self._sequence += 1
+        key = AESGCM(self._expanded(b"key", 32 if len(self._secret) == 48 else 16))
+        return header + key.encrypt(nonce.to_bytes(12, "big"), content + bytes((contentType,)), header)
 
     def _expanded(self, label: bytes, length: int) -> bytes:
         # HKDF-Expand-Label of one block (RFC 8446, section 7.1).

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from asking import askingPeer
 from conversation import (
     STRANGER,
     VERSIONS,
@@ -25,6 +26,10 @@ from tlscomm.testing import DeafPeer
 
 UNKNOWN_CLIENT = {"credential": STRANGER.issue("client", role="client")}
 LARGE = b"x" * 300_000
+
+
+#: The bytes of a sealed alert.
+_CANCELED = 24
 
 
 class OrderlyTests(ConversationCase):
@@ -215,6 +220,17 @@ class OrderlyTests(ConversationCase):
             self.assertTrue(conversation.link.server.wasAborted)
             self.assertEqual(conversation.server.failure.code, "undecodable")
             self.assertOver(conversation)
+
+    def test_canceled(self) -> None:
+        """A peer that says user_canceled before close_notify, as Java does, ends in order."""
+        asking = askingPeer(self, False, "1.3")
+        conversation = self.opened("1.3", client=asking.peer)
+        asking.cancel()
+        while conversation.link.toServer(_CANCELED):
+            pass
+        conversation.flush()
+        self.assertEqual(conversation.server.failures, [None])
+        self.assertIsInstance(conversation.server.lost[0], ConnectionDone)
 
     def test_closeBecauseTooLate(self) -> None:
         """A reason that comes after an end was asked for is not why it ends."""

@@ -3,8 +3,8 @@
 A peer is accepted by a path from its certificate to an authority that is trusted, which OpenSSL accepts and the rules
 here accept (`tlscomm.verification._corerules`). OpenSSL has built one in the handshake, and mostly that is the one; a
 verdict off line has it build one in the same way. Where it has found none, or one that breaks a rule, others are tried,
-and OpenSSL is asked again about each of them alone. So no peer gets in by a path that only one of the two has looked at,
-and none stays out for a path that OpenSSL did not see.
+and OpenSSL is asked again about each of them alone. So no peer gets in by a path that only one of the two has looked
+at, and none stays out for a path that OpenSSL did not see.
 
 Every problem is collected, because a person who mends one wants to know of the next.
 """
