@@ -423,7 +423,7 @@ class ReloadTests(ServiceCase):
         """What was read holds for new connections, and open ones whose peer is not let in any more end."""
         service, _ = self.started(readAgain=lambda: ServerConfiguration(**self.narrow))
         link = self.connect(service)
-        self.assertTrue(service.reload())
+        self.assertTrue(self.successResultOf(service.reload()))
         self.clock.advance(0)
         link.flush()
         events = [json.loads(line) for line in self.stream.getvalue().splitlines()]
@@ -441,7 +441,7 @@ class ReloadTests(ServiceCase):
         service, _ = self.started(readAgain=fail)
         link, before = self.connect(service), service.factory.configuration
         with capturedLogs() as captured:
-            self.assertFalse(service.reload())
+            self.assertFalse(self.successResultOf(service.reload()))
         self.assertIn("file-not-found", formatEvent(captured[0]))
         self.assertIs(service.factory.configuration, before)
         self.assertTrue(link.server.connected)
@@ -459,7 +459,7 @@ class ReloadTests(ServiceCase):
         """A service that was made without a way to read again has no reload, and leaves the signal alone."""
         before = signal.getsignal(signal.SIGHUP)
         service, _ = self.started()
-        self.assertFalse(service.reload())
+        self.assertFalse(self.successResultOf(service.reload()))
         self.assertIs(signal.getsignal(signal.SIGHUP), before)
 
     narrow: Any = {"credential": SERVER, "clientRoots": ROOTS, "access": AccessRules.parse(["cn=nobody"])}

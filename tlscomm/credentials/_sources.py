@@ -11,6 +11,7 @@ import os
 import select
 import stat
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,18 @@ from typing import BinaryIO, Protocol, TypeAlias
 from tlscomm.credentials._permissions import isReadableByOthers
 from tlscomm.failures import FileNotFound, Unreadable, printable
 
-__all__ = ["STANDARD_INPUT", "Pipe", "Source", "SourceLike", "isPipe", "nameOf", "opened", "readSource"]
+__all__ = [
+    "STANDARD_INPUT",
+    "Pipe",
+    "Source",
+    "SourceLike",
+    "beingRead",
+    "isPipe",
+    "nameOf",
+    "opened",
+    "patience",
+    "readSource",
+]
 
 SourceLike: TypeAlias = "str | os.PathLike[str] | bytes | BinaryIO"
 """A path, ``-`` for standard input, the content itself as `bytes`, or a file object that gives bytes."""
@@ -129,8 +141,41 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Readable]:
     Raises:
         OSError, ValueError: as `open`; reading raises them, too.
     """
-    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
-        yield Pipe(file.fileno()) if isPipe(file.fileno()) else file
+    thread = threading.current_thread()
+    _read[thread] = nameOf(path)
+    try:
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
+            yield Pipe(file.fileno()) if isPipe(file.fileno()) else file
+    finally:
+        _read.pop(thread, None)
+
+
+#: What each thread reads now.
+_read: dict[threading.Thread, str] = {}
+
+
+def beingRead(thread: threading.Thread) -> str:
+    """Return the name of the file that a thread reads now, empty where it reads none."""
+    return _read.get(thread, "")
+
+
+class _Patience(threading.local):
+    """How long a thread waits for pipes, in seconds."""
+
+    seconds: float | None = None
+
+
+_patience = _Patience()
+
+
+@contextmanager
+def patience(seconds: float) -> Iterator[None]:
+    """Have this thread wait for pipes no longer than so many seconds each."""
+    _patience.seconds = seconds
+    try:
+        yield
+    finally:
+        _patience.seconds = None
 
 
 def isPipe(descriptor: int) -> bool:
@@ -143,7 +188,7 @@ class Pipe:
 
     def __init__(self, descriptor: int, patience: float | None = None) -> None:
         self._descriptor = descriptor
-        self._patience = PATIENCE if patience is None else patience
+        self._patience = _patience.seconds or PATIENCE if patience is None else patience
         self._end = time.monotonic() + self._patience
         self._hasBegun = False
         self._poll = select.poll()

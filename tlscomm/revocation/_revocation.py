@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -23,19 +23,18 @@ from twisted.logger import Logger
 
 from tlscomm.credentials import SourceLike
 from tlscomm.failures import Problem, TLSFailure
-from tlscomm.revocation._backgroundtask import BackgroundTask, inThread
+from tlscomm.revocation._backgroundtask import BackgroundTask
 from tlscomm.revocation._crl import GOOD, Status, isListedBy, issuerKey, statusByLists
 from tlscomm.revocation._fetching import ListFetcher
 from tlscomm.revocation._listfiles import ListFiles, readLists
 from tlscomm.revocation._ocsp import mustStaple, statusByResponse
+from tlscomm.revocation._ownthread import FileLooks
 from tlscomm.revocation._revocationlist import RevocationList
 from tlscomm.x509._canonicalname import CanonicalName
 from tlscomm.x509._facts import subjectText
 
 if TYPE_CHECKING:
-    from twisted.internet.defer import Deferred
     from twisted.internet.interfaces import IReactorTime
-    from twisted.python.failure import Failure
 
 __all__ = ["MODES", "Mode", "Revocation", "loadRevocationLists"]
 
@@ -96,7 +95,7 @@ class Revocation:
             raise ValueError(f"revocation is {', '.join(MODES)}, not {mode}")
         self._given = [RevocationList(each.public_bytes(Encoding.DER)) for each in lists]
         self._files = ListFiles(files)
-        self._isReading = False
+        self._looks = FileLooks("revocation lists are", self._look, self._takeFiles)
         self._fetcher: ListFetcher | None = None
         if fetchCRLs is not None:
             self._fetcher = ListFetcher(fetchCRLs, self._noteChange, fromPrivateAddresses=fetchFromPrivateAddresses)
@@ -221,13 +220,13 @@ class Revocation:
         self._byIssuer = byIssuer
 
     def _work(self, clock: IReactorTime) -> None:
-        if not self._isReading and self._files.mayHaveChanged:
-            self._isReading = True
-            # A list of a hundred thousand entries takes a tenth of a second.
-            reading: Deferred[Any] = inThread(clock, self._files.reread)
-            reading.addCallback(self._takeFiles).addBoth(self._endReading)
+        if self._files:
+            self._looks.begin(clock)
         if self._fetcher is not None:
             self._fetcher.work(clock)
+
+    def _look(self) -> tuple[bool, list[TLSFailure]]:
+        return self._files.reread() if self._files.mayHaveChanged else (False, [])
 
     def _takeFiles(self, read: tuple[bool, list[TLSFailure]]) -> None:
         changed, problems = read
@@ -241,11 +240,6 @@ class Revocation:
             )
         if changed:
             self._noteChange()
-
-    def _endReading(self, broken: Failure | None) -> None:
-        self._isReading = False
-        if broken is not None:
-            _log.failure("reading revocation lists again broke", broken)
 
     def _noteChange(self) -> None:
         self._index()

@@ -36,6 +36,7 @@ from tlscomm.revocation._ocsp import (
     readResponse,
     statusByResponse,
 )
+from tlscomm.revocation._ownthread import FileLooks
 from tlscomm.revocation._retrying import Schedule
 from tlscomm.x509._facts import subjectText
 from tlscomm.x509._unreadable import REJECTIONS
@@ -106,6 +107,7 @@ class Staple:
         for file in files:
             path = os.fspath(file)
             self._files[path] = markOf(path), readResponse(path)
+        self._looks = FileLooks("responses to staple are", self._readChanged, self._take)
         self.backgroundTask = BackgroundTask(self._work, interval)
 
     def serve(self, credential: Credential, issuers: Iterable[x509.Certificate] = ()) -> None:
@@ -151,23 +153,29 @@ class Staple:
         Returns:
             Why some could not be read. What they held before is sent until it expires.
         """
-        problems: list[TLSFailure] = []
-        for path, (mark, response) in self._files.items():
-            if (current := markOf(path)) != mark:
-                try:
-                    self._files[path] = current, readResponse(path)
-                except TLSFailure as problem:
-                    self._files[path] = current, response
-                    problems.append(problem)
+        changed, problems = self._readChanged()
+        self._files.update(changed)
         self._choose()
         return problems
 
-    def _work(self, clock: IReactorTime) -> None:
-        # Only what has a clock comes here.
-        from twisted.internet.defer import Deferred
-        from twisted.internet.interfaces import IReactorTCP
+    def _readChanged(self) -> tuple[dict[str, tuple[Mark, bytes]], list[TLSFailure]]:
+        """Read the files that have changed, in a thread while others use what is known."""
+        changed: dict[str, tuple[Mark, bytes]] = {}
+        problems: list[TLSFailure] = []
+        for path, (mark, response) in tuple(self._files.items()):
+            if (current := markOf(path)) != mark:
+                try:
+                    changed[path] = current, readResponse(path)
+                except TLSFailure as problem:
+                    changed[path] = current, response
+                    problems.append(problem)
+        return changed, problems
 
-        for problem in self.reread():
+    def _take(self, read: tuple[dict[str, tuple[Mark, bytes]], list[TLSFailure]]) -> None:
+        changed, problems = read
+        self._files.update(changed)
+        self._choose()
+        for problem in problems:
             _log.warn(
                 "a response to staple is not read again: {problem} What the file held before is sent until it expires. "
                 "Next step: {nextStep}",
@@ -175,6 +183,13 @@ class Staple:
                 code=problem.code,
                 nextStep=problem.nextStep,
             )
+
+    def _work(self, clock: IReactorTime) -> None:
+        # Only what has a clock comes here.
+        from twisted.internet.defer import Deferred
+        from twisted.internet.interfaces import IReactorTCP
+
+        self._looks.begin(clock)
         if IReactorTCP.providedBy(clock):
             for served in self._served.values():
                 if served.addresses and served.issuer is not None and served.schedule.isDue(clock.seconds()):

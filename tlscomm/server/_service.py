@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succeed
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import (
     IListeningPort,
@@ -33,9 +33,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from tlscomm.configuration import ServerConfiguration
-from tlscomm.failures import TLSFailure
 from tlscomm.transport import TLSFactory, describeAddress
 from tlscomm.transport._eventlog import EventLog
+from tlscomm.transport._rereading import Rereading
 
 try:
     import resource
@@ -138,7 +138,7 @@ class TLSService(Service):
             complain: is told why the service cannot start; the log where None.
             whenListening: called with the addresses, as ``host:port``, when the service has started.
             readAgain: returns the configuration as it is now, of files that may have changed. Where there is one,
-                SIGHUP calls `reload` while the service runs.
+                SIGHUP calls `reload` while the service runs. It is called in a thread where the clock is a reactor.
         """
         self._application = application
         self.factory = TLSFactory(self._negotiating(configuration), application, clock, log, maximumConnections)
@@ -148,7 +148,7 @@ class TLSService(Service):
         self._events = log
         self._complain = complain or _complainInLog
         self._whenListening = whenListening
-        self._readAgain = readAgain
+        self._rereading = None if readAgain is None else Rereading(clock, readAgain, self._reconfigure)
         self._formerSignal: Any = None
         self._opening: list[Deferred[IListeningPort | None]] = []
 
@@ -196,27 +196,18 @@ class TLSService(Service):
             self._formerSignal = None
         return Deferred.fromCoroutine(self._stop())
 
-    def reload(self) -> bool:
+    def reload(self) -> Deferred[bool]:
         """Read the configuration again, for new connections, and judge the open ones by it.
+
+        Files are read in a thread. One that cannot be read in ten seconds counts as one that cannot be read.
 
         Returns:
             Whether it could be read. Otherwise the log says why, and the former one stays in use.
         """
-        if self._readAgain is None:
-            return False
-        try:
-            configuration = self._readAgain()
-        except (TLSFailure, ValueError) as refused:
-            nextStep = refused.nextStep if isinstance(refused, TLSFailure) else "Correct it and try again."
-            _log.error(
-                "the configuration is not read again, the former one stays: {problem} Next step: {nextStep}",
-                problem=str(refused),
-                nextStep=nextStep,
-            )
-            return False
+        return succeed(False) if self._rereading is None else self._rereading.begin()
+
+    def _reconfigure(self, configuration: ServerConfiguration) -> None:
         self.factory.reconfigure(self._negotiating(configuration))
-        _log.info("the configuration was read again")
-        return True
 
     def _negotiating(self, configuration: ServerConfiguration) -> ServerConfiguration:
         if IProtocolNegotiationFactory.providedBy(self._application):
@@ -225,7 +216,7 @@ class TLSService(Service):
 
     def _listenToSignal(self) -> None:
         isMain = threading.current_thread() is threading.main_thread()
-        if self._readAgain is not None and isMain and hasattr(signal, "SIGHUP"):
+        if self._rereading is not None and isMain and hasattr(signal, "SIGHUP"):
             fromThread = getattr(self._clock, "callFromThread", lambda call: call())
             # A signal comes in the middle of anything.
             self._formerSignal = signal.signal(signal.SIGHUP, lambda *_: fromThread(self.reload))
