@@ -64,6 +64,7 @@ class Server:
         )
         self.errors: list[str] = []
         self._lines: Queue[str | None] = Queue()
+        self._errors: Queue[str] = Queue()
         # What nobody reads would fill a pipe and stop the server.
         self._readers = [threading.Thread(target=self._readOutput), threading.Thread(target=self._readErrors)]
         for reader in self._readers:
@@ -87,6 +88,12 @@ class Server:
             if found := re.search(pattern, line):
                 return found
         raise AssertionError(f"the server has ended without {pattern!r}: {self.errors}")
+
+    def untilError(self, words: str) -> str:
+        """Await a line of standard error with these words."""
+        while words not in (line := self._errors.get(timeout=PATIENCE)):
+            pass
+        return line
 
     def ends(self) -> int:
         """Await its end, and return its exit status."""
@@ -112,7 +119,9 @@ class Server:
         self._lines.put(None)
 
     def _readErrors(self) -> None:
-        self.errors.extend(self.process.stderr or ())
+        for line in self.process.stderr or ():
+            self.errors.append(line)
+            self._errors.put(line)
 
 
 class TwistdCase(TestCase):
@@ -196,8 +205,8 @@ class ReloadTests(TwistdCase):
         self.assertEqual((event["event"], event["failure"]["code"]), ("closed", "unknown-issuer"))
         Path("ca.pem").unlink()
         server.process.send_signal(signal.SIGHUP)
+        self.assertIn("file-not-found", server.untilError("is not read again"))
         self.assertEqual(server.stop(), -signal.SIGTERM)
-        self.assertIn("file-not-found", "".join(server.errors))
 
 
 class HelpTests(TwistdCase):
