@@ -35,6 +35,7 @@ __all__ = [
     "listOf",
     "nameOf",
     "named",
+    "placeOf",
     "readSource",
 ]
 
@@ -243,7 +244,7 @@ def certificatesOf(ders: Iterable[bytes], source: Source, reading: Reading) -> C
     """
     contents = Contents()
     for der in ders:
-        where = _placeOf(reading.countCertificate(), source)
+        where = placeOf(reading.countCertificate(), source)
         try:
             certificate = x509.load_der_x509_certificate(der)
         except REJECTIONS as error:
@@ -269,5 +270,6 @@ def listOf(der: bytes, source: Source, reading: Reading) -> FoundList:
     return FoundList(der, f"the revocation list in {source.name}{f' ({source.place})' if source.place else ''}")
 
 
-def _placeOf(number: int, source: Source) -> str:
+def placeOf(number: int, source: Source) -> str:
+    """Say which certificate of a source it is, and where."""
     return f"certificate {number} of {source.name}{f' ({source.place})' if source.place else ''}"

@@ -25,7 +25,7 @@ from typing import TypeVar
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-from tlscomm.credentials._contents import CONVERT_PFX, Contents, Reading, certificatesOf, named
+from tlscomm.credentials._contents import CONVERT_PFX, Contents, Reading, certificatesOf, named, placeOf
 from tlscomm.credentials._cost import Unsupported
 from tlscomm.credentials._encryption import encryptionOf
 from tlscomm.credentials._integrity import isIntact
@@ -34,9 +34,9 @@ from tlscomm.credentials._oldencryption import OldEncryption
 from tlscomm.credentials._ordering import fits
 from tlscomm.credentials._passphrase import NotOpened, Secret, Spelling, WrongPassphrase, spellings
 from tlscomm.credentials._sources import Source
-from tlscomm.failures import PassphraseRequired, TLSFailure
+from tlscomm.failures import Damaged, PassphraseRequired, TLSFailure
 from tlscomm.x509 import _der
-from tlscomm.x509._der import CONTEXT_0, INTEGER, OBJECT_IDENTIFIER, SEQUENCE, SET, Element, Malformed
+from tlscomm.x509._der import CONTEXT_0, INTEGER, OBJECT_IDENTIFIER, SEQUENCE, SET, Element
 
 __all__ = ["readPKCS12"]
 
@@ -58,6 +58,10 @@ _LOCAL_KEY_ID = "1.2.840.113549.1.9.21"
 
 _LONGEST_NAME = 1000
 
+_TAKE_APART = (
+    "A certificate or a key in it may be broken, and in this encryption it is not seen which. Take the file apart, and "
+    "name what comes out: openssl pkcs12 -legacy -in FILE -nodes -out NEW.pem."
+)
 _GIVE_BOTH = (
     "Give both pass phrases: --passphrase-file, -env and -fd may be given several times, in any order. Or give the key "
     "that of the file: keytool -importkeystore asks for both."
@@ -174,7 +178,9 @@ class _PFX:
         if not self._known:
             raise WrongPassphrase
         if not isWhole:
-            raise Malformed("what is encrypted cannot be read, although the pass phrase is right")
+            raise Damaged(
+                f"{self._what}: what is encrypted cannot be read, although the pass phrase is right", remedy=_TAKE_APART
+            )
         raise self._otherPassphrase(part)
 
     def _spellings(self, spelling: Spelling, part: str) -> Iterator[Spelling]:
@@ -222,7 +228,7 @@ class _PFX:
             )
             for held in opened:
                 self._reading.countPart()
-                self._reading.countCertificate()
+                found.places[held.certificate] = placeOf(self._reading.countCertificate(), self._source)
                 name = (held.friendly_name or b"").decode("utf-8", "replace")[:_LONGEST_NAME]
                 found.certificates.append((held.certificate, _Attributes(name or None, isPartial=True)))
         else:
