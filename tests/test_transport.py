@@ -613,6 +613,7 @@ class FactoryTests(ConversationCase):
             watcher = Watcher()
             transport = self.factory(observer=watcher).buildProtocol(address)
             link = MemoryLink(Protocol(), transport)
+            link.server.getPeer = lambda address=address: address  # type: ignore[method-assign]
             link.cut()
             self.assertEqual([failure.peer for failure in watcher.refusals], [text])
 

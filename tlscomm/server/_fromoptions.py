@@ -162,8 +162,9 @@ def _connectLine(
     client = Peer((development.client.certificate, development.authority.certificate))
     isTrusted = not settings["clientRoots"] and configuration.revocation.mode != "required"
     isTrusted = isTrusted and configuration.access.judge(client).isLetIn
-    host, colon, port = (addresses[0] if addresses else "").rpartition(":")
-    if not colon or (configuration.clientCertificates == "required" and not isTrusted):
+    host, _, port = (addresses[0] if addresses else "").rpartition(":")
+    isTCP = port.isdigit() and not host.startswith("unix:")
+    if not isTCP or (configuration.clientCertificates == "required" and not isTrusted):
         return []
     host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)
     words = ["tlscomm", "connect", f"{host}:{port}", "--roots", str(development.path("ca.pem"))]

@@ -31,7 +31,7 @@ With `tlscomm.tls._naming`, this is the only module that turns what OpenSSL says
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
@@ -121,7 +121,8 @@ class TLSConnection:
         endRefuses: whether the server, if it ends the connection now, has refused us: it has asked for a certificate
             and sent no data yet, and `settle` was not called.
         acceptance: whether the peer has shown that it accepted us, as in `TLSFacts`.
-        address: the peer's, as text, for a hook; None where it was not said.
+        askAddress: returns the peer's address as text, for a hook, or None where it is not known. It is called when the
+            hook is asked, because a proxy's header may tell the address after TCP is connected.
     """
 
     def __init__(self, configuration: Configuration, transport: Any = None) -> None:
@@ -134,7 +135,7 @@ class TLSConnection:
         self.failure: TLSFailure | None = None
         self.isAccepted = False
         self.isConfirmed = False
-        self.address: str | None = None
+        self.askAddress: Callable[[], str | None] | None = None
         self._configuration = configuration
         self._isClient = configuration.isClient
         self._begin(transport)
@@ -287,6 +288,7 @@ class TLSConnection:
             self._raw.set_shutdown(SSL.SENT_SHUTDOWN | SSL.RECEIVED_SHUTDOWN)
         self._raw.set_app_data(None)
         self._channel.release()
+        self.askAddress = None
         if self.failure is not None and self.failure.__cause__ is not None:
             # What a hook has raised knows by its traceback who called the hook.
             self.failure.__cause__.__traceback__ = None
@@ -405,7 +407,7 @@ class TLSConnection:
         raw = self._raw
         return Question(
             peerRole="server" if self._isClient else "client",
-            address=self.address,
+            address=None if self.askAddress is None else self.askAddress(),
             serverName=self._configuration.verifier.serverName if self._isClient else text(raw.get_servername()),
             chain=result.chain,
             problems=result.problems,

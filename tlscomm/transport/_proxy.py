@@ -52,10 +52,9 @@ class TransportProxy:
         return self._connection.handle
 
     def getPeer(self) -> Any:
-        """The peer's address, None where there is neither one nor a TCP connection yet."""
-        if self._address is not None or self.transport is None:
-            return self._address
-        return self.transport.getPeer()
+        """The peer's address; behind a proxy that tells it, from when it has. None where none is known."""
+        # What is below may know better than when TCP was connected: the header of the PROXY protocol comes later.
+        return self._address if self.transport is None else self.transport.getPeer()
 
     def getHost(self) -> Any:
         """Our own address."""

@@ -139,7 +139,7 @@ class TLSTransport(TransportProxy):
             return
         self._began = self._clock.seconds()
         if self._configuration.hook is not None:
-            self._connection.address = describeAddress(self.getPeer())
+            self._connection.askAddress = self._describePeer
         if (setNoDelay := getattr(transport, "setTcpNoDelay", None)) is not None:
             # Messages leave one write each, so Nagle's algorithm only ever delays them.
             setNoDelay(True)
@@ -647,6 +647,9 @@ class TLSTransport(TransportProxy):
         self._noteFailure()
         self._abortTCP()
 
+    def _describePeer(self) -> str | None:
+        return describeAddress(self.getPeer())
+
     def _closeTCP(self) -> None:
         self._output.detach()
         self.transport.loseConnection()
@@ -699,12 +702,12 @@ class TLSTransport(TransportProxy):
         if self._cause is None:
             self._cause = cause
             if isinstance(cause, TLSFailure):
-                cause.peer = describeAddress(self.getPeer())
+                cause.peer = self._describePeer()
 
     def _noteFailure(self) -> None:
         """The connection has failed by itself: say with whom, and log what a hook has raised."""
         if self._cause is None and (failure := self._connection.failure) is not None:
-            failure.peer = describeAddress(self.getPeer())
+            failure.peer = self._describePeer()
             if failure.code == "hook-failed" and failure.__cause__ is not None:
                 _log.failure("the hook that was asked about a peer failed", Failure(failure.__cause__))
 
