@@ -16,7 +16,9 @@ from tlscomm.access._nameforms import URI, isSPIFFE
 from tlscomm.failures import CertificateFacts
 from tlscomm.failures._lazyproblems import LazyProblems, Problems
 from tlscomm.x509._digests import digestText, fingerprintOf, publicKeyDigest
+from tlscomm.x509._extensions import extensionsOf
 from tlscomm.x509._facts import certificateFacts
+from tlscomm.x509._generalnames import UnreadableName
 from tlscomm.x509._remembering import remembering
 
 __all__ = ["Peer"]
@@ -91,12 +93,17 @@ class Peer:
         A certificate with another URI beside it has none (X509-SVID, section 2), and neither has one whose id is not
         spelled as the SPIFFE standard says.
         """
-        if len(self.uris) != 1 or not isSPIFFE(self.uris[0]):
+        if len(self.uris) != 1 or not isSPIFFE(self.uris[0]) or self._hasUnreadableURI:
             return None
         try:
             return URI.canonical(self.uris[0])
         except ValueError:
             return None
+
+    @property
+    def _hasUnreadableURI(self) -> bool:
+        unreadable = (name for name in self.alternativeNames or () if isinstance(name, UnreadableName))
+        return any(name.kind is x509.UniformResourceIdentifier for name in unreadable)
 
     @property
     def commonName(self) -> str | None:
@@ -105,9 +112,12 @@ class Peer:
 
     @cached_property
     def alternativeNames(self) -> tuple[x509.GeneralName, ...] | None:
-        """All the subject alternative names, or None where they cannot be read."""
+        """All the subject alternative names, or None where they cannot be read.
+
+        One that cannot be read by itself, as an address of five bytes, is of a kind of its own, and its value a text.
+        """
         try:
-            return tuple(self.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+            return tuple(extensionsOf(self.certificate).get_extension_for_class(x509.SubjectAlternativeName).value)
         except x509.ExtensionNotFound:
             return ()
         except Exception:

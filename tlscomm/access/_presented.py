@@ -17,6 +17,7 @@ from cryptography.x509.oid import NameOID, ObjectIdentifier
 from tlscomm.access._globs import Texts
 from tlscomm.access._nameforms import DNS, EMAIL, LABEL, TRUST_DOMAIN, URI, NameForm, folded, isSPIFFE
 from tlscomm.access._peer import Peer
+from tlscomm.x509._generalnames import UnreadableName
 
 __all__ = ["RDN", "IdentifierValues", "Issuer", "PresentedIdentifiers"]
 
@@ -115,7 +116,12 @@ def _names(peer: Peer, kind: type[x509.GeneralName]) -> list[Any]:
         raise _Doubt("its subject alternative names cannot be read")
     if len(names) > _MOST_NAMES:
         raise _Doubt(f"it has more than {_MOST_NAMES} names")
-    return [name.value for name in names if isinstance(name, kind)]
+    # What stands for a name that cannot be read is one in no form, so it raises a doubt, and leaves the others.
+    return [name.value for name in names if isinstance(name, kind) or _isUnreadable(name, kind)]
+
+
+def _isUnreadable(name: x509.GeneralName, kind: type[x509.GeneralName]) -> bool:
+    return isinstance(name, UnreadableName) and name.kind is kind
 
 
 def _addresses(peer: Peer) -> IdentifierValues:

@@ -87,14 +87,14 @@ def planFor(address: Address, settings: Mapping[str, Any], *, prompt: Prompt | N
         ValueError: the options do not fit together.
     """
     from tlscomm.configuration._fromsettings import clientConfiguration
-    from tlscomm.verification._servernames import asciiServerName
+    from tlscomm.verification._servernames import hostAndServerName
 
-    name = asciiServerName(address.host.partition("%")[0])
+    host, name = hostAndServerName(address.host)
     connectSeconds, replySeconds, deadlines = _waits(settings)
     return Plan(
         address=address,
-        host=address.host if ":" in address.host else name,
-        configuration=clientConfiguration(settings.get("serverName") or name, {**settings, **deadlines}, prompt=prompt),
+        host=host,
+        configuration=clientConfiguration(settings.get("serverName", name), {**settings, **deadlines}, prompt=prompt),
         connectSeconds=connectSeconds,
         replySeconds=replySeconds,
     )

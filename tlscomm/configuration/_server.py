@@ -19,6 +19,8 @@ from tlscomm.credentials import ChooseCredential, Credential, CredentialSelector
 from tlscomm.revocation import Staple
 from tlscomm.revocation._backgroundtask import BackgroundTask
 from tlscomm.verification import Roots, Trust, Verifier
+from tlscomm.verification._servernames import asciiServerName
+from tlscomm.x509._addresses import isAddress
 from tlscomm.x509._fields import signedFields
 
 if TYPE_CHECKING:
@@ -58,7 +60,7 @@ class ServerConfiguration(Base):
         clientCertificates: ``none``, ``requested`` or ``required``; ``required`` where `clientRoots` are given, else
             ``none``. A certificate that is presented is always checked.
         access: who of the clients with a valid certificate is let in; all of them where there are no rules.
-        serverNames: the names (exact, in ASCII) that clients may ask for; any other is refused. None: all are served.
+        serverNames: the exact DNS names that clients may ask for; any other is refused. None: all are served.
         staple: the OCSP responses that are sent along with certificates; none where None.
         isOpenByDefault: whether every client is let in because neither `clientRoots` nor `clientCertificates` was
             given. A server that has this is warned of when it starts.
@@ -82,6 +84,8 @@ class ServerConfiguration(Base):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.serverNames is not None:
+            object.__setattr__(self, "serverNames", tuple(map(_nameToAskFor, self.serverNames)))
         for credential in (self.credential, *self.others):
             self._checkUsable(credential)
             if self.staple is not None:
@@ -221,9 +225,16 @@ class ServerConfiguration(Base):
             respond = partial(self.staple.responseFor, credential.certificate)
             context.set_ocsp_server_callback(lambda _connection, _data: respond())
         if self.serverNames is not None:
-            known = frozenset(name.lower().encode("ascii") for name in self.serverNames)
+            known = frozenset(name.encode("ascii") for name in self.serverNames)
             _openssl.requireServerName(context, lambda name: name is not None and name.lower() in known)
         elif self.resumption:
             # OpenSSL keeps the name with the session only if a callback has acknowledged it.
             _openssl.requireServerName(context, lambda _: True)
         return context
+
+
+def _nameToAskFor(name: str) -> str:
+    ascii = asciiServerName(name)
+    if isAddress(ascii):
+        raise ValueError(f"clients ask for names and not for addresses (RFC 6066, section 3), so not for {ascii}")
+    return ascii

@@ -27,7 +27,7 @@ from tlscomm.configuration import ClientConfiguration, Configuration, ServerConf
 from tlscomm.endpoints._hosts import AnyHostname, connectFailed
 from tlscomm.transport import Observer, TLSFactory, TLSTransport, describeAddress
 from tlscomm.transport._eventlog import EventLog
-from tlscomm.x509._addresses import isAddress
+from tlscomm.verification._servernames import hostAndServerName
 
 __all__ = ["TLSClientEndpoint", "TLSServerEndpoint"]
 
@@ -152,10 +152,9 @@ class TLSClientEndpoint:
             timeout: seconds for the TCP connection.
             settings: the others of `ClientConfiguration`.
         """
-        configuration = ClientConfiguration(serverName=serverName or host, **settings)
-        address = host.strip("[]")
-        tcp = AnyHostname(reactor, address if isAddress(address) else host, port, timeout=timeout)
-        return cls(reactor, tcp, configuration)
+        address, name = hostAndServerName(host)
+        configuration = ClientConfiguration(serverName=name if serverName is None else serverName, **settings)
+        return cls(reactor, AnyHostname(reactor, address, port, timeout=timeout), configuration)
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """Connect.

@@ -79,18 +79,20 @@ class TLSCommClientParser:
         from tlscomm.configuration._fromsettings import clientConfiguration
         from tlscomm.endpoints._endpoints import TLSClientEndpoint
         from tlscomm.endpoints._hosts import AnyHostname
+        from tlscomm.verification._servernames import hostAndServerName
 
         settings = _parsed(arguments, more, Interface.CLIENT_STRING)
-        if (name := settings.get("serverName") or host) is None:
-            raise ValueError("with endpoint= the server's name must be given: serverName=")
         if (host is None) != (port is None):
             raise ValueError("a client's string begins with tlscomm:HOST:PORT, or has endpoint=")
+        address, name = (None, None) if host is None else hostAndServerName(host)
+        if (name := settings.get("serverName", name)) is None:
+            raise ValueError("with endpoint= the server's name must be given: serverName=")
         configuration = clientConfiguration(name, settings)
         endpoint = settings.get("endpoint")
         below: IStreamClientEndpoint
-        if host is not None and port is not None and endpoint is None:
+        if address is not None and port is not None and endpoint is None:
             number = Whole(1, _MOST_PORTS).parse(port, "the port")
-            below = AnyHostname(reactor, host.strip("[]"), number, timeout=settings["timeout"] or 1e9)
+            below = AnyHostname(reactor, address, number, timeout=settings["timeout"] or 1e9)
         else:
             below = clientFromString(reactor, _either(host, endpoint))
         return TLSClientEndpoint(reactor, below, configuration)

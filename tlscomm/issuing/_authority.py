@@ -43,6 +43,7 @@ from tlscomm.issuing._certificates import (
 )
 from tlscomm.x509 import _encoding as _export
 from tlscomm.x509._addresses import isAddress
+from tlscomm.x509._extensions import extensionsOf
 from tlscomm.x509._files import File, exclusively, makeFolder, writeFiles
 from tlscomm.x509._issuers import hasIssued
 from tlscomm.x509._roles import Role
@@ -433,7 +434,7 @@ def _formerHosts(place: Path) -> tuple[str, ...]:
     """Return whom the server's certificate is for, expired or not; empty where there is none that can be read."""
     try:
         certificate = loadCertificates(place / "server.pem")[0]
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        names = extensionsOf(certificate).get_extension_for_class(x509.SubjectAlternativeName).value
     except (TLSFailure, x509.ExtensionNotFound, ValueError):
         return ()
     addresses = (str(address) for address in names.get_values_for_type(x509.IPAddress))

@@ -27,6 +27,7 @@ from tlscomm.failures._wording import timeText
 from tlscomm.revocation._revocationlist import ALL_REASONS, Kind, RevocationList, kindOf
 from tlscomm.x509 import _issuers
 from tlscomm.x509._canonicalname import CanonicalName, canonicalName
+from tlscomm.x509._extensions import extensionsOf
 from tlscomm.x509._remembering import remembering
 from tlscomm.x509._unreadable import REJECTIONS
 from tlscomm.x509._validity import isValidAt
@@ -284,7 +285,7 @@ def maySignLists(certificate: x509.Certificate, *, orHasNoUsage: bool = False) -
         orHasNoUsage: whether one that does not say what it is for counts as well.
     """
     try:
-        return certificate.extensions.get_extension_for_class(x509.KeyUsage).value.crl_sign
+        return extensionsOf(certificate).get_extension_for_class(x509.KeyUsage).value.crl_sign
     except x509.ExtensionNotFound:
         return orHasNoUsage
     except REJECTIONS:

@@ -30,6 +30,7 @@ from tlscomm.revocation._entries import decoded
 from tlscomm.revocation._marks import markOf
 from tlscomm.revocation._places import FILE_NAME, Line, Place, Places, Publication, digestOf, lineOf
 from tlscomm.revocation._revocationlist import RevocationList, kindOf
+from tlscomm.x509._extensions import extensionsOf
 from tlscomm.x509._facts import subjectText
 from tlscomm.x509._files import File, writeFiles
 from tlscomm.x509._remembering import remembering
@@ -279,7 +280,7 @@ def _ageFaults(fetched: RevocationList, known: RevocationList | None, at: dateti
 def _urls(certificate: x509.Certificate) -> tuple[str, ...]:
     """Return where the lists that a certificate is looked up in are published."""
     try:
-        points = [*certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints).value]
+        points = [*extensionsOf(certificate).get_extension_for_class(x509.CRLDistributionPoints).value]
     except (x509.ExtensionNotFound, *REJECTIONS):
         return ()
     found = (_urlOf(point) for point in points[:_MOST_POINTS] if not point.crl_issuer)

@@ -34,7 +34,7 @@ from tlscomm.failures import Damaged, Unreadable, printable
 from tlscomm.failures._wording import timeText
 from tlscomm.revocation._crl import GOOD, Status, hasIssued, revokedStatus
 from tlscomm.x509 import _der
-from tlscomm.x509._extensions import readExtension
+from tlscomm.x509._extensions import extensionsOf, readExtension
 from tlscomm.x509._keystrengths import WEAK_DIGESTS
 from tlscomm.x509._unreadable import REJECTIONS
 from tlscomm.x509._validity import isValidAt
@@ -112,7 +112,7 @@ def statusByResponse(
 def mustStaple(certificate: x509.Certificate) -> bool:
     """Return whether a certificate has to come with a response (RFC 7633)."""
     try:
-        features = certificate.extensions.get_extension_for_class(x509.TLSFeature).value
+        features = extensionsOf(certificate).get_extension_for_class(x509.TLSFeature).value
     except (x509.ExtensionNotFound, *REJECTIONS):
         return False
     return x509.TLSFeatureType.status_request in features
@@ -223,7 +223,7 @@ def _isResponder(certificate: x509.Certificate) -> bool:
 def _responderFault(responder: x509.Certificate, at: datetime, isListed: Callable[[x509.Certificate], bool]) -> str:
     if not isValidAt(responder, at):
         return "is signed by a responder whose certificate is not valid now"
-    isExempt = any(extension.oid == ExtensionOID.OCSP_NO_CHECK for extension in responder.extensions)
+    isExempt = any(extension.oid == ExtensionOID.OCSP_NO_CHECK for extension in extensionsOf(responder))
     if not isExempt and isListed(responder):
         return "is signed by a responder that was revoked"
     return ""

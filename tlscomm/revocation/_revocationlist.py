@@ -22,6 +22,7 @@ from cryptography.x509.oid import CRLEntryExtensionOID, ExtensionOID
 from tlscomm.failures import printable
 from tlscomm.revocation._entries import EncodedList
 from tlscomm.x509._canonicalname import canonicalName
+from tlscomm.x509._extensions import extensionsOf
 from tlscomm.x509._keystrengths import WEAK_DIGESTS
 from tlscomm.x509._remembering import remembering
 from tlscomm.x509._unreadable import REJECTIONS
@@ -214,7 +215,7 @@ class RevocationList:
 
 def _isAuthority(certificate: x509.Certificate) -> bool:
     try:
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+        return extensionsOf(certificate).get_extension_for_class(x509.BasicConstraints).value.ca
     except (x509.ExtensionNotFound, *REJECTIONS):
         return False
 
@@ -227,7 +228,7 @@ def _onlyAbout(scope: x509.IssuingDistributionPoint) -> str:
 
 def _points(certificate: x509.Certificate) -> Iterator[tuple[frozenset[x509.GeneralName], frozenset[x509.ReasonFlags]]]:
     try:
-        points = [*certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints).value]
+        points = [*extensionsOf(certificate).get_extension_for_class(x509.CRLDistributionPoints).value]
         issuer = certificate.issuer
     except (x509.ExtensionNotFound, *REJECTIONS):
         return

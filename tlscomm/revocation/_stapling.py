@@ -38,6 +38,7 @@ from tlscomm.revocation._ocsp import (
 )
 from tlscomm.revocation._ownthread import FileLooks
 from tlscomm.revocation._retrying import Schedule
+from tlscomm.x509._extensions import extensionsOf
 from tlscomm.x509._facts import subjectText
 from tlscomm.x509._unreadable import REJECTIONS
 
@@ -308,7 +309,7 @@ def _fault(response: bytes, served: _Served, at: datetime) -> str:
 
 def _responders(certificate: x509.Certificate) -> tuple[str, ...]:
     try:
-        places = certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
+        places = extensionsOf(certificate).get_extension_for_class(x509.AuthorityInformationAccess).value
     except (x509.ExtensionNotFound, *REJECTIONS):
         return ()
     found = (

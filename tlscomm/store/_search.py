@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import hashes
 
 from tlscomm.failures import printable
 from tlscomm.x509._distinguishednames import parsedName
+from tlscomm.x509._extensions import extensionsOf
 from tlscomm.x509._purposes import PURPOSES, KeyPurpose, purposeFor
 from tlscomm.x509._roles import ROLES
 from tlscomm.x509._unreadable import REJECTIONS
@@ -376,6 +377,6 @@ def _alternativeNames(searched: Searched, kind: type[x509.GeneralName]) -> list[
 
 def _extension(searched: Searched, kind: type[T]) -> T | None:
     try:
-        return searched.certificate.extensions.get_extension_for_class(kind).value
+        return extensionsOf(searched.certificate).get_extension_for_class(kind).value
     except x509.ExtensionNotFound:
         return None

@@ -184,7 +184,8 @@ def _verdictOnServer(
     judging: dict[str, Any],
     staple: bytes,
 ) -> tuple[TLSFailure | None, tuple[Problem, ...]]:
-    judge = ClientConfiguration(serverName=serverName or nameToAskFor(credential), roots=roots, **judging)
+    name = nameToAskFor(credential) if serverName is None else serverName
+    judge = ClientConfiguration(serverName=name, roots=roots, **judging)
     stand = Authority.create().issue(_NOBODY, role="server", dnsNames=[_NOBODY])
     server = ServerConfiguration(credential=stand)
     other, presenting = handshake(judge, insecurelyPresenting(server, credential, staple=staple))

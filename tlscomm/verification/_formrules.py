@@ -23,6 +23,7 @@ from tlscomm.failures import printable
 from tlscomm.verification._rule import Breach, PathPosition, Rule
 from tlscomm.x509._addresses import isAddress
 from tlscomm.x509._fields import SignedFields, signedFields
+from tlscomm.x509._generalnames import UnreadableName, kindOf
 from tlscomm.x509._issuers import hasIssued
 from tlscomm.x509._keystrengths import WEB_PKI_CURVES, WEB_PKI_DIGESTS
 from tlscomm.x509._nameconstraints import isDomain
@@ -218,6 +219,8 @@ def _addresses(position: PathPosition) -> Iterator[str]:
 
 
 def _otherNames(position: PathPosition) -> Iterator[str]:
+    for name in _leafNamesOf(position, UnreadableName):
+        yield f"{_quoted(str(name.value))} is no {kindOf(name).text}"
     for name in _leafNamesOf(position, x509.UniformResourceIdentifier):
         if not _isAbsolute(str(name.value)):
             yield f"{_quoted(str(name.value))} is no absolute URI"
@@ -309,7 +312,8 @@ def _isAbsolute(uri: str) -> bool:
 
 
 def _quoted(text: str) -> str:
-    return printable(text, 80)
+    # What is empty, or has spaces around it, cannot be seen in a sentence by itself.
+    return printable(text if text and text == text.strip() else repr(text), 80)
 
 
 def _rule(name: str, source: str, about: str, check: object, weight: str = "strict") -> Rule:

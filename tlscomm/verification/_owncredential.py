@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import chain as chained
 
 from cryptography import x509
 
-from tlscomm.access import Peer
 from tlscomm.credentials import Credential
 from tlscomm.credentials._credential import keyProblems
 from tlscomm.credentials._usability import asFailure, certificateProblems
 from tlscomm.failures import Problem, TLSFailure
+from tlscomm.verification._servernames import identitiesIn, identitiesMeant
 from tlscomm.verification._trust import Trust
 from tlscomm.verification._verifier import Verifier
 from tlscomm.x509._roles import Role
@@ -65,9 +66,13 @@ def chainProblems(chain: Sequence[x509.Certificate], role: Role, now: datetime) 
 
 
 def nameToAskFor(credential: Credential) -> str:
-    """Return a name that a server's certificate is for, its wildcard filled in; where it has none, no server's."""
-    peer = Peer((credential.certificate,))
-    return next((name.replace("*", "any", 1) for name in (*peer.dnsNames, *peer.addresses)), _NO_NAME)
+    """Return the first name that a server's certificate is for, its wildcard filled in; where it has none, no server's.
+
+    What stands among its names and is none, an empty one or a network, is passed over, unless it has no other.
+    """
+    certificate = credential.certificate
+    first = next(chained(identitiesIn(certificate), identitiesMeant(certificate), (_NO_NAME,)))
+    return str(first).replace("*", "any", 1)
 
 
 def _chainProblems(

@@ -28,7 +28,7 @@ from tlscomm.verification._opensslerrors import asProblem
 from tlscomm.verification._paths import ByName, Path, PathSearch, SearchBudget, byName
 from tlscomm.verification._rule import PROFILES, PathPosition, Profile, RuleBook, problemsAt
 from tlscomm.verification._rulebooks import RULES, RuleCheck, decidingRules, warningRules
-from tlscomm.verification._servernames import nameProblem
+from tlscomm.verification._servernames import asciiServerName, nameProblem
 from tlscomm.verification._trust import Trust
 from tlscomm.verification._webpki import webPKIProblem
 from tlscomm.x509._certificate import ParsedCertificate, parsedCertificate
@@ -162,7 +162,7 @@ class Verifier:
 
     Attributes:
         peerRole: which side the peer is on.
-        serverName: the DNS name (in its ASCII form) or the address that a server's certificate has to be for; None
+        serverName: the DNS name or the address that a server's certificate has to be for; None
             where any name will do, as for clients.
         trust: whom to trust. Where None an external context decides on that: what OpenSSL says there stands, and
             the rules for chains only warn.
@@ -189,6 +189,8 @@ class Verifier:
             raise ValueError(f"a profile is {' or '.join(PROFILES)}, not {self.profile}")
         if self.maximumDepth < 0:
             raise ValueError(f"the maximum depth is a number of authorities, not {self.maximumDepth}")
+        if self.serverName is not None:
+            object.__setattr__(self, "serverName", asciiServerName(self.serverName))
 
     @property
     def anchors(self) -> tuple[x509.Certificate, ...]:

@@ -19,7 +19,7 @@ from cryptography.x509.oid import ExtensionOID
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
 from tlscomm.failures import Problem, printable
-from tlscomm.verification._servernames import identityOf
+from tlscomm.verification._servernames import identitiesIn, identityOf
 from tlscomm.x509._certificate import ParsedCertificate, parsedCertificate
 from tlscomm.x509._facts import subjectText
 from tlscomm.x509._roles import Role
@@ -77,14 +77,12 @@ def _constraints(issuer: ParsedCertificate) -> Sequence[x509.GeneralName]:
 
 
 def _subject(serverName: str | None, leaf: x509.Certificate) -> x509.DNSName | x509.IPAddress | None:
-    name = serverName or next((str(n.value) for n in parsedCertificate(leaf).names if isinstance(n, _OF_SERVERS)), None)
-    if name is None:
+    identity = next(identitiesIn(leaf), None) if serverName is None else identityOf(serverName)
+    if identity is None:
         return None
-    identity = identityOf(name.replace("*", "any", 1))
-    return x509.DNSName(identity) if isinstance(identity, str) else x509.IPAddress(identity)
+    return x509.DNSName(identity.replace("*", "any", 1)) if isinstance(identity, str) else x509.IPAddress(identity)
 
 
 #: The kinds of names that it can constrain.
 _ITS_CONSTRAINTS = (x509.DNSName, x509.IPAddress, x509.RFC822Name)
 _OF_POLICIES = (ExtensionOID.INHIBIT_ANY_POLICY, ExtensionOID.POLICY_CONSTRAINTS, ExtensionOID.POLICY_MAPPINGS)
-_OF_SERVERS = (x509.DNSName, x509.IPAddress)

@@ -6,6 +6,8 @@ section 7.1, says at length when two names are the same. What is done here is wh
 
 from __future__ import annotations
 
+import re
+
 from cryptography import x509
 
 __all__ = ["CanonicalName", "canonicalName"]
@@ -13,7 +15,9 @@ __all__ = ["CanonicalName", "canonicalName"]
 #: The relative distinguished names in order, each a set of pairs of type and value.
 CanonicalName = tuple[frozenset[tuple[str, str]], ...]
 
-# Only ASCII, for what else is the same letter is not for us to say.
+#: Spaces and letters of ASCII alone: what else is the same is not for us to say.
+_SPACES = re.compile("[ \\t\\n\\v\\f\\r]+")
+
 _LOWER = {ord(letter): ord(letter.lower()) for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 
 
@@ -23,4 +27,5 @@ def canonicalName(name: x509.Name) -> CanonicalName:
 
 
 def _canonical(value: str | bytes) -> str:
-    return value.hex() if isinstance(value, bytes) else " ".join(value.split()).translate(_LOWER)
+    # No text begins so: in one, a space in front counts for nothing.
+    return f" {value.hex()}" if isinstance(value, bytes) else _SPACES.sub(" ", value).strip(" ").translate(_LOWER)

@@ -21,6 +21,7 @@ from cryptography.x509.oid import ExtensionOID, NameOID, ObjectIdentifier
 from tlscomm.x509 import _der
 from tlscomm.x509._canonicalname import CanonicalName, canonicalName
 from tlscomm.x509._digests import publicKeyDigest
+from tlscomm.x509._extensions import extensionsOf
 from tlscomm.x509._facts import subjectText
 from tlscomm.x509._fields import signedFields
 from tlscomm.x509._nameconstraints import Subtrees
@@ -66,7 +67,7 @@ class ParsedCertificate:
         except Exception as unreadable:
             return f"it cannot be read: {unreadableText(unreadable)}"
         try:
-            self._extensions = {extension.oid: extension for extension in self.certificate.extensions}
+            self._extensions = {extension.oid: extension for extension in extensionsOf(self.certificate)}
             _ = self.subtrees
         except Exception as unreadable:
             return f"its extensions cannot be read: {unreadableText(unreadable)}"

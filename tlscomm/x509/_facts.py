@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from tlscomm.failures import CertificateFacts, printable
 from tlscomm.x509._digests import digestText
-from tlscomm.x509._generalnames import NAME_KINDS
+from tlscomm.x509._extensions import extensionsOf
+from tlscomm.x509._generalnames import kindOf
 
 __all__ = ["certificateFacts", "nameText", "subjectText"]
 
@@ -50,7 +51,7 @@ def subjectText(certificate: x509.Certificate) -> str:
 
 def _alternativeNames(certificate: x509.Certificate) -> Iterator[str]:
     try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        names = extensionsOf(certificate).get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return
     for name in names:
@@ -59,7 +60,7 @@ def _alternativeNames(certificate: x509.Certificate) -> Iterator[str]:
 
 def nameText(name: x509.GeneralName) -> str:
     """Return a subject alternative name as ``kind:value``. It is not printable yet. Never raises."""
-    return f"{NAME_KINDS.get(type(name), NAME_KINDS[x509.OtherName]).word}:{_either(lambda: _text(name), _UNREADABLE)}"
+    return f"{kindOf(name).word}:{_either(lambda: _text(name), _UNREADABLE)}"
 
 
 def _text(name: x509.GeneralName) -> str:

@@ -22,7 +22,7 @@ from cryptography import x509
 from tlscomm.failures import printable
 from tlscomm.x509._addresses import isAddress
 from tlscomm.x509._canonicalname import CanonicalName, canonicalName
-from tlscomm.x509._generalnames import NAME_KINDS
+from tlscomm.x509._generalnames import NAME_KINDS, UnreadableName
 
 __all__ = ["Subtrees", "isDomain"]
 
@@ -77,7 +77,7 @@ class Subtrees:
         unreadable = self._permitted.unreadable.get(kind, self._excluded.unreadable.get(kind))
         if unreadable is not None:
             return f"a name constraint that applies to {called} cannot be used: {unreadable}"
-        known = _reading(kind, name, value)
+        known = None if isinstance(name, UnreadableName) else _reading(kind, name, value)
         if known is None:
             return f"name constraints cannot be applied to {called}"
         if kind in self._excluded.kinds and self._excluded.touch(kind, known):
@@ -246,7 +246,7 @@ def _parentsOf(domain: str) -> Iterator[str]:
 def _asKind(name: x509.GeneralName) -> Kind:
     if isinstance(name, x509.OtherName) and name.type_id == _SMTP_UTF8_MAILBOX:
         return x509.RFC822Name
-    return type(name)
+    return name.kind if isinstance(name, UnreadableName) else type(name)
 
 
 def _text(value: object) -> str:
