@@ -307,7 +307,7 @@ class AsyncioTests:
     async def test_noCertificate(self) -> None:
         """Where a certificate was asked for and none was sent, the refusal says so."""
         failure = await self.failureOf(self.connect(await self.server(), credential=None))
-        self.assertEqual(said(failure), ("refused", "remote", "no alert"))
+        self.assertEqual(said(failure), ("no-certificate", "remote", "no alert"))
         self.assertIn("we sent no certificate, though it asked for one", str(failure))
 
 

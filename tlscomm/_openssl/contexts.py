@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, cast
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 from OpenSSL import SSL
 
@@ -28,16 +28,23 @@ _LARGE = 1 << 17
 _UNRECOGNIZED_NAME = 112
 
 _keepingSecrets: WeakSet[SSL.Context] = WeakSet()
+_firstMessages: WeakKeyDictionary[SSL.Context, bytes] = WeakKeyDictionary()
 
 
 def firstMessage(context: SSL.Context) -> bytes:
-    """Return the ClientHello of a client with this context, which tells all that the context can negotiate."""
-    connection = SSL.Connection(context)
-    connection.set_connect_state()
-    clearErrors()
-    lib.SSL_do_handshake(connection._ssl)
-    clearErrors()
-    return connection.bio_read(_LARGE)
+    """Return the ClientHello of a client with this context, which tells all that the context can negotiate.
+
+    It is written once for a context that connections are made from, because it is asked for with each that a stranger
+    makes come to nothing, and costs keys.
+    """
+    if context not in _firstMessages:
+        connection = SSL.Connection(context)
+        connection.set_connect_state()
+        clearErrors()
+        lib.SSL_do_handshake(connection._ssl)
+        clearErrors()
+        _firstMessages[context] = connection.bio_read(_LARGE)
+    return _firstMessages[context]
 
 
 def preferGroups(context: SSL.Context, groups: Sequence[str]) -> None:

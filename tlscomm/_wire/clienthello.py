@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from tlscomm._wire.requests import CLIENT_HELLO, readClientHello
 
-__all__ = ["clientHello", "supportedGroups"]
+__all__ = ["chosenVersion", "clientHello", "isSSL2", "supportedGroups"]
 
 _HANDSHAKE_RECORD = 22
+_SERVER_HELLO = 2
+
+#: RFC 6101, appendix E: a record's length has its highest bit set, and the message follows.
+_SSL2_CLIENT_HELLO = 1
 
 
 def clientHello(opening: bytes) -> bytes:
@@ -44,6 +48,29 @@ def supportedGroups(opening: bytes) -> frozenset[int] | None:
         The groups; None where the client does not say, or this is not a whole ClientHello.
     """
     return readClientHello(clientHello(opening)).groups
+
+
+def chosenVersion(opening: bytes) -> int | None:
+    """Return the number of the version that a server's first message chooses, as TLS 1.2 and older ones say it.
+
+    Args:
+        opening: what the server has sent first, from its first byte on.
+
+    Returns:
+        The version; None where this does not begin with a ServerHello.
+    """
+    if len(opening) < 11 or opening[0] != _HANDSHAKE_RECORD or opening[5] != _SERVER_HELLO:
+        return None
+    return int.from_bytes(opening[9:11], "big")
+
+
+def isSSL2(opening: bytes) -> bool:
+    """Return whether a client begins with the ClientHello of SSL 2, which is none of TLS (RFC 8446, appendix D.5).
+
+    Args:
+        opening: its first three bytes, or more.
+    """
+    return len(opening) > 2 and opening[0] >= 0x80 and opening[2] == _SSL2_CLIENT_HELLO
 
 
 def _length(message: bytes) -> int:

@@ -19,9 +19,13 @@ CERTIFICATE_REQUEST = 13
 _SERVER_NAME = 0
 _SUPPORTED_GROUPS = 10
 _SIGNATURE_ALGORITHMS = 13
+_APPLICATION_PROTOCOLS = 16
+_SUPPORTED_VERSIONS = 43
 _CERTIFICATE_AUTHORITIES = 47
 
 _HOST_NAME = 0
+
+_TLS_1_0, _TLS_1_2 = 0x0301, 0x0303
 
 
 @dataclass(frozen=True)
@@ -33,12 +37,16 @@ class ClientHello:
         cipherSuites: the numbers of the cipher suites.
         groups: the numbers of the key exchange groups, None where it does not say.
         signatureAlgorithms: the numbers of the signatures that the client can verify, None where it does not say.
+        versions: the numbers of the versions; where it names the newest alone, those from TLS 1.0 up to it.
+        applicationProtocols: the protocols of ALPN (RFC 7301).
     """
 
     serverName: str | None = None
     cipherSuites: tuple[int, ...] = ()
     groups: frozenset[int] | None = None
     signatureAlgorithms: tuple[int, ...] | None = None
+    versions: tuple[int, ...] = ()
+    applicationProtocols: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,7 +75,8 @@ def readClientHello(message: bytes) -> ClientHello:
     """
     try:
         hello = _Reader(_body(message, CLIENT_HELLO))
-        hello.take(2 + 32)
+        newest = hello.number(2)
+        hello.take(32)
         hello.vector(1)
         suites = _numbers(hello.vector(2))
         hello.vector(1)
@@ -77,6 +86,8 @@ def readClientHello(message: bytes) -> ClientHello:
             suites,
             None if (groups := _list(extensions.get(_SUPPORTED_GROUPS))) is None else frozenset(groups),
             _list(extensions.get(_SIGNATURE_ALGORITHMS)),
+            _versions(extensions.get(_SUPPORTED_VERSIONS), newest),
+            _protocols(extensions.get(_APPLICATION_PROTOCOLS)),
         )
     except _Cut:
         return ClientHello()
@@ -156,6 +167,22 @@ def _hostName(extension: bytes | None) -> str | None:
         if kind == _HOST_NAME:
             return name.decode("ascii", "replace")
     return None
+
+
+def _versions(extension: bytes | None, newest: int) -> tuple[int, ...]:
+    if extension is not None:
+        return _numbers(_Reader(extension).vector(1))
+    # RFC 5246, appendix E.1: it speaks all up to this one, for all that it says.
+    if _TLS_1_0 <= newest <= _TLS_1_2:
+        return tuple(range(newest, 0x0300, -1))
+    return (newest,) if newest else ()
+
+
+def _protocols(extension: bytes | None) -> tuple[bytes, ...]:
+    reader, protocols = _Reader(b"" if extension is None else _Reader(extension).vector(2)), []
+    while not reader.isEmpty:
+        protocols.append(reader.vector(1))
+    return tuple(protocols)
 
 
 def _list(extension: bytes | None) -> tuple[int, ...] | None:

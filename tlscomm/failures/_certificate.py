@@ -177,6 +177,10 @@ class NotAllowed(CertificateFailure):
     theirs = "If the holder should be let in, add a rule that fits (--allow), or lift the one that denies it (--deny)."
     reproduce = "Start a server with --allow cn=somebody-else."
 
+    def _summary(self) -> str:
+        # What a peer holds against us, it knows: of our certificate it has said no good.
+        return self.summary if self.side == "local" else "it does not let the holder of {whose} in"
+
 
 class NotPermitted(CertificateFailure):
     """A rule of an authority in the chain forbids this certificate (RFC 5280, section 4.2.1.10 and others)."""

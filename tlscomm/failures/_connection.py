@@ -22,8 +22,11 @@ class ClosedInHandshake(ConnectionFailure):
 
     code = "closed-in-handshake"
     summary = "the connection ended during the handshake"
-    ours = "Look in the peer's log. A port scanner or a health check does this too, and means no harm."
-    theirs = ours
+    ours = "Look in the peer's log."
+    theirs = (
+        "Look in the peer's log. If it left before it had seen our certificate, it may be a port scanner or a health "
+        "check, which mean no harm."
+    )
     reproduce = "Connect to the port and close the connection at once."
 
 
@@ -99,7 +102,10 @@ class Truncated(ConnectionFailure):
 
     code = "truncated"
     summary = "the stream ended too early, so data may be missing"
-    ours = "Look in the peer's log: it crashed, was killed, or does not close TLS properly."
+    ours = (
+        "Look in the peer's log. It may have waited too long for us (a read deadline or an idle timeout of its own, or "
+        "of a proxy between), have been stopped or crashed, or it never closes TLS properly."
+    )
     theirs = ours
     reproduce = "Kill the peer's process in the middle of a message."
     usualStage = "message"

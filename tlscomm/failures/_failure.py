@@ -163,7 +163,7 @@ class TLSFailure(Exception):
     @property
     def message(self) -> str:
         """What happened, as one sentence."""
-        sentence = self.summary.format(whose=self._whose(), owner=self._owner())
+        sentence = self._summary().format(whose=self._whose(), owner=self._owner())
         if self.side == "remote" and self._judgesUs:
             sentence = f"the peer refused us: {sentence}"
         if self.detail:
@@ -208,6 +208,9 @@ class TLSFailure(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.detail,), self.__dict__
+
+    def _summary(self) -> str:
+        return self.summary
 
     @property
     def _judgesUs(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tlscomm.failures._failure import NegotiationFailure
+from tlscomm.failures._failure import NegotiationFailure, printable
 
 __all__ = [
     "NoCommonCipher",
@@ -13,6 +13,10 @@ __all__ = [
     "ProtocolViolation",
     "UnknownServerName",
 ]
+
+
+#: How much of what OpenSSL says stands in a sentence. All of it is in the evidence.
+_MOST_WORDS, _LONGEST_WORD = 3, 80
 
 
 class NoCommonCipher(NegotiationFailure):
@@ -77,6 +81,14 @@ class ProtocolViolation(NegotiationFailure):
     theirs = ours
     reproduce = "Change one byte of an encrypted record on its way."
     permanent = False
+
+    @property
+    def message(self) -> str:
+        """What happened, as one sentence, with what shows it: OpenSSL's words and the alert, wherever it is told."""
+        said = ", ".join(printable(each, _LONGEST_WORD) for each in self.evidence[:_MOST_WORDS])
+        alert = "" if self.alert is None else f"alert {self.alert.name} ({self.alert.number}) {self.alert.direction}"
+        shown = "; ".join(part for part in (said and f"OpenSSL says: {said}", alert) if part)
+        return f"{super().message[:-1]} ({shown})." if shown else super().message
 
 
 class UnknownServerName(NegotiationFailure):

@@ -58,7 +58,8 @@ from tlscomm.failures import (
     Truncated,
     alertForCode,
 )
-from tlscomm.tls._naming import Naming, text
+from tlscomm.tls._naming import Naming
+from tlscomm.tls._owncertificate import text
 from tlscomm.tls._peerverification import PeerVerification
 from tlscomm.verification import Answer, Question, VerificationResult, Verifier
 from tlscomm.x509._roles import Role
@@ -140,6 +141,7 @@ class TLSConnection:
         self._isClient = configuration.isClient
         self._begin(transport)
         self._heard = False
+        self._received = 0
         self._opening = b""
         self._isDone = False
         self._hasSpoken = False
@@ -237,7 +239,7 @@ class TLSConnection:
         elif self.state is State.OPEN:
             self._fail(Truncated("it ended without close_notify", side="remote"))
         elif self.state in (State.HANDSHAKE, State.PENDING):
-            self._fail(ClosedInHandshake(self._waitedFor(), side="remote"))
+            self._fail(self._leftInHandshake())
 
     def receiveReset(self, evidence: str) -> None:
         """The connection was reset, or broke in another way.
@@ -254,7 +256,10 @@ class TLSConnection:
 
     def timeOut(self) -> None:
         """The handshake's deadline has passed."""
-        self._fail(HandshakeTimeout(self._naming.expected(), evidence=(self._naming.stateString(),)))
+        seconds = self._configuration.deadlines.handshake
+        came = f"{self._received} bytes" if self._received else "nothing"
+        detail = f"{came} had come in {seconds:g} s, and {self._waitedFor()}" if seconds else self._waitedFor()
+        self._fail(HandshakeTimeout(detail, evidence=(self._naming.stateString(),)))
 
     def confirm(self) -> None:
         """Time enough has passed without a refusal: go on. Where the peer gave no sign at all, the facts say so."""
@@ -315,7 +320,7 @@ class TLSConnection:
             resumed=self._channel.resumed,
             serverName=text(raw.get_servername()),
             acceptance=self.acceptance,
-            choice=self._naming.choice,
+            choice=self._naming.own.choice,
         )
 
     @property
@@ -330,25 +335,28 @@ class TLSConnection:
         """Take bytes before the connection is OPEN; return whether there may be application data to read."""
         if state in (State.CLOSED, State.FAILED):
             return False
+        self._received += len(ciphertext)
         self._channel.feed(ciphertext)
         if state is State.PENDING and self._channel.waiting > _MOST_WAITING:
             detail = "it sent more than a peer should before it is accepted"
             self._fail(ProtocolViolation(detail, side="remote"))
         if state is not State.HANDSHAKE:
             return state is State.UNCONFIRMED
-        if not self._isClient and len(self._opening) < _LONGEST_OPENING:
+        if self._isClient:
+            self._opening = self._opening if self._heard else (self._opening + ciphertext)[:_LONGEST_OPENING]
+        elif len(self._opening) < _LONGEST_OPENING:
             self._opening = (self._opening + ciphertext)[:_LONGEST_OPENING]
             if len(self._opening) == _LONGEST_OPENING:
                 # OpenSSL counts sessions and not how large their certificates are.
                 self._channel.forbidResumption()
-        if self._heard or not ciphertext or _opensTLS(ciphertext):
-            self._heard = self._heard or bool(ciphertext)
+        if self._heard or not ciphertext or _opensTLS(self._opening):
+            self._heard = self._heard or len(self._opening) > 1
             self._advance()
         else:
             with suppress(OpenSSLError):
                 # OpenSSL may have an alert for it.
                 self._channel.handshake()
-            self._fail(self._naming.notTLS(ciphertext))
+            self._fail(self._naming.notTLS(self._opening))
         return self.state in (State.OPEN, State.UNCONFIRMED)
 
     def _advance(self) -> None:
@@ -518,7 +526,7 @@ class TLSConnection:
         assert credentialSelector is not None
         role: Role = "client" if self._isClient else "server"
         choice = credentialSelector.chosen(role, self._peersWishes(), datetime.now(timezone.utc))
-        self._naming.choice = choice
+        self._naming.own.choice = choice
         return self._configuration.contextFor(choice)
 
     def _peersWishes(self) -> PeerCapabilities:
@@ -534,22 +542,23 @@ class TLSConnection:
         if self._channel.alertReceived is not None and refusal is None:
             return self._naming.refusedByPeer(broken)
         if not broken.reasons and not broken.exceptions:
-            return ClosedInHandshake(f"{self._naming.expected()}, and close_notify came", side="remote")
+            return self._naming.closedInHandshake("close_notify came")
         failure = refusal or self._naming.brokenOff(broken, self._opening)
         failure.alert = self._naming.alertSent()
         return failure
 
     def _refusedLate(self, broken: OpenSSLError) -> TLSFailure:
-        """Name an alert that came after the handshake: of a peer that has shown its acceptance it is no refusal."""
+        """Name an alert that came after the handshake."""
         failure = self._naming.refusedByPeer(broken)
-        if (
-            self.isConfirmed
-            and self.acceptance == "seen"
-            and not self.endRefuses
-            and failure.code not in ("revoked", "expired")
-        ):
+        number = self._channel.alertReceived
+        isSettled = self.isConfirmed and self.acceptance == "seen" and not self.endRefuses
+        if not isSettled or number in _ABOUT_CERTIFICATES:
+            return failure
+        # Of a peer that has shown its acceptance it is no refusal; only some alerts say that a rule was broken.
+        if failure.code == "protocol-violation":
             return ProtocolViolation(side="remote", alert=failure.alert, evidence=failure.evidence)
-        return failure
+        said = f"it ended by the peer's alert {failure.alert.name}" if failure.alert else ""
+        return Truncated(said, side="remote", alert=failure.alert, evidence=failure.evidence)
 
     def _awaitsVerdict(self) -> bool:
         """Whether this client has answered a request for its certificate and now waits for the server's verdict."""
@@ -562,6 +571,11 @@ class TLSConnection:
     @property
     def _isTLS13(self) -> bool:
         return self._raw.get_protocol_version() == SSL.TLS1_3_VERSION
+
+    def _leftInHandshake(self) -> TLSFailure:
+        if self.state is State.PENDING:
+            return ClosedInHandshake(self._waitedFor(), side="remote")
+        return self._naming.closedInHandshake()
 
     def _waitedFor(self) -> str:
         return "the hook had yet to answer" if self.state is State.PENDING else self._naming.expected()
@@ -584,9 +598,12 @@ class TLSConnection:
 
 _HANDSHAKE_FAILURE = 40
 
-#: The records that can open a stream: handshake and alert (RFC 8446, section 5.1), and SSL 2's ClientHello, whose
-#: refusal belongs to OpenSSL.
-_OPENING_TYPES = (21, 22, 0x80)
+#: Alerts that are about a certificate whenever they come (RFC 8446, section 6.2).
+_ABOUT_CERTIFICATES = frozenset({42, 43, 44, 45, 46, 48, 49, 116})
+
+#: The records that can open a stream: handshake and alert (RFC 8446, section 5.1).
+_OPENING_TYPES = (21, 22)
+
 
 #: More than any client's first message, and than all that a client has to say in a handshake.
 _LONGEST_OPENING = 1 << 14
@@ -599,7 +616,7 @@ _ANSWERED = frozenset({"SSLv3/TLS write finished", "SSLv3/TLS read change cipher
 
 
 def _opensTLS(opening: bytes) -> bool:
-    return opening[0] in _OPENING_TYPES and (len(opening) == 1 or opening[0] == 0x80 or opening[1] == 3)
+    return opening[0] in _OPENING_TYPES and (len(opening) == 1 or opening[1] == 3)
 
 
 def _asPeer(result: VerificationResult) -> Peer:

@@ -8,29 +8,22 @@ With `tlscomm.tls`, this is the only module that turns what OpenSSL says into a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from datetime import datetime, timezone
-from typing import Any
-
-from cryptography import x509
 from OpenSSL import SSL
 
 from tlscomm._openssl.channel import Channel
-from tlscomm._openssl.contexts import firstMessage
 from tlscomm._openssl.errors import OpenSSLError
-from tlscomm._wire.clienthello import supportedGroups
+from tlscomm._wire.clienthello import isSSL2
 from tlscomm.configuration import Configuration
-from tlscomm.credentials import CredentialChoice
 from tlscomm.credentials._usability import asFailure
 from tlscomm.failures import (
-    CODES,
     Alert,
+    ClosedInHandshake,
     HookFailed,
     InvalidCertificate,
+    KeyTooWeak,
+    NegotiationFailure,
     NotTLS,
     Problem,
-    Refused,
     RefusedByHook,
     TLSFailure,
     UnknownServerName,
@@ -39,21 +32,20 @@ from tlscomm.failures import (
     printable,
 )
 from tlscomm.tls._expectedmessages import expectedMessage
-from tlscomm.verification import nameProblem
+from tlscomm.tls._negotiation import Negotiation
+from tlscomm.tls._owncertificate import OwnCertificate
 from tlscomm.verification._opensslerrors import codeForReasons
-from tlscomm.verification._ownchain import isCorrectlySigned
-from tlscomm.verification._owncredential import chainProblems
-from tlscomm.x509._facts import certificateFacts
+from tlscomm.x509._facts import authoritiesText, certificateFacts, subjectText
 from tlscomm.x509._keystrengths import unsignableKey
 
-__all__ = ["Naming", "text"]
+__all__ = ["Naming"]
 
 
 class Naming:
     """Names the failures of one connection.
 
     Attributes:
-        choice: which of several credentials we showed, or None where there was nothing to choose.
+        own: the certificate that we show.
     """
 
     def __init__(self, configuration: Configuration, raw: SSL.Connection, channel: Channel) -> None:
@@ -61,7 +53,8 @@ class Naming:
         self._isClient = configuration.isClient
         self._raw = raw
         self._channel = channel
-        self.choice: CredentialChoice | None = None
+        self.own = OwnCertificate(configuration, raw, channel)
+        self._negotiation = Negotiation(configuration, raw, self.own)
 
     def brokenOff(self, broken: OpenSSLError, opening: bytes) -> TLSFailure:
         """Name what made OpenSSL, or a callback of an external context, break the handshake off on our side.
@@ -71,14 +64,14 @@ class Naming:
             opening: the beginning of what came from a client.
         """
         if self._channel.alertSent == _UNRECOGNIZED_NAME:
-            name = text(self._raw.get_servername())
-            return UnknownServerName(f"asked for {name}" if name else "it asked for none", evidence=broken.reasons)
+            return UnknownServerName(self._negotiation.told("unknown-server-name"), evidence=broken.reasons)
         if broken.exceptions:
             return HookFailed(printable(repr(broken.exceptions[0])), evidence=broken.reasons)
-        if not self._isClient and self.choice is not None and self.choice.credential is None:
-            return RefusedByHook(self.choice.reason, evidence=broken.reasons)
-        if "certificate verify failed" in broken.reasons:
-            return RefusedByHook("the context's own verification callback", evidence=broken.reasons)
+        choice = self.own.choice
+        if not self._isClient and choice is not None and choice.credential is None:
+            return RefusedByHook(choice.reason, evidence=broken.reasons)
+        if _VERIFY_FAILED in broken.reasons:
+            return self._notVerified(broken)
         return self._notNegotiated(broken, opening)
 
     def refusedByPeer(self, broken: OpenSSLError) -> TLSFailure:
@@ -89,21 +82,43 @@ class Naming:
         except Exception:
             # Names that cannot be read, ours or in the server's list. What the alert says by itself stands.
             problem = Problem(codeForAlert(number), depth=0)
-        return failureForCode(problem.code)(
-            problem.detail,
-            side="remote",
-            alert=Alert(number, "received"),
-            evidence=broken.reasons,
-            **self._ourCertificate(problem.depth),
-        )
+        return self._asRefusal(problem, broken.reasons, Alert(number, "received"))
 
     def refusedInSilence(self, how: str, *evidence: str) -> TLSFailure:
-        """Name a refusal that was not said: the stream ended where a verdict was due."""
-        if self._isClient and not self._channel.certificateSent:
-            how += " after we sent no certificate, though it asked for one"
-        else:
-            how += " after we sent our certificate"
-        return Refused(how, side="remote", evidence=evidence, **self._ourCertificate())
+        """Name a refusal that was not said: the stream ended where a verdict was due.
+
+        Args:
+            how: how it ended, as a clause.
+            evidence: what the layer below said.
+        """
+        try:
+            problem = self._problemInSilence() or Problem("refused", depth=0)
+        except Exception:
+            problem = Problem("refused", depth=0)
+        if problem.code in ("refused", "no-certificate"):
+            after = "sent no certificate, though it asked for one" if self.own.isMissing else "sent our certificate"
+            problem = Problem(problem.code, depth=0, detail=f"{how} after we {after}")
+        return self._asRefusal(problem, evidence)
+
+    def closedInHandshake(self, how: str = "") -> TLSFailure:
+        """Name the end of a stream in the middle of a handshake, by what the peer had seen of us then.
+
+        Args:
+            how: how it ended, as a clause, where that is not plain.
+        """
+        detail = ", and ".join(part for part in (self.expected(), how) if part)
+        if self._isClient:
+            return ClosedInHandshake(detail, side="remote", remedy=_SERVER_LEFT)
+        if self.stateString() not in _SHOWN:
+            return ClosedInHandshake(detail, side="remote", remedy=_STRANGER_LEFT)
+        try:
+            problem = self.own.fault()
+        except Exception:
+            problem = None
+        if problem is not None:
+            return self._asRefusal(problem, ())
+        seen = self.own.told(Problem("refused", depth=0, detail="the client left after it had seen our certificate"))
+        return ClosedInHandshake(f"{seen}; {detail}", side="remote", remedy=_CLIENT_LEFT, **self.own.asEvidence())
 
     def notTLS(self, opening: bytes) -> TLSFailure:
         """Name a peer whose first bytes are not TLS."""
@@ -122,18 +137,59 @@ class Naming:
         """Return the fatal alert that OpenSSL has sent, if any."""
         return None if self._channel.alertSent is None else Alert(self._channel.alertSent, "sent")
 
+    def _asRefusal(self, problem: Problem, evidence: tuple[str, ...], alert: Alert | None = None) -> TLSFailure:
+        kind = failureForCode(problem.code)
+        isNegotiation = issubclass(kind, NegotiationFailure)
+        return kind(
+            problem.detail if isNegotiation else self.own.told(problem),
+            side="remote",
+            alert=alert,
+            evidence=evidence,
+            remedy=problem.remedy,
+            **({} if isNegotiation else self.own.asEvidence(problem.depth)),
+        )
+
+    def _problemInSilence(self) -> Problem | None:
+        """Return what a peer that closed without a word has most evidently closed for."""
+        if self.own.isMissing:
+            return self.own.unsignable or Problem("no-certificate", depth=0)
+        return self.own.fault()
+
+    def _notVerified(self, broken: OpenSSLError) -> TLSFailure:
+        """Name what OpenSSL, or a callback that is not ours, refused before our own verdict."""
+        if self._configuration.usesExternalContext:
+            return RefusedByHook("the context's own verification callback", evidence=broken.reasons)
+        chain = self._channel.presented
+        weakness = unsignableKey(chain[0]) if chain else ""
+        if weakness:
+            return KeyTooWeak(
+                f"{subjectText(chain[0])}, it has {weakness}",
+                evidence=broken.reasons,
+                certificate=certificateFacts(chain[0]),
+                depth=0,
+            )
+        detail = f"OpenSSL cannot verify it: {printable(', '.join(broken.reasons))}"
+        return InvalidCertificate(detail, evidence=broken.reasons)
+
     def _notNegotiated(self, broken: OpenSSLError, opening: bytes) -> TLSFailure:
-        code = codeForReasons(broken.reasons)
+        code = self._negotiation.lacking(codeForReasons(broken.reasons), opening)
         if code == "protocol-violation" and self._isAboutCertificate(broken):
             return InvalidCertificate(f"it cannot be read: {printable(broken.reasons[0])}", evidence=broken.reasons)
-        if code == "no-common-cipher" and self._lacksGroup(opening):
-            code = "no-common-group"
-        if code == "no-common-cipher" and not self._isClient and (problem := self._unsignable()):
-            return asFailure(problem, self._ownChain(), broken.reasons)
+        if code == "no-common-cipher" and not self._isClient and (problem := self.own.unsignable):
+            return asFailure(problem, self.own.chain, broken.reasons)
+        if code == "no-certificate":
+            return failureForCode(code)(self._authoritiesAccepted(), evidence=broken.reasons)
         if code == "key-too-weak":
             # OpenSSL looks at our own chain when it is about to send it.
             return failureForCode(code)(", ".join(broken.reasons), stage="credential", evidence=broken.reasons)
-        return failureForCode(code)(evidence=broken.reasons)
+        detail = "" if code == "protocol-violation" else self._negotiation.told(code, opening)
+        return failureForCode(code)(detail, evidence=broken.reasons)
+
+    def _authoritiesAccepted(self) -> str:
+        """Say whose certificates a client that sent none could have sent."""
+        anchors = self._configuration.verifier.anchors
+        accepted = f"; this server accepts {authoritiesText([a.subject for a in anchors])}" if anchors else ""
+        return f"the client was asked for one and sent none{accepted}"
 
     def _isAboutCertificate(self, broken: OpenSSLError) -> bool:
         """Return whether OpenSSL could not read the peer's certificate, which is badly issued and no attack."""
@@ -145,97 +201,36 @@ class Naming:
         return any(self._raw.server_random() or b"")
 
     def _problemForAlert(self, number: int) -> Problem:
-        code, detail = codeForAlert(number), ""
-        requested, sent = self._channel.certificateRequested, self._channel.certificateSent
-        if requested and not sent and number in _VAGUE_OR_ABOUT_CERTIFICATES:
-            if problem := self._unsignable():
-                return problem
-            code, detail = "no-certificate", "the server asked for one and we sent none"
-        elif number == _HANDSHAKE_FAILURE and self._isClient and not requested:
-            # OpenSSL sends the same alert for all that can be negotiated; only what we restricted can be the reason.
-            code = "no-common-group" if self._configuration.groups is not None else "no-common-cipher"
-        elif number == _ILLEGAL_PARAMETER and sent and (problem := self._unsignable()):
+        code, own = codeForAlert(number), self.own
+        if problem := self._problemBeforeVerdict(number):
             return problem
-        elif number == _DECRYPT_ERROR and (sent or not self._isClient):
-            code = "protocol-violation" if self._isCorrectlySigned() else "bad-signature"
-        elif problem := self._ownProblem(code, number):
+        if code in _MEANINGS and (problem := own.fault(_MEANINGS[code])):
             return problem
-        elif number == _INTERNAL_ERROR:
-            detail = (
-                "it reports an error of its own (internal_error): its check of us may have failed, or been too slow"
-            )
-        return Problem(code, depth=0, detail=detail)
+        if number == _INTERNAL_ERROR:
+            return Problem(code, depth=0, detail=_ITS_OWN_ERROR)
+        if number == _ACCESS_DENIED and self._isClient and not own.isListed:
+            return Problem("refused", depth=0, detail=_DENIED)
+        return Problem(code, depth=0, detail=self._negotiation.told(code) if code in _NEGOTIATED else "")
 
-    def _ownProblem(self, code: str, number: int) -> Problem | None:
-        """Return what is evidently wrong with our own chain, where it is what an alert of the peer's may mean."""
-        if not (chain := self._ownChain()) or code not in _MEANINGS:
-            return None
-        if chain[0].issuer == chain[0].subject:
-            return Problem("self-signed", depth=0) if code != "expired" else None
-        problem = self._evidentProblem(chain)
-        # Who reports an error of its own has not said that he looked at ours.
-        if problem is None and _MEANINGS[code] is None and number != _INTERNAL_ERROR:
-            problem = self._misplacedIssuer(chain) if self._isClient else self._misnamed(chain[0])
-        return problem if problem is not None and problem.code in (_MEANINGS[code] or CODES) else None
-
-    def _unsignable(self) -> Problem | None:
-        """Return that our key is of a kind that no handshake can be signed with, where it is."""
-        chain = self._ownChain()
-        weakness = unsignableKey(chain[0]) if chain else ""
-        return Problem("key-too-weak", 0, detail=f"it has {weakness}") if weakness else None
-
-    def _evidentProblem(self, chain: Sequence[x509.Certificate]) -> Problem | None:
-        """Return the first problem that our chain has in itself; whose it is, is said of an issuer only."""
-        now = datetime.now(timezone.utc)
-        problem = next(chainProblems(chain, "client" if self._isClient else "server", now), None)
-        if problem is None or problem.depth == 0:
-            return problem
-        return replace(problem, detail=", ".join(part for part in (problem.subject, problem.detail) if part))
-
-    def _misplacedIssuer(self, chain: Sequence[x509.Certificate]) -> Problem | None:
-        """Return whether the server's list of acceptable authorities has none of those in our chain."""
-        accepted = self._raw.get_client_ca_list(as_cryptography=True)
-        if not accepted or any(certificate.issuer in accepted for certificate in chain):
-            return None
-        return Problem("unknown-issuer", depth=0, detail="none of our authorities is on the server's list")
-
-    def _misnamed(self, certificate: x509.Certificate) -> Problem | None:
-        """Return whether our certificate is for other names than the one that the client asked for."""
-        askedFor = text(self._raw.get_servername())
-        return None if askedFor is None else nameProblem(certificate, askedFor)
-
-    def _isCorrectlySigned(self) -> bool:
-        return bool(isCorrectlySigned(self._ownChain(), self._configuration.verifier.anchors))
-
-    def _ownChain(self) -> tuple[x509.Certificate, ...]:
-        credential = self._configuration.credential if self.choice is None else self.choice.credential
-        if credential is not None:
-            return credential.certificate, *credential.chain
-        # Of an external context only the certificate in use is known.
-        certificate = self._raw.get_certificate(as_cryptography=True)
-        return () if certificate is None else (certificate,)
-
-    def _ourCertificate(self, depth: int = 0) -> dict[str, Any]:
-        chain = self._ownChain()
-        if not chain or (self._isClient and not self._channel.certificateSent):
-            return {}
-        return {"certificate": certificateFacts(chain[depth]), "depth": depth}
-
-    def _lacksGroup(self, opening: bytes) -> bool:
-        """Return whether the client offers none of our groups, which OpenSSL does not tell from a lack of ciphers."""
-        offered = supportedGroups(opening)
-        known = supportedGroups(firstMessage(self._raw.get_context()))
-        return offered is not None and known is not None and not offered & known
-
-
-def text(name: bytes | None) -> str | None:
-    """Return a name that a peer chose, printable."""
-    return None if name is None else printable(name.decode("utf-8", "replace"))
+    def _problemBeforeVerdict(self, number: int) -> Problem | None:
+        """Return what an alert means that is not about what our certificate says."""
+        own, sent = self.own, self._channel.certificateSent
+        if own.isMissing and number in _VAGUE_OR_ABOUT_CERTIFICATES:
+            missing = Problem("no-certificate", depth=0, detail="the server asked for one and we sent none")
+            return own.unsignable or missing
+        if number == _HANDSHAKE_FAILURE and self._isClient and not self._channel.certificateRequested:
+            code = self._negotiation.restricted()
+            detail = _NOT_SAID_WHICH * (code == "refused") + self._negotiation.told(code)
+            return Problem(code, depth=0, detail=detail)
+        if number == _DECRYPT_ERROR and (sent or not self._isClient):
+            return Problem("protocol-violation" if own.isCorrectlySigned else "bad-signature", depth=0)
+        return own.unsignable if number == _ILLEGAL_PARAMETER and sent else None
 
 
 _HANDSHAKE_FAILURE = 40
 _BAD_CERTIFICATE = 42
 _ILLEGAL_PARAMETER = 47
+_ACCESS_DENIED = 49
 _DECRYPT_ERROR = 51
 _INTERNAL_ERROR = 80
 _UNRECOGNIZED_NAME = 112
@@ -251,16 +246,57 @@ _OPENING = 16
 
 #: For what an alert says by itself, what else our own chain may show it to mean; None for everything.
 _MEANINGS: dict[str, frozenset[str] | None] = {
-    "expired": frozenset({"expired"}),
+    "expired": frozenset({"expired", "not-yet-valid"}),
     # GnuTLS sends access_denied for whatever is wrong with a certificate.
     "not-allowed": None,
     "refused": None,
     # OpenSSL sends unknown_ca for whatever is wrong with an authority of the chain.
-    "unknown-issuer": frozenset({"chain-too-long", "not-permitted"}),
+    "unknown-issuer": frozenset({"chain-too-long", "not-permitted", "self-signed"}),
 }
+
+_NEGOTIATED = frozenset(
+    {"no-common-cipher", "no-common-group", "no-common-protocol", "no-common-version", "unknown-server-name"}
+)
+
+#: OpenSSL's own words for a verdict of its own, or of a callback.
+_VERIFY_FAILED = "certificate verify failed"
+
+#: The states of a server that has sent all that a client needs to judge it.
+_SHOWN = frozenset(
+    {
+        "SSLv3/TLS write server done",
+        "TLSv1.3 early data",
+        "SSLv3/TLS read client certificate",
+        "SSLv3/TLS read client key exchange",
+        "SSLv3/TLS read certificate verify",
+        "SSLv3/TLS read change cipher spec",
+    }
+)
+
+_ITS_OWN_ERROR = "it reports an error of its own (internal_error): its check of us may have failed, or been too slow"
+_DENIED = "it says access_denied, which some servers (GnuTLS) say of each certificate that they refuse"
+
+_NOT_SAID_WHICH = "it says handshake_failure, which means that something it needs is not common; "
+
+_SERVER_LEFT = (
+    "Look in the server's log. It may be overloaded or have been stopped, or a proxy or a firewall between may have "
+    "closed the connection."
+)
+_STRANGER_LEFT = (
+    "It left before it had seen our certificate. A port scanner or a health check does this, and means no harm; of a "
+    "client that should have stayed the log says more."
+)
+_CLIENT_LEFT = (
+    "Look in the client's log. It most likely does not accept our certificate: check that it trusts its issuer, and "
+    "that the certificate is for the name that the client uses."
+)
 
 
 def _guessProtocol(opening: bytes) -> str:
+    if isSSL2(opening):
+        return "it seems to speak SSL 2, or begins with its first message (ClientHello), as programs before 2010 did"
+    if opening[:2] == b"\x16\xfe":
+        return "it seems to speak DTLS"
     if opening.startswith(b"SSH-"):
         return "it seems to speak SSH"
     if opening.startswith((b"HTTP/", b"<!DOCTYPE", b"<html")) or opening.split(b" ")[0] in _METHODS:

@@ -115,6 +115,7 @@ _REASONS = {
     "http request": "not-tls",
     "https proxy request": "not-tls",
     "inappropriate fallback": "no-common-version",
+    "legacy sigalg disallowed or unsupported": "no-common-cipher",
     "no application protocol": "no-common-protocol",
     "no ciphers available": "no-common-cipher",
     "no common groups": "no-common-group",

@@ -6,7 +6,7 @@ here raises, and everything is printable.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from typing import TypeVar
 
@@ -18,9 +18,12 @@ from tlscomm.x509._digests import digestText
 from tlscomm.x509._extensions import extensionsOf
 from tlscomm.x509._generalnames import kindOf
 
-__all__ = ["certificateFacts", "nameText", "subjectText"]
+__all__ = ["authoritiesText", "certificateFacts", "issuedText", "nameText", "subjectText"]
 
 _UNREADABLE = "unreadable"
+
+#: So many authorities are named in a sentence; a system has hundreds.
+_MOST_NAMED = 3
 
 T = TypeVar("T")
 
@@ -47,6 +50,22 @@ def certificateFacts(certificate: x509.Certificate) -> CertificateFacts:
 def subjectText(certificate: x509.Certificate) -> str:
     """Return whose certificate it is, printable. Never raises."""
     return _either(lambda: printable(certificate.subject.rfc4514_string()), _UNREADABLE)
+
+
+def issuedText(certificate: x509.Certificate) -> str:
+    """Return who has issued a certificate, as a clause: ``CN=x is issued by CN=y``. Never raises."""
+    if _either(lambda: certificate.issuer == certificate.subject, False):
+        return f"{subjectText(certificate)} is its own issuer"
+    issuer = _either(lambda: printable(certificate.issuer.rfc4514_string()), _UNREADABLE)
+    return f"{subjectText(certificate)} is issued by {issuer}"
+
+
+def authoritiesText(names: Iterable[x509.Name]) -> str:
+    """Return the names of authorities, the first few of them, printable. Never raises."""
+    several = list(names)
+    named = [_either(lambda name=name: printable(name.rfc4514_string()), _UNREADABLE) for name in several[:_MOST_NAMED]]  # type: ignore[misc]
+    more = len(several) - len(named)
+    return ", ".join(named) + (f" and {more} more" if more else "") if named else "none"
 
 
 def _alternativeNames(certificate: x509.Certificate) -> Iterator[str]:

@@ -32,6 +32,7 @@ __all__ = [
     "digestWeakness",
     "handshakeKeyWeakness",
     "isForPSSAlone",
+    "keyText",
     "keyWeakness",
     "unsignableKey",
 ]
@@ -113,6 +114,19 @@ def unsignableKey(certificate: x509.Certificate) -> str:
         return ""
     kind = type(key).__name__.removesuffix("PublicKey")
     return f"a key of the kind {kind}, which TLS peers do not accept"
+
+
+def keyText(certificate: x509.Certificate) -> str:
+    """Return what kind of key a certificate has, as a noun phrase."""
+    try:
+        key = certificate.public_key()
+    except REJECTIONS:
+        return "a key of a kind that is not known here"
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return f"a key on the curve {key.curve.name}"
+    kind = type(key).__name__.removesuffix("PublicKey")
+    size = getattr(key, "key_size", None)
+    return f"a key of the kind {kind}" + (f" with {size} bits" if size else "")
 
 
 def isForPSSAlone(certificate: x509.Certificate) -> bool:
