@@ -268,21 +268,25 @@ LET_PASS = {
     "leaf: path length 1": "as above",
     "root: another algorithm inside": "nobody looks at the signature of what is trusted",
     "root: another algorithm outside": "as above",
-    "root: no usage": "as with an issuer",
-    "root: version 1": "old roots are, and are trusted because the user says so",
 }
 
 #: What ``strict`` accepts though one of the others refuses it, and why it does.
 STRICTLY_LET_PASS = {
     "issuer: permitted directory": "cryptography does not process directory names; CA/Browser Forum BR 7.1.2.5.2",
     "root: permitted directory": "as above",
+    "root: GeneralizedTime": "of what is trusted its name, its key and what it allows count (RFC 5280, 6.1.1, d)",
+    "root: no SKI": "as above",
+    "root: no usage": "as above",
+    "root: serial number -1": "as above",
 }
 
 #: What ``compatible`` refuses though both others accept it, and why it does.
 KEPT_OUT = {
     "issuer: purpose any": "it is not the purpose that is asked for (RFC 5280, 4.2.1.12), which they do not ask here",
-    "leaf: usage for ": "a key for keys of data makes no signature in a handshake (RFC 5280, 4.2.1.3)",
+    "leaf: usage for ": "a key for other ends makes no signature in a handshake (RFC 8446, 4.4.2.2)",
+    "leaf: usage for agreement": "as above",
     "leaf: usage for commitment": "as above",
+    "leaf: usage for encipherment": "as above",
     "leaf: usage for lists": "as above",
     "names: half an address besides": "an address has 4 octets or 16 (RFC 5280, 4.2.1.6)",
     "root: purpose any": "as with an issuer",

@@ -8,7 +8,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.chains import intermediate, judged, leaf
+from tests.chains import NOW, intermediate, judged, leaf
 from tests.pfxfiles import der, seq
 from tlscomm.issuing import Authority
 
@@ -90,3 +90,20 @@ class Policies(SynchronousTestCase):
         self.assertValid(False, (policies("a"), mapping(ANY, "b")))
         self.assertValid(False, (policies("a"), mapping("a", ANY)))
         self.assertValid(False, ((x509.UnrecognizedExtension(ExtensionOID.POLICY_MAPPINGS, b"\x30\x03\x06"), True),))
+
+    def test_whatTheTrustedAuthorityDemandsHoldsForThoseBelowIt(self) -> None:
+        """As RFC 5937, section 3.2, has it; which policies it has itself does not matter."""
+        for demands, good in (
+            ((DEMAND,), ((policies("a"),), (policies("a"),))),
+            ((DEMAND, policies("z")), ((policies("a"),), (policies("a"),))),
+            ((DEMAND, NO_ANY), ((policies("a"),), (policies("a"),))),
+        ):
+            anchor = Authority.create("demanding", organization="chains", now=NOW, extensions=demands)
+            issuer = intermediate(anchor, extensions=good[0])
+            for end, isValid in ((good[1], True), ((), False), ((policies("b"),), False)):
+                result = judged([leaf(issuer, extensions=end), issuer], [anchor])
+                self.assertEqual(not result.problems, isValid, str(result.problems))
+        late = Authority.create(
+            "late", organization="chains", now=NOW, extensions=((x509.PolicyConstraints(2, None), True),)
+        )
+        self.assertEqual(judged([leaf(late)], [late]).problems, ())

@@ -33,6 +33,7 @@ from tests.chains import (
 )
 from tests.pfxfiles import der, seq
 from tlscomm.issuing import Authority
+from tlscomm.store import systemRoots
 from tlscomm.verification import RULES
 from tlscomm.x509 import _der
 from tlscomm.x509._roles import Role
@@ -41,6 +42,7 @@ Presented = Sequence[x509.Certificate | Authority]
 
 DAY = timedelta(days=1)
 
+_ECDSA_WITH_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")
 _SHA1_WITH_RSA = bytes.fromhex("06092a864886f70d010105")
 _MD5_WITH_RSA = bytes.fromhex("06092a864886f70d010104")
 _SHA224_WITH_RSA = bytes.fromhex("06092a864886f70d01010e")
@@ -164,6 +166,12 @@ CORE_CASES = (
     Case("authority", "no basic constraints", lambda: below(intermediate(omit=[ExtensionOID.BASIC_CONSTRAINTS]))),
     Case("authority", "basic constraints of none", lambda: below(_notAnAuthority())),
     Case("authority", "an issuer of version 1", lambda: below(intermediateOfVersion1())),
+    Case(
+        "authority",
+        "an anchor of version 1",
+        lambda: (leaf(anchorOfVersion1.made),),  # type: ignore[attr-defined]
+        lambda: (anchorOfVersion1.made,),  # type: ignore[attr-defined]
+    ),
     Case("authority", "an anchor without", lambda: (leaf(_anchorWithout()),), lambda: (_anchorWithout(),)),
     Case("may-sign", "no keyCertSign", lambda: below(intermediate(extensions=[(usage(crl_sign=True), True)]))),
     Case("authority-has-name", "an issuer without a name", lambda: below(_nameless())),
@@ -176,6 +184,8 @@ CORE_CASES = (
     Case(
         "purpose", "an issuer's", lambda: below(intermediate(extensions=[_purposes(ExtendedKeyUsageOID.CLIENT_AUTH)]))
     ),
+    Case("usage", "of encipherment of keys alone", lambda: (leaf(extensions=[(usage(key_encipherment=True), True)]),)),
+    Case("usage", "of agreement alone", lambda: (leaf(extensions=[(usage(key_agreement=True), True)]),)),
     Case("usage", "of encipherment of data alone", lambda: (leaf(extensions=[(usage(data_encipherment=True), True)]),)),
     Case("critical-extension", "the leaf's", lambda: (leaf(extensions=[(UNKNOWN, True)]),)),
     Case("critical-extension", "an issuer's", lambda: below(intermediate(extensions=[(UNKNOWN, True)]))),
@@ -209,7 +219,7 @@ FORM_CASES = (
         "an octet to say that it is positive",
         lambda: patched(replaced(1, der(2, b"\0" + b"\xff" * 20))),
     ),
-    Case("version-3", "the anchor", lambda: (leaf(anchorOfVersion1.made),), lambda: (anchorOfVersion1.made,)),
+    Case("version-3", "the leaf", lambda: patched(lambda parts: parts[1:-1])),
     Case(
         "issuer-has-name",
         "an anchor alone",
@@ -433,6 +443,60 @@ def _played(case: Case, profile: str) -> Callable[[Table], None]:
 for _case in CASES:
     for _profile in ("compatible", "strict"):
         setattr(Table, f"test_{_case.rule}, {_case.case} ({_profile})", _played(_case, _profile))
+
+
+class Anchors(SynchronousTestCase):
+    """Of an authority that is trusted it does not matter, under ``strict`` either, how its certificate is written."""
+
+    def assertOnlyWarned(self, rule: str, edit: Callable[[Parts], Parts]) -> None:
+        own = Authority(remade(root().certificate, root(), edit), root().privateKey)
+        result = judged([leaf(own)], [own], profile="strict")
+        self.assertEqual(result.problems, ())
+        self.assertEqual([rule in each.detail for each in result.warnings], [True])
+
+    def test_form(self) -> None:
+        identifier, usage, constraints = (bytes.fromhex(f"0603551d{last}") for last in ("0e", "0f", "13"))
+        without = {
+            "subject-key-identifier": extensionsEdited(
+                lambda parts: [each for each in parts if identifier not in each]
+            ),
+            "authority-has-usage": extensionsEdited(lambda parts: [each for each in parts if usage not in each]),
+            "basic-constraints-critical": extensionsEdited(
+                lambda parts: [
+                    seq(constraints, der(4, seq(der(1, b"\xff")))) if constraints in each else each for each in parts
+                ]
+            ),
+        }
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+            self.assertOnlyWarned("serial-positive", replaced(1, der(2, b"\0")))
+            self.assertOnlyWarned("serial-short", replaced(1, der(2, b"\1" * 21)))
+        self.assertOnlyWarned("no-unique-identifier", lambda parts: [*parts[:-1], der(0x81, b"\0\1"), parts[-1]])
+        for rule, edit in without.items():
+            self.assertOnlyWarned(rule, edit)
+
+    def test_thoseOfAnIntermediateAreTakenByTheBook(self) -> None:
+        issuer = intermediate(omit=[ExtensionOID.SUBJECT_KEY_IDENTIFIER])
+        self.assertEqual(judged([leaf(issuer)], [issuer], profile="strict").problems, ())
+        self.assertNotEqual(judged([leaf(issuer), issuer], profile="strict").problems, ())
+
+    def test_whatTheSystemTrustsIsTrustedUnderStrict(self) -> None:
+        """With a key of our own in the place of theirs, which nobody lends us."""
+        key = root().certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        refused = {}
+        with warnings.catch_warnings():
+            # Of the serial number 0.
+            warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+            for theirs in systemRoots():
+                if theirs.not_valid_after_utc <= NOW or theirs.version is not x509.Version.v3:
+                    continue
+                ours = remade(
+                    theirs, root(), lambda parts: [*parts[:2], _ECDSA_WITH_SHA256, *parts[3:6], key, *parts[7:]]
+                )
+                own = Authority(ours, root().privateKey)
+                if problems := judged([leaf(own)], [own], profile="strict").problems:
+                    refused[theirs.subject.rfc4514_string()] = problems[0].detail
+        self.assertEqual(refused, {})
 
 
 class TheTable(SynchronousTestCase):

@@ -17,7 +17,8 @@ from sphinx.util.docutils import SphinxDirective
 from tlscomm.commandline.explain import Entry, catalogue
 from tlscomm.failures import Alert
 from tlscomm.issuing import EXHIBITS
-from tlscomm.verification import PROFILES, RULES
+from tlscomm.verification import PROFILES, RULES, Profile
+from tlscomm.verification._rule import Rule
 
 sys.path.append(str(Path(__file__).parents[2] / "tests"))
 
@@ -146,8 +147,14 @@ class ChainRules(_Generated):
         yield from (".. list-table::", "   :header-rows: 1", "")
         yield from _cells("rule", "compatible", "strict", "what has to hold", "source", "failure")
         for rule in RULES:
-            done = ("refuses" if rule.isRequiredBy(profile) else "warns" for profile in PROFILES)
+            done = (_done(rule, profile) for profile in PROFILES)
             yield from _cells(f"``{rule.name}``", *done, rule.about, rule.source, f"``{rule.code}``")
+
+
+def _done(rule: Rule, profile: Profile) -> str:
+    if not rule.isRequiredBy(profile):
+        return "warns"
+    return "refuses; warns of a trusted authority" if rule.isOfForm else "refuses"
 
 
 def _cells(first: str, *others: str) -> Iterator[str]:

@@ -70,7 +70,7 @@ def _leafProblems(certificate: x509.Certificate, role: Role, now: datetime) -> I
     leaf = parsedCertificate(certificate)
     if leaf.malformation:
         yield "invalid-certificate", leaf.malformation
-    elif misuse := _missingPurpose(leaf, role) or handshakeUsageProblem(leaf.value(x509.KeyUsage), role):
+    elif misuse := _missingPurpose(leaf, role) or handshakeUsageProblem(leaf.value(x509.KeyUsage)):
         yield "wrong-purpose", misuse
     begins, ends = validityOf(certificate) or (now, now)
     if now > ends:

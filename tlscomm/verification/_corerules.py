@@ -86,11 +86,12 @@ def _subjectOfAuthority(position: PathPosition) -> Iterator[str]:
 
 
 def _authority(position: PathPosition) -> Iterator[str]:
-    """An anchor of the first version has no extension to say so, and is an authority because the user says so."""
     certificate = position.certificate
     if position.isLeaf or certificate.isAuthority:
         return
-    if not (position.isAnchor and certificate.certificate.version is x509.Version.v1):
+    if certificate.certificate.version is x509.Version.v1:
+        yield "it is of version 1, in which nothing tells an authority from the certificate of a peer"
+    else:
         yield "it issues certificates and its basic constraints do not make it an authority"
 
 
@@ -126,7 +127,7 @@ def _purpose(position: PathPosition) -> Iterator[str]:
 
 
 def _usage(position: PathPosition) -> Iterator[str]:
-    if position.isLeaf and (misuse := handshakeUsageProblem(position.certificate.value(x509.KeyUsage), position.role)):
+    if position.isLeaf and (misuse := handshakeUsageProblem(position.certificate.value(x509.KeyUsage))):
         yield misuse
 
 
@@ -144,7 +145,7 @@ def _nameConstraints(position: PathPosition) -> Iterator[Breach]:
 
 
 def _policies(position: PathPosition) -> Iterator[Breach]:
-    if position.isAnchor and (violation := policyViolation(position.below)):
+    if position.isAnchor and (violation := policyViolation(position.certificate, position.below)):
         yield Breach(violation, 0)
 
 
@@ -220,7 +221,7 @@ CORE: tuple[Rule, ...] = (
         "authority",
         "RFC 5280, section 4.2.1.9",
         "not-permitted",
-        "The basic constraints of every issuer make it an authority; only a trusted one of version 1 needs none.",
+        "The basic constraints of every issuer make it an authority, those of the trusted one as well.",
         check=_authority,
         openssl=frozenset({24, 79}),
     ),
@@ -268,9 +269,9 @@ CORE: tuple[Rule, ...] = (
     ),
     _core(
         "usage",
-        "RFC 5280, section 4.2.1.3",
+        "RFC 8446, section 4.4.2.2",
         "wrong-purpose",
-        "The key usage of the peer's certificate, where there is one, allows a handshake.",
+        "The key usage of the peer's certificate, where there is one, allows signatures (digitalSignature).",
         check=_usage,
         openssl=frozenset({26}),
     ),

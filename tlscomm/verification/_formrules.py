@@ -2,7 +2,8 @@
 
 A chain that breaks one of them is no danger by itself, and refusing it would lock out what ``openssl req -x509``,
 easy-rsa or a Windows authority makes. So under the profile ``compatible`` each is a warning. Who runs an authority by
-the book says ``strict``, and then a breach is a refusal.
+the book says ``strict``, and then a breach is a refusal. How the certificate of an authority that is trusted is written
+(`Rule.isOfForm`) is no reason even then: roots that all browsers trust have the serial number 0 or no key identifier.
 
 Some that documents only recommend (SHOULD) are warnings under both. The limits of validity that browsers have agreed on
 are not among the rules: they are a promise of public authorities to each other, no library checks them, and they say
@@ -119,7 +120,7 @@ def _authorityKeyIdentifier(position: PathPosition) -> Iterator[str]:
         # An anchor may also be a new key that the old one of the same name has signed.
         if found is not None and not isOwn and hasIssued(certificate.certificate, certificate.certificate):
             yield "it is a root, and its authority key identifier is not its own"
-    elif certificate.authorityKeyIdentifier is None:
+    elif certificate.authorityKeyIdentifier is None and not position.isIssuingAnchor:
         yield "it has no authority key identifier"
 
 
@@ -316,41 +317,54 @@ def _quoted(text: str) -> str:
     return printable(text if text and text == text.strip() else repr(text), 80)
 
 
-def _rule(name: str, source: str, about: str, check: object, weight: str = "strict") -> Rule:
-    return Rule(name=name, source=source, code="invalid-certificate", about=about, weight=weight, check=check)  # type: ignore[arg-type]
+def _rule(name: str, source: str, about: str, check: object, weight: str = "strict", *, isOfForm: bool = False) -> Rule:
+    return Rule(
+        name=name,
+        source=source,
+        code="invalid-certificate",
+        about=about,
+        weight=weight,  # type: ignore[arg-type]
+        check=check,  # type: ignore[arg-type]
+        isOfForm=isOfForm,
+    )
+
+
+def _ofForm(name: str, source: str, about: str, check: object) -> Rule:
+    return _rule(name, source, about, check, isOfForm=True)
 
 
 _RFC = "RFC 5280, section "
 _CABF = "CA/Browser Forum BR, section "
 
 HYGIENE: tuple[Rule, ...] = (
-    _rule("serial-positive", f"{_RFC}4.1.2.2", "The serial number is more than 0.", _serialPositive),
-    _rule("serial-short", f"{_RFC}4.1.2.2", "The serial number has no more than 20 octets.", _serialShort),
+    _ofForm("serial-positive", f"{_RFC}4.1.2.2", "The serial number is more than 0.", _serialPositive),
+    _ofForm("serial-short", f"{_RFC}4.1.2.2", "The serial number has no more than 20 octets.", _serialShort),
     _rule("version-3", f"{_RFC}4.1.2.1", "Every certificate is of version 3.", _version),
-    _rule("issuer-has-name", f"{_RFC}4.1.2.4", "The issuer has a name.", _issuerNamed),
-    _rule("dates", f"{_RFC}4.1.2.5", "Dates up to 2049 are written as UTCTime.", _times),
-    _rule("no-unique-identifier", f"{_RFC}4.1.2.8", "There are no unique identifiers of names.", _form),
+    _ofForm("issuer-has-name", f"{_RFC}4.1.2.4", "The issuer has a name.", _issuerNamed),
+    _ofForm("dates", f"{_RFC}4.1.2.5", "Dates up to 2049 are written as UTCTime.", _times),
+    _ofForm("no-unique-identifier", f"{_RFC}4.1.2.8", "There are no unique identifiers of names.", _form),
     _rule(
         "authority-key-identifier",
         f"{_RFC}4.2.1.1",
-        "Every certificate but a root has an authority key identifier; that of a root, where there is one, is its own.",
+        "Every certificate but the trusted one has an authority key identifier; that of a root, where there is one, is "
+        "its own.",
         _authorityKeyIdentifier,
     ),
-    _rule(
+    _ofForm(
         "subject-key-identifier",
         f"{_RFC}4.2.1.2",
         "Every authority has a subject key identifier.",
         _subjectKeyIdentifier,
     ),
-    _rule("authority-has-usage", f"{_RFC}4.2.1.3", "Every authority has a key usage.", _usageOfAuthority),
+    _ofForm("authority-has-usage", f"{_RFC}4.2.1.3", "Every authority has a key usage.", _usageOfAuthority),
     _rule("only-authorities-sign", f"{_RFC}4.2.1.9", "Only authorities may sign certificates.", _usageOfOthers),
-    _rule(
+    _ofForm(
         "basic-constraints-critical",
         f"{_RFC}4.2.1.9",
         "The basic constraints of an authority are critical.",
         _criticalConstraints,
     ),
-    _rule(
+    _ofForm(
         "critical-flags",
         f"{_RFC}4.2.1.10, 11 and 14",
         "Name constraints and constraints of policies are critical.",
@@ -414,7 +428,7 @@ HYGIENE: tuple[Rule, ...] = (
         isFixed=False,
         check=_sameName,
     ),
-    _rule(
+    _ofForm(
         "not-critical",
         f"{_CABF}7.1.2.7 and 11",
         "Policies, extended key usages, distribution points of lists and the like are not critical.",

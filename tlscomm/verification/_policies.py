@@ -27,20 +27,24 @@ _ANY = "2.5.29.32.0"
 _Level = dict[str, set[str]]
 
 
-def policyViolation(below: Sequence[ParsedCertificate]) -> str:
+def policyViolation(anchor: ParsedCertificate, below: Sequence[ParsedCertificate]) -> str:
     """Return what the policies of a path lack, as a phrase, or nothing.
 
     Args:
-        below: the certificates below the trust anchor, the end entity's first.
+        anchor: the authority that is trusted. What it demands holds as if it stood in the path (RFC 5937, section 3.2),
+            and which policies it names itself does not matter.
+        below: the certificates below it, the end entity's first.
     """
     try:
-        return _violation(below)
+        return _violation(anchor, below)
     except (_der.Malformed, IndexError) as unreadable:
         return f"its policy mappings cannot be read: {unreadable}"
 
 
-def _violation(below: Sequence[ParsedCertificate]) -> str:
+def _violation(anchor: ParsedCertificate, below: Sequence[ParsedCertificate]) -> str:
     state = _State(explicit=len(below) + 1, mapping=len(below) + 1, anyPolicy=len(below) + 1)
+    if below:
+        state.constrain(anchor, isLast=False)
     for depth, certificate in reversed(tuple(enumerate(below))):
         if violation := state.take(certificate, isLast=depth == 0):
             return violation
@@ -108,6 +112,10 @@ class _State:
             self.explicit, self.mapping, self.anyPolicy = (
                 max(count - 1, 0) for count in (self.explicit, self.mapping, self.anyPolicy)
             )
+        self.constrain(certificate, isLast)
+
+    def constrain(self, certificate: ParsedCertificate, isLast: bool) -> None:
+        """Take on what a certificate demands of those below it."""
         constraints = certificate.value(x509.PolicyConstraints)
         if constraints is not None and (skip := constraints.require_explicit_policy) is not None:
             self.explicit = min(self.explicit, skip) if not isLast or skip == 0 else self.explicit

@@ -58,6 +58,10 @@ class PathPosition:
     def isLeaf(self) -> bool:
         return not self.below
 
+    @property
+    def isIssuingAnchor(self) -> bool:
+        return self.isAnchor and not self.isLeaf
+
     @cached_property
     def kind(self) -> tuple[bool, bool, Role]:
         """All of the place that a rule may look at which looks at one certificate alone."""
@@ -91,6 +95,8 @@ class Rule:
         isFixed: whether the check looks at the certificate and `PathPosition.kind` alone, so that its answer can be
             kept.
         isOfReading: whether it is checked also where the certificate cannot be read.
+        isOfForm: whether it is about how a certificate is written. Of an issuer that is trusted no more is taken than
+            its name, its key and what it allows (RFC 5280, section 6.1.1 (d)), so there a breach only warns.
         check: says how the rule is broken, once for each breach; nothing where it is kept.
     """
 
@@ -102,11 +108,16 @@ class Rule:
     openssl: frozenset[int] = frozenset()
     isFixed: bool = True
     isOfReading: bool = False
+    isOfForm: bool = False
     check: Callable[[PathPosition], Iterable[str | Breach]] = field(repr=False)
 
     def isRequiredBy(self, profile: Profile) -> bool:
         """Return whether a chain that breaks it is refused."""
         return self.weight in ("always", profile)
+
+    def ofIssuingAnchors(self, areThey: bool) -> Rule:
+        """Return the same rule for issuers that are trusted alone, or for all others alone."""
+        return replace(self, check=lambda position: self.check(position) if position.isIssuingAnchor is areThey else ())
 
     def problems(self, position: PathPosition) -> Iterator[Problem]:
         """Say how the rule is broken in a place."""

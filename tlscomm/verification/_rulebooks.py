@@ -24,9 +24,24 @@ __all__ = ["RULES", "RuleCheck", "decidingRules", "warningRules"]
 RULES = RuleBook((*CORE, *HYGIENE))
 """Every rule that is checked of a certificate in its place."""
 
+
+def _deciding(profile: Profile) -> Iterator[Rule]:
+    for rule in RULES:
+        if rule.isRequiredBy(profile):
+            yield rule.ofIssuingAnchors(False) if rule.isOfForm else rule
+
+
+def _warning(profile: Profile) -> Iterator[Rule]:
+    for rule in RULES:
+        if not rule.isRequiredBy(profile):
+            yield rule
+        elif rule.isOfForm:
+            yield rule.ofIssuingAnchors(True)
+
+
 _NONE = RuleBook(())
-_DECIDING = {each: RuleBook([rule for rule in RULES if rule.isRequiredBy(each)]) for each in PROFILES}
-_WARNING = {each: RuleBook([rule for rule in RULES if not rule.isRequiredBy(each)]) for each in PROFILES}
+_DECIDING = {each: RuleBook(tuple(_deciding(each))) for each in PROFILES}
+_WARNING = {each: RuleBook(tuple(_warning(each))) for each in PROFILES}
 
 
 def decidingRules(profile: Profile | None) -> RuleBook:

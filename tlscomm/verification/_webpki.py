@@ -7,6 +7,8 @@ It looks at one path alone, and not at all where it has no word for the case:
   follow them, and it refuses the peers that have them;
 * an authority that changes its key below a path length constraint: it counts the self-issued certificate, which RFC
   5280, section 6.1.4 (l), does not.
+
+The trusted authority it is shown in plain form (`tlscomm.verification._plainanchor`).
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from cryptography.x509.oid import ExtensionOID
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
 from tlscomm.failures import Problem, printable
+from tlscomm.verification._plainanchor import plainAnchor
 from tlscomm.verification._servernames import identitiesIn, identityOf
 from tlscomm.x509._certificate import ParsedCertificate, parsedCertificate
 from tlscomm.x509._facts import subjectText
@@ -44,8 +47,9 @@ def webPKIProblem(
     leaf, *others = path
     # It looks at the numbers of a time and not at its zone.
     moment = at.astimezone(timezone.utc)
-    builder = PolicyBuilder().store(Store([others[-1]])).time(moment).max_chain_depth(maximumDepth)
     try:
+        store = Store([plainAnchor(others[-1])])
+        builder = PolicyBuilder().store(store).time(moment).max_chain_depth(maximumDepth)
         subject = _subject(serverName, leaf)
         if role == "client":
             builder.build_client_verifier().verify(leaf, others[:-1])

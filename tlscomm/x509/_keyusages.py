@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from cryptography import x509
 
-from tlscomm.x509._roles import Role
-
 __all__ = ["handshakeUsageProblem"]
 
 
-def handshakeUsageProblem(usage: x509.KeyUsage | None, role: Role) -> str:
+def handshakeUsageProblem(usage: x509.KeyUsage | None) -> str:
     """Return how a key usage keeps a key from a handshake, as a phrase; nothing where it does not.
+
+    Either side signs in every handshake: with TLS 1.3 always (RFC 8446, section 4.4.2.2), and with all cipher suites of
+    TLS 1.2 that are spoken here, whose keys are exchanged by ECDHE (RFC 5246, section 7.4.2, and RFC 8422, section 3).
 
     Args:
         usage: that of the certificate, or None where it has none, which allows everything.
-        role: the side that presents the certificate. A server may also decrypt with an RSA key in TLS 1.2 (RFC 5246,
-            section 7.4.2).
     """
-    if usage is None or usage.digital_signature or usage.key_agreement:
+    if usage is None or usage.digital_signature:
         return ""
-    if role == "server" and usage.key_encipherment:
-        return ""
-    return "its key usage does not allow a signature in a handshake"
+    return "its key usage does not allow signatures (digitalSignature), and a handshake is signed"
