@@ -470,6 +470,15 @@ class FailureTests(InspectCase):
         self.assertIn("serial number", note)
         self.assertEqual(self.inspected(pem(server().certificate))["notes"], [])
 
+    def test_bundles(self) -> None:
+        """Of a bundle in which one cannot be read the others are shown, and that one is named; with a key it fails."""
+        broken = pem(Authority.create().certificate).replace(b"MII", b"MIA", 1)
+        found = self.inspected(pem(server().certificate) + broken)
+        self.assertEqual((len(found["certificates"]), found["failure"]), (1, None))
+        self.assertEqual([warning["code"] for warning in found["warnings"]], ["damaged"])
+        self.file(exportCredential(server(), "pem") + broken)
+        self.assertIn("damaged: The file is damaged: the CERTIFICATE in file (line", self.run_("file", status=1).stderr)
+
     def test_manyCertificates(self) -> None:
         """Of a long list of certificates the first are shown to a person, and all of them to a program."""
         many = [Authority.create(f"authority {number}").certificate for number in range(15)]

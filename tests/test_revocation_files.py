@@ -8,8 +8,11 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from credentialfiles import openssl
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from logs import logged
+from pfxfiles import der, integer, seq
 from revocationlists import revocationList
 from twisted.internet.task import Clock
 from twisted.logger import formatEvent
@@ -22,6 +25,7 @@ from tlscomm.messages import MessageFactory, MessageProtocol
 from tlscomm.revocation import Revocation, loadRevocationLists
 from tlscomm.tls import handshake
 from tlscomm.transport import TLSFactory
+from tlscomm.x509 import _der
 from tlscomm.x509._encoding import pem
 
 ROOT = Authority.create()
@@ -239,6 +243,22 @@ class Forms(_Case):
             refused = self.assertRaises(Damaged, self.read, content)
             self.assertIn(f"the revocation list in list.crl{place} cannot be read: a part is of another", str(refused))
             self.assertIn("Get the list again", refused.nextStep)
+
+    def test_entryWithoutReadableDate(self) -> None:
+        """An entry whose date cannot be read, as with the year 0, revokes all the same."""
+        serial = CLIENT.certificate.serial_number
+        tbs, algorithm, _ = _der.first(self.revoked).parts()
+        entries = seq(seq(integer(serial), der(0x18, b"00000101000000Z")))
+        parts = [part.encoded for part in tbs.parts()]
+        changed = seq(*parts[:5], entries, *parts[6:])
+        assert isinstance(ROOT.privateKey, ec.EllipticCurvePrivateKey)
+        signature = ROOT.privateKey.sign(changed, ec.ECDSA(hashes.SHA256()))
+        self.read(seq(changed, algorithm.encoded, der(3, b"\0" + signature)))
+        (problem,), _ = Revocation(files=["list.crl"]).check(
+            (CLIENT.certificate, ROOT.certificate), at=datetime.now(timezone.utc)
+        )
+        self.assertEqual(problem.code, "revoked")
+        self.assertIn("at a time that cannot be read", problem.detail)
 
     def test_twins(self) -> None:
         """Of two lists that both say to be the newest, neither takes back what the other says, in any order."""

@@ -205,7 +205,9 @@ def _inFile(
     if isinstance(problem, UnknownFormat) and (broken is not None or lists or requests):
         problem = broken
     unreadable = contents.unreadable
-    if problem is None and unreadable and not (contents.certificates or contents.holdsKey):
+    # With a key it is a credential, which nothing takes that way; without, authorities of which the others are good.
+    isCredential = contents.holdsKey or bool(keys)
+    if problem is None and unreadable and (isCredential or not contents.certificates):
         problem, unreadable = unreadable[0], unreadable[1:]
     paired = replace(contents, keys=keys or contents.keys)
     return Inspection(
