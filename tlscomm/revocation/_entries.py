@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from array import array
 from binascii import a2b_base64
-from collections.abc import Iterator
-from itertools import pairwise
+from collections.abc import Iterable, Iterator
+from itertools import islice, pairwise
+from time import sleep
+from typing import TypeVar
 
 from cryptography import x509
 
@@ -19,10 +21,14 @@ from tlscomm.x509 import _der
 
 __all__ = ["EncodedList", "decoded"]
 
+_T = TypeVar("_T")
+
 #: Bytes that a list may have beside its entries.
 _LARGEST_REST = 1 << 16
 #: How many entries the library is given at once.
 _SLICE = 512
+#: Seconds of rest after so many. A thread that never rests keeps each step of the others waiting for five milliseconds.
+_REST = 1e-4
 #: Bytes of PEM that are decoded at once.
 _DECODED = 1 << 18
 _TIMES = (0x17, 0x18)
@@ -82,14 +88,14 @@ class EncodedList:
         Raises:
             ValueError: one of them cannot be read.
         """
-        offsets = array("I", self._offsets())
-        for first, following in pairwise((*offsets[::_SLICE], self._end)):
+        offsets = array("I", _resting(self._offsets()))
+        for first, following in _resting(pairwise((*offsets[::_SLICE], self._end)), 1):
             encoded = self._data[first:following]
             yield encoded, self._entries(encoded)
         size = 1 << (2 * len(offsets)).bit_length()
         self._table = array("I", bytes(4)) * size
         # The last of two for one number is found first.
-        for offset in reversed(offsets):
+        for offset in _resting(reversed(offsets)):
             serial = self._serial(offset)
             slot = hash(serial) % size
             while self._table[slot] and self._serial(self._table[slot]) != serial:
@@ -128,6 +134,15 @@ class EncodedList:
     def _piece(self, *fields: bytes) -> x509.CertificateRevocationList:
         signed = (each.encoded for each in self._signed)
         return x509.load_der_x509_crl(_der.encode(_der.SEQUENCE, _der.encode(_der.SEQUENCE, *fields), *signed))
+
+
+def _resting(items: Iterable[_T], size: int = _SLICE) -> Iterator[_T]:
+    """Give items, and the other threads a turn after some of them."""
+    left = iter(items)
+    yield from islice(left, size)
+    while some := tuple(islice(left, size)):
+        sleep(_REST)
+        yield from some
 
 
 def decoded(content: bytes) -> bytes:
