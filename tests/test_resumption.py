@@ -28,6 +28,7 @@ from ocspresponses import MUST_STAPLE, ocspResponse
 from OpenSSL.crypto import X509
 from rawclient import RawClient
 from revoking import Lists
+from twisted.internet.protocol import Factory
 from twisted.internet.ssl import Certificate, CertificateOptions, trustRootFromCertificates
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -38,7 +39,10 @@ from tlscomm.credentials import Credential
 from tlscomm.issuing import Authority
 from tlscomm.revocation import Revocation, Staple
 from tlscomm.tls import State, TLSConnection, handshake
+from tlscomm.transport import TLSFactory
 from tlscomm.verification import accept, insecurelyAccept
+
+AGAIN = AUTHORITY.issue("renewed", role="server", dnsNames=["localhost"])
 
 
 class SessionCase(SynchronousTestCase):
@@ -169,6 +173,71 @@ class Resumed(SessionCase):
             server = serverConfiguration(credential=credential, staple=Staple(["staple.der"]), maximumTLS=version)
             client = clientConfiguration(revocation=Revocation(mode="required"), maximumTLS=version)
             self.assertEqual([self.resumed(client, server) for _ in range(3)], [False, True, True])
+
+
+class ReadAgain(SessionCase):
+    """A configuration that takes the place of another while the server runs."""
+
+    def test_oneCache(self) -> None:
+        """It keeps its sessions where the former one has kept its own, so that those do not pile up."""
+        for version in VERSIONS:
+            client, former = self.configured(version)
+            current = replace(former, applicationProtocols=(b"new",), credential=AGAIN)
+            current.follow(former)
+            self.assertIs(current._sessions, former._context)
+            self.assertIsNot(current._context, former._context)
+            third = replace(former)
+            third.follow(current)
+            self.assertIs(third._sessions, former._context)
+
+    def test_resumed(self) -> None:
+        """Its own sessions are resumed, and each connection has its own certificate and protocols."""
+        for version in VERSIONS:
+            client, former = self.configured(version, "client", applicationProtocols=(b"new",))
+            current = replace(former, applicationProtocols=(b"new",), credential=AGAIN)
+            current.follow(former)
+            first, _ = self.connected(client, current)
+            self.assertEqual((first.facts.resumed, first.facts.alpn), (False, "new"))
+            assert first.peer is not None
+            self.assertEqual(first.peer.certificate, AGAIN.certificate)
+            second, _ = self.connected(client, current)
+            self.assertTrue(second.facts.resumed)
+
+    def test_notAcross(self) -> None:
+        """A session of the former configuration is not resumed: the client is asked for its certificate again."""
+        for version in VERSIONS:
+            client, former = self.configured(version)
+            current = replace(former)
+            current.follow(former)
+            self.connected(client, former)
+            again, _ = self.connected(client, current)
+            self.assertFalse(again.facts.resumed)
+            self.assertTrue(self.connected(client, current)[0].facts.resumed)
+
+    def test_otherShape(self) -> None:
+        """Where versions, groups or the demand for certificates are others, it has a cache of its own."""
+        _, former = self.configured("1.3")
+        for change in (
+            {"minimumTLS": "1.2"},
+            {"groups": ("P-256",)},
+            {"clientCertificates": "requested"},
+            {"maximumDepth": 3},
+            {"resumption": False},
+        ):
+            current = replace(former, **change)
+            current.follow(former)
+            self.assertIs(current._sessions, current._context)
+
+    def test_factory(self) -> None:
+        """A factory that is reconfigured does that while it has connections; without any the old cache is freed."""
+        _, former = self.configured("1.3")
+        factory = TLSFactory(former, Factory(), Clock())
+        second, third = replace(former), replace(former)
+        factory.reconfigure(second)
+        self.assertIs(second._sessions, second._context)
+        factory.buildProtocol(None)
+        factory.reconfigure(third)
+        self.assertIs(third._sessions, second._context)
 
 
 class JudgedAgain(SessionCase):

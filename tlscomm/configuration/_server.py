@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -13,7 +14,7 @@ from twisted.logger import Logger
 
 from tlscomm import _openssl
 from tlscomm.access import NO_ACCESS_RULES, AccessRules
-from tlscomm.configuration._base import Base
+from tlscomm.configuration._base import Base, Configuration
 from tlscomm.configuration._twistedprotocols import hasProtocols
 from tlscomm.credentials import ChooseCredential, Credential, CredentialSelector
 from tlscomm.revocation import Staple
@@ -32,8 +33,9 @@ ClientCertificates = Literal["none", "requested", "required"]
 
 _CLIENT_CERTIFICATES = ("none", "requested", "required")
 
-#: The cache belongs to one context, so the name only has to be there (SSL_CTX_set_session_id_context(3)).
-_SESSIONS = b"tlscomm"
+#: Random bytes in the name that keeps the sessions of one configuration from another (at most 32,
+#: SSL_CTX_set_session_id_context(3)).
+_NAME_BYTES = 16
 _SESSION_SECONDS = 3600
 
 #: The list of authorities, and in TLS 1.3 all extensions of the request together, have a length of two bytes; so has
@@ -166,9 +168,42 @@ class ServerConfiguration(Base):
         return CredentialSelector((self.credential, *self.others), self.choose) if self.others or self.choose else None
 
     def newConnection(self, transport: Any) -> SSL.Connection:
-        connection = SSL.Connection(self._context)
+        connection = SSL.Connection(self._sessions)
+        if self._sessions is not self._context:
+            # The sessions stay with the context that a connection begins with; all else is that of this one.
+            connection.set_context(self._context)
         connection.set_app_data(transport)
         return connection
+
+    def follow(self, former: Configuration) -> None:
+        """Keep the sessions of new connections where the configuration before has kept its own.
+
+        OpenSSL frees the sessions of a context with the last connection that it was used for. If each configuration had
+        a context of its own for them, a server whose files are read again every day, and whose clients stay connected,
+        would keep a whole cache for each day. In one cache the old ones make room for the new. None of them is resumed
+        under another configuration than its own, for each has a name of its own for its sessions.
+
+        Args:
+            former: the configuration before. Nothing happens where the two differ in what a connection takes over from
+                the context that it begins with.
+        """
+        if isinstance(former, ServerConfiguration) and self.resumption and former._taken == self._taken:
+            self.__dict__["_sessions"] = former._sessions
+
+    @cached_property
+    def _sessions(self) -> SSL.Context:
+        """The context that has the sessions."""
+        return self._context
+
+    @property
+    def _taken(self) -> tuple[object, ...]:
+        """What SSL_new takes over from a context and SSL_set_SSL_CTX leaves as it is."""
+        names = ("minimumTLS", "maximumTLS", "ciphers", "groups", "clientCertificates", "resumption", "maximumDepth")
+        return tuple(getattr(self, name) for name in names)
+
+    @cached_property
+    def _sessionsName(self) -> bytes:
+        return os.urandom(_NAME_BYTES)
 
     def keepSession(
         self, connection: SSL.Connection, presented: list[x509.Certificate], staple: bytes | None, *, wasAsked: bool
@@ -219,7 +254,7 @@ class ServerConfiguration(Base):
             for root in self._namedAuthorities:
                 context.add_client_ca(root)
         if self.resumption:
-            _openssl.resumeSessions(context, _SESSIONS, _SESSION_SECONDS)
+            _openssl.resumeSessions(context, self._sessionsName, _SESSION_SECONDS)
         _openssl.selectProtocol(context, self.applicationProtocols)
         if self.staple is not None and credential is not None:
             respond = partial(self.staple.responseFor, credential.certificate)

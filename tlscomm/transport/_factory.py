@@ -87,6 +87,8 @@ class TLSFactory:
         """
         if configuration.isClient is not self.configuration.isClient:
             raise TypeError("a server cannot go on as a client, nor a client as a server")
+        if isinstance(configuration, ServerConfiguration) and self.connections:
+            configuration.follow(self.configuration)
         former, self.configuration = self._used, configuration
         if former is not None:
             self._use(configuration)
