@@ -476,7 +476,7 @@ class FailureTests(InspectCase):
         found = self.inspected(pem(server().certificate) + broken)
         self.assertEqual((len(found["certificates"]), found["failure"]), (1, None))
         self.assertEqual([warning["code"] for warning in found["warnings"]], ["damaged"])
-        self.file(exportCredential(server(), "pem") + broken)
+        self.file(exportCredential(server(), "pem", insecureUnencryptedKey=True) + broken)
         self.assertIn("damaged: The file is damaged: the CERTIFICATE in file (line", self.run_("file", status=1).stderr)
 
     def test_manyCertificates(self) -> None:
