@@ -17,12 +17,14 @@ from tlscomm.failures._wording import timeText
 from tlscomm.issuing import Authority
 from tlscomm.issuing._certificates import newKey
 from tlscomm.revocation import Mode, Revocation, loadRevocationLists
+from tlscomm.verification import Trust, Verifier
 
 ROOT = Authority.create("the root")
 INTERMEDIATE = ROOT.intermediate("the intermediate")
 HERE, ELSEWHERE = "http://crl.example/here.crl", "http://crl.example/elsewhere.crl"
 POINTS = (x509.CRLDistributionPoints([point(HERE)]), False)
 LEAF = ROOT.issue("leaf", role="client")
+NAMED = ROOT.issue("leaf", role="client", dnsNames=["leaf.example"])
 POINTING = ROOT.issue("leaf", role="client", extensions=[POINTS])
 DAY = timedelta(days=1)
 REASON = x509.ReasonFlags
@@ -56,6 +58,42 @@ class _Case(SynchronousTestCase):
 
 def serial(leaf: Any = LEAF) -> int:
     return int(leaf.certificate.serial_number)
+
+
+class Strict(_Case):
+    """Where the rules are strict, a list counts for good only if it is made as RFC 5280, section 5.2, demands."""
+
+    def test_theNumberIsThereAndNotCritical(self) -> None:
+        without = revocationList(ROOT, number=None)
+        critical = revocationList(ROOT, number=None, extensions=[(x509.CRLNumber(1), True)])
+        for listed, says in ((without, "it has no number"), (critical, "its number is critical")):
+            self.assertGood(listed)
+            self.assertUnknown(says, listed, isStrict=True)
+            self.assertUnknown("RFC 5280, section 5.2", listed, isStrict=True)
+        self.assertGood(revocationList(ROOT), isStrict=True)
+        self.assertGood(without, revocationList(ROOT, number=2), isStrict=True)
+
+    def test_whatMakesAListADeltaOrAboutAPartIsCritical(self) -> None:
+        for extension in (indicator(1)[0], scope(only_contains_user_certs=True)[0]):
+            odd = revocationList(ROOT, number=2, extensions=[(extension, False)])
+            self.assertGood(revocationList(ROOT), odd)
+        self.assertUnknown(
+            "its issuing distribution point is not critical",
+            revocationList(ROOT, extensions=[(scope(only_contains_user_certs=True)[0], False)]),
+            isStrict=True,
+        )
+        delta = revocationList(ROOT, number=2, extensions=[(indicator(1)[0], False)])
+        self.assertUnknown("its delta indicator is not critical", revocationList(ROOT), delta, isStrict=True)
+
+    def test_aRevocationCountsHoweverTheListIsMade(self) -> None:
+        self.assertRevoked("says the list of", revocationList(ROOT, [serial()], number=None), isStrict=True)
+
+    def test_theProfileSaysSo(self) -> None:
+        trust, lists = Trust((ROOT.certificate,)), Revocation([revocationList(ROOT, number=None)])
+        for profile, expected in (("compatible", []), ("strict", ["revocation-unknown"])):
+            verifier = Verifier(peerRole="client", trust=trust, revocation=lists, profile=profile)  # type: ignore[arg-type]
+            problems = verifier.verify([NAMED.certificate], at=NOW).problems
+            self.assertEqual([each.code for each in problems], expected)
 
 
 class Coverage(_Case):

@@ -4,17 +4,18 @@ OpenSSL checks lists too, and not well enough: of two lists with the same date i
 a list that is badly signed it passes over without a word. So the decision is made here, and every reason that a list
 does not count has a sentence of its own.
 
-Three rules beyond those of the RFC:
+Four rules beyond those of the RFC:
 
 * Only a list that is current can say that a certificate is good. One that has expired, or that does not say until when
   it holds, can still say that it was revoked: a revocation is final, but for ``certificateHold``.
 * A revocation date in the future counts already. Its authority does not want the certificate trusted any more.
+* Where the rules are strict, a list that its authority has not made as it must says of no certificate that it is good.
 * Indirect lists, in which one authority speaks for others, are not read, and are named as not covering anything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -71,6 +72,8 @@ def statusByLists(
     lists: Iterable[RevocationList],
     others: Sequence[x509.Certificate],
     at: datetime,
+    *,
+    isStrict: bool = False,
 ) -> Status:
     """Return what lists say of a certificate.
 
@@ -80,6 +83,7 @@ def statusByLists(
         lists: those that bear its issuer's name, and perhaps the names of the authorities above.
         others: certificates that may have signed a list in the issuer's place.
         at: the time to judge for.
+        isStrict: whether lists have to keep the rules for who makes them.
     """
     issuer = issuerKey(certificate)
     named = [each for each in lists if issuer and each.issuer == issuer]
@@ -95,7 +99,7 @@ def statusByLists(
             faults.append(fault)
         else:
             usable.append(each)
-    return _concluded(certificate, usable, faults, at)
+    return _concluded(certificate, usable, faults, at, isStrict)
 
 
 # To take a name out of a certificate costs more than all else that a handshake asks here.
@@ -134,7 +138,7 @@ def revokedStatus(date: datetime | None, reason: x509.ReasonFlags | None, source
 
 
 def _concluded(
-    certificate: x509.Certificate, usable: Sequence[RevocationList], faults: Sequence[str], at: datetime
+    certificate: x509.Certificate, usable: Sequence[RevocationList], faults: Sequence[str], at: datetime, isStrict: bool
 ) -> Status:
     """Return the status that the lists which may speak of a certificate come to, each scope by itself."""
     covered: frozenset[x509.ReasonFlags] = frozenset()
@@ -148,6 +152,8 @@ def _concluded(
             return revoked
         if base is None:
             said.extend(_lapsed(each) for each in group)
+        elif isStrict and (malformed := tuple(_malformed(base, delta))):
+            said.extend(malformed)
         else:
             covered |= base.reasonsFor(kindOf(certificate))
     if covered >= ALL_REASONS:
@@ -159,6 +165,12 @@ def _concluded(
     if len(told) > _MOST_TOLD:
         told[_MOST_TOLD:] = [f"and {len(told) - _MOST_TOLD} more lists do not tell either"]
     return Status("revocation-unknown", "; ".join(told))
+
+
+def _malformed(base: RevocationList, delta: RevocationList | None) -> Iterator[str]:
+    for each in (base, delta):
+        if each is not None and each.deviations:
+            yield f"{each.description} breaks RFC 5280, section 5.2: {', '.join(each.deviations)}"
 
 
 def _newest(group: Sequence[RevocationList], at: datetime) -> tuple[RevocationList | None, RevocationList | None]:

@@ -127,6 +127,7 @@ class Revocation:
         staple: bytes | None = None,
         others: Sequence[x509.Certificate] = (),
         stapling: bool = False,
+        isStrict: bool = False,
     ) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
         """Say what is known of the certificates of a path.
 
@@ -138,6 +139,7 @@ class Revocation:
             stapling: whether the peer could have stapled a response, as servers can. Then one whose certificate says
                 that it must (RFC 7633) is refused without, in every mode but ``off``: a thief of its key would leave
                 the response out, and its owner has asked for just this.
+            isStrict: whether lists have to keep the rules for who makes them, as under the profile ``strict``.
 
         Returns:
             What the peer is refused for, and what is only to be warned of.
@@ -149,7 +151,9 @@ class Revocation:
         known = self._listsFor(path)
         for depth, certificate in enumerate(path[:-1]):
             issuers = path[depth + 1 :]
-            byLists = None if self._isSilent else statusByLists(issuers, certificate, known, (*path, *others), at)
+            byLists = None
+            if not self._isSilent:
+                byLists = statusByLists(issuers, certificate, known, (*path, *others), at, isStrict=isStrict)
             finding = _Finding(byLists or GOOD)
             if depth == 0:
                 isListed = partial(isListedBy, issuers[0], lists=known)

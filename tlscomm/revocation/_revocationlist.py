@@ -40,6 +40,14 @@ _LIST_EXTENSIONS = frozenset(
 )
 _ENTRY_EXTENSIONS = frozenset({CRLEntryExtensionOID.CRL_REASON, CRLEntryExtensionOID.INVALIDITY_DATE})
 
+#: What the extensions of a list are called, and whether they have to be critical.
+_FORM = {
+    ExtensionOID.CRL_NUMBER: ("number", False),
+    ExtensionOID.AUTHORITY_KEY_IDENTIFIER: ("authority key identifier", False),
+    ExtensionOID.DELTA_CRL_INDICATOR: ("delta indicator", True),
+    ExtensionOID.ISSUING_DISTRIBUTION_POINT: ("issuing distribution point", True),
+}
+
 #: In DER: the value TRUE of ``critical``, and the beginning of the extension's value.
 _CRITICAL = b"\x01\x01\xff\x04"
 
@@ -82,6 +90,7 @@ class RevocationList:
         base: of a delta list, the number of the oldest complete list that it adds to; else None.
         scope: which certificates it is about, where it restricts that.
         fault: why it cannot be used, empty where it can.
+        deviations: what is not as RFC 5280 demands it of who makes lists, and harms none that can be used all the same.
         thisUpdate: from when it holds.
         nextUpdate: when the next one is due, None where it does not say.
 
@@ -102,8 +111,10 @@ class RevocationList:
         self._only = ""
         self._verdicts: dict[x509.Certificate, bool] = {}
         self._digest = self._digestOfAll()
+        self.deviations: tuple[str, ...] = ()
         try:
             self.fault = self._readExtensions()
+            self.deviations = tuple(_deviations(crl))
         except REJECTIONS:
             self.fault = "its extensions cannot be read"
         for encoded, entries in self._encoded.index():
@@ -211,6 +222,16 @@ class RevocationList:
             key.verify(signature, digest, parameters, Prehashed(algorithm))
             return True
         return False
+
+
+def _deviations(crl: x509.CertificateRevocationList) -> Iterator[str]:
+    """Say what is not as it has to be in the extensions of a list (RFC 5280, sections 5.2.3 to 5.2.5)."""
+    critical = {extension.oid: extension.critical for extension in crl.extensions}
+    for oid, (name, mustBeCritical) in _FORM.items():
+        if oid in critical and critical[oid] is not mustBeCritical:
+            yield f"its {name} is {'not ' * mustBeCritical}critical"
+    if ExtensionOID.CRL_NUMBER not in critical:
+        yield "it has no number"
 
 
 def _isAuthority(certificate: x509.Certificate) -> bool:

@@ -395,6 +395,7 @@ class Verifier:
             staple=case.staple,
             others=(*case.presented, *known),
             stapling=self.peerRole == "server",
+            isStrict=self._decides == "strict",
         )
 
     def _strictly(self, chain: Sequence[x509.Certificate], case: _Case) -> Iterator[Problem]:
