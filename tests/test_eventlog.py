@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
 from typing import Any
 
 from conversation import ConversationCase, clientConfiguration, serverConfiguration
@@ -212,8 +214,8 @@ class RefusalLimitTests(SynchronousTestCase):
 
     def test_bothForms(self) -> None:
         """The text and the JSON have the same summary."""
-        stream = io.StringIO()
-        for write in (writeText, JSONLines(stream)):
+        stream = io.BytesIO()
+        for write in (writeText, JSONLines(stream, self.clock)):
             log = EventLog(write, self.clock)
             factory = TLSFactory(serverConfiguration(), Factory.forProtocol(Protocol), self.clock, log, 0)
             with logged("tlscomm") as events:
@@ -245,3 +247,108 @@ class RefusalLimitTests(SynchronousTestCase):
             (None, "an unknown network"),
         ):
             self.assertEqual(networkOf(address), network)
+
+
+class Stream:
+    """A stream without a buffer, that takes what it is told to.
+
+    Attributes:
+        takes: bytes of each piece; or what it raises.
+        content: what it has taken.
+    """
+
+    def __init__(self, takes: Any = 1 << 20) -> None:
+        self.takes = takes
+        self.content = b""
+
+    def write(self, piece: bytes) -> int:
+        if isinstance(self.takes, Exception):
+            raise self.takes
+        self.content += piece[: self.takes]
+        return len(piece[: self.takes])
+
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.content.splitlines()]
+
+
+class JSONLinesTests(SynchronousTestCase):
+    """The events as lines of JSON, on a stream that may take nothing."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.stream = Stream()
+        self.write = JSONLines(self.stream, self.clock)
+
+    def test_atOnce(self) -> None:
+        """A line is written when the event happens, and nothing is left to be done."""
+        self.write({"event": "one"})
+        self.assertEqual(self.stream.content, b'{"event": "one"}\n')
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_inPieces(self) -> None:
+        """A stream that takes little gets every line whole, in its order."""
+        self.stream.takes = 3
+        for number in range(5):
+            self.write({"event": number})
+        self.assertEqual([event["event"] for event in self.stream.events()], [0, 1, 2, 3, 4])
+
+    def test_broken(self) -> None:
+        """Where writing fails, the log says so once, lines wait, and are written when it works again."""
+        for problem in (
+            OSError(errno.ENOSPC, "No space left on device"),
+            BrokenPipeError(32, "Broken pipe"),
+            ValueError(),
+        ):
+            stream = Stream(problem)
+            write = JSONLines(stream, self.clock)
+            with logged() as events:
+                for number in range(3):
+                    write({"event": number})
+                    self.clock.advance(1)
+            self.assertEqual(len(events), 1)
+            self.assertIn("events are lost beyond 1024 KiB", str(formatEvent(events[0])))
+            stream.takes = 1 << 20
+            self.clock.advance(1)
+            self.assertEqual([event["event"] for event in stream.events()], [0, 1, 2])
+            self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_bounded(self) -> None:
+        """What waits is bounded. What was lost is counted, and the number stands where the lines are missing."""
+        self.stream.takes = 0
+        for number in range(3000):
+            self.write({"event": "e", "number": number, "what": "x" * 1000})
+        self.stream.takes = 1 << 20
+        with logged() as events:
+            self.clock.advance(1)
+        self.write({"event": "after"})
+        *written, lost, after = self.stream.events()
+        self.assertEqual([event["number"] for event in written], list(range(len(written))))
+        self.assertEqual((lost["event"], lost["count"] + len(written)), ("lost", 3000))
+        self.assertLessEqual(len(written), 1024)
+        self.assertEqual(after["event"], "after")
+        self.assertIn("events were lost", str(formatEvent(events[0])))
+
+    def test_fullPipe(self) -> None:
+        """A pipe whose reader is slow is not waited for; lines longer than it takes at once arrive whole."""
+        reading, writing = os.pipe()
+        self.addCleanup(os.close, reading)
+        with open(writing, "wb", buffering=0) as stream:
+            write = JSONLines(stream, self.clock)
+            for number in range(100):
+                write({"event": number, "what": "x" * 10_000})
+            content = b""
+            while self.clock.getDelayedCalls():
+                content += os.read(reading, 1 << 20)
+                self.clock.advance(1)
+        while piece := os.read(reading, 1 << 20):
+            content += piece
+        self.assertEqual([json.loads(line)["event"] for line in content.splitlines()], list(range(100)))
+
+    def test_finish(self) -> None:
+        """At the end what waits is written, where the stream takes it."""
+        self.stream.takes = 0
+        self.write({"event": 1})
+        self.stream.takes = 5
+        self.write.finish()
+        self.assertEqual(len(self.stream.events()), 1)
+        self.assertEqual(self.clock.getDelayedCalls(), [])

@@ -181,7 +181,7 @@ class ReadAgain(SessionCase):
     def test_oneCache(self) -> None:
         """It keeps its sessions where the former one has kept its own, so that those do not pile up."""
         for version in VERSIONS:
-            client, former = self.configured(version)
+            _, former = self.configured(version)
             current = replace(former, applicationProtocols=(b"new",), credential=AGAIN)
             current.follow(former)
             self.assertIs(current._sessions, former._context)

