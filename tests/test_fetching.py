@@ -217,7 +217,9 @@ class Lists(_Case):
     async def test_theListIsThereForTheNextHandshake(self) -> None:
         base = await self.web(list=ok(revocationList(ROOT).public_bytes(Encoding.DER)))
         path, revocation = self.published(base), self.using()
-        self.assertEqual(self.code(revocation, path), "revocation-unknown")
+        (problem,) = self.verifier(revocation).verify(path).problems
+        self.assertEqual(problem.code, "revocation-unknown")
+        self.assertIn(f"its list at {base}/list has not come yet", problem.detail)
         await self.until(lambda: revocation.generation)
         self.assertIsNone(self.code(revocation, path))
         self.assertEqual(self.site.asked, ["/list"])
@@ -286,7 +288,9 @@ class Lists(_Case):
                 path = self.published(base, place)
                 self.code(revocation, path)
                 await self.until(lambda number=number: len(events) == number)
-                self.assertEqual(self.code(revocation, path), "revocation-unknown")
+                (problem,) = self.verifier(revocation).verify(path).problems
+                self.assertEqual(problem.code, "revocation-unknown")
+                self.assertIn(f"its list at {base}/{place} did not come: {events[-1]['problem']}", problem.detail)
         for words, event in zip(says.values(), events, strict=True):
             self.assertIn(words, event["problem"])
         self.assertEqual(list(Path("cache").iterdir()), [])
@@ -326,6 +330,11 @@ class Lists(_Case):
         self.assertEqual(fetcher.addresses, [])
         self.assertEqual(self.code(revocation, (good.certificate,)), "revocation-unknown")
         self.assertEqual(fetcher.addresses, ["http://list.example/"])
+
+    def test_aCertificateThatNamesNoListIsTold(self) -> None:
+        leaf = ROOT.issue("leaf", role="client").certificate
+        (problem,) = self.verifier(Revocation(fetchCRLs="cache")).verify([leaf]).problems
+        self.assertIn("it does not say where a list is published", problem.detail)
 
     def test_aFolderThatCannotBeUsed(self) -> None:
         Path("file").write_bytes(b"")

@@ -180,6 +180,16 @@ class Folders(SynchronousTestCase):
         self.assertEqual(len(left), 130)
         self.assertFalse({self.file(0, 1), self.file(1, 1)} & left)
 
+    def test_whatIsInMemoryIsNotReadAgain(self) -> None:
+        """A configuration that is read again has the lists of the one before, as long as their files are the same."""
+        Path("cache").mkdir()
+        path = Path("cache", self.file(1, 1))
+        path.write_bytes(revocationList(ROOT).public_bytes(Encoding.DER))
+        before = self.fetcher().lists
+        self.assertEqual(self.fetcher().lists, before)
+        path.write_bytes(revocationList(ROOT, [1]).public_bytes(Encoding.DER))
+        self.assertNotEqual(self.fetcher().lists, before)
+
     def test_aListIsThatOfTheAuthorityThatHasSignedIt(self) -> None:
         """An authority with the name of another one does not have its lists looked at in the handshakes of that one."""
         Path("cache").mkdir()

@@ -17,6 +17,7 @@ from datetime import datetime, timezone
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from cryptography import x509
 from twisted.logger import Logger
@@ -27,7 +28,7 @@ from tlscomm.revocation._addresses import FetchFailed, isFetchable
 from tlscomm.revocation._backgroundtask import inThread
 from tlscomm.revocation._crl import issuerKey, maySignLists
 from tlscomm.revocation._entries import decoded
-from tlscomm.revocation._marks import markOf
+from tlscomm.revocation._marks import Mark, markOf
 from tlscomm.revocation._places import FILE_NAME, Line, Place, Places, Publication, digestOf, lineOf
 from tlscomm.revocation._revocationlist import RevocationList, kindOf
 from tlscomm.x509._extensions import extensionsOf
@@ -51,6 +52,9 @@ _MOST_AT_ONCE = 4
 _MOST_POINTS = 4
 #: Bytes a second that all fetches of one list come to at most, however short it counts.
 _FASTEST = 1 << 16
+
+#: By file, so that a configuration that is read again takes the lists of the one before: to read them takes seconds.
+_inMemory: WeakValueDictionary[tuple[str, Mark], RevocationList] = WeakValueDictionary()
 
 
 class ListFetcher:
@@ -104,6 +108,20 @@ class ListFetcher:
         for authority in path[1:]:
             yield from self._byAuthority.get(digestOf(authority), {}).values()
 
+    def whyMissing(self, path: Sequence[x509.Certificate]) -> str:
+        """Return why the list is not there that a certificate is looked up in, printable; nothing where it is there.
+
+        Args:
+            path: the certificate, its issuer, and so on up to the anchor.
+        """
+        for url in _urls(path[0]):
+            known = self._places.known(lineOf(path[1:]), url)
+            if known is None or (not known.size and not known.problem):
+                return f"its list at {printable(url)} has not come yet"
+            if known.problem:
+                return f"its list at {printable(url)} did not come: {known.problem}"
+        return "" if _urls(path[0]) else "it does not say where a list is published (CRL distribution points)"
+
     def note(self, path: Sequence[x509.Certificate]) -> None:
         """Take note of where the lists for a path are published.
 
@@ -154,6 +172,7 @@ class ListFetcher:
             )
             await self._take(_decoded(content), place, wanted, clock)
         except FetchFailed as problem:
+            wanted.problem = str(problem)
             wanted.schedule.failed(clock.seconds())
             _log.warn("no revocation list from {url}: {problem}", url=printable(wanted.url), problem=str(problem))
         except Exception:
@@ -174,7 +193,8 @@ class ListFetcher:
             await inThread(clock, writeFiles, self.folder, {wanted.name: File(content, isSecret=True)})
         except OSError as problem:
             raise FetchFailed(f"it cannot be kept: {problem.strerror}") from None
-        self._byAuthority.setdefault(place.line[-1], {})[wanted.name] = fetched
+        self._know(place.line, self.folder / wanted.name, fetched)
+        wanted.problem = ""
         assert fetched.nextUpdate is not None
         wanted.schedule.succeeded(clock.seconds(), now, fetched.nextUpdate, least=len(content) / _FASTEST)
         _log.info(
@@ -197,22 +217,27 @@ class ListFetcher:
 
     def _readKept(self) -> None:
         """Read the lists in the folder, the latest ones where there are too many."""
-        for path, line, size in _filesIn(self.folder):
-            if self._places.restore(line, path.name, size):
+        for path, line, mark in _filesIn(self.folder):
+            if self._places.restore(line, path.name, mark[1]):
                 try:
-                    self._byAuthority.setdefault(line[-1], {})[path.name] = _read(path.read_bytes())
+                    known = _inMemory.get((os.path.abspath(path), mark))
+                    self._know(line, path, known or _read(path.read_bytes()))
                 except (FetchFailed, OSError) as problem:
                     _log.warn("{path}: {problem}", path=printable(str(path)), problem=printable(str(problem)))
 
+    def _know(self, line: Line, path: Path, known: RevocationList) -> None:
+        self._byAuthority.setdefault(line[-1], {})[path.name] = known
+        _inMemory[os.path.abspath(path), markOf(path)] = known
 
-def _filesIn(folder: Path) -> list[tuple[Path, Line, int]]:
+
+def _filesIn(folder: Path) -> list[tuple[Path, Line, tuple[int, int, int]]]:
     """Return the files that lists were kept in, the latest first."""
     found = []
     for path in folder.glob("*.crl"):
         # A person may be clearing the folder up.
         if (parts := re.fullmatch(FILE_NAME, path.name)) and (mark := markOf(path)) is not None:
-            found.append((mark[2], path, tuple(parts[1].split(".")), mark[1]))
-    return [(path, line, size) for _, path, line, size in sorted(found, reverse=True)]
+            found.append((path, tuple(parts[1].split(".")), mark))
+    return sorted(found, key=lambda each: each[2][2], reverse=True)
 
 
 def _warnOfRefusal(place: Place, url: str, issuer: x509.Certificate) -> None:

@@ -53,6 +53,7 @@ class Publication:
         wantedAt: when a peer needed it last, in seconds of the clock.
         size: its bytes, 0 where it has not been fetched.
         schedule: when it is fetched.
+        problem: why it did not come when it was fetched last, printable.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Publication:
     wantedAt: float = float("-inf")
     size: int = 0
     schedule: Schedule = field(default_factory=Schedule)
+    problem: str = ""
 
 
 @dataclass
@@ -118,6 +120,11 @@ class Places:
 
     def __iter__(self) -> Iterator[Place]:
         return iter(self._places.values())
+
+    def known(self, line: Line, url: str) -> Publication | None:
+        """Return what is known of the list at an address."""
+        place = self._places.get(line)
+        return None if place is None else place.publications.get(_fileName(line, url))
 
     def want(self, line: Line, url: str, certificates: tuple[x509.Certificate, ...], now: float) -> Place | None:
         """Note that a peer needs the list at an address.

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -161,6 +161,8 @@ class Revocation:
                 finding = _combined(byLists, byStaple, isDemanded=stapling and mustStaple(certificate))
             if finding.status == GOOD:
                 continue
+            if self._fetcher is not None and finding.status.code == "revocation-unknown":
+                finding = finding.because(self._fetcher.whyMissing(path[depth:]))
             isRefusal = self.mode == "required" if finding.isRefusal is None else finding.isRefusal
             remedy = finding.remedy
             if not remedy and finding.status.code == "revocation-unknown" and not (stapling and depth == 0):
@@ -281,6 +283,11 @@ class _Finding:
     status: Status
     isRefusal: bool | None = None
     remedy: str = ""
+
+    def because(self, reason: str) -> _Finding:
+        """Return the same with one more reason, if there is one."""
+        detail = "; ".join(filter(None, (self.status.detail, reason)))
+        return replace(self, status=replace(self.status, detail=detail))
 
     def __post_init__(self) -> None:
         if self.status.code == "revoked":
