@@ -130,8 +130,9 @@ class UndecodableTests(SynchronousTestCase):
         self.assertIsInstance(found, failures.InvalidCertificate)
 
     def test_datesInTheYearZero(self) -> None:
-        """An authority without readable dates is left out, and named."""
+        """An authority without readable dates is named, and stays, so that the verdict on what it issued names it."""
         raw = Raw("device", notBefore=der(0x18, b"00000101000000Z"))
+        device = raw.signedBy(raw)
         with logged() as events:
-            self.assertEqual(loadCertificates(pem([raw.signedBy(raw), ROOT])), (ROOT,))
+            self.assertEqual(loadCertificates(pem([device, ROOT])), (device, ROOT))
         self.assertIn("year 0", events[0]["problem"])

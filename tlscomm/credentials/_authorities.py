@@ -2,7 +2,8 @@
 
 A bundle holds hundreds of authorities, and one of them that cannot be read must neither keep the others from being
 trusted nor be left out in silence: a root that is missing shows much later and elsewhere. So it is passed over, and
-named with its place and the reason, and a source in which nothing can be read is refused.
+named with its place and the reason, and a source in which nothing can be read is refused. What OpenSSL reads and our
+own rules do not stays: the verdict on what it issued names it.
 """
 
 from __future__ import annotations
@@ -36,20 +37,27 @@ def readAuthorities(source: SourceLike, passphrase: PassphraseSource) -> Content
         passphrase: what opens a PFX.
 
     Returns:
-        Those that can be read, and a failure for each that cannot.
+        Those that OpenSSL can read, and a failure for each that cannot be read.
 
     Raises:
         TLSFailure: as `tlscomm.credentials.loadCertificates`.
     """
+    # Programs that only look into files do without OpenSSL, which takes a tenth of a second to load.
+    from tlscomm._openssl import decodingFault
+
     contents = Contents()
     for each in _each(source, passphrase):
         contents += each
     good, problems = list[x509.Certificate](), list(contents.unreadable)
     for certificate in dict.fromkeys(contents.certificates):
-        if (problem := _problemOf(certificate, contents.places)) is None:
-            good.append(certificate)
-        else:
-            problems.append(problem)
+        place = contents.places.get(certificate, "a certificate")
+        malformation = parsedCertificate(certificate).malformation
+        if refusal := decodingFault(certificate):
+            problems.append(Damaged(f"{place}: {malformation or refusal}; it is left out", remedy=_TAKE_OUT))
+            continue
+        good.append(certificate)
+        if malformation:
+            problems.append(Damaged(f"{place}: {malformation}; nothing that it issued is accepted", remedy=_TAKE_OUT))
     return replace(contents, certificates=tuple(good), unreadable=tuple(problems))
 
 
@@ -68,15 +76,6 @@ def _each(source: SourceLike, passphrase: PassphraseSource) -> Iterator[Contents
         except TLSFailure as problem:
             # It is damaged, encrypted, or not for us to read.
             yield Contents(unreadable=(problem,))
-
-
-def _problemOf(certificate: x509.Certificate, places: dict[x509.Certificate, str]) -> TLSFailure | None:
-    from tlscomm._openssl import decodingFault
-
-    fault = parsedCertificate(certificate).malformation
-    if not fault and (refusal := decodingFault(certificate)):
-        fault = f"it cannot be read by OpenSSL: {refusal}"
-    return Damaged(f"{places.get(certificate, 'a certificate')}: {fault}", remedy=_TAKE_OUT) if fault else None
 
 
 def _isFolder(path: str | os.PathLike[str]) -> bool:

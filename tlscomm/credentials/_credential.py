@@ -263,7 +263,8 @@ def loadCertificates(source: SourceLike, *, passphrase: PassphraseSource = None)
 
     Returns:
         The certificates in the order of the file, or of the files' names, each once. What cannot be read among others
-        that can is left out, and a warning in the log names its place and the reason.
+        that can is left out, and a warning in the log names its place and the reason. What OpenSSL can read and our
+        rules cannot is warned of as well, and accepted as the issuer of nothing.
 
     Raises:
         FileNotFound, Unreadable: a file or the folder cannot be read.
@@ -281,18 +282,18 @@ def loadCertificates(source: SourceLike, *, passphrase: PassphraseSource = None)
             remedy="Name a file or a folder with authorities: --roots, --client-roots, --intermediates.",
         )
     if found.unreadable:
-        _reportLeftOut(found.unreadable)
+        _reportUnreadable(found.unreadable)
     return found.certificates
 
 
-def _reportLeftOut(problems: Sequence[TLSFailure]) -> None:
+def _reportUnreadable(problems: Sequence[TLSFailure]) -> None:
     from twisted.logger import Logger
 
     log = Logger(namespace="tlscomm")
     for problem in problems[:_MOST_REPORTED]:
-        log.warn("left out among the authorities, {code}: {problem}", code=problem.code, problem=problem.detail)
+        log.warn("among the authorities, {code}: {problem}", code=problem.code, problem=problem.detail)
     if (more := len(problems) - _MOST_REPORTED) > 0:
-        log.warn("left out among the authorities: {more} more that cannot be read", more=more)
+        log.warn("among the authorities: {more} more that cannot be read", more=more)
 
 
 def checkUsable(credential: Credential, role: Role, now: datetime) -> None:
