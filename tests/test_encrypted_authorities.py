@@ -79,4 +79,4 @@ class AuthorityTests(SynchronousTestCase):
         arguments = ("--as", "server", "--roots", "roots.pem", "--passphrase-file", "another")
         result = self.command("verify", "server.pfx", *arguments)
         self.assertIn("Accepted as a server", result.stdout)
-        self.assertRegex(result.stderr, r"^Warning: among the authorities, damaged: .*roots.pem \(line \d+\)")
+        self.assertRegex(result.stderr, r"^Warning: cannot be used as an authority, damaged: .*roots.pem \(line \d+\)")

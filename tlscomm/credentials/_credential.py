@@ -291,9 +291,9 @@ def _reportUnreadable(problems: Sequence[TLSFailure]) -> None:
 
     log = Logger(namespace="tlscomm")
     for problem in problems[:_MOST_REPORTED]:
-        log.warn("among the authorities, {code}: {problem}", code=problem.code, problem=problem.detail)
+        log.warn("cannot be used as an authority, {code}: {problem}", code=problem.code, problem=problem.detail)
     if (more := len(problems) - _MOST_REPORTED) > 0:
-        log.warn("among the authorities: {more} more that cannot be read", more=more)
+        log.warn("cannot be used as authorities: {more} more that cannot be read", more=more)
 
 
 def checkUsable(credential: Credential, role: Role, now: datetime) -> None:
