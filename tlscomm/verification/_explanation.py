@@ -10,13 +10,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from cryptography import x509
-from cryptography.x509.oid import NameOID
 
-from tlscomm.failures import Problem, printable
+from tlscomm.failures import Problem
+from tlscomm.verification._issuerproblems import issuerProblem
 from tlscomm.verification._rule import Rule
+from tlscomm.verification._trust import Trust
 from tlscomm.x509._certificate import parsedCertificate
 from tlscomm.x509._facts import subjectText
-from tlscomm.x509._purposes import purposesText
+from tlscomm.x509._keyusages import handshakeUsageProblem
+from tlscomm.x509._purposes import purposeFor, purposesText
 from tlscomm.x509._roles import Role
 from tlscomm.x509._validity import validityText
 
@@ -24,6 +26,11 @@ __all__ = ["malformation", "merged", "refined"]
 
 #: What is known of these is all in the certificate; of the others OpenSSL's text says which check failed.
 _SPECIFIC = frozenset({"bad-signature", "expired", "not-yet-valid", "wrong-purpose"})
+
+_MEND_USAGE = (
+    "Have a certificate of its own issued for this side, with digitalSignature in its key usage (RFC 8446, section "
+    "4.4.2.2); the certificate of an authority is for issuing others."
+)
 
 
 def malformation(certificate: x509.Certificate) -> str:
@@ -34,7 +41,7 @@ def malformation(certificate: x509.Certificate) -> str:
 def refined(
     problem: Problem,
     chain: Sequence[x509.Certificate],
-    anchors: Sequence[x509.Certificate] = (),
+    trust: Trust | None = None,
     role: Role = "server",
 ) -> Problem:
     """Return a problem that OpenSSL found under its final name, with what the certificates say of it.
@@ -42,24 +49,33 @@ def refined(
     Args:
         problem: what OpenSSL found.
         chain: what it was found in, the end entity's certificate first.
-        anchors: the authorities that are trusted, as far as they are known.
+        trust: whom the judge trusts, or None where only an external context knows.
         role: the side that presents the chain.
     """
     certificate = chain[min(problem.depth, len(chain) - 1)]
     problem = replace(problem, subject=subjectText(certificate))
     if problem.code in ("expired", "not-yet-valid"):
         return replace(problem, detail=validityText(problem.code, certificate))
-    if problem.code == "unknown-issuer":
-        return _issuerProblem(problem, certificate, anchors)
+    if problem.code in ("unknown-issuer", "self-signed"):
+        return issuerProblem(problem, chain, trust)
     if problem.code == "wrong-purpose" and not problem.detail:
-        return replace(problem, detail=_purposeText(certificate, role))
+        return _purposeProblem(problem, certificate, role)
     return problem
 
 
-def _purposeText(certificate: x509.Certificate, role: Role) -> str:
-    purposes = parsedCertificate(certificate).purposes
-    said = "has none that says so" if purposes is None else f"has {purposesText(purposes)}"
-    return f"it is presented by a {role}, and its extended key usage {said}"
+def _purposeProblem(problem: Problem, certificate: x509.Certificate, role: Role) -> Problem:
+    """Say which of the things that OpenSSL means by a purpose is wrong with a certificate."""
+    parsed, presented = parsedCertificate(certificate), f"it is presented by a {role}, and"
+    purposes = parsed.purposes
+    if purposes is not None and purposeFor(role).oid not in purposes:
+        return replace(problem, detail=f"{presented} its extended key usage has {purposesText(purposes)}")
+    if problem.depth == 0 and (misuse := handshakeUsageProblem(parsed.value(x509.KeyUsage), role)):
+        constraints = parsed.value(x509.BasicConstraints)
+        isAuthority = constraints is not None and constraints.ca
+        what = "it is the certificate of an authority, and " if isAuthority else ""
+        return replace(problem, detail=f"{presented} {what}{misuse}", remedy=_MEND_USAGE)
+    detail = f"{presented} OpenSSL does not allow it that (Netscape certificate type, or no authority above it may)"
+    return replace(problem, detail=detail)
 
 
 def merged(found: Sequence[Problem], broken: Iterable[tuple[Rule, Problem]]) -> list[Problem]:
@@ -79,64 +95,3 @@ def merged(found: Sequence[Problem], broken: Iterable[tuple[Rule, Problem]]) -> 
         else:
             problems.append(problem)
     return problems
-
-
-def _issuerProblem(problem: Problem, certificate: x509.Certificate, anchors: Sequence[x509.Certificate]) -> Problem:
-    """Tell a missing intermediate from an authority that is not trusted.
-
-    OpenSSL's error is the same for both: the issuer was not found. Above the peer's own certificate an authority was
-    sent and is not trusted. For the peer's own, what the certificates say of each other decides:
-
-    * a trusted authority with the issuer's name, but another key, did not issue it;
-    * an issuer that the authority key identifier shows to be its own issuer is a root, not an intermediate;
-    * below trusted authorities that may have no intermediates (path length 0) none can be missing;
-    * an issuer of an organisation that no trusted authority belongs to is foreign.
-
-    Otherwise the intermediate is taken to be missing, which is by far the commonest mistake.
-    """
-    if malformed := malformation(certificate):
-        # OpenSSL finds no issuer for what it cannot read.
-        return replace(problem, code="invalid-certificate", detail=malformed)
-    issuer = f"issuer {_name(certificate.issuer)}"
-    anchors = [anchor for anchor in anchors if not malformation(anchor)]
-    if certificate.issuer == certificate.subject:
-        return replace(problem, detail="the chain ends there")
-    if problem.depth > 0:
-        return replace(problem, detail=f"the chain ends below {issuer}")
-    if any(anchor.subject == certificate.issuer for anchor in anchors):
-        return replace(problem, detail=f"{issuer} has the name of a trusted authority, but another key")
-    if _isForeign(certificate, anchors):
-        return replace(problem, detail=issuer)
-    return replace(problem, code="incomplete-chain", detail=issuer)
-
-
-def _isForeign(certificate: x509.Certificate, anchors: Sequence[x509.Certificate]) -> bool:
-    if (grandparent := _issuersIssuer(certificate)) is not None:
-        return not any(anchor.subject == grandparent for anchor in anchors)
-    if not anchors:
-        return False
-    if all(_pathLength(anchor) == 0 for anchor in anchors):
-        return True
-    issuer, trusted = _organizations(certificate.issuer), [_organizations(a.subject) for a in anchors]
-    return bool(issuer) and all(trusted) and not any(issuer & names for names in trusted)
-
-
-def _issuersIssuer(certificate: x509.Certificate) -> x509.Name | None:
-    identifier = parsedCertificate(certificate).value(x509.AuthorityKeyIdentifier)
-    if identifier is None:
-        return None
-    names = [name.value for name in identifier.authority_cert_issuer or () if isinstance(name, x509.DirectoryName)]
-    return names[0] if names else None
-
-
-def _pathLength(authority: x509.Certificate) -> int | None:
-    constraints = parsedCertificate(authority).value(x509.BasicConstraints)
-    return None if constraints is None else constraints.path_length
-
-
-def _organizations(name: x509.Name) -> set[str]:
-    return {str(attribute.value).casefold() for attribute in name.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)}
-
-
-def _name(name: x509.Name) -> str:
-    return printable(name.rfc4514_string())

@@ -103,6 +103,11 @@ class Trust:
         return self.anchors if isinstance(self.roots, Sequence) else ()
 
     @property
+    def isNone(self) -> bool:
+        """Whether no authority is trusted, because none was given."""
+        return isinstance(self.roots, Sequence) and not self.roots
+
+    @property
     def trustRoot(self) -> Any:
         """The authorities as an ``IOpenSSLTrustRoot``, for Twisted's options.
 

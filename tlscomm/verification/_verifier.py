@@ -413,7 +413,7 @@ class Verifier:
             yield Problem("not-allowed", 0, subjectText(chain[0]), detail, remedy=_MEND_PINS)
 
     def _refined(self, problem: Problem, chain: Sequence[x509.Certificate]) -> Problem:
-        return refined(problem, chain, self.anchors, self.peerRole)
+        return refined(problem, chain, self.trust, self.peerRole)
 
     def _remembered(self, key: object, case: _Case) -> VerificationResult | None:
         """Return the result for a peer that was accepted before, where nothing has changed since."""
