@@ -110,7 +110,7 @@ class ListFiles:
                 if source not in self._missing:
                     problems.append(_withoutLists(source))
                 self._missing.add(source)
-                known[source] = self._known[source]
+                known[source] = _withListsOf(self._known[source], files)
                 continue
             self._missing.discard(source)
             changed = changed or isOther
@@ -223,6 +223,12 @@ def _mayHoldLists(entry: os.DirEntry[str]) -> bool:
         return entry.is_file() or (entry.is_symlink() and not entry.is_dir() and bool(_NAME.fullmatch(entry.name)))
     except OSError:
         return _NAME.fullmatch(entry.name) is not None
+
+
+def _withListsOf(before: dict[Path, _Known], files: dict[Path, _Known]) -> dict[Path, _Known]:
+    """Return the files as they are now with the lists that there were before, since there are no others."""
+    kept = {path: _Known(each.mark, before[path].lists) for path, each in files.items() if path in before}
+    return {**before, **files, **kept}
 
 
 def _withoutLists(folder: str) -> FileNotFound:
