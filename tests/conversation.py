@@ -28,7 +28,7 @@ from tlscomm.issuing import Authority
 from tlscomm.testing import MemoryLink, MemoryTransport
 from tlscomm.tls import _peerverification as judging
 from tlscomm.transport import TLSFactory, TLSTransport
-from tlscomm.transport._transport import DOUBT_SECONDS
+from tlscomm.transport._acceptance import DOUBT_SECONDS
 from tlscomm.verification import _verifier as verification
 from tlscomm.x509._encoding import keyPEM, pem
 

@@ -44,7 +44,7 @@ from tlscomm.configuration import ClientConfiguration, ExternalContextConfigurat
 from tlscomm.endpoints import TLSClientEndpoint, TLSServerEndpoint
 from tlscomm.endpoints._below import endpointBelow
 from tlscomm.failures import ConnectFailed, Refused, Reset, TLSFailure, UnknownIssuer
-from tlscomm.transport._transport import DOUBT_SECONDS
+from tlscomm.transport._acceptance import DOUBT_SECONDS
 from tlscomm.x509._encoding import keyPEM, pem
 
 

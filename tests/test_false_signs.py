@@ -23,7 +23,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 
 from tlscomm.configuration import ClientConfiguration, Deadlines, ServerConfiguration
-from tlscomm.transport._transport import DOUBT_SECONDS
+from tlscomm.transport._acceptance import DOUBT_SECONDS
 
 #: Less than what a server of tlscomm gives a client to send something.
 SOON = 3.9

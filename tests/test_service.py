@@ -29,8 +29,8 @@ from tlscomm.server import CannotListen, Echo, Greet, Listener, TLSService, appl
 from tlscomm.server._eventlog import JSONLines, eventLog
 from tlscomm.testing import MemoryLink
 from tlscomm.transport import TLSFactory
+from tlscomm.transport._acceptance import DOUBT_SECONDS
 from tlscomm.transport._eventlog import EventLog
-from tlscomm.transport._transport import DOUBT_SECONDS
 
 AUTHORITY = Authority.create()
 ROOTS = (AUTHORITY.certificate,)

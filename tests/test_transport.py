@@ -47,7 +47,7 @@ from zope.interface.verify import verifyObject
 from tlscomm.configuration import Deadlines, ExternalContextConfiguration
 from tlscomm.testing import MemoryLink, StallingPeer
 from tlscomm.transport import TLSFactory
-from tlscomm.transport._transport import DOUBT_SECONDS
+from tlscomm.transport._acceptance import DOUBT_SECONDS
 
 UNKNOWN_CLIENT = {"credential": STRANGER.issue("client", role="client")}
 UNKNOWN_SERVER = {"credential": STRANGER.issue("server", role="server", dnsNames=["localhost"])}

@@ -280,8 +280,7 @@ class Channel:
             self.closed = True
         elif error not in (lib.SSL_ERROR_WANT_READ, lib.SSL_ERROR_WANT_WRITE):
             reasons = errorQueue()
-            # OpenSSL does not know a close_notify after user_canceled for the end that it is. Java sends both (RFC 8446,
-            # section 6.1).
+            # OpenSSL takes a close_notify after user_canceled for no end. Java sends both (RFC 8446, section 6.1).
             isClosed = not reasons and self.alertReceived is None
             if isClosed and self.connection.get_shutdown() & SSL.RECEIVED_SHUTDOWN:
                 self.closed = True

@@ -15,7 +15,7 @@ from tlscomm.configuration import Configuration
 from tlscomm.failures import TLSFailure
 from tlscomm.testing._memory import MemoryLink
 from tlscomm.transport import TLSFactory, TLSTransport
-from tlscomm.transport._transport import DOUBT_SECONDS
+from tlscomm.transport._acceptance import DOUBT_SECONDS
 
 __all__ = ["Pair", "Recorder", "Side"]
 

@@ -42,6 +42,7 @@ from zope.interface import implementer
 from tlscomm.failures import CloseTimeout, HookTimeout, Reset, TLSFailure, WriteTimeout
 from tlscomm.tls import State, TLSConnection
 from tlscomm.tls._peerverification import hookFailure
+from tlscomm.transport._acceptance import VERDICT_SECONDS, doubtPatience, learn, silencePatience
 from tlscomm.transport._address import describeAddress
 from tlscomm.transport._awaitables import asDeferred
 from tlscomm.transport._interfaces import Factory
@@ -51,7 +52,7 @@ from tlscomm.transport._phases import GOES_ON_TO, Phase
 from tlscomm.transport._proxy import TransportProxy
 from tlscomm.verification import Verifier
 
-__all__ = ["DOUBT_SECONDS", "TLSTransport"]
+__all__ = ["TLSTransport"]
 
 _log = Logger(namespace="tlscomm")
 
@@ -62,22 +63,6 @@ _FLUSHING = Phase.FLUSHING
 
 #: The phases in which the connection has ended, and only TCP has yet to.
 _OVER = (Phase.LINGERING, Phase.ABORTED, Phase.LOST)
-
-#: How long a server is waited for that showed nothing the last time, and had accepted us.
-_BRIEF_SILENCE = 1.0
-
-#: How long a refusal may follow a sign of acceptance before the sign is believed. nginx sends both without waiting for
-#: anything in between, so they arrive within a millisecond of each other, but for what a loaded machine and the network
-#: put between them. That grows with the time that the handshake took.
-DOUBT_SECONDS = 0.05
-_DOUBT_SHARE = 0.25
-_MOST_DOUBT_SECONDS = 0.5
-#: The same for a server whose last sign was true: its next one may be false all the same, once our certificate expires.
-_BRIEF_DOUBT_SECONDS = 0.005
-
-#: For how long after the acceptance an orderly end without any data is a refusal. It is less than the time that servers
-#: of tlscomm give a client to send its first message (5 s).
-_REFUSAL_SECONDS = 4.0
 
 #: How long, and for how many bytes, a refused peer is listened to after its alert was sent, so that the alert arrives.
 _LINGER_SECONDS = 1.0
@@ -192,7 +177,12 @@ class TLSTransport(TransportProxy):
             self._nameLoss(reason)
         self._stopAsking()
         if self._configuration.isClient and (self.connected or self._failure is not None):
-            self._learn()
+            learn(
+                self._configuration.acceptanceHistory,
+                self._connection.acceptance,
+                hasSentData=self.bytesReceived > 0,
+                hasFailed=self._failure is not None,
+            )
         wasConnected = self.connected
         self._enter(Phase.LOST)
         self._early = b""
@@ -451,7 +441,12 @@ class TLSTransport(TransportProxy):
         """Return how many seconds the handshake has left, or None where it has no deadline."""
         if self._deadlines.handshake is None:
             return None
-        return max(0.0, self._deadlines.handshake - (self._clock.seconds() - self._began))
+        return max(0.0, self._deadlines.handshake - self._elapsed)
+
+    @property
+    def _elapsed(self) -> float:
+        """The seconds since TCP was connected."""
+        return self._clock.seconds() - self._began
 
     def _tellAccepted(self) -> None:
         self._stopTimer()
@@ -500,13 +495,7 @@ class TLSTransport(TransportProxy):
             # It is awaited already, or the hook has ended the connection itself.
             return
         self._enter(Phase.UNCONFIRMED)
-        patience = self._deadlines.acceptance
-        if self.factory.configuration.acceptanceHistory.isUsuallySilent:
-            patience = min(patience, _BRIEF_SILENCE)
-        wait = max(patience, 2 * (self._clock.seconds() - self._began))
-        # The deadline of the whole handshake includes this wait.
-        wait = min(wait, left) if (left := self._handshakeLeft()) is not None else wait
-        self._startTimer(wait, self._confirm)
+        self._waitFor(silencePatience(self._deadlines, self._configuration.acceptanceHistory, self._elapsed))
 
     def _doubt(self) -> None:
         """Wait whether a refusal follows a sign of acceptance. What has come with it has said nothing."""
@@ -515,27 +504,20 @@ class TLSTransport(TransportProxy):
         self._isDoubting = True
         if self.phase is Phase.HANDSHAKE:
             self._enter(Phase.UNCONFIRMED)
-        wait = max(DOUBT_SECONDS, min(_MOST_DOUBT_SECONDS, _DOUBT_SHARE * (self._clock.seconds() - self._began)))
-        if self._configuration.acceptanceHistory.keepsItsWord:
-            wait = _BRIEF_DOUBT_SECONDS
-        wait = min(wait, left) if (left := self._handshakeLeft()) is not None else wait
-        self._startTimer(wait, self._confirm)
+        self._waitFor(doubtPatience(self._configuration.acceptanceHistory, self._elapsed))
+
+    def _waitFor(self, seconds: float) -> None:
+        """Wait for a verdict so long; the deadline of the whole handshake includes that."""
+        left = self._handshakeLeft()
+        self._startTimer(seconds if left is None else min(seconds, left), self._confirm)
 
     def _confirm(self) -> None:
         self._connection.confirm()
         self._proceed(b"")
 
     def _settleIfLate(self) -> None:
-        if self.connected and self._clock.seconds() - self._acceptedAt > _REFUSAL_SECONDS:
+        if self.connected and self._clock.seconds() - self._acceptedAt > VERDICT_SECONDS:
             self._connection.settle()
-
-    def _learn(self) -> None:
-        """Remember what the server's sign of acceptance was worth, or that it gave none."""
-        connection, history = self._connection, self._configuration.acceptanceHistory
-        if connection.acceptance == "assumed":
-            history.isUsuallySilent = history.isUsuallySilent or self.bytesReceived > 0
-        elif self.bytesReceived or self._failure is not None:
-            history.keepsItsWord = self.bytesReceived > 0
 
     def _peerClosed(self) -> None:
         """The peer's close_notify has come. What follows it counts for nothing (RFC 8446, section 6.1)."""
