@@ -11,12 +11,13 @@ from typing import Any
 
 from cryptography import x509
 from OpenSSL import SSL
+from OpenSSL.crypto import FILETYPE_ASN1, X509, dump_certificate
 
 from tlscomm._openssl.binding import ffi, lib
 from tlscomm._openssl.callbacks import alertCallback, certificateCallback, channels, infoCallback, verifyCallback
 from tlscomm._openssl.contexts import keepSecrets
 from tlscomm._openssl.errors import OpenSSLError, clearErrors, errorQueue
-from tlscomm._openssl.paths import builtChain
+from tlscomm._openssl.paths import builtChain, encodedChain
 
 __all__ = ["Channel"]
 
@@ -44,6 +45,7 @@ _asBuffer = ffi.buffer
 
 
 Judge = Callable[[Sequence[tuple[int, int]], Callable[[], list[x509.Certificate]]], int]
+Weigh = Callable[[Sequence[tuple[int, int]], Sequence[bytes]], int]
 
 
 class _Scratch(threading.local):
@@ -66,6 +68,9 @@ class Channel:
             error number and depth, and with a function that returns the chain. It returns 0 to accept, or the error
             number that makes OpenSSL send the alert that fits. It is called again where OpenSSL finds another problem
             afterwards. Until it is set every certificate is refused.
+        weigh: called where OpenSSL has found its first problem, before it has verified a signature with a key that a
+            stranger may have chosen, with that problem and the chain (DER). It returns 0 to have OpenSSL go on, or the
+            error number to end the handshake with. None where there is nothing to weigh.
         alertReceived: the number of the last fatal alert from the peer, or None.
         alertSent: the number of the last fatal alert that we sent, or None.
         secret: under TLS 1.3, what the first record is sealed with that follows our verdict on the peer.
@@ -95,6 +100,7 @@ class Channel:
         self._in = connection._into_ssl
         self._out = connection._from_ssl
         self.judge: Judge = _refuseAll
+        self.weigh: Weigh | None = None
         self._select = select
         self._selectionFailures: list[Exception] = []
         self._shown: SSL.Context | None = None
@@ -227,6 +233,7 @@ class Channel:
     def release(self) -> None:
         """Forget who judges and selects: the handshake is done, or will never be."""
         self.judge = _refuseAll
+        self.weigh = None
         self._select = None
         self.secret = None
 
@@ -266,6 +273,25 @@ class Channel:
         sent = self.connection.get_peer_cert_chain(as_cryptography=True) or []
         # A client's list has the server's own certificate, and a server's has not the client's.
         return [own, *(sent[1:] if self._isClient else sent)]
+
+    def presentedWhile(self, isWanted: Callable[[bytes], bool]) -> list[x509.Certificate]:
+        """Return the certificates that the peer sent in this handshake, its own first, as far as they are wanted.
+
+        Args:
+            isWanted: asked about each but its own, as DER. After the first that is not, no other one is looked at.
+        """
+        own = self.connection.get_peer_certificate(as_cryptography=True)
+        if own is None:
+            return []
+        chain, stack = [own], lib.SSL_get_peer_cert_chain(self._ssl)
+        for index in range(int(self._isClient), 0 if stack == ffi.NULL else lib.sk_X509_num(stack)):
+            certificate = lib.sk_X509_value(stack, index)
+            lib.X509_up_ref(certificate)
+            encoded = dump_certificate(FILETYPE_ASN1, X509._from_raw_x509_ptr(certificate))
+            if not isWanted(encoded):
+                break
+            chain.append(x509.load_der_x509_certificate(encoded))
+        return chain
 
     @property
     def staple(self) -> bytes | None:
@@ -312,6 +338,11 @@ class Channel:
         if not ok:
             # Going on after an error makes OpenSSL report the next one, and in the end the leaf with ok = 1.
             self._problems.append((lib.X509_STORE_CTX_get_error(context), depth))
+            if self.weigh is not None and len(self._problems) == 1:
+                verdict = self.weigh(self._problems, encodedChain(context))
+                if verdict:
+                    lib.X509_STORE_CTX_set_error(context, verdict)
+                    return 0
         # Name constraints and policies are checked after that, so what is found then needs a verdict of its own.
         if not self._leafSeen and (depth or not ok):
             return 1

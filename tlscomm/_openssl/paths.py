@@ -9,13 +9,29 @@ from typing import Any, TypeAlias
 
 from cryptography import x509
 from OpenSSL import SSL
-from OpenSSL.crypto import X509, X509Store, X509StoreContext, X509StoreContextError, X509StoreFlags
+from OpenSSL.crypto import (
+    FILETYPE_ASN1,
+    X509,
+    X509Store,
+    X509StoreContext,
+    X509StoreContextError,
+    X509StoreFlags,
+    dump_certificate,
+)
 from OpenSSL.crypto import Error as CryptoError
 
 from tlscomm._openssl.binding import ffi, lib
 from tlscomm._openssl.errors import clearErrors
 
-__all__ = ["PathBuilder", "builtChain", "isSignedBy", "prepareForPaths", "verifyErrorText", "verifyPath"]
+__all__ = [
+    "PathBuilder",
+    "builtChain",
+    "encodedChain",
+    "isSignedBy",
+    "prepareForPaths",
+    "verifyErrorText",
+    "verifyPath",
+]
 
 #: X509_CHECK_FLAG_NEVER_CHECK_SUBJECT of x509v3.h.
 _NEVER_CHECK_SUBJECT = 0x20
@@ -139,14 +155,20 @@ def _built(store: X509Store, leaf: x509.Certificate, others: Sequence[x509.Certi
     return tuple(certificate.to_cryptography() for certificate in verified), 0, 0
 
 
-def builtChain(context: Any) -> list[x509.Certificate]:
-    """Return the chain that OpenSSL has built in a store context, the peer's own certificate first."""
+def encodedChain(context: Any) -> list[bytes]:
+    """Return the chain that OpenSSL has built in a store context, DER, the peer's own certificate first.
+
+    The bytes are those that came: to load a certificate and to write it again costs more than a stranger is granted.
+    """
     stack = lib.X509_STORE_CTX_get1_chain(context)
     if stack == ffi.NULL:
         return []
     stack = ffi.gc(stack, lib.sk_X509_free)
-    chain = []
-    for index in range(lib.sk_X509_num(stack)):
-        # get1 has counted one more reference for each certificate, which the X509 object takes over.
-        chain.append(X509._from_raw_x509_ptr(lib.sk_X509_value(stack, index)).to_cryptography())
-    return chain
+    # get1 has counted one more reference for each certificate, which the X509 object takes over.
+    chain = [X509._from_raw_x509_ptr(lib.sk_X509_value(stack, index)) for index in range(lib.sk_X509_num(stack))]
+    return [dump_certificate(FILETYPE_ASN1, each) for each in chain]
+
+
+def builtChain(context: Any) -> list[x509.Certificate]:
+    """Return the chain that OpenSSL has built in a store context, the peer's own certificate first."""
+    return [x509.load_der_x509_certificate(each) for each in encodedChain(context)]

@@ -36,6 +36,8 @@ from tlscomm.failures import (
 )
 from tlscomm.verification import Answer, OpenSSLResult, Question, VerificationResult, Verifier
 from tlscomm.verification._opensslerrors import FOLLOWING, asProblem, errorToReport
+from tlscomm.verification._paths import SearchBudget
+from tlscomm.verification._strangers import heaviness, modestOnes, refusalOfHeavy
 from tlscomm.x509._facts import certificateFacts
 from tlscomm.x509._unreadable import unreadableText
 
@@ -66,6 +68,7 @@ class PeerVerification:
         self._raw = raw
         self._channel = channel
         self._findings: OpenSSLResult | None = None
+        self._budget: SearchBudget | None = None
         self._overruling: Answer | None = None
         self._acceptedAt: datetime | None = None
         self._refusal: TLSFailure | None = None
@@ -74,6 +77,7 @@ class PeerVerification:
         self.isSettled = False
         self.hasAccepted = False
         channel.judge = self._note
+        channel.weigh = self._weigh
 
     def takeRefusal(self) -> TLSFailure | None:
         """Return why the peer is refused, once: it is the failure of the connection from then on."""
@@ -172,6 +176,15 @@ class PeerVerification:
         left = result.problems if self._overruling is None else self._overruling.leaves(result.problems)
         return _refusal(left, result) if left else None
 
+    def _weigh(self, errors: Sequence[tuple[int, int]], chain: Sequence[bytes]) -> int:
+        """Grant a peer that OpenSSL has refused what it may cost, or end the handshake where that is too little."""
+        self._budget = SearchBudget.ofStranger()
+        if not chain or (heavy := heaviness(chain)) is None:
+            return 0
+        failure = refusalOfHeavy(errors[0], heavy, chain)
+        self._settle(failure)
+        return errorToReport(failure.code, failure.opensslError)
+
     def _note(self, errors: Sequence[tuple[int, int]], builtChain: Callable[[], list[x509.Certificate]]) -> int:
         """Take what OpenSSL found, and end the handshake here where nothing can change the verdict.
 
@@ -184,7 +197,9 @@ class PeerVerification:
             opensslResult = self._findings = OpenSSLResult(tuple(_asProblems(errors)), tuple(builtChain()))
             if self._isClient:
                 return 0
-            self.result = result = self._configuration.verifier.verify(opensslResult.chain, opensslResult=opensslResult)
+            self.result = result = self._configuration.verifier.verify(
+                opensslResult.chain, opensslResult=opensslResult, budget=self._budget
+            )
         except Exception as broken:
             failure = _broken(broken)
             self._settle(failure)
@@ -201,7 +216,7 @@ class PeerVerification:
         known, resumed = self.result, self._channel.resumed
         if known is not None and not known.problems and not resumed:
             return known
-        presented = self._channel.presented
+        presented = self._presented()
         if not presented:
             missing = Problem("invalid-certificate", depth=0, detail="the server presented no certificate")
             return VerificationResult((), (missing,) if self._isClient else ())
@@ -212,7 +227,25 @@ class PeerVerification:
             return VerificationResult(
                 tuple(presented), (Problem("invalid-certificate", 0, detail="it was not checked"),)
             )
-        return self._configuration.verifier.verify(presented, opensslResult=opensslResult, staple=self.staple)
+        elif known is not None and set(presented) <= set(opensslResult.chain):
+            # There is nothing to find another path with.
+            return known
+        return self._configuration.verifier.verify(
+            presented, opensslResult=opensslResult, staple=self.staple, budget=self._budget
+        )
+
+    def _presented(self) -> list[x509.Certificate]:
+        """Return the certificates that the peer sent; of one that OpenSSL has refused no more than are looked at."""
+        if self._budget is None:
+            return self._channel.presented
+        isWanted = modestOnes()
+
+        def note(encoded: bytes) -> bool:
+            assert self._budget is not None
+            self._budget.hasLeftOut = not isWanted(encoded)
+            return not self._budget.hasLeftOut
+
+        return self._channel.presentedWhile(note)
 
     def _resultOfThen(self) -> OpenSSLResult:
         """What an external context has accepted stands, because only it knows whom it trusts; but time goes by."""

@@ -19,7 +19,14 @@ from cryptography.x509.oid import ExtensionOID
 
 from tlscomm.verification._policies import policyViolation
 from tlscomm.verification._rule import Breach, PathPosition, Rule
-from tlscomm.x509._keystrengths import LARGEST_FACTORED, SMALLEST_CURVE, SMALLEST_FACTORED, digestWeakness, keyWeakness
+from tlscomm.x509._keystrengths import (
+    LARGEST_EXPONENT,
+    LARGEST_FACTORED,
+    SMALLEST_CURVE,
+    SMALLEST_FACTORED,
+    digestWeakness,
+    keyWeakness,
+)
 from tlscomm.x509._keyusages import handshakeUsageProblem
 from tlscomm.x509._purposes import purposeFor, purposesText
 from tlscomm.x509._validity import validityText
@@ -28,7 +35,7 @@ __all__ = ["CORE"]
 
 #: A hundred thousand comparisons take a second; ten thousand names are as many as any has.
 _HEAVIEST_NAMES = 16384
-#: Of the names of one certificate that an authority may not issue for.
+#: Of the names of one certificate that an authority may not issue for, and of its extensions that are not known.
 _MOST_TOLD = 8
 
 #: The extensions that are understood here, by OpenSSL (which takes no others), or by who looks at revocation.
@@ -75,9 +82,12 @@ def _notBefore(position: PathPosition) -> Iterator[str]:
 
 
 def _critical(position: PathPosition) -> Iterator[str]:
-    for extension in position.certificate.extensions:
-        if extension.critical and extension.oid not in _UNDERSTOOD:
-            yield f"its critical extension {extension.oid.dotted_string} is not known here"
+    extensions = position.certificate.extensions
+    unknown = [each.oid.dotted_string for each in extensions if each.critical and each.oid not in _UNDERSTOOD]
+    for oid in unknown[:_MOST_TOLD]:
+        yield f"its critical extension {oid} is not known here"
+    if len(unknown) > _MOST_TOLD:
+        yield f"{len(unknown) - _MOST_TOLD} more of its critical extensions are not known here"
 
 
 def _subjectOfAuthority(position: PathPosition) -> Iterator[str]:
@@ -296,7 +306,7 @@ CORE: tuple[Rule, ...] = (
         "NIST SP 800-57, part 1",
         "key-too-weak",
         f"RSA and DSA keys have {SMALLEST_FACTORED} bits or more (and no more than {LARGEST_FACTORED}), curves "
-        f"{SMALLEST_CURVE}; an RSA exponent is odd and not 1.",
+        f"{SMALLEST_CURVE}; an RSA exponent is odd, not 1, and has no more than {LARGEST_EXPONENT} bits.",
         check=_keyStrength,
         openssl=frozenset({66, 67}),
     ),

@@ -11,8 +11,9 @@ bounded:
 * no entity, that is no name with its key, is twice on a way;
 * no way is longer than allowed;
 * what breaks a rule where it stands is not gone past, and the rules are checked from below, so a way ends early;
-* signatures, which cost most, are verified once for each pair of certificates, and their number has a limit; so has the
-  number of steps.
+* signatures, which cost most, are verified once for each pair of certificates, from the trusted authority down, so
+  that no key of a stranger is ever used. Their number has a limit, and what those cost that are wrong has a lower one.
+  So has the number of steps.
 
 Key identifiers are hints, and only say which way is tried first (RFC 4158, section 3.5).
 """
@@ -30,6 +31,9 @@ from tlscomm.x509._signatures import hasSigned
 
 __all__ = ["ByName", "Path", "PathSearch", "SearchBudget", "byName"]
 
+#: Microseconds for each signature, its key aside: what `cryptography` cannot verify OpenSSL is asked about.
+_PRICE_OF_DOUBT = 100
+
 Path = tuple[ParsedCertificate, ...]
 ByName = Mapping[CanonicalName, Sequence[ParsedCertificate]]
 
@@ -42,15 +46,25 @@ class SearchBudget:
         signatures: how many signatures it may verify.
         steps: how many certificates it may try on its ways, the same ones again included.
         names: how many names it may compare with name constraints.
+        microseconds: what may be spent on what leads to nothing: on signatures that are wrong, and on finding out why
+            a peer is refused.
+        hasLeftOut: whether certificates of the peer were not looked at.
     """
 
     signatures: int = 128
     steps: int = 2048
     names: int = 65536
+    microseconds: int = 100_000
+    hasLeftOut: bool = False
 
     @property
     def isExhausted(self) -> bool:
-        return self.signatures < 0 or self.steps < 0 or self.names < 0
+        return self.signatures < 0 or self.steps < 0 or self.names < 0 or self.microseconds < 0
+
+    @classmethod
+    def ofStranger(cls) -> SearchBudget:
+        """Return what may be done in one handshake for a peer that OpenSSL has refused: to judge it and to say why."""
+        return cls(steps=64, names=2048, microseconds=800)
 
 
 @dataclass
@@ -103,15 +117,31 @@ class PathSearch:
             self.budget.steps -= 1
             if self.budget.isExhausted:
                 return
-            if not self.mayStand(issuer, below, isAnchor) or not self._hasSigned(issuer, below[-1]):
+            if not self.mayStand(issuer, below, isAnchor):
+                continue
+            path = (*below, issuer)
+            if self.isForgiving and not self._hasSigned(issuer, below[-1]):
                 continue
             led = True
-            if isAnchor:
-                yield (*below, issuer)
-            else:
-                yield from self._above((*below, issuer))
+            if not isAnchor:
+                yield from self._above(path)
+            elif self.isForgiving or self._isSigned(path):
+                yield path
+            if not self.isForgiving and self._isBroken(below):
+                return
         if not led and len(below) > len(self.deadEnd):
             self.deadEnd = below
+
+    def _isSigned(self, path: Path) -> bool:
+        """Return whether each certificate of a path is signed by the next one; those near the anchor come first.
+
+        So a signature is verified only with the key of an anchor, or with one that an anchor vouches for.
+        """
+        return all(self._hasSigned(path[depth], path[depth - 1]) for depth in range(len(path) - 1, 0, -1))
+
+    def _isBroken(self, path: Path) -> bool:
+        """Return whether one of a path is known not to be signed by the next one."""
+        return any(self._signed.get(pair) is False for pair in zip(path[1:], path, strict=False))
 
     def _issuers(self, below: Path) -> list[tuple[ParsedCertificate, bool]]:
         subject = below[-1]
@@ -142,6 +172,8 @@ class PathSearch:
             if self.budget.isExhausted:
                 return False
             signed = self._signed[issuer, subject] = hasSigned(issuer, subject)
+            if not signed or self.isForgiving:
+                self.budget.microseconds -= issuer.price + _PRICE_OF_DOUBT
         if not signed and self.isForgiving and not _isOtherKey(issuer, subject):
             self._badSignatures.add((issuer, subject))
             return True

@@ -15,7 +15,6 @@ from typing import Literal
 
 from tlscomm.failures import Problem
 from tlscomm.x509._certificate import ParsedCertificate
-from tlscomm.x509._facts import subjectText
 from tlscomm.x509._roles import Role
 from tlscomm.x509._unreadable import unreadableText
 
@@ -125,7 +124,7 @@ class Rule:
             breach = found if isinstance(found, Breach) else Breach(found, position.depth)
             culprit = position.certificate if breach.depth == position.depth else position.below[breach.depth]
             detail = f"{breach.detail} ({self.name}, {self.source})"
-            yield Problem(self.code, breach.depth, subjectText(culprit.certificate), detail)
+            yield Problem(self.code, breach.depth, culprit.subjectText, detail)
 
 
 class RuleBook:
@@ -172,4 +171,4 @@ def _checked(rule: Rule, position: PathPosition) -> tuple[Problem, ...]:
     except Exception as broken:
         # What a stranger wrote may break any parser, and a check that breaks has not accepted anything.
         detail = f"it cannot be checked: {unreadableText(broken)} ({rule.name}, {rule.source})"
-        return (Problem("invalid-certificate", position.depth, subjectText(position.certificate.certificate), detail),)
+        return (Problem("invalid-certificate", position.depth, position.certificate.subjectText, detail),)

@@ -59,8 +59,10 @@ _MOST_TOLD = 4
 #: has named it.
 _LONGEST_TOLD = 32
 
-#: What it may cost to find out why a peer that is refused is refused.
+#: What it may cost to find out why a peer that is refused is refused, where it is no matter of a handshake.
 _EXPLANATION = SearchBudget(signatures=32, steps=256)
+#: Microseconds that it costs to ask OpenSSL about a path, its signatures aside.
+_PRICE_OF_ASKING = 250
 
 _MEND_PINS = (
     "Compare the pins (--pin) with the digests of the chain's certificates and keys, which tlscomm inspect FILE shows, "
@@ -144,6 +146,7 @@ class _Case:
     opensslResult: OpenSSLResult | None
     staple: bytes | None
     at: datetime
+    budget: SearchBudget | None = None
 
     @property
     def isSound(self) -> bool:
@@ -204,6 +207,7 @@ class Verifier:
         opensslResult: OpenSSLResult | None = None,
         staple: bytes | None = None,
         at: datetime | None = None,
+        budget: SearchBudget | None = None,
     ) -> VerificationResult:
         """Decide on a peer.
 
@@ -213,6 +217,8 @@ class Verifier:
                 is tried.
             staple: the OCSP response (DER) that came with a server's certificate.
             at: the time to judge for, with a time zone; now where None.
+            budget: what it may cost to look for another path than OpenSSL's, and to say why there is none. A peer that
+                is judged more than once in a handshake is judged out of the same one.
 
         Raises:
             ValueError: no certificate is presented, or the time has no time zone.
@@ -221,7 +227,7 @@ class Verifier:
         if not presented or at.tzinfo is None:
             raise ValueError("to judge a peer takes its certificate, and a time with a time zone")
         # Certificates know whole seconds, and the last one belongs to the validity (RFC 5280, section 4.1.2.5).
-        case = _Case(tuple(presented), opensslResult, staple, at.replace(microsecond=0))
+        case = _Case(tuple(presented), opensslResult, staple, at.replace(microsecond=0), budget)
         # A path of our own OpenSSL has been asked about. In a handshake it has not yet looked at all when it asks us.
         key = (True, opensslResult.chain) if opensslResult is not None and case.isSound else (False, case.presented)
         result = None if case.isFinal else self._remembered(key, case)
@@ -255,7 +261,7 @@ class Verifier:
                     return result
                 refused.append(result)
         result = self._telling(refused, case)
-        if search.budget.isExhausted:
+        if search.budget.isExhausted or search.budget.hasLeftOut:
             result = replace(result, problems=(*result.problems, _exhausted(case.presented[0])))
         return result
 
@@ -272,13 +278,14 @@ class Verifier:
         if case.opensslResult is not None and (case.isFinal or not _isUntrusted(case.opensslResult)):
             return self._explained(case.opensslResult, case)
         search = self._search(case, isForgiving=True)
-        judged = [self._judgedAlone(_certificates(path), case, search) for path in islice(search.paths(), _MOST_TOLD)]
+        paths = islice(search.paths(), _MOST_TOLD)
+        judged = [self._judgedAlone(_certificates(path), case, search) for path in paths if _isAffordable(path, case)]
         if judged:
             return min(judged, key=_countOfProblems)
         return self._explained(case.opensslResult or _deadEnd(search.deadEnd), case)
 
     def _search(self, case: _Case, *, isForgiving: bool = False) -> PathSearch:
-        budget = replace(_EXPLANATION) if isForgiving else SearchBudget()
+        budget = case.budget or (replace(_EXPLANATION) if isForgiving else SearchBudget())
         longest = self.maximumDepth + isForgiving
         if isForgiving and case.opensslResult is None:
             longest = max(longest, _LONGEST_TOLD)
@@ -440,6 +447,14 @@ class Verifier:
 
 def _certificates(path: Path) -> tuple[x509.Certificate, ...]:
     return tuple(each.certificate for each in path)
+
+
+def _isAffordable(path: Path, case: _Case) -> bool:
+    """Return whether OpenSSL may be asked about a path that is not signed as it should be, and charge for it."""
+    if case.budget is None:
+        return True
+    case.budget.microseconds -= _PRICE_OF_ASKING + sum(issuer.price for issuer in path[1:])
+    return not case.budget.isExhausted
 
 
 def _deadEnd(path: Path) -> OpenSSLResult:

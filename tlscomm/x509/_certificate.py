@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtensionOID, NameOID, ObjectIdentifier
 
 from tlscomm.x509 import _der
+from tlscomm.x509._bounds import priceOfKey
 from tlscomm.x509._canonicalname import CanonicalName, canonicalName
 from tlscomm.x509._digests import publicKeyDigest
 from tlscomm.x509._extensions import extensionsOf
@@ -157,6 +158,16 @@ class ParsedCertificate:
             return None
 
     @cached_property
+    def price(self) -> int:
+        """What it costs to verify one signature with its key, in microseconds, roughly."""
+        return priceOfKey(self.certificate.public_bytes(Encoding.DER))
+
+    @cached_property
+    def subjectText(self) -> str:
+        """Whose it is, printable."""
+        return subjectText(self.certificate)
+
+    @cached_property
     def entity(self) -> tuple[CanonicalName, bytes]:
         """Name and key: who it is, whichever authority says so."""
         return self.subject, self.publicKeyDigest
@@ -180,7 +191,7 @@ class ParsedCertificate:
             return False
 
     def __repr__(self) -> str:
-        return f"<ParsedCertificate {subjectText(self.certificate)}>"
+        return f"<ParsedCertificate {self.subjectText}>"
 
 
 def parsedCertificate(certificate: x509.Certificate) -> ParsedCertificate:

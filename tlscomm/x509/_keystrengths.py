@@ -21,6 +21,7 @@ from cryptography.x509.oid import PublicKeyAlgorithmOID
 from tlscomm.x509._unreadable import REJECTIONS
 
 __all__ = [
+    "LARGEST_EXPONENT",
     "LARGEST_FACTORED",
     "SMALLEST_CURVE",
     "SMALLEST_FACTORED",
@@ -41,6 +42,9 @@ __all__ = [
 SMALLEST_FACTORED = 2048
 #: OpenSSL takes no larger ones, because of what their signatures cost to verify.
 LARGEST_FACTORED = 16384
+#: Bits of the exponent of an RSA key. OpenSSL takes no larger ones of keys of more than 3072 bits, because a signature
+#: costs by the length of the exponent as well. Programs make 17 bits.
+LARGEST_EXPONENT = 64
 #: Bits of a curve, which is 128 bits of security (NIST SP 800-57, part 1, section 5.6.1). The curves with 112, P-224
 #: for one, are not in TLS 1.3.
 SMALLEST_CURVE = 256
@@ -152,4 +156,6 @@ def _factoredWeakness(key: rsa.RSAPublicKey | dsa.DSAPublicKey) -> str:
         return f"{kind} of {key.key_size} bits, and {LARGEST_FACTORED} are the most"
     if isinstance(key, rsa.RSAPublicKey) and ((e := key.public_numbers().e) < 3 or not e % 2):
         return f"an RSA key whose exponent is {e}"
+    if isinstance(key, rsa.RSAPublicKey) and (bits := key.public_numbers().e.bit_length()) > LARGEST_EXPONENT:
+        return f"an RSA key whose exponent has {bits} bits, and {LARGEST_EXPONENT} are the most"
     return ""

@@ -43,6 +43,8 @@ def remembering(most: int) -> Callable[[Callable[..., _R]], Callable[..., _R]]:
                 pass
             return read(*certificates)
 
+        # For measurements, which are of certificates that come for the first time.
+        ask.forget = kept.cache_clear  # type: ignore[attr-defined]
         return ask
 
     return decorate
