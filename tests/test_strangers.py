@@ -97,7 +97,6 @@ class EveryDearChain(SynchronousTestCase):
         for title, chain in CHAINS.items():
             client, servers = hello(chain), []
             calls = called(lambda client=client, found=servers: found.append(refused(client)))
-            print(calls, title)
             self.assertLess(calls, MOST_CALLS, title)
             (server,) = servers
             failure = server.failure
@@ -127,6 +126,9 @@ class WhatItIsCalled(SynchronousTestCase):
     def test_dearKeys(self) -> None:
         failure = failureOf(CHAINS["RSA of 3072 bits, exponent of 3072, up to unknown"])
         self.assertEqual(failure.code, "unknown-issuer")
+        self.assertIn("more than 6 certificates", failure.detail)
+        chain = CHAINS["RSA of 3072 bits, exponent of 3072, up to unknown"]
+        failure = failureOf(chain[:4])
         self.assertIn("costs more than is spent on a peer that is refused", failure.detail)
 
     def test_namesThatAreTooLongToShow(self) -> None:
@@ -241,7 +243,7 @@ class OneBudget(SynchronousTestCase):
         self.assertEqual(list(search.paths()), [])
         anchor = parsedCertificate(AUTHORITY.certificate)
         self.assertEqual({issuer for issuer, _ in search._signed}, {anchor})
-        self.assertEqual(budget.microseconds, SearchBudget().microseconds - (anchor.price + 100) * len(search._signed))
+        self.assertEqual(budget.microseconds, SearchBudget().microseconds - (anchor.price + 50) * len(search._signed))
 
     def test_aStrangersBudgetEndsSoon(self) -> None:
         """A dozen forgeries, and no more is tried."""
@@ -249,7 +251,7 @@ class OneBudget(SynchronousTestCase):
         search = self.search(CHAINS["a mesh of all names with all, up to our authority"], budget)
         self.assertEqual(list(search.paths()), [])
         self.assertTrue(budget.isExhausted)
-        self.assertLessEqual(len(search._signed), 8)
+        self.assertLessEqual(len(search._signed), 11)
 
     def test_judgingAndExplainingPayOutOfTheSame(self) -> None:
         """What was spent on the verdict is not there for the explanation."""

@@ -198,7 +198,7 @@ class PeerVerification:
             if self._isClient:
                 return 0
             self.result = result = self._configuration.verifier.verify(
-                opensslResult.chain, opensslResult=opensslResult, budget=self._budget
+                opensslResult.chain, opensslResult=opensslResult, budget=self._budget, isEarly=True
             )
         except Exception as broken:
             failure = _broken(broken)

@@ -32,7 +32,9 @@ from tlscomm.x509._signatures import hasSigned
 __all__ = ["ByName", "Path", "PathSearch", "SearchBudget", "byName"]
 
 #: Microseconds for each signature, its key aside: what `cryptography` cannot verify OpenSSL is asked about.
-_PRICE_OF_DOUBT = 100
+_PRICE_OF_DOUBT = 50
+#: So that a few authorities of one name are told apart, whatever they sign with.
+_DEAREST_COUNTED = 200
 
 Path = tuple[ParsedCertificate, ...]
 ByName = Mapping[CanonicalName, Sequence[ParsedCertificate]]
@@ -49,6 +51,7 @@ class SearchBudget:
         microseconds: what may be spent on what leads to nothing: on signatures that are wrong, and on finding out why
             a peer is refused.
         hasLeftOut: whether certificates of the peer were not looked at.
+        signed: what is known by now: of an issuer and a subject, whether the one has signed the other.
     """
 
     signatures: int = 128
@@ -56,6 +59,7 @@ class SearchBudget:
     names: int = 65536
     microseconds: int = 100_000
     hasLeftOut: bool = False
+    signed: dict[tuple[ParsedCertificate, ParsedCertificate], bool] = field(default_factory=dict, compare=False)
 
     @property
     def isExhausted(self) -> bool:
@@ -64,7 +68,7 @@ class SearchBudget:
     @classmethod
     def ofStranger(cls) -> SearchBudget:
         """Return what may be done in one handshake for a peer that OpenSSL has refused: to judge it and to say why."""
-        return cls(steps=64, names=2048, microseconds=800)
+        return cls(steps=64, names=2048, microseconds=1500)
 
 
 @dataclass
@@ -92,7 +96,7 @@ class PathSearch:
     def __post_init__(self) -> None:
         self.deadEnd: Path = (self.leaf,)
         self._badSignatures: set[tuple[ParsedCertificate, ParsedCertificate]] = set()
-        self._signed: dict[tuple[ParsedCertificate, ParsedCertificate], bool] = {}
+        self._signed = self.budget.signed
         self._isTrusted = self._isAnchor(self.leaf)
         known = [parsedCertificate(each) for each in dict.fromkeys(self.others)]
         known = [each for each in known if not self._isAnchor(each) and each.certificate != self.leaf.certificate]
@@ -172,8 +176,11 @@ class PathSearch:
             if self.budget.isExhausted:
                 return False
             signed = self._signed[issuer, subject] = hasSigned(issuer, subject)
-            if not signed or self.isForgiving:
-                self.budget.microseconds -= issuer.price + _PRICE_OF_DOUBT
+            if self.isForgiving:
+                self.budget.microseconds -= issuer.price
+            elif not signed:
+                # The key is one that a trusted authority vouches for, if not its own: it is as dear as the user chose.
+                self.budget.microseconds -= min(issuer.price, _DEAREST_COUNTED) + _PRICE_OF_DOUBT
         if not signed and self.isForgiving and not _isOtherKey(issuer, subject):
             self._badSignatures.add((issuer, subject))
             return True

@@ -18,12 +18,15 @@ from tlscomm.x509._facts import briefFacts
 
 __all__ = ["heaviness", "modestOnes", "refusalOfHeavy"]
 
-#: What may be spent on verifying signatures of a chain that is refused already.
-_MICROSECONDS = 700
+#: What OpenSSL may spend on verifying signatures of a chain that is refused already. Where it is stopped no other path is
+#: looked for, so it is enough for three authorities with keys on P-384.
+_MICROSECONDS = 2000
 #: What a signature with the peer's own key may cost: where a hook is asked about it, OpenSSL verifies the handshake's.
 _DEAREST = 1500
 #: Parts of all certificates of a chain that is refused, and of the others that came with it.
 _PARTS = 2 * MOST_PARTS
+#: Certificates of such a chain.
+_LONGEST = 6
 #: Certificates that are looked at for another path.
 _OTHERS = 8
 #: Certificates that such a refusal describes, besides the one that is at fault.
@@ -38,6 +41,8 @@ def heaviness(chain: Sequence[bytes]) -> Problem | None:
     Args:
         chain: as OpenSSL has built it, DER, the peer's own certificate first.
     """
+    if len(chain) > _LONGEST:
+        return Problem("chain-too-long", 0, detail=f"it leads to more than {_LONGEST} certificates, and is not read")
     left = _PARTS
     for depth, encoded in enumerate(chain):
         parts = partsOf(encoded, MOST_PARTS + 1)

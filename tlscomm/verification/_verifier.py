@@ -147,6 +147,7 @@ class _Case:
     staple: bytes | None
     at: datetime
     budget: SearchBudget | None = None
+    isEarly: bool = False
 
     @property
     def isSound(self) -> bool:
@@ -208,6 +209,7 @@ class Verifier:
         staple: bytes | None = None,
         at: datetime | None = None,
         budget: SearchBudget | None = None,
+        isEarly: bool = False,
     ) -> VerificationResult:
         """Decide on a peer.
 
@@ -219,6 +221,8 @@ class Verifier:
             at: the time to judge for, with a time zone; now where None.
             budget: what it may cost to look for another path than OpenSSL's, and to say why there is none. A peer that
                 is judged more than once in a handshake is judged out of the same one.
+            isEarly: whether the peer is judged once more when all that it sent is known, so that nothing is to be spent
+                on saying why it is refused by the part of it that OpenSSL has used.
 
         Raises:
             ValueError: no certificate is presented, or the time has no time zone.
@@ -227,7 +231,7 @@ class Verifier:
         if not presented or at.tzinfo is None:
             raise ValueError("to judge a peer takes its certificate, and a time with a time zone")
         # Certificates know whole seconds, and the last one belongs to the validity (RFC 5280, section 4.1.2.5).
-        case = _Case(tuple(presented), opensslResult, staple, at.replace(microsecond=0), budget)
+        case = _Case(tuple(presented), opensslResult, staple, at.replace(microsecond=0), budget, isEarly)
         # A path of our own OpenSSL has been asked about. In a handshake it has not yet looked at all when it asks us.
         key = (True, opensslResult.chain) if opensslResult is not None and case.isSound else (False, case.presented)
         result = None if case.isFinal else self._remembered(key, case)
@@ -275,7 +279,7 @@ class Verifier:
         """Return, of a peer that is refused, the result that says most."""
         if refused:
             return min(refused, key=_countOfProblems)
-        if case.opensslResult is not None and (case.isFinal or not _isUntrusted(case.opensslResult)):
+        if case.opensslResult is not None and (case.isEarly or case.isFinal or not _isUntrusted(case.opensslResult)):
             return self._explained(case.opensslResult, case)
         search = self._search(case, isForgiving=True)
         paths = islice(search.paths(), _MOST_TOLD)
@@ -285,7 +289,7 @@ class Verifier:
         return self._explained(case.opensslResult or _deadEnd(search.deadEnd), case)
 
     def _search(self, case: _Case, *, isForgiving: bool = False) -> PathSearch:
-        budget = case.budget or (replace(_EXPLANATION) if isForgiving else SearchBudget())
+        budget = case.budget or (replace(_EXPLANATION, signed={}) if isForgiving else SearchBudget())
         longest = self.maximumDepth + isForgiving
         if isForgiving and case.opensslResult is None:
             longest = max(longest, _LONGEST_TOLD)

@@ -137,4 +137,4 @@ def _priceOfCurve(parameters: _der.Element | None, size: int) -> int:
             return named
     # The key is a point: two coordinates, or one. Without a table of its own a curve costs by the cube of its length.
     bits = 8 * (size - 2) / (2 if size > 100 or size % 2 == 0 else 1)
-    return int(500 * max(1.0, bits / 256) ** 2.3)
+    return int(480 * max(1.0, bits / 256) ** 2.1)
