@@ -18,8 +18,8 @@ from tlscomm.x509._facts import briefFacts
 
 __all__ = ["heaviness", "modestOnes", "refusalOfHeavy"]
 
-#: What OpenSSL may spend on verifying signatures of a chain that is refused already. Where it is stopped no other path is
-#: looked for, so it is enough for three authorities with keys on P-384.
+#: What OpenSSL may spend on verifying signatures of a chain that is refused already. Where it is stopped no other path
+#: is looked for, so it is enough for three authorities with keys on P-384.
 _MICROSECONDS = 2000
 #: What a signature with the peer's own key may cost: where a hook is asked about it, OpenSSL verifies the handshake's.
 _DEAREST = 1500
