@@ -392,22 +392,27 @@ class InteropCase(TestCase):
         self.record = Record()
 
     async def serve(
-        self, factory: IProtocolFactory | None = None, configuration: Configuration | None = None, **settings: Any
+        self,
+        factory: IProtocolFactory | None = None,
+        configuration: Configuration | None = None,
+        port: int = 0,
+        **settings: Any,
     ) -> int:
         """Start our server and return its port.
 
         Args:
             factory: makes the protocols; they echo lines where None.
             configuration: the server's; where None, one that demands certificates of the root, with these settings.
+            port: where it listens; 0 for any.
         """
         usual = {"credential": credential("server"), "clientRoots": (root().certificate,), "deadlines": PATIENT}
         configuration = configuration or ServerConfiguration(**(usual | settings))
-        below = TCP4ServerEndpoint(reactor, 0, interface=LOOPBACK)
+        below = TCP4ServerEndpoint(reactor, port, interface=LOOPBACK)
         endpoint = TLSServerEndpoint(reactor, below, configuration, observer=self.record)
-        port: Any = await endpoint.listen(factory or echoing())
+        listening: Any = await endpoint.listen(factory or echoing())
         tls: Any = endpoint.factory
-        self.addCleanup(self._stopServing, port, tls.connections)
-        return port.getHost().port  # type: ignore[no-any-return]
+        self.addCleanup(self._stopServing, listening, tls.connections)
+        return listening.getHost().port  # type: ignore[no-any-return]
 
     def connect(self, port: int, configuration: Configuration | None = None, **settings: Any) -> Deferred[Asker]:
         """Connect our client, which speaks in lines.
