@@ -20,7 +20,6 @@ from tlscomm.failures import (
     ClosedInHandshake,
     HookFailed,
     InvalidCertificate,
-    KeyTooWeak,
     NegotiationFailure,
     NotTLS,
     Problem,
@@ -35,8 +34,7 @@ from tlscomm.tls._expectedmessages import expectedMessage
 from tlscomm.tls._negotiation import Negotiation
 from tlscomm.tls._owncertificate import OwnCertificate
 from tlscomm.verification._opensslerrors import codeForReasons
-from tlscomm.x509._facts import authoritiesText, certificateFacts, subjectText
-from tlscomm.x509._keystrengths import unsignableKey
+from tlscomm.x509._facts import authoritiesText
 
 __all__ = ["Naming"]
 
@@ -159,17 +157,10 @@ class Naming:
         """Name what OpenSSL, or a callback that is not ours, refused before our own verdict."""
         if self._configuration.usesExternalContext:
             return RefusedByHook("the context's own verification callback", evidence=broken.reasons)
-        chain = self._channel.presented
-        weakness = unsignableKey(chain[0]) if chain else ""
-        if weakness:
-            return KeyTooWeak(
-                f"{subjectText(chain[0])}, it has {weakness}",
-                evidence=broken.reasons,
-                certificate=certificateFacts(chain[0]),
-                depth=0,
-            )
-        detail = f"OpenSSL cannot verify it: {printable(', '.join(broken.reasons))}"
-        return InvalidCertificate(detail, evidence=broken.reasons)
+        # It stops at a key that it does not know, before it asks for our verdict and keeps what was sent.
+        isOfUnknownKey = _UNKNOWN_KEY in broken.reasons
+        said = _KEY_NOT_KNOWN if isOfUnknownKey else f"OpenSSL cannot verify it: {printable(', '.join(broken.reasons))}"
+        return InvalidCertificate(said, evidence=broken.reasons)
 
     def _notNegotiated(self, broken: OpenSSLError, opening: bytes) -> TLSFailure:
         code = self._negotiation.lacking(codeForReasons(broken.reasons), opening)
@@ -260,6 +251,8 @@ _NEGOTIATED = frozenset(
 
 #: OpenSSL's own words for a verdict of its own, or of a callback.
 _VERIFY_FAILED = "certificate verify failed"
+_UNKNOWN_KEY = "unable to get certs public key"
+_KEY_NOT_KNOWN = "its public key cannot be read, or is of a kind that is not known here"
 
 #: The states of a server that has sent all that a client needs to judge it.
 _SHOWN = frozenset(

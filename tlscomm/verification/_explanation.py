@@ -69,7 +69,7 @@ def _purposeProblem(problem: Problem, certificate: x509.Certificate, role: Role)
     purposes = parsed.purposes
     if purposes is not None and purposeFor(role).oid not in purposes:
         return replace(problem, detail=f"{presented} its extended key usage has {purposesText(purposes)}")
-    if problem.depth == 0 and (misuse := handshakeUsageProblem(parsed.value(x509.KeyUsage), role)):
+    if problem.depth == 0 and (misuse := handshakeUsageProblem(parsed.value(x509.KeyUsage))):
         constraints = parsed.value(x509.BasicConstraints)
         isAuthority = constraints is not None and constraints.ca
         what = "it is the certificate of an authority, and " if isAuthority else ""
