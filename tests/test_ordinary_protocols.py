@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from forkserver import python
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import DataReceived, StreamEnded
 from interop import (
     LOOPBACK,
     PATIENCE,
@@ -24,14 +27,24 @@ from interop import (
     root,
 )
 from twisted.internet.defer import Deferred, DeferredQueue, gatherResults
-from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, clientFromString, quoteStringArgument
+from twisted.internet.endpoints import (
+    HostnameEndpoint,
+    TCP4ClientEndpoint,
+    clientFromString,
+    connectProtocol,
+    quoteStringArgument,
+)
+from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.testing import StringTransport
 from twisted.internet.threads import deferToThread
 from twisted.protocols.amp import AMP, Command, Integer, Unicode
 from twisted.protocols.basic import LineReceiver
+from twisted.protocols.policies import WrappingFactory
 from twisted.python.failure import Failure
 from twisted.web.client import URI, Agent, FileBodyProducer, HTTPConnectionPool, ResponseDone
+from twisted.web.http import HTTPChannel
 from twisted.web.iweb import IAgentEndpointFactory
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
@@ -39,6 +52,7 @@ from zope.interface import implementer
 
 from tlscomm.configuration import ClientConfiguration
 from tlscomm.endpoints import TLSClientEndpoint
+from tlscomm.transport import transportOf
 
 #: More than any buffer on the way holds.
 LARGE = 20_000_000
@@ -47,13 +61,14 @@ LARGE = 20_000_000
 class OrdinaryCase(InteropCase):
     """A test with our endpoints on both sides, and nothing else of ours."""
 
-    def endpoint(self, port: int) -> IStreamClientEndpoint:
+    def endpoint(self, port: int, **settings: Any) -> IStreamClientEndpoint:
         """Return our client endpoint for a port of this machine."""
         configuration = ClientConfiguration(
             serverName="localhost",
             roots=(root().certificate,),
             credential=credential("client"),
             deadlines=PATIENT,
+            **settings,
         )
         return TLSClientEndpoint(reactor, TCP4ClientEndpoint(reactor, LOOPBACK, port), configuration)
 
@@ -127,8 +142,8 @@ class Mirror(Resource):
     def render_GET(self, request: Request) -> bytes:
         facts = {
             "isSecure": request.isSecure(),
-            "alpn": (request.channel.transport.negotiatedProtocol or b"").decode(),
-            "client": request.channel.transport.peer.dnsNames,
+            "alpn": transportOf(request).tls.alpn,
+            "client": transportOf(request).peer.dnsNames,
             "address": request.getClientAddress().host,
         }
         return json.dumps(facts).encode()
@@ -156,9 +171,9 @@ class WebServerTests(WebCase):
     """A Site of Twisted's behind our server endpoint, and web clients that are not ours."""
 
     async def test_urllib(self) -> None:
-        """A request over TLS is known to be secure and by whom it is; ALPN settles on HTTP/1.1 where it is offered."""
+        """A request over TLS is known to be secure and by whom it is; ALPN settles on what it offers."""
         port, context = await self.web(), clientContext()
-        context.set_alpn_protocols(["h2", "http/1.1"])
+        context.set_alpn_protocols(["http/1.1"])
         facts = json.loads(await deferToThread(fetch, f"https://localhost:{port}/", context))
         expected = {"isSecure": True, "alpn": "http/1.1", "client": ["localhost"], "address": LOOPBACK}
         self.assertEqual(facts, expected)
@@ -176,7 +191,7 @@ class WebServerTests(WebCase):
                 connection.close()
 
         # http.client offers http/1.1 in contexts that it makes, and leaves those that it is given as they are.
-        self.assertEqual((await deferToThread(fetch))["alpn"], "")
+        self.assertIsNone((await deferToThread(fetch))["alpn"])
 
     async def test_keepAlive(self) -> None:
         """Requests follow each other on one connection, large bodies both ways among them."""
@@ -198,6 +213,67 @@ class WebServerTests(WebCase):
         await self.record.next("closed")
         await self.record.next("accepted")
         self.assertEqual(self.record.count("accepted"), 0)
+
+
+class Asking(Protocol):
+    """A client of HTTP/2, which asks for pages all at once and collects what they say.
+
+    Attributes:
+        whole: fires with the bodies, in the order of the requests.
+    """
+
+    transport: Any
+
+    def __init__(self, *paths: str) -> None:
+        self.whole: Deferred[list[bytes]] = Deferred()
+        self._paths = paths
+        self._bodies: dict[int, bytes] = {}
+        self._ended = 0
+        self._http = H2Connection(H2Configuration(client_side=True))
+
+    def connectionMade(self) -> None:
+        self._http.initiate_connection()
+        for path in self._paths:
+            stream = self._http.get_next_available_stream_id()
+            names = {":method": "GET", ":scheme": "https", ":authority": "localhost", ":path": path}
+            self._http.send_headers(stream, list(names.items()), end_stream=True)
+            self._bodies[stream] = b""
+        self.transport.write(self._http.data_to_send())
+
+    def dataReceived(self, data: bytes) -> None:
+        for event in self._http.receive_data(data):
+            if isinstance(event, DataReceived):
+                self._bodies[event.stream_id] += event.data
+            elif isinstance(event, StreamEnded):
+                self._ended += 1
+        self.transport.write(self._http.data_to_send())
+        if self._ended == len(self._paths):
+            self.transport.loseConnection()
+            self.whole.callback([body for _, body in sorted(self._bodies.items())])
+
+
+class SecondVersionTests(WebCase):
+    """HTTP/2, with requests that share a connection."""
+
+    async def test_visitor(self) -> None:
+        """Each request knows its visitor, and that it is the connection's."""
+        for factory in (Site(Mirror()), WrappingFactory(Site(Mirror()))):
+            port = await self.serve(factory, applicationProtocols=(b"h2", b"http/1.1"))
+            endpoint = self.endpoint(port, applicationProtocols=(b"h2",))
+            client: Any = await connectProtocol(endpoint, Asking("/", "/second"))
+            expected = {"isSecure": True, "alpn": "h2", "client": ["localhost"], "address": LOOPBACK}
+            self.assertEqual([json.loads(body) for body in await client.whole], [expected] * 2)
+            self.assertIsNone(await self.record.next("closed"))
+
+    async def test_elsewhere(self) -> None:
+        """A request that came without tlscomm, and one whose client is gone, are mistakes with a name."""
+        channel: Any = HTTPChannel()
+        channel.site = Site(Mirror())
+        channel.transport = StringTransport()
+        request = Request(channel, False)
+        self.assertIn("StringTransport", str(self.assertRaises(TypeError, transportOf, request)))
+        request.connectionLost(Failure(ConnectionLost()))
+        self.assertRaises(ValueError, transportOf, request)
 
 
 @implementer(IAgentEndpointFactory)

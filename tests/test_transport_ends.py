@@ -1,6 +1,7 @@
 """How a connection ends: in order, by failure, by deadline, by either side, and from every state."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from asking import askingPeer
@@ -17,7 +18,8 @@ from conversation import (
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IHandshakeListener
-from twisted.internet.protocol import Protocol
+from twisted.internet.protocol import Factory, Protocol
+from twisted.protocols.policies import WrappingFactory
 from zope.interface import implementer
 
 from tlscomm.configuration import Deadlines
@@ -243,6 +245,18 @@ class OrderlyTests(ConversationCase):
 
 class HalfCloseTests(ConversationCase):
     """A peer may end its own side first."""
+
+    def test_wrapped(self) -> None:
+        """Twisted's wrappers claim to go on when the peer has closed; the connection ends all the same."""
+        for version in VERSIONS:
+            factory: Any = WrappingFactory(Factory.forProtocol(Protocol))
+            conversation = self.opened(version, serverProtocol=partial(factory.buildProtocol, None))
+            conversation.server.transport.write(b"said")
+            conversation.flush()
+            conversation.client.transport.loseConnection()
+            conversation.flush()
+            self.assertFalse(conversation.link.server.connected)
+            self.assertEqual((conversation.client.failures, conversation.server.failures), ([None], [None]))
 
     def test_repliesStillArrive(self) -> None:
         """A peer that has sent close_notify, and even the end of TCP, still gets what is written to it."""

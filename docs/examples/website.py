@@ -16,13 +16,14 @@ from twisted.web.server import Site
 from zope.interface import implementer
 
 from tlscomm import TLSClientEndpoint, TLSServerEndpoint, loadCertificates, loadCredential
+from tlscomm.transport import transportOf
 
 
 class Page(Resource):
     isLeaf = True
 
     def render_GET(self, request):
-        visitor = request.channel.transport.peer
+        visitor = transportOf(request).peer
         return f"{request.path.decode()} for {visitor.dnsNames[0]}\n".encode()
 
 

@@ -8,6 +8,7 @@ from tlscomm.transport._address import describeAddress
 from tlscomm.transport._factory import TLSFactory
 from tlscomm.transport._interfaces import Observer
 from tlscomm.transport._phases import Phase
+from tlscomm.transport._requests import transportOf
 from tlscomm.transport._transport import TLSTransport
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "TLSFactory",
     "TLSTransport",
     "describeAddress",
+    "transportOf",
 ]

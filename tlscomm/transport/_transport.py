@@ -45,6 +45,7 @@ from tlscomm.tls._peerverification import hookFailure
 from tlscomm.transport._acceptance import VERDICT_SECONDS, doubtPatience, learn, silencePatience
 from tlscomm.transport._address import describeAddress
 from tlscomm.transport._awaitables import asDeferred
+from tlscomm.transport._halfclosing import asHalfCloseable
 from tlscomm.transport._interfaces import Factory
 from tlscomm.transport._observer import tell
 from tlscomm.transport._output import Output
@@ -526,7 +527,7 @@ class TLSTransport(TransportProxy):
             self._closeTCP()
         elif not self.disconnecting:
             self._settleIfLate()
-            halfCloseable: Any = IHalfCloseableProtocol(self.protocol, None)
+            halfCloseable = asHalfCloseable(self.protocol)
             if halfCloseable is None:
                 # As with all of Twisted's transports, what a producer still has is not sent to who has closed.
                 self._output.stopProducer()
