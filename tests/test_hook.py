@@ -212,7 +212,13 @@ class OverrulingTests(HookCase):
     def test_everything(self) -> None:
         """Only what is called insecure overrules everything."""
         for version, role in everywhere():
-            self.assertAccepted(*self.shaken(version, role, Asked(insecurelyAccept()), expired(OTHER[role], STRANGER)))
+            hook, stranger = Asked(insecurelyAccept()), expired(OTHER[role], STRANGER)
+            asking, peer = self.shaken(version, role, hook, stranger)
+            self.assertAccepted(asking, peer)
+            assert asking.peer is not None
+            # No authority that is trusted: the chain is what could be built.
+            self.assertEqual(asking.peer.chain, hook.question.chain)
+            self.assertEqual(asking.peer.chain[0], stranger.certificate)
 
     def test_theName(self) -> None:
         """A client's hook may accept a server under another name."""
