@@ -114,7 +114,7 @@ class TextTests(SynchronousTestCase):
 
     def test_trusted(self) -> None:
         """A certificate of OpenSSL's with trust noted after it loads; the note is passed over."""
-        self.assertEqual(_export.pem(loadCertificates(made()["trusted.pem"])), made()["c.pem"])
+        self.assertEqual(_export.pem(loadCertificates(made()["trusted.pem"], peerRole="server")), made()["c.pem"])
 
     def test_armourSaysNothing(self) -> None:
         """The content decides what a block is, whatever its armour says."""

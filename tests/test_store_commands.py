@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from forkserver import python
 from storefiles import StoreCase, authority, client, intermediate, mode, pemOf, server, thumbprint
 
+from tests.test_trusted_certificates import BLOCKS, block
 from tlscomm.commandline import program
 from tlscomm.commandline._exporting import exported
 from tlscomm.credentials import loadCertificates, loadCredential
@@ -270,6 +271,13 @@ class AddTests(CommandCase):
         """A store that cannot be written is named without a traceback."""
         self.folder.write_bytes(b"")
         self.assertIn("unreadable", self.run_("add", self.secret("s.pem", pemOf(server())), status=1).stderr)
+
+    def test_anAuthorityThatItsFileDoesNotTrust(self) -> None:
+        """In a store nothing would say any more what it is not trusted for."""
+        self.secret("rejected.pem", block(BLOCKS["rejected for clients"][0]))
+        self.assertIn("wrong-purpose", self.run_("add", "rejected.pem", status=1).stderr)
+        self.assertEqual(self.json("list")["entries"], [])
+        self.assertIn("wrong-purpose", CliRunner().invoke(program, ["inspect", "rejected.pem"]).output)
 
 
 class RemoveTests(CommandCase):

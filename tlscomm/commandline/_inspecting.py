@@ -21,6 +21,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from tlscomm.credentials import Credential, PassphraseSource
+from tlscomm.credentials._authorities import distrust
 from tlscomm.credentials._contents import Contents
 from tlscomm.credentials._formats import formOf, readContents
 from tlscomm.credentials._ordering import chainOf, fits, leavesAndKeys
@@ -224,8 +225,14 @@ def _inFile(
         ),
         failure=problem,
         notes=tuple(_malformations(contents)),
-        warnings=(*unreadable, *_warnings(source, contents)),
+        warnings=(*unreadable, *_distrusted(contents), *_warnings(source, contents)),
     )
+
+
+def _distrusted(contents: Contents) -> Iterator[TLSFailure]:
+    for certificate in dict.fromkeys(certificate for certificate, _ in contents.trustSettings):
+        if (refusal := distrust(certificate, contents, None)) is not None:
+            yield refusal
 
 
 def credentialsOf(contents: Contents, source: str) -> tuple[Credential, ...]:

@@ -362,6 +362,7 @@ def _credentialsIn(
     """Return what a file adds to a store: its credentials, or each certificate where there is no key."""
     from tlscomm.commandline._inspecting import credentialsOf
     from tlscomm.credentials import Credential, loadCredentials
+    from tlscomm.credentials._authorities import distrust
     from tlscomm.credentials._formats import readContents
     from tlscomm.credentials._passphrase import Passphrase
     from tlscomm.credentials._sources import readSource
@@ -372,6 +373,10 @@ def _credentialsIn(
         return tuple(credential.requireKey() for credential in found)
     source = readSource(file)
     contents = readContents(source, Passphrase(passphrase), wantKeys=True, isLenient=True)
+    for certificate in contents.certificates:
+        # A store keeps certificates alone, so all of it would be trusted for everything.
+        if (refusal := distrust(certificate, contents, None)) is not None:
+            raise refusal
     if contents.unreadable and (contents.holdsKey or not contents.certificates):
         raise contents.unreadable[0]
     for problem in contents.unreadable:

@@ -70,14 +70,14 @@ def _verdict(
 
     staple = settings.get("staple")
     try:
-        roots = [root for source in settings["roots"] for root in loadRoots(source, passphrase)]
+        roots = [root for source in settings["roots"] for root in loadRoots(source, passphrase, role)]
         return verdictWithWarnings(
             credential,
             role,
             roots=roots if settings["roots"] else None,
             serverName=settings.get("serverName"),
             staple=None if staple is None else readResponse(staple),
-            **verificationSettings(settings, passphrase),
+            **verificationSettings(settings, passphrase, role),
         )
     except ValueError as wrong:
         raise click.UsageError(str(wrong)) from None

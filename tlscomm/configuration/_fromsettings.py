@@ -19,6 +19,7 @@ from tlscomm.credentials._passphrasesources import Prompt
 from tlscomm.revocation import Revocation, Staple
 from tlscomm.store import isStoreSource, rootsFromStore, systemRoots
 from tlscomm.verification import Hook
+from tlscomm.x509._roles import Role
 
 __all__ = ["clientConfiguration", "identitiesOf", "loadRoots", "serverConfiguration", "verificationSettings"]
 
@@ -45,11 +46,11 @@ def serverConfiguration(
     return ServerConfiguration(
         credential=credential,
         others=tuple(others),
-        clientRoots=_authorities(given["clientRoots"], identities.passphrase),
+        clientRoots=_authorities(given["clientRoots"], identities.passphrase, "client"),
         clientCertificates=given.get("clientCertificates"),
         staple=_staple(given),
         hook=hook,
-        **verificationSettings(given, identities.passphrase),
+        **verificationSettings(given, identities.passphrase, "client"),
         **_connectionSettings(given),
     )
 
@@ -72,8 +73,8 @@ def clientConfiguration(
         serverName=serverName,
         credential=credentials[0] if credentials else None,
         others=credentials[1:],
-        roots=None if roots in ((), ("system",)) else _authorities(roots, identities.passphrase),
-        **verificationSettings(given, identities.passphrase),
+        roots=None if roots in ((), ("system",)) else _authorities(roots, identities.passphrase, "server"),
+        **verificationSettings(given, identities.passphrase, "server"),
         **_connectionSettings(given),
     )
 
@@ -88,12 +89,13 @@ def identitiesOf(settings: Mapping[str, Any], prompt: Prompt | None = None) -> I
     )
 
 
-def verificationSettings(settings: Mapping[str, Any], passphrase: Prompt | None) -> dict[str, Any]:
+def verificationSettings(settings: Mapping[str, Any], passphrase: Prompt | None, peerRole: Role) -> dict[str, Any]:
     """Return what configurations, and the verdict without a connection, are told about the verification of peers.
 
     Args:
         settings: parsed values by name.
         passphrase: what opens files with authorities that are encrypted.
+        peerRole: the side of the peers.
     """
     return {
         "revocation": Revocation(
@@ -103,22 +105,27 @@ def verificationSettings(settings: Mapping[str, Any], passphrase: Prompt | None)
             fetchFromPrivateAddresses=settings.get("fetchFromPrivateAddresses", False),
         ),
         "access": AccessRules(settings["allow"], settings["deny"]),
-        "intermediates": _authorities(settings["intermediates"], passphrase),
+        "intermediates": _authorities(settings["intermediates"], passphrase, peerRole),
         "pins": tuple(settings["pin"]),
         "profile": settings["profile"],
     }
 
 
-def loadRoots(source: str, passphrase: Prompt | None = None) -> tuple[x509.Certificate, ...]:
+def loadRoots(
+    source: str, passphrase: Prompt | None = None, peerRole: Role | None = None
+) -> tuple[x509.Certificate, ...]:
     """Load authorities from where a person said they are: a file, a folder, ``store:…``, or ``system``.
 
     Args:
         source: where.
         passphrase: what opens a file that is encrypted, as Java's stores of trusted authorities are.
+        peerRole: the side of the peers that they are to be trusted for; either where None.
     """
     if source == "system":
         return systemRoots()
-    return rootsFromStore(source) if isStoreSource(source) else loadCertificates(source, passphrase=passphrase)
+    if isStoreSource(source):
+        return rootsFromStore(source)
+    return loadCertificates(source, passphrase=passphrase, peerRole=peerRole)
 
 
 def _connectionSettings(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -130,8 +137,8 @@ def _connectionSettings(settings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _authorities(sources: Iterable[str], passphrase: Prompt | None) -> tuple[x509.Certificate, ...]:
-    return tuple(authority for source in sources for authority in loadRoots(source, passphrase))
+def _authorities(sources: Iterable[str], passphrase: Prompt | None, peerRole: Role) -> tuple[x509.Certificate, ...]:
+    return tuple(authority for source in sources for authority in loadRoots(source, passphrase, peerRole))
 
 
 def _staple(settings: Mapping[str, Any]) -> Staple | None:

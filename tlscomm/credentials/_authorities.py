@@ -18,10 +18,11 @@ from tlscomm.credentials._contents import Contents
 from tlscomm.credentials._formats import readContents
 from tlscomm.credentials._passphrase import Passphrase, PassphraseSource, Retrying
 from tlscomm.credentials._sources import SourceLike, nameOf, readSource
-from tlscomm.failures import Damaged, TLSFailure, UnknownFormat, Unreadable
+from tlscomm.failures import Damaged, TLSFailure, UnknownFormat, Unreadable, WrongPurpose
 from tlscomm.x509._certificate import parsedCertificate
+from tlscomm.x509._roles import Role
 
-__all__ = ["readAuthorities"]
+__all__ = ["distrust", "readAuthorities"]
 
 _TAKE_OUT = (
     "Take it out of the file, or have it issued again. Programs that are less strict may read it; no peer whose "
@@ -29,15 +30,22 @@ _TAKE_OUT = (
 )
 
 
-def readAuthorities(source: SourceLike, passphrase: PassphraseSource) -> Contents:
+_TRUST_IT = (
+    "The one who made the file says so. If you trust the authority for this all the same, name a file with its "
+    "certificate alone: openssl x509 -in FILE -out NEW.pem."
+)
+
+
+def readAuthorities(source: SourceLike, passphrase: PassphraseSource, peerRole: Role | None = None) -> Contents:
     """Read the certificates of a source, a folder or standard input.
 
     Args:
         source: as in `tlscomm.credentials.loadCertificates`.
         passphrase: what opens a PFX.
+        peerRole: the side of the peers that they are to vouch for; either where None.
 
     Returns:
-        Those that OpenSSL can read, and a failure for each that cannot be read.
+        Those that OpenSSL can read and that are to be trusted, and a failure for each that is not, or cannot be read.
 
     Raises:
         TLSFailure: as `tlscomm.credentials.loadCertificates`.
@@ -50,6 +58,9 @@ def readAuthorities(source: SourceLike, passphrase: PassphraseSource) -> Content
         contents += each
     good, problems = list[x509.Certificate](), list(contents.unreadable)
     for certificate in dict.fromkeys(contents.certificates):
+        if (distrusted := distrust(certificate, contents, peerRole)) is not None:
+            problems.append(distrusted)
+            continue
         place = contents.places.get(certificate, "a certificate")
         malformation = parsedCertificate(certificate).malformation
         if refusal := decodingFault(certificate):
@@ -76,6 +87,15 @@ def _each(source: SourceLike, passphrase: PassphraseSource) -> Iterator[Contents
         except TLSFailure as problem:
             # It is damaged, encrypted, or not for us to read.
             yield Contents(unreadable=(problem,))
+
+
+def distrust(certificate: x509.Certificate, contents: Contents, peerRole: Role | None) -> TLSFailure | None:
+    """Return what keeps a certificate from being trusted as an authority that its file says itself, or None."""
+    for trusted, settings in contents.trustSettings:
+        if trusted == certificate and (refusal := settings.refusal(peerRole)):
+            place = contents.places.get(certificate, "a certificate")
+            return WrongPurpose(f"{place}: {refusal}", stage="credential", remedy=_TRUST_IT)
+    return None
 
 
 def _isFolder(path: str | os.PathLike[str]) -> bool:

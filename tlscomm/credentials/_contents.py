@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from tlscomm.credentials._cost import Unsupported, UnsupportedCipher, Work
 from tlscomm.credentials._passphrase import Passphrase, PassphraseSource
 from tlscomm.credentials._sources import Source, SourceLike, nameOf, readSource
+from tlscomm.credentials._trustsettings import TrustSettings
 from tlscomm.failures import Damaged, TLSFailure, UnknownFormat, printable
 from tlscomm.x509._der import Malformed, TooMuch
 from tlscomm.x509._unreadable import REJECTIONS, unreadableText
@@ -72,6 +73,7 @@ class Contents:
         lists: the revocation lists, where they were wanted.
         places: where in the source each certificate is, and which one of it.
         unreadable: a failure for each certificate that cannot be read, where those were to be passed over.
+        trustSettings: what is said of the trust in a certificate, once for each block that says something.
     """
 
     certificates: tuple[x509.Certificate, ...] = ()
@@ -81,6 +83,7 @@ class Contents:
     lists: tuple[FoundList, ...] = ()
     places: dict[x509.Certificate, str] = field(default_factory=dict)
     unreadable: tuple[TLSFailure, ...] = ()
+    trustSettings: tuple[tuple[x509.Certificate, TrustSettings], ...] = ()
 
     def __add__(self, other: Contents) -> Contents:
         return Contents(
@@ -91,6 +94,7 @@ class Contents:
             self.lists + other.lists,
             {**other.places, **self.places},
             self.unreadable + other.unreadable,
+            self.trustSettings + other.trustSettings,
         )
 
 

@@ -252,7 +252,9 @@ def loadPrivateKeys(
     return _readKeys(source, unlocking, guards=not insecureAllowReadableKey)
 
 
-def loadCertificates(source: SourceLike, *, passphrase: PassphraseSource = None) -> tuple[x509.Certificate, ...]:
+def loadCertificates(
+    source: SourceLike, *, passphrase: PassphraseSource = None, peerRole: Role | None = None
+) -> tuple[x509.Certificate, ...]:
     """Load certificates alone, as roots to be trusted for one.
 
     Args:
@@ -260,19 +262,23 @@ def loadCertificates(source: SourceLike, *, passphrase: PassphraseSource = None)
             the content as bytes, or a file object. In a folder, hidden files, folders, and files that are something
             else are passed over.
         passphrase: what opens a PFX, as for `loadCredential`. For the files of a folder no person is asked.
+        peerRole: the side of the peers that the certificates are to be trusted for, ``client`` or ``server``. A block
+            of the kind ``TRUSTED CERTIFICATE`` may say that one is not trusted for that; where None, one that is not
+            trusted for both is left out.
 
     Returns:
         The certificates in the order of the file, or of the files' names, each once. What cannot be read among others
-        that can is left out, and a warning in the log names its place and the reason. What OpenSSL can read and our
-        rules cannot is warned of as well, and accepted as the issuer of nothing.
+        that can, or is not to be trusted, is left out, and a warning in the log names its place and the reason. What
+        OpenSSL can read and our rules cannot is warned of as well, and accepted as the issuer of nothing.
 
     Raises:
         FileNotFound, Unreadable: a file or the folder cannot be read.
         UnknownFormat, Damaged: its content cannot, or the file is cut off.
         PassphraseRequired, PassphraseWrong: it is an encrypted PFX.
         NoCertificate: there is none in it.
+        WrongPurpose: there is none in it that may be trusted for the purpose.
     """
-    found = readAuthorities(source, passphrase)
+    found = readAuthorities(source, passphrase, peerRole)
     if not found.certificates and found.unreadable:
         raise found.unreadable[0]
     if not found.certificates:

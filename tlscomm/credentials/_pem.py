@@ -24,6 +24,7 @@ from tlscomm.credentials._openssh import readOpenSSH
 from tlscomm.credentials._passphrase import Secret
 from tlscomm.credentials._sources import Source
 from tlscomm.credentials._structure import structureOf
+from tlscomm.credentials._trustsettings import trustSettings
 from tlscomm.credentials._unsupportedformats import UnsupportedFormat, blockCalled
 from tlscomm.failures import Damaged, UnknownFormat, printable
 from tlscomm.x509._der import Malformed
@@ -38,10 +39,12 @@ _LONGEST_LABEL = 64
 
 _OPENSSH = "OPENSSH PRIVATE KEY"
 
+_TRUSTED = "TRUSTED CERTIFICATE"
+
 #: What must be readable. Any other block is passed over when it is something else.
 _CREDENTIALS = frozenset(
     {
-        *("CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE", "PKCS7", "PKCS #7 SIGNED DATA", "CMS", "PKCS12"),
+        *("CERTIFICATE", "X509 CERTIFICATE", _TRUSTED, "PKCS7", "PKCS #7 SIGNED DATA", "CMS", "PKCS12"),
         *("PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "DSA PRIVATE KEY"),
         _OPENSSH,
     }
@@ -209,7 +212,15 @@ def _read(block: _Block, source: Source, reading: Reading) -> Contents | None:
         if block.label in (_LISTS if reading.wantLists else _CREDENTIALS):
             raise Damaged(f"the {block.label} in {source.name} ({source.place})")
         return None
-    return _called(readBinary(inside, reading), block.friendlyName) if structure in readersFor(reading) else None
+    return _readBinary(block, inside, reading) if structure in readersFor(reading) else None
+
+
+def _readBinary(block: _Block, inside: Source, reading: Reading) -> Contents:
+    contents = _called(readBinary(inside, reading), block.friendlyName)
+    if block.label != _TRUSTED:
+        return contents
+    said = trustSettings(inside.content)
+    return replace(contents, trustSettings=tuple((each, said) for each in contents.certificates))
 
 
 def _called(contents: Contents, name: str | None) -> Contents:
