@@ -6,9 +6,10 @@ they have not. A server's factory hears of a connection at the same moment and n
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
 from twisted.internet.error import ConnectError, DNSLookupError
 from twisted.internet.interfaces import (
@@ -25,6 +26,7 @@ from zope.interface import implementer
 
 from tlscomm.configuration import ClientConfiguration, Configuration, ServerConfiguration
 from tlscomm.endpoints._hosts import AnyHostname, connectFailed
+from tlscomm.endpoints._renewal import RenewedFactory, WatchedFiles
 from tlscomm.transport import Observer, TLSFactory, TLSTransport, describeAddress
 from tlscomm.transport._eventlog import EventLog
 from tlscomm.verification._servernames import hostAndServerName
@@ -50,6 +52,8 @@ class TLSServerEndpoint:
         *,
         observer: Observer[TLSTransport] | None = None,
         maximumConnections: int | None = None,
+        readAgain: Callable[[], Configuration] | None = None,
+        files: WatchedFiles | None = None,
     ) -> None:
         """
         Args:
@@ -60,6 +64,9 @@ class TLSServerEndpoint:
             observer: is told of every connection, accepted or refused. Where None, they are written to Twisted's log,
                 in the namespace ``tlscomm``.
             maximumConnections: connections beyond this number are closed at once; None for no limit.
+            readAgain: returns the configuration of files as they are now, for `reload` and for SIGHUP, where the
+                program has no use of its own for that. It is called in a thread.
+            files: is looked at while the endpoint listens, to call `readAgain` when something has changed.
         """
         if configuration.isClient:
             raise TypeError("a server endpoint needs a server's configuration")
@@ -69,6 +76,8 @@ class TLSServerEndpoint:
         self._configuration = configuration
         self._observer = observer
         self._maximumConnections = maximumConnections
+        self._readAgain = readAgain
+        self._files = files
 
     @classmethod
     def onPort(
@@ -102,15 +111,27 @@ class TLSServerEndpoint:
 
     def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
         """Begin to listen; the factory's protocols get accepted connections only."""
-        self.factory = TLSFactory(
-            _negotiating(self._configuration, protocolFactory),
-            protocolFactory,
-            self._clock,
-            self._observer,
-            self._maximumConnections,
-        )
+        self.factory = self._newFactory(protocolFactory)
         listening = self._endpoint.listen(cast(IProtocolFactory, self.factory))
         return listening.addCallback(_announced, self.factory.observer)
+
+    def reload(self) -> Deferred[bool]:
+        """Read the files again, for new connections, and judge the open ones by them.
+
+        Returns:
+            Whether they could be read. Otherwise the log says why, and the former configuration stays in use. False
+            where the endpoint has nothing to read, or does not listen yet.
+        """
+        return self.factory.reload() if isinstance(self.factory, RenewedFactory) else succeed(False)
+
+    def _newFactory(self, protocolFactory: IProtocolFactory) -> TLSFactory:
+        configuration = _negotiating(self._configuration, protocolFactory)
+        common = (configuration, protocolFactory, self._clock, self._observer, self._maximumConnections)
+        if (readAgain := self._readAgain) is None:
+            return TLSFactory(*common)
+        return RenewedFactory(
+            *common, readAgain=lambda: _negotiating(readAgain(), protocolFactory), files=self._files or WatchedFiles(())
+        )
 
 
 @implementer(IStreamClientEndpoint)

@@ -6,6 +6,7 @@ a string needs is imported when it is parsed.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from twisted.internet.interfaces import (
@@ -24,6 +25,9 @@ from tlscomm.configuration._settingtypes import Interface, Whole
 __all__ = ["TLSCommClientParser", "TLSCommServerParser"]
 
 _MOST_PORTS = 65535
+
+#: The settings whose files are looked at while a server listens. Lists and OCSP responses are anyway.
+_WATCHED = ("identity", "key", "passphraseFile", "clientRoots", "intermediates")
 
 
 @implementer(IPlugin, IStreamServerEndpointStringParser)
@@ -45,12 +49,18 @@ class TLSCommServerParser:
         from twisted.internet.endpoints import quoteStringArgument
 
         from tlscomm.configuration._fromsettings import serverConfiguration
+        from tlscomm.credentials._passphrasesources import passphraseSource
         from tlscomm.endpoints._below import endpointBelow
         from tlscomm.endpoints._endpoints import TLSServerEndpoint
+        from tlscomm.endpoints._renewal import WatchedFiles
 
         settings = _parsed(arguments, more, Interface.SERVER_STRING)
         if not settings["identity"]:
             raise ValueError("a server's string needs its credential: identity=")
+        # Each can be read once, and what it gave is needed again when the files have changed.
+        settings["passphraseFD"] = [passphraseSource(descriptor=number) for number in settings["passphraseFD"]]
+        # Before they are read, so that no change is missed.
+        files = WatchedFiles(source for name in _WATCHED for source in settings[name])
         configuration = serverConfiguration(settings)
         place = None
         if port is not None:
@@ -61,6 +71,8 @@ class TLSCommServerParser:
             endpointBelow(reactor, _either(place, settings.get("endpoint"))),
             configuration,
             maximumConnections=settings.get("maximumConnections"),
+            readAgain=partial(serverConfiguration, settings),
+            files=files,
         )
 
 
