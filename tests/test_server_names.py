@@ -6,7 +6,7 @@ from functools import cache
 from ipaddress import ip_address
 from random import Random
 
-from conversation import ROOTS, SERVER
+from conversation import AUTHORITY, ROOTS, SERVER
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 from OpenSSL import crypto
@@ -129,6 +129,10 @@ class Places(SynchronousTestCase):
                 self.assertRaises(ValueError, make, text)
         for address in ("127.0.0.1", "::1"):
             self.assertRaises(ValueError, ServerConfiguration, credential=SERVER, serverNames=(address,))
+
+    def test_issued(self) -> None:
+        """No certificate is issued for an address with a zone."""
+        self.assertRaises(ValueError, AUTHORITY.issue, "a", role="server", addresses=["fe80::1%eth0"])
 
     def test_options(self) -> None:
         """``--server-name``, HOST:PORT, and the arguments of endpoint strings."""
@@ -289,6 +293,13 @@ class Unreadable(SynchronousTestCase):
             (warning,) = self.judged(odd)
             self.assertIn("is no", warning.detail)
             self.assertEqual(self.judged(odd, profile="strict")[0].code, "invalid-certificate")
+
+    def test_bounded(self) -> None:
+        """Of a certificate with very many names, or a very large one, none counts where one cannot be read."""
+        plain = generalName(2, b"localhost")
+        for many, isGood in (([plain] * 98, True), ([plain] * 100, False), ([generalName(2, b"a" * 9000)], False)):
+            problem = nameProblem(certificateFor(self.ODD[0], *many, plain), "localhost")
+            self.assertEqual(problem is None, isGood)
 
     def test_constrained(self) -> None:
         """Under a constraint for names of its kind it is refused, for nobody can say what it is a name of."""

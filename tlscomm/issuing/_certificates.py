@@ -83,10 +83,18 @@ def alternativeNames(
 ) -> tuple[x509.GeneralName, ...]:
     return (
         *(x509.DNSName(name) for name in dnsNames),
-        *(x509.IPAddress(ipaddress.ip_address(address)) for address in addresses),
+        *(x509.IPAddress(_withoutZone(address)) for address in addresses),
         *(x509.UniformResourceIdentifier(uri) for uri in uris),
         *(x509.RFC822Name(email) for email in emails),
     )
+
+
+def _withoutZone(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    address = ipaddress.ip_address(text)
+    # The library would leave it out without a word.
+    if "%" in text:
+        raise ValueError(f"an address in a certificate has no zone, so {text!r} cannot be one")
+    return address
 
 
 def authorityExtensions(key: CertificatePublicKeyTypes, pathLength: int | None) -> tuple[Extension, ...]:

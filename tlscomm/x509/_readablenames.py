@@ -32,13 +32,17 @@ _STAND_IN = _der.encode(0x82, b"unreadable.invalid")
 
 _MOST_SHOWN = 64
 
+#: Strangers pay nothing for such a certificate. A larger one would be read anew each time that it is asked for.
+_LARGEST = 1 << 13
+_MOST_NAMES = 100
+
 
 @remembering(64)
 def withReadableNames(certificate: x509.Certificate) -> x509.Extensions | None:
     """Return the extensions of a certificate with an `UnreadableName` for each alternative name that is one.
 
     Returns:
-        The extensions, or None where that is not all that keeps them from being read.
+        The extensions, or None where that is not all that keeps them from being read, or there is too much of it.
     """
     try:
         return _read(certificate)
@@ -48,6 +52,8 @@ def withReadableNames(certificate: x509.Certificate) -> x509.Extensions | None:
 
 def _read(certificate: x509.Certificate) -> x509.Extensions | None:
     content = certificate.tbs_certificate_bytes
+    if len(content) > _LARGEST:
+        return None
     found = next((field for field in signedFields(content).optional if field.tag == _EXTENSIONS), None)
     if found is None:
         return None
@@ -69,6 +75,8 @@ def _withStandIns(extension: _der.Element, unreadable: dict[int, UnreadableName]
     if parts[0].identifier() != ExtensionOID.SUBJECT_ALTERNATIVE_NAME.dotted_string:
         return extension.encoded
     names = parts[-1].inner().parts()
+    if len(names) > _MOST_NAMES:
+        raise _der.TooMuch(f"it has more than {_MOST_NAMES} names")
     unreadable |= {place: found for place, name in enumerate(names) if (found := _unreadable(name)) is not None}
     readable = (_STAND_IN if place in unreadable else name.encoded for place, name in enumerate(names))
     value = _der.encode(_der.OCTET_STRING, _der.encode(_der.SEQUENCE, *readable))
