@@ -219,7 +219,7 @@ class Folders(SynchronousTestCase):
         self.assertEqual(len(list(Path("cache").iterdir())), 127)
         self.assertEqual(len(revocation.lists), 127)
 
-    def test_thatThereIsNoMoreRoomIsSaidOnce(self) -> None:
+    def test_thatThereIsNoMoreRoomIsNotSaidByEachHandshake(self) -> None:
         revocation = Revocation(fetchCRLs="cache", mode="soft")
         verifier = Verifier(peerRole="client", trust=Trust((ROOT.certificate,)), revocation=revocation)
         with logged() as events:

@@ -52,6 +52,8 @@ _MOST_AT_ONCE = 4
 _MOST_POINTS = 4
 #: Bytes a second that all fetches of one list come to at most, however short it counts.
 _FASTEST = 1 << 16
+#: Seconds between two warnings that there is no more room. Each handshake could bring one.
+_BETWEEN_WARNINGS = 60.0
 
 #: By file, so that a configuration that is read again takes the lists of the one before: to read them takes seconds.
 _inMemory: WeakValueDictionary[tuple[str, Mark], RevocationList] = WeakValueDictionary()
@@ -79,6 +81,7 @@ class ListFetcher:
         self._places = Places(self._forget)
         self._byAuthority: dict[str, dict[str, RevocationList]] = {}
         self._isBeginning = False
+        self._warnsAgain = float("-inf")
         self._clock: IReactorTime | None = None
         self._reading: DeferredLock | None = None
         try:
@@ -133,10 +136,12 @@ class ListFetcher:
             if urls := _urls(certificate):
                 line = lineOf(path[depth:])
                 for url in urls:
-                    place = self._places.want(line, url, (certificate, path[depth]), now)
-                    if place is not None:
+                    isNew = self._places.want(line, url, (certificate, path[depth]), now)
+                    if isNew:
                         self._beginSoon()
-                        _warnOfRefusal(place, url, path[depth])
+                    elif isNew is None and now >= self._warnsAgain:
+                        self._warnsAgain = now + _BETWEEN_WARNINGS
+                        _warnOfRoom(url, path[depth])
 
     def work(self, clock: IReactorTime) -> None:
         """Fetch what is due. Without a network, as in memory, nothing is."""
@@ -240,15 +245,12 @@ def _filesIn(folder: Path) -> list[tuple[Path, Line, tuple[int, int, int]]]:
     return sorted(found, key=lambda each: each[2][2], reverse=True)
 
 
-def _warnOfRefusal(place: Place, url: str, issuer: x509.Certificate) -> None:
-    """Say once of an authority that it has too many addresses."""
-    if not place.isRefusing and all(each.url != url for each in place.publications.values()):
-        place.isRefusing = True
-        _log.warn(
-            "no revocation list from {url}: {issuer} has too many already, or there are too many altogether",
-            url=printable(url),
-            issuer=subjectText(issuer),
-        )
+def _warnOfRoom(url: str, issuer: x509.Certificate) -> None:
+    _log.warn(
+        "no revocation list from {url}: {issuer} has too many already, or there are too many altogether",
+        url=printable(url),
+        issuer=subjectText(issuer),
+    )
 
 
 def _checked(content: bytes, wanted: Publication, known: RevocationList | None, at: datetime) -> RevocationList:

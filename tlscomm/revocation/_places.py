@@ -75,7 +75,6 @@ class Place:
         size: the bytes of them all.
         running: how many of them are being fetched.
         turn: which fetch of all was its last.
-        isRefusing: whether it was said that it has no more room.
     """
 
     line: Line
@@ -83,7 +82,6 @@ class Place:
     size: int = 0
     running: int = 0
     turn: int = 0
-    isRefusing: bool = False
 
     @property
     def share(self) -> float:
@@ -126,12 +124,11 @@ class Places:
         place = self._places.get(line)
         return None if place is None else place.publications.get(_fileName(line, url))
 
-    def want(self, line: Line, url: str, certificates: tuple[x509.Certificate, ...], now: float) -> Place | None:
+    def want(self, line: Line, url: str, certificates: tuple[x509.Certificate, ...], now: float) -> bool | None:
         """Note that a peer needs the list at an address.
 
         Returns:
-            The place of its authority where the address is new there, else None. Whether there was room for it is for
-            the caller to see.
+            Whether that is new, or None where there is no room for it.
         """
         place, name = self._places.get(line) or Place(line), _fileName(line, url)
         # Taken out and put back, so that they are in the order in which they were needed.
@@ -143,9 +140,10 @@ class Places:
             self._add(place, wanted)
             if not self._fits(place, wanted, now):
                 self._drop(place, wanted)
+                return None
         else:
             place.publications[name] = known
-        return place if isNew else None
+        return isNew
 
     def restore(self, line: Line, name: str, size: int) -> bool:
         """Take in a file from the folder; return whether there is room for it."""
