@@ -194,6 +194,13 @@ class SourceTests(StoreCase):
         for source in (r"store:CurrentUser/My:uri=urn:a\:b=c", r"store:CurrentUser/My:friendlyName=a\\b\:dns=c"):
             self.assertEqual(loadFromStore(source).certificate.subject.rfc4514_string(), "CN=odd", source)
 
+    def test_theRootThatIssuedIt(self) -> None:
+        """It is in the store of roots. A response to staple names it, and it is not sent."""
+        self.store("Root").add(authority().certificate)
+        loaded = loadFromStore("store:CurrentUser/My:subject=a client")
+        self.assertEqual((loaded.chain, loaded.root), ((), authority().certificate))
+        self.assertIsNone(loadFromStore("store:CurrentUser/My:dns=gateway.example").root)
+
     def test_single(self) -> None:
         """Without a field it names what is alone in its store."""
         self.assertEqual(loadFromStore("store:CurrentUser/Root").certificate, authority().certificate)

@@ -136,7 +136,7 @@ class Staple:
             if issuer is None:
                 raise ValueError(
                     "to fetch an OCSP response, the certificate of the issuer is needed; append it to the identity's "
-                    "file, or name it among the client roots (--client-roots)"
+                    "file, to the store Root if the identity is in a store, or to the client roots (--client-roots)"
                 )
         self._served[certificate] = served
         self._choose()

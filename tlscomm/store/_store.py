@@ -20,6 +20,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -30,7 +31,7 @@ from cryptography import x509
 from twisted.logger import Logger
 
 from tlscomm.credentials import Credential, loadCredential
-from tlscomm.credentials._ordering import chainOf
+from tlscomm.credentials._ordering import chainOf, rootOf
 from tlscomm.failures import (
     Ambiguous,
     FileNotFound,
@@ -368,10 +369,20 @@ def loadFromStore(source: str) -> Credential:
     if entry.failure is not None:
         raise entry.failure
     _report(store, contents)
-    authorities = X509Store("CA", store.location).contents().entries
-    issuers = [found.certificate for found in authorities if found.failure is None]
     credential = entry.credential
-    return replace(credential, chain=chainOf(credential.certificate, (*credential.chain, *issuers)))
+    chain = chainOf(credential.certificate, (*credential.chain, *_held("CA", store)))
+    # A root that has issued it is of use for a response to staple. There may be hundreds, so others are not looked for.
+    root = credential.root
+    if not chain:
+        # What is wrong with that store is told where its roots are named.
+        with suppress(TLSFailure):
+            root = rootOf((credential.certificate,), _held("Root", store))
+    return replace(credential, chain=chain, root=root)
+
+
+def _held(name: str, beside: X509Store) -> list[x509.Certificate]:
+    """Return the certificates of another store in the same place that can be read."""
+    return [found.certificate for found in X509Store(name, beside.location).contents().entries if found.failure is None]
 
 
 def rootsFromStore(source: str) -> tuple[x509.Certificate, ...]:
