@@ -7,6 +7,7 @@ that stands in its first message, of ourselves in the first message that our con
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from OpenSSL import SSL
 
@@ -20,6 +21,8 @@ from tlscomm.tls._owncertificate import OwnCertificate, text
 from tlscomm.x509._keystrengths import keyText
 
 __all__ = ["Negotiation"]
+
+_TLS_1_2 = 0x0303
 
 #: A name of more characters, or more names, are cut.
 _MOST_NAMES, _LONGEST_NAME = 8, 80
@@ -94,7 +97,10 @@ class Negotiation:
 
     @property
     def _ours(self) -> ClientHello:
-        return readClientHello(clientHello(firstMessage(self._raw.get_context())))
+        ours = readClientHello(clientHello(firstMessage(self._raw.get_context())))
+        oldest = getattr(self._configuration, "minimumTLS", None)
+        # A first message names the newest alone where that is TLS 1.2, and not from which on.
+        return ours if oldest is None else replace(ours, versions=tuple(v for v in ours.versions if v >= _TLS_1_2))
 
     def _said(self, code: str, hello: ClientHello, whose: str) -> str:
         if code == "no-common-version":
