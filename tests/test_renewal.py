@@ -6,10 +6,10 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from conversation import AUTHORITY, ROOTS, SERVER, serverConfiguration
+from conversation import AUTHORITY, CLIENT, ROOTS, SERVER, serverConfiguration
 from logs import logged
 from naming import NamingReactor
-from twisted.internet.endpoints import serverFromString
+from twisted.internet.endpoints import clientFromString, serverFromString
 from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
@@ -174,3 +174,45 @@ class SignalTests(RenewalCase):
         self.assertTrue(self.successResultOf(endpoint.reload()))
         assert endpoint.factory is not None
         self.assertIs(endpoint.factory.configuration, new)
+
+
+class ClientTests(RenewalCase):
+    """A client's string."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        write("client.pem", CLIENT)
+        self.endpoint: Any = clientFromString(
+            self.reactor, "tlscomm:endpoint=tcp\\:127.0.0.1\\:1:serverName=localhost:identity=client.pem:roots=ca.pem"
+        )
+
+    def connect(self) -> str:
+        """Connect, and return whose certificate would be shown."""
+        self.endpoint.connect(Factory())
+        factory = self.reactor.tcpClients[-1][2]._wrappedFactory
+        name: str = factory.configuration.credential.certificate.subject.rfc4514_string()
+        return name
+
+    def test_renewed(self) -> None:
+        """Its files are looked at before it connects, unless they were a moment ago."""
+        self.assertEqual(self.connect(), "CN=client")
+        write("client.pem", AUTHORITY.issue("renewed", role="client"))
+        self.assertEqual(self.connect(), "CN=client")
+        self.reactor.advance(LOOK_SECONDS)
+        self.assertEqual(self.connect(), "CN=renewed")
+
+    def test_unchanged(self) -> None:
+        """Where nothing has changed, the configuration stays, and with it the sessions."""
+        before = self.endpoint._configuration
+        self.reactor.advance(LOOK_SECONDS)
+        self.connect()
+        self.assertIs(self.endpoint._configuration, before)
+
+    def test_unusable(self) -> None:
+        """What cannot be used is said in the log at each look, and the former certificate is shown."""
+        Path("client.pem").write_bytes(b"half")
+        for _ in range(2):
+            self.reactor.advance(LOOK_SECONDS)
+            with logged() as events:
+                self.assertEqual(self.connect(), "CN=client")
+            self.assertIn("is not read again, the former one stays", str(formatEvent(events[0])))

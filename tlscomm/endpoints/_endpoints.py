@@ -26,7 +26,7 @@ from zope.interface import implementer
 
 from tlscomm.configuration import ClientConfiguration, Configuration, ServerConfiguration
 from tlscomm.endpoints._hosts import AnyHostname, connectFailed
-from tlscomm.endpoints._renewal import RenewedFactory, WatchedFiles
+from tlscomm.endpoints._renewal import RenewedConfiguration, RenewedFactory, WatchedFiles
 from tlscomm.transport import Observer, TLSFactory, TLSTransport, describeAddress
 from tlscomm.transport._eventlog import EventLog
 from tlscomm.verification._servernames import hostAndServerName
@@ -138,19 +138,32 @@ class TLSServerEndpoint:
 class TLSClientEndpoint:
     """Connects with TLS over another client endpoint."""
 
-    def __init__(self, reactor: Any, endpoint: IStreamClientEndpoint, configuration: Configuration) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        endpoint: IStreamClientEndpoint,
+        configuration: Configuration,
+        *,
+        readAgain: Callable[[], Configuration] | None = None,
+        files: WatchedFiles | None = None,
+    ) -> None:
         """
         Args:
             reactor: tells the time for all deadlines.
             endpoint: makes the TCP connection.
             configuration: a `ClientConfiguration`, or an `ExternalContextConfiguration` around your own
                 connection creator.
+            readAgain: returns the configuration of files as they are now. It is called in a thread.
+            files: is looked at before connections, to call `readAgain` when something has changed.
         """
         if not configuration.isClient:
             raise TypeError("a client endpoint needs a client's configuration")
         self._clock = cast(IReactorTime, reactor)
         self._endpoint = endpoint
         self._configuration = configuration
+        self._renewed: RenewedConfiguration | None = None
+        if readAgain is not None and files is not None:
+            self._renewed = RenewedConfiguration(self._clock, configuration, readAgain, files)
 
     @classmethod
     def toHost(
@@ -187,9 +200,14 @@ class TLSClientEndpoint:
             ConnectFailed: (in the Deferred) there is no TCP connection.
             TLSFailure: (in the Deferred) one side refused the other, or the connection broke before that was settled.
         """
-        factory = TLSFactory(_negotiating(self._configuration, protocolFactory), protocolFactory, self._clock)
-        connecting = self._endpoint.connect(cast(IProtocolFactory, factory))
+        latest = succeed(self._configuration) if self._renewed is None else self._renewed.latest()
+        connecting = latest.addCallback(self._connect, protocolFactory)
         return _cancellable(connecting.addCallbacks(_whenAccepted, _connectFailed))
+
+    def _connect(self, configuration: Configuration, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        self._configuration = configuration
+        factory = TLSFactory(_negotiating(configuration, protocolFactory), protocolFactory, self._clock)
+        return self._endpoint.connect(cast(IProtocolFactory, factory))
 
 
 def _announced(port: IListeningPort, observer: object) -> IListeningPort:

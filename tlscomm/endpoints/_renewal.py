@@ -1,4 +1,4 @@
-"""Files of an endpoint string that change while its server listens: a renewed certificate, other authorities.
+"""Files of an endpoint string that change while its program runs: a renewed certificate, other authorities.
 
 Nothing in an endpoint string's program knows that there is anything to read again. So the files are looked at from time
 to time, and what has changed is taken when it has stayed the same from one look to the next: who renews a certificate
@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IProtocolFactory, IReactorTime
 
 from tlscomm.configuration import Configuration
@@ -27,7 +27,7 @@ from tlscomm.store import isStoreSource
 from tlscomm.transport import Observer, TLSFactory, TLSTransport
 from tlscomm.transport._rereading import Rereading
 
-__all__ = ["LOOK_SECONDS", "RenewedFactory", "WatchedFiles"]
+__all__ = ["LOOK_SECONDS", "RenewedConfiguration", "RenewedFactory", "WatchedFiles"]
 
 #: Seconds between two looks at the files.
 LOOK_SECONDS = 10.0
@@ -57,10 +57,57 @@ class WatchedFiles:
     def note(self, marks: _Marks) -> bool:
         """Return whether there is something to be read: it differs from what was read, and is as at the last look."""
         isStable, self._latest = marks == self._latest, marks
-        if isStable and marks != self._read:
-            self._read = marks
+        if isStable and self.isOther(marks):
+            self.noteRead(marks)
             return True
         return False
+
+    def isOther(self, marks: _Marks) -> bool:
+        """Return whether the files are others than those that were read."""
+        return marks != self._read
+
+    def noteRead(self, marks: _Marks) -> None:
+        """These files were read."""
+        self._read = marks
+
+
+class RenewedConfiguration:
+    """A client's configuration, read again before a connection where its files have changed."""
+
+    def __init__(
+        self, clock: IReactorTime, configuration: Configuration, read: Callable[[], Configuration], files: WatchedFiles
+    ) -> None:
+        """
+        Args:
+            clock: tells the time.
+            configuration: what was read at first.
+            read: returns the configuration of the files as they are now. It is called in a thread.
+            files: what it reads.
+        """
+        self._clock = clock
+        self._configuration = configuration
+        self._files = files
+        self._lookedAt = clock.seconds()
+        self._rereading = Rereading(clock, lambda: self._readChanged(read), self._take)
+
+    def latest(self) -> Deferred[Configuration]:
+        """Return what to connect with. The files are looked at for that, unless they were a moment ago.
+
+        Where they cannot be read, or not in time, it is what was read before, and the log says why.
+        """
+        now = self._clock.seconds()
+        if now - self._lookedAt < LOOK_SECONDS:
+            return succeed(self._configuration)
+        self._lookedAt = now
+        return self._rereading.begin().addCallback(lambda _: self._configuration)
+
+    def _readChanged(self, read: Callable[[], Configuration]) -> tuple[_Marks, Configuration] | None:
+        marks = self._files.look()
+        return (marks, read()) if self._files.isOther(marks) else None
+
+    def _take(self, read: tuple[_Marks, Configuration]) -> None:
+        marks, self._configuration = read
+        self._files.noteRead(marks)
 
 
 def _marksOf(path: str) -> list[tuple[str, Mark]]:

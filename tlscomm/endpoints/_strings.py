@@ -28,6 +28,8 @@ _MOST_PORTS = 65535
 
 #: The settings whose files are looked at while a server listens. Lists and OCSP responses are anyway.
 _WATCHED = ("identity", "key", "passphraseFile", "clientRoots", "intermediates")
+#: The same before a client connects.
+_WATCHED_BY_CLIENTS = ("identity", "key", "passphraseFile", "roots", "intermediates")
 
 
 @implementer(IPlugin, IStreamServerEndpointStringParser)
@@ -89,8 +91,10 @@ class TLSCommClientParser:
         from twisted.internet.endpoints import clientFromString
 
         from tlscomm.configuration._fromsettings import clientConfiguration
+        from tlscomm.credentials._passphrasesources import passphraseSource
         from tlscomm.endpoints._endpoints import TLSClientEndpoint
         from tlscomm.endpoints._hosts import AnyHostname
+        from tlscomm.endpoints._renewal import WatchedFiles
         from tlscomm.verification._servernames import hostAndServerName
 
         settings = _parsed(arguments, more, Interface.CLIENT_STRING)
@@ -99,6 +103,8 @@ class TLSCommClientParser:
         address, name = (None, None) if host is None else hostAndServerName(host)
         if (name := settings.get("serverName", name)) is None:
             raise ValueError("with endpoint= the server's name must be given: serverName=")
+        settings["passphraseFD"] = [passphraseSource(descriptor=number) for number in settings["passphraseFD"]]
+        files = WatchedFiles(source for kind in _WATCHED_BY_CLIENTS for source in settings[kind])
         configuration = clientConfiguration(name, settings)
         endpoint = settings.get("endpoint")
         below: IStreamClientEndpoint
@@ -107,7 +113,8 @@ class TLSCommClientParser:
             below = AnyHostname(reactor, address, number, timeout=settings["timeout"] or 1e9)
         else:
             below = clientFromString(reactor, _either(host, endpoint))
-        return TLSClientEndpoint(reactor, below, configuration)
+        readAgain = partial(clientConfiguration, name, settings)
+        return TLSClientEndpoint(reactor, below, configuration, readAgain=readAgain, files=files)
 
 
 def _parsed(arguments: dict[str, str], more: tuple[str, ...], interface: Interface) -> dict[str, Any]:

@@ -30,11 +30,11 @@ _MOST_LATE = 4
 class Rereading(Generic[_T]):
     """Reads a configuration again when it is told to."""
 
-    def __init__(self, clock: IReactorTime, read: Callable[[], _T], take: Callable[[_T], object]) -> None:
+    def __init__(self, clock: IReactorTime, read: Callable[[], _T | None], take: Callable[[_T], object]) -> None:
         """
         Args:
             clock: tells the time.
-            read: returns the configuration as it is now. It is called in a thread.
+            read: returns the configuration as it is now, or None where it has not changed. It is called in a thread.
             take: is given what it returned, where the reactor runs.
         """
         self._clock = clock
@@ -79,7 +79,7 @@ class Rereading(Generic[_T]):
             _refuse(Unreadable(f"reading {name or 'the files'} has taken {READING_SECONDS:g} s", remedy=_PLAIN_FILE))
             finished.callback(False)
 
-        def end(result: _T | Failure) -> None:
+        def end(result: _T | Failure | None) -> None:
             if finished.called:
                 self._late -= 1
                 return
@@ -88,7 +88,9 @@ class Rereading(Generic[_T]):
         inOwnThread(self._clock, self._read, late).addBoth(end)
         return finished
 
-    def _use(self, result: _T | Failure) -> bool:
+    def _use(self, result: _T | Failure | None) -> bool:
+        if result is None:
+            return True
         if isinstance(result, Failure):
             _refuse(cast(BaseException, result.value), result)
             return False
