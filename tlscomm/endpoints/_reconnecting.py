@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from tlscomm.failures import TLSFailure
+from tlscomm.failures._loggedfailure import logFailure
 
 __all__ = ["TLSClientService"]
 
@@ -77,7 +78,7 @@ class TLSClientService(ClientService):
         self.failure = failure
         stopping: Any = self.stopService()
         if stopping is not None:
-            stopping.addErrback(lambda reason: _log.failure("the service did not stop", reason))
+            stopping.addErrback(lambda reason: logFailure(_log, "the service did not stop", reason))
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             each.callback(failure)

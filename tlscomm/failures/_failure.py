@@ -26,6 +26,16 @@ Side = Literal["local", "remote"]
 Stage = Literal["credential", "connect", "handshake", "authorization", "message", "close"]
 
 
+#: Characters of what a failure tells in detail, and of each thing that the libraries below said.
+_LONGEST_DETAIL = 2000
+_LONGEST_EVIDENCE = 500
+#: Pieces of evidence, problems and certificates of a failure, and names of a certificate in a log line.
+_MOST_EVIDENCE = 16
+_MOST_PROBLEMS = 32
+_MOST_CERTIFICATES = 16
+_MOST_NAMES = 32
+
+
 def printable(text: str, limit: int = 200) -> str:
     """Return hostile text on one line, without anything that a terminal or a log would obey.
 
@@ -62,10 +72,16 @@ class CertificateFacts:
     names: tuple[str, ...] = ()
     der: bytes = b""
 
-    def toJSON(self) -> dict[str, object]:
-        """Return everything but the bytes, for a log line."""
+    def toJSON(self, mostNames: int | None = None) -> dict[str, object]:
+        """Return everything but the bytes, for a log line.
+
+        Args:
+            mostNames: how many of the alternative names, all where None; of the others only the number.
+        """
         facts = asdict(self)
         del facts["der"]
+        if mostNames is not None and len(self.names) > mostNames:
+            facts["names"] = (*self.names[:mostNames], f"and {len(self.names) - mostNames} more")
         return facts
 
 
@@ -99,7 +115,8 @@ class Problem:
 class TLSFailure(Exception):
     """What all failures have in common.
 
-    Two failures are equal when they have the same code: the rest is evidence.
+    Two failures are equal when they have the same code: the rest is evidence. What a stranger may have written is
+    printable in each of its texts, and bounded.
 
     Args:
         detail: what exactly happened, as a phrase that completes the sentence of the code. Never holds a secret.
@@ -146,6 +163,7 @@ class TLSFailure(Exception):
         chain: tuple[CertificateFacts, ...] = (),
         remedy: str = "",
     ) -> None:
+        detail = printable(detail, _LONGEST_DETAIL)
         super().__init__(detail)
         self.detail = detail
         self.side = side
@@ -155,9 +173,9 @@ class TLSFailure(Exception):
         self.depth = depth
         self.peer = peer
         self.opensslError = opensslError
-        self.evidence = evidence
-        self.problems = problems
-        self.chain = chain
+        self.evidence = tuple(printable(each, _LONGEST_EVIDENCE) for each in evidence[:_MOST_EVIDENCE])
+        self.problems = problems[:_MOST_PROBLEMS]
+        self.chain = chain[:_MOST_CERTIFICATES]
         self.remedy = remedy
 
     @property
@@ -185,13 +203,13 @@ class TLSFailure(Exception):
             "nextStep": self.nextStep,
             "permanent": self.permanent,
             "alert": None if self.alert is None else self.alert.toJSON(),
-            "certificate": None if self.certificate is None else self.certificate.toJSON(),
+            "certificate": None if self.certificate is None else self.certificate.toJSON(_MOST_NAMES),
             "depth": self.depth,
             "peer": self.peer,
             "opensslError": self.opensslError,
             "evidence": list(self.evidence),
             "problems": [problem.toJSON() for problem in self.problems],
-            "chain": [certificate.toJSON() for certificate in self.chain],
+            "chain": [certificate.toJSON(_MOST_NAMES) for certificate in self.chain],
         }
 
     def __str__(self) -> str:

@@ -36,6 +36,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from tlscomm.failures import ReadTimeout, TLSFailure, Truncated
+from tlscomm.failures._loggedfailure import logFailure
 from tlscomm.messages._framing import Framing, Message, framingNamed
 
 __all__ = ["MessageFactory", "MessageProtocol", "RequestProtocol"]
@@ -309,7 +310,7 @@ class MessageProtocol(Protocol):
             self._transport.pauseProducing()
 
     def _messageFailed(self, failure: Failure) -> None:
-        _log.failure("messageReceived failed, so the connection ends", failure)
+        logFailure(_log, "messageReceived failed, so the connection ends", failure)
         self._busy = False
         self._waiting.clear()
         # An end in order would tell the peer that all is well.

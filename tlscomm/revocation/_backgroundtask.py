@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from twisted.logger import Logger
 
+from tlscomm.failures._loggedfailure import logFailure
+
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
     from twisted.internet.interfaces import IReactorTime
@@ -61,7 +63,7 @@ class BackgroundTask:
             self._work(clock)
         except Exception:
             # A bug must be seen and must not end the loop.
-            _log.failure("a background task of revocation broke")
+            logFailure(_log, "a background task of revocation broke")
 
 
 def inThread(clock: IReactorTime, work: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> Deferred[_T]:

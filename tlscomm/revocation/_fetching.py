@@ -23,6 +23,7 @@ from cryptography import x509
 from twisted.logger import Logger
 
 from tlscomm.failures import FileNotFound, Unreadable, printable
+from tlscomm.failures._loggedfailure import logFailure
 from tlscomm.failures._wording import timeText
 from tlscomm.revocation._addresses import FetchFailed, isFetchable
 from tlscomm.revocation._backgroundtask import inThread
@@ -179,10 +180,12 @@ class ListFetcher:
         except FetchFailed as problem:
             wanted.problem = str(problem)
             wanted.schedule.failed(clock.seconds())
-            _log.warn("no revocation list from {url}: {problem}", url=printable(wanted.url), problem=str(problem))
+            _log.warn(
+                "no revocation list from {url}: {problem}", url=printable(wanted.url), problem=printable(str(problem))
+            )
         except Exception:
             wanted.schedule.failed(clock.seconds())
-            _log.failure("fetching a revocation list broke")
+            logFailure(_log, "fetching a revocation list broke")
         finally:
             self._places.end(place, wanted)
             self._beginSoon()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from twisted.logger import Logger
 
 from tlscomm.credentials._sources import beingRead, patience
+from tlscomm.failures._loggedfailure import logFailure
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
@@ -112,4 +113,4 @@ class FileLooks(Generic[_T]):
     def _end(self, broken: Failure | None) -> None:
         self._isUnderWay = False
         if hasattr(broken, "check"):
-            _log.failure("reading {what} again broke", broken, what=self._what)
+            logFailure(_log, "reading {what} again broke", broken, what=self._what)

@@ -23,6 +23,7 @@ from twisted.logger import Logger
 
 from tlscomm.credentials import Credential
 from tlscomm.failures import TLSFailure, printable
+from tlscomm.failures._loggedfailure import logFailure
 from tlscomm.failures._wording import timeText
 from tlscomm.revocation._addresses import FetchFailed, isFetchable
 from tlscomm.revocation._backgroundtask import BackgroundTask
@@ -236,7 +237,7 @@ class Staple:
             isFetched = await self._fetched(served, issuer, clock)
         except Exception:
             # Else a bug would end the fetching for good, without a word.
-            _log.failure("fetching an OCSP response broke")
+            logFailure(_log, "fetching an OCSP response broke")
             isFetched = False
         if not isFetched:
             served.schedule.failed(clock.seconds())
@@ -262,7 +263,7 @@ class Staple:
                 )
                 answer = _checked(response, served)
             except FetchFailed as problem:
-                _log.warn("no OCSP response from {url}: {problem}", url=printable(url), problem=str(problem))
+                _log.warn("no OCSP response from {url}: {problem}", url=printable(url), problem=printable(str(problem)))
                 continue
             served.response, served.answer = response, answer
             served.schedule.succeeded(clock.seconds(), datetime.now(timezone.utc), answer.until)

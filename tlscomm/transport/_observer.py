@@ -7,6 +7,7 @@ from typing import Any
 from twisted.logger import Logger
 
 from tlscomm.failures import TLSFailure
+from tlscomm.failures._loggedfailure import logFailure
 from tlscomm.transport._interfaces import Observer, Transport
 
 __all__ = ["ClientObserver", "tell"]
@@ -29,4 +30,4 @@ def tell(observer: Observer[Any], notice: str, transport: Transport, *facts: TLS
     try:
         getattr(observer, notice)(transport, *facts)
     except Exception:
-        _log.failure("the observer of the connections failed at {notice}", notice=notice)
+        logFailure(_log, "the observer of the connections failed at {notice}", notice=notice)

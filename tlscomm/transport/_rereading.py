@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from tlscomm.failures import TLSFailure, Unreadable
+from tlscomm.failures._loggedfailure import logFailure
 from tlscomm.revocation._ownthread import READING_SECONDS, inOwnThread
 
 __all__ = ["Rereading"]
@@ -97,7 +98,7 @@ class Rereading(Generic[_T]):
         try:
             self._take(result)
         except Exception:
-            _log.failure("the configuration is not read again, the former one stays")
+            logFailure(_log, "the configuration is not read again, the former one stays")
             return False
         _log.info("the configuration was read again")
         return True
@@ -109,7 +110,7 @@ _PLAIN_FILE = "Have a plain file on a disk there, and try again."
 def _refuse(problem: BaseException, reason: Failure | None = None) -> None:
     if not isinstance(problem, TLSFailure | ValueError):
         # A bug, or what a module of the program's own raised when it was asked.
-        _log.failure("the configuration is not read again, the former one stays", reason)
+        logFailure(_log, "the configuration is not read again, the former one stays", reason)
         return
     nextStep = problem.nextStep if isinstance(problem, TLSFailure) else "Correct it and try again."
     _log.error(

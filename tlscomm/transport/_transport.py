@@ -40,6 +40,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from tlscomm.failures import CloseTimeout, HookTimeout, Reset, TLSFailure, WriteTimeout
+from tlscomm.failures._loggedfailure import logFailure
 from tlscomm.tls import State, TLSConnection
 from tlscomm.tls._peerverification import hookFailure
 from tlscomm.transport._acceptance import VERDICT_SECONDS, doubtPatience, learn, silencePatience
@@ -425,7 +426,7 @@ class TLSTransport(TransportProxy):
             asked.cancel()
         except Exception:
             # Who cancels runs the hook's own code, and what that raises must not keep this connection from its end.
-            _log.failure("the hook that was asked about a peer failed when it was cancelled")
+            logFailure(_log, "the hook that was asked about a peer failed when it was cancelled")
 
     def _goOn(self) -> None:
         """The hook has answered, or its time is up."""
@@ -615,7 +616,7 @@ class TLSTransport(TransportProxy):
         if (accepted := self._takeAccepted()) is not None:
             accepted.errback(Failure())
         else:
-            _log.failure("the protocol above or its producer failed, so the connection ends")
+            logFailure(_log, "the protocol above or its producer failed, so the connection ends")
         self.abortConnection()
 
     def _stuck(self) -> None:
@@ -692,7 +693,7 @@ class TLSTransport(TransportProxy):
         if self._cause is None and (failure := self._connection.failure) is not None:
             failure.peer = self._describePeer()
             if failure.code == "hook-failed" and failure.__cause__ is not None:
-                _log.failure("the hook that was asked about a peer failed", Failure(failure.__cause__))
+                logFailure(_log, "the hook that was asked about a peer failed", Failure(failure.__cause__))
 
     def _tellClosed(self) -> None:
         tell(self.factory.observer, "closed", self, self._failure)
