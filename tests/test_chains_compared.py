@@ -288,7 +288,6 @@ KEPT_OUT = {
     "leaf: usage for commitment": "as above",
     "leaf: usage for encipherment": "as above",
     "leaf: usage for lists": "as above",
-    "names: half an address besides": "an address has 4 octets or 16 (RFC 5280, 4.2.1.6)",
     "root: purpose any": "as with an issuer",
 }
 
