@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -613,12 +614,15 @@ class Files(_Case):
         path = ROOT.issue("leaf", role="client").certificate, ROOT.certificate
         Path("list.crl").write_bytes(revocationList(ROOT).public_bytes(Encoding.DER))
         revocation = Revocation(files=["list.crl"], interval=0.01)
-        for backgroundTask in revocation.backgroundTasks:
-            backgroundTask.use(reactor)
-            self.addCleanup(backgroundTask.release)
+        (backgroundTask,) = revocation.backgroundTasks
+        backgroundTask.use(reactor)
         revoked = revocationList(ROOT, [path[0].serial_number], number=2).public_bytes(Encoding.DER)
         Path("new.crl").write_bytes(revoked)
         os.replace("new.crl", "list.crl")
         await self.until(lambda: revocation.generation)
         problems, _ = revocation.check(path, at=datetime.now(timezone.utc))
         self.assertEqual([problem.code for problem in problems], ["revoked"])
+        backgroundTask.release()
+        # A look that has begun goes on, with its deadline.
+        await self.until(lambda: all(each.name != "tlscomm reads files" for each in threading.enumerate()))
+        await deferLater(reactor, 0)
