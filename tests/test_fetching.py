@@ -441,7 +441,6 @@ class Addresses(SynchronousTestCase):
             "100.128.0.1",
             "2606:4700::1111",
             "64:ff9b::808:808",
-            "2002:808:808::1",
         ]:
             self.assertTrue(isPublic(address), address)
         private = (
@@ -449,7 +448,7 @@ class Addresses(SynchronousTestCase):
         )
         others = "::1 fe80::1 fe80::1%lo fc00::1 fd12::1 fec0::1 64:ff9b:1::1"
         embedding = (
-            "::ffff:127.0.0.1 ::ffff:10.0.0.1 64:ff9b::7f00:1 2002:7f00:1::1 2002:a00:1:: 2001:0:a00:1::1 ::7f00:1"
+            "::ffff:127.0.0.1 ::ffff:10.0.0.1 64:ff9b::7f00:1 2002:7f00:1::1 2002:808:808::1 2001:0:a00:1::1 ::7f00:1"
         )
         for address in (*private.split(), *others.split(), *embedding.split()):
             self.assertFalse(isPublic(address), address)

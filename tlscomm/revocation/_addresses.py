@@ -58,6 +58,9 @@ def isPublic(host: str) -> bool:
         return isOrdinary and address not in _METADATA
     if address is None or not (address in _UNICAST or address in _TRANSLATED) or not address.is_global:
         return False
+    if address.sixtofour is not None:
+        # Relays of 6to4 are gone (RFC 7526), and Pythons differ in what they say of it.
+        return False
     return all(isPublic(str(inner)) for inner in _embedded(address))
 
 
