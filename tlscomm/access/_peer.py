@@ -42,9 +42,9 @@ class Peer:
 
     Attributes:
         certificate: its own certificate.
-        chain: the verified chain, its own certificate first and the trusted authority last, of a resumed session too. Of
-            a peer that a hook has accepted in spite of its problems, what could be built of one: it may end before any
-            authority that is trusted.
+        chain: the verified chain, its own certificate first and the trusted authority last, of a resumed session too.
+            Of a peer that a hook has accepted in spite of its problems, what could be built of one: it may end before
+            any authority that is trusted.
         rule: the access rule that let it in; None where no rule had to.
         warnings: what was wrong with its certificate or chain when it was accepted, and no reason to refuse it.
     """

@@ -172,8 +172,8 @@ class NotAllowed(CertificateFailure):
     code = "not-allowed"
     summary = "{whose} is valid, but its holder is not let in"
     ours = (
-        "Ask who runs the peer for a rule that fits this certificate (--allow), or to lift one that denies it (--deny). "
-        "GnuTLS denies access with a revoked certificate too."
+        "Ask who runs the peer for a rule that fits this certificate (--allow), or to lift one that denies it "
+        "(--deny). GnuTLS denies access with a revoked certificate too."
     )
     theirs = "If the holder should be let in, add a rule that fits (--allow), or lift the one that denies it (--deny)."
     reproduce = "Start a server with --allow cn=somebody-else."
