@@ -26,7 +26,16 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.access import AccessRules
 from tlscomm.configuration import ExternalContextConfiguration, ServerConfiguration, insecurelyPresenting
-from tlscomm.failures import Problem, TLSFailure
+from tlscomm.failures import (
+    CODES,
+    CertificateFailure,
+    Expired,
+    FileNotFound,
+    HookFailed,
+    Problem,
+    Revoked,
+    TLSFailure,
+)
 from tlscomm.issuing import Authority
 from tlscomm.tls import State, TLSConnection, handshake, pump
 from tlscomm.verification import Answer, Question, accept, insecurelyAccept, refuse
@@ -115,6 +124,37 @@ class AnswerTests(HookCase):
             for code in ("revoked", "expired", "not-allowed", "unknown-issuer"):
                 answer = refuse("says the registry", code=code)
                 self.assertRefused(*self.shaken(version, role, Asked(answer)), code, code)
+
+    def test_keepsItsCode(self) -> None:
+        """Whatever else is wrong with the peer, the failure has the code and the reason that the hook chose."""
+        codes = [code for code, kind in CODES.items() if issubclass(kind, CertificateFailure)]
+        for version, role in everywhere():
+            for credential in (None, expired(OTHER[role])):
+                for code in codes:
+                    asking, _ = self.shaken(version, role, Asked(refuse("says the registry", code=code)), credential)
+                    assert asking.failure is not None
+                    self.assertEqual((asking.failure.code, asking.failure.side), (code, "local"))
+                    self.assertIn("says the registry", str(asking.failure))
+
+    def test_raisesAFailure(self) -> None:
+        """A failure that the hook makes and raises is its refusal, with its code and the peer's certificate."""
+        for version, role in everywhere():
+            asking, peer = self.shaken(version, role, Asked(Revoked("says the registry")))
+            failure = self.assertRefused(asking, peer, "revoked", "revoked")
+            self.assertIn("says the registry", str(failure))
+            self.assertEqual(failure.certificate, failure.chain[0])
+
+    def test_raisesAnothersFailure(self) -> None:
+        """A failure of another connection, which the hook has made to find its answer, says nothing of this peer."""
+        for raised in (
+            Expired("the database's", peer="192.0.2.1:5432"),
+            Revoked(side="remote"),
+            HookFailed("of another"),
+            FileNotFound("accounts.txt"),
+        ):
+            asking, _ = self.shaken("1.3", "server", Asked(raised))
+            assert asking.failure is not None
+            self.assertEqual(asking.failure.code, "hook-failed")
 
     def test_refusesWithoutReason(self) -> None:
         """False refuses."""

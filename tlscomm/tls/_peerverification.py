@@ -26,7 +26,9 @@ from twisted.python.reflect import safe_repr, safe_str
 from tlscomm._openssl.channel import Channel
 from tlscomm.configuration import Configuration
 from tlscomm.failures import (
+    CertificateFailure,
     HookFailed,
+    HookTimeout,
     InvalidCertificate,
     NoCertificate,
     Problem,
@@ -152,9 +154,12 @@ class PeerVerification:
             self.refuse(hookFailure(raised))
 
     def refuse(self, failure: TLSFailure) -> None:
-        """The hook has not answered, for a reason that is a failure."""
+        """The hook has not answered, for a reason that is a failure; where it has raised one, that is its answer."""
         self.pendingAnswer = None
-        self._settle(failure)
+        if _isRaised(failure) and self.result is not None:
+            self._conclude(Answer(code=failure.code, reason=failure.detail))
+        else:
+            self._settle(failure)
 
     def revalidate(self, verifier: Verifier | None = None) -> TLSFailure | None:
         """Return why the peer, which was accepted, would be refused now, or None where it would not.
@@ -286,10 +291,22 @@ class PeerVerification:
 
 def hookFailure(raised: BaseException) -> TLSFailure:
     """Return the failure for a hook that raised."""
+    if isinstance(raised, TLSFailure) and _isRaised(raised):
+        return raised
     detail, evidence = f"{type(raised).__name__}: {safe_str(raised)}", safe_repr(raised)
     failure = HookFailed(printable(detail), evidence=(printable(evidence),))
     failure.__cause__ = raised
     return failure
+
+
+def _isRaised(failure: TLSFailure) -> bool:
+    """Return whether a hook has made a failure to raise it, as its refusal of this peer.
+
+    One of another connection that the hook was busy with, or of a check of its own, knows more than a phrase.
+    """
+    isFresh = failure.side == "local" and failure.peer is None and failure.alert is None and failure.certificate is None
+    isOfPeers = isinstance(failure, CertificateFailure) and not isinstance(failure, HookFailed | HookTimeout)
+    return isOfPeers and isFresh and not failure.evidence
 
 
 def _mayChange(problems: Sequence[Problem]) -> bool:
