@@ -27,7 +27,7 @@ from tlscomm.server._eventlog import JSONLines
 from tlscomm.transport import TLSFactory
 from tlscomm.transport._eventlog import EventLog, writeText
 from tlscomm.transport._observer import ClientObserver
-from tlscomm.transport._refusallimit import RefusalLimit, networkOf
+from tlscomm.transport._refusallimit import RefusalLimit, TracebackLimit, networkOf
 
 PORT = IPv4Address("TCP", "127.0.0.1", 8443)
 
@@ -235,6 +235,18 @@ class RefusalLimitTests(SynchronousTestCase):
                 "[2001:db8:1:2::3]:99: too-many-connections: "
             )
         )
+
+    def test_tracebacks(self) -> None:
+        """The traceback of a hook that refuses by being broken is logged ten times, and then once a second."""
+        limit = TracebackLimit(self.clock)
+        self.assertEqual(sum(limit.allows() for _ in range(1000)), 10)
+        allowed = 0
+        for _ in range(10):
+            self.clock.advance(0.5)
+            allowed += sum(limit.allows() for _ in range(100))
+        self.assertEqual(allowed, 5)
+        self.clock.advance(3600)
+        self.assertEqual(sum(limit.allows() for _ in range(1000)), 10)
 
     def test_networks(self) -> None:
         """A network is that of a site: 24 bits of IPv4, also in IPv6, and 48 of IPv6."""

@@ -22,6 +22,7 @@ from tlscomm.transport._eventlog import EventLog, writeText
 from tlscomm.transport._interfaces import Observer, Transport
 from tlscomm.transport._observer import ClientObserver, tell
 from tlscomm.transport._phases import Phase
+from tlscomm.transport._refusallimit import TracebackLimit
 from tlscomm.transport._revalidation import Revalidation
 from tlscomm.transport._transport import TLSTransport
 
@@ -45,6 +46,7 @@ class TLSFactory:
         wrappedFactory: makes the protocols above, each when its connection was accepted.
         connections: the transports that are alive, accepted or not yet.
         changes: how often what a peer has to be has changed.
+        hookTracebacks: how often the traceback of a hook is logged.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class TLSFactory:
         self.observer = observer or _defaultObserver(configuration, clock)
         self.connections: set[TLSTransport] = set()
         self.changes = 0
+        self.hookTracebacks = TracebackLimit(clock)
         self._awaitingEnd: list[Deferred[None]] = []
         self._users = 0
         self._used: _Used | None = None

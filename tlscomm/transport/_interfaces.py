@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IProtocolFactory, IReactorTime
 
 from tlscomm.configuration import Configuration
 from tlscomm.failures import TLSFailure
+from tlscomm.transport._refusallimit import TracebackLimit
 from tlscomm.verification import Verifier
 
 __all__ = ["Factory", "Observer", "Transport"]
@@ -69,6 +70,10 @@ class Factory(Protocol):
     @property
     def changes(self) -> int:
         """How often what a peer has to be has changed."""
+
+    @property
+    def hookTracebacks(self) -> TracebackLimit:
+        """How often the traceback of a hook is logged."""
 
     def revalidateOne(self, transport: Transport) -> None:
         """Judge one open connection again, where that is wanted."""

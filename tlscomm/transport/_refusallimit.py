@@ -19,7 +19,7 @@ from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-__all__ = ["Event", "RefusalLimit", "networkOf"]
+__all__ = ["Event", "RefusalLimit", "TracebackLimit", "networkOf"]
 
 Event = dict[str, Any]
 
@@ -122,6 +122,32 @@ class RefusalLimit:
             if now - place.latest < _QUIET:
                 return
             del self._places[key]
+
+
+class TracebackLimit:
+    """How often the traceback of what refused a peer is logged: strangers can have a hook that is broken called often.
+
+    Each of the refusals has its line, or is counted in one, which says what was raised.
+    """
+
+    def __init__(self, clock: IReactorTime) -> None:
+        """
+        Args:
+            clock: tells the time.
+        """
+        self._clock = clock
+        self._left = float(_IN_FULL)
+        self._latest = clock.seconds()
+
+    def allows(self) -> bool:
+        """Return whether one more is logged: ten at first, then one a second."""
+        now = self._clock.seconds()
+        self._left = min(_IN_FULL, self._left + (now - self._latest) / _INTERVAL)
+        self._latest = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
 
 
 def networkOf(address: Any) -> str:

@@ -692,8 +692,9 @@ class TLSTransport(TransportProxy):
         """The connection has failed by itself: say with whom, and log what a hook has raised."""
         if self._cause is None and (failure := self._connection.failure) is not None:
             failure.peer = self._describePeer()
-            if failure.code == "hook-failed" and failure.__cause__ is not None:
-                logFailure(_log, "the hook that was asked about a peer failed", Failure(failure.__cause__))
+            raised = failure.__cause__ if failure.code == "hook-failed" else None
+            if raised is not None and self.factory.hookTracebacks.allows():
+                logFailure(_log, "the hook that was asked about a peer failed", Failure(raised))
 
     def _tellClosed(self) -> None:
         tell(self.factory.observer, "closed", self, self._failure)
