@@ -133,6 +133,21 @@ class ClosedByTheClient(SynchronousTestCase):
             self.assertIn("left after it had seen our certificate", failure.message)
             self.assertNotIn("port scanner", failure.nextStep)
 
+    def test_byAReset(self) -> None:
+        """A client that resets the connection then is asked about in the same way; else a reset is a reset."""
+        for version in VERSIONS:
+            for name, code in (("name-mismatch", "name-mismatch"), ("good", "reset")):
+                stage = Stage(version)
+                ours = insecurelyPresenting(stage.server(), gallery().credential(name, role="server"))
+                client, server = TLSConnection(stage.client()), TLSConnection(ours)
+                client.start()
+                server.receive(client.outgoing())
+                server.outgoing()
+                server.receiveReset("Connection reset by peer.")
+                assert server.failure is not None
+                self.assertEqual((server.failure.code, server.failure.side), (code, "remote"))
+                self.assertIn("Connection reset by peer.", server.failure.evidence)
+
     def test_beforeItSawAnything(self) -> None:
         """A client that says nothing, or only begins, may be a port scanner, and a client is not told of such."""
         server = TLSConnection(Stage("1.3").server())

@@ -249,7 +249,9 @@ class TLSConnection:
         """
         if self._awaitsVerdict():
             self._fail(self._naming.refusedInSilence("the connection was reset", evidence))
-        elif self.state in (State.HANDSHAKE, State.PENDING):
+        elif self.state is State.HANDSHAKE:
+            self._fail(self._naming.resetInHandshake(evidence))
+        elif self.state is State.PENDING:
             self._fail(Reset(self._waitedFor(), side="remote", stage="handshake", evidence=(evidence,)))
         elif self.state is State.OPEN:
             self._fail(Reset(side="remote", evidence=(evidence,)))

@@ -24,6 +24,7 @@ from tlscomm.failures import (
     NotTLS,
     Problem,
     RefusedByHook,
+    Reset,
     TLSFailure,
     UnknownServerName,
     codeForAlert,
@@ -107,16 +108,17 @@ class Naming:
         detail = ", and ".join(part for part in (self.expected(), how) if part)
         if self._isClient:
             return ClosedInHandshake(detail, side="remote", remedy=_SERVER_LEFT)
-        if self.stateString() not in _SHOWN:
+        if not self._hasShownCertificate:
             return ClosedInHandshake(detail, side="remote", remedy=_STRANGER_LEFT)
-        try:
-            problem = self.own.fault()
-        except Exception:
-            problem = None
-        if problem is not None:
-            return self._asRefusal(problem, ())
+        if refusal := self._evidentRefusal():
+            return refusal
         seen = self.own.told(Problem("refused", depth=0, detail="the client left after it had seen our certificate"))
         return ClosedInHandshake(f"{seen}; {detail}", side="remote", remedy=_CLIENT_LEFT, **self.own.asEvidence())
+
+    def resetInHandshake(self, evidence: str) -> TLSFailure:
+        """Name a reset in the middle of a handshake; some clients refuse a server like this."""
+        refusal = self._evidentRefusal(evidence) if self._hasShownCertificate else None
+        return refusal or Reset(self.expected(), side="remote", stage="handshake", evidence=(evidence,))
 
     def notTLS(self, opening: bytes) -> TLSFailure:
         """Name a peer whose first bytes are not TLS."""
@@ -134,6 +136,19 @@ class Naming:
     def alertSent(self) -> Alert | None:
         """Return the fatal alert that OpenSSL has sent, if any."""
         return None if self._channel.alertSent is None else Alert(self._channel.alertSent, "sent")
+
+    @property
+    def _hasShownCertificate(self) -> bool:
+        """Whether we are a server that has sent its certificate to a client that has yet to accept it."""
+        return not self._isClient and self.stateString() in _SHOWN
+
+    def _evidentRefusal(self, *evidence: str) -> TLSFailure | None:
+        """Return what our own certificate shows a client to have left for, where it shows something."""
+        try:
+            problem = self.own.fault()
+        except Exception:
+            problem = None
+        return None if problem is None else self._asRefusal(problem, evidence)
 
     def _asRefusal(self, problem: Problem, evidence: tuple[str, ...], alert: Alert | None = None) -> TLSFailure:
         kind = failureForCode(problem.code)
