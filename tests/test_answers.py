@@ -98,15 +98,31 @@ class AnswersTests(AnswersCase):
                 self.assertTrue(self.end.isReading)
 
     def test_steadily(self) -> None:
-        """A peer that takes them may ask for any number."""
+        """A peer that takes them may ask for any number, but they cost time: it is read for so many at a time."""
         for asking, conversation in self.each():
-            for _ in range(4):
-                asking.ask(700, self.random)
-                self.end.protocol.dataReceived(self.theirs.take())
-                self.assertTrue(self.end.isReading)
-                self.end.take()
-            conversation.clock.advance(10)
+            for reads in (3, 1, 3):
+                for _ in range(reads):
+                    self.assertTrue(self.end.isReading)
+                    asking.ask(1 + (CHUNK // 27 if reads == 1 else 600), self.random)
+                    self.end.protocol.dataReceived(self.theirs.take())
+                    self.end.take()
+                    conversation.clock.advance(0.1)
+                self.assertEqual(self.end.isReading, reads == 3)
+                conversation.clock.pump([0.25] * 15)
+                self.assertEqual(self.end.isReading, reads == 3)
+                conversation.clock.pump([0.25] * 2)
+            conversation.clock.pump([0.25] * 20)
             self.assertEqual((self.side.failures, conversation.clock.getDelayedCalls()), ([], []))
+
+    def test_inPieces(self) -> None:
+        """A record that comes in pieces counts for nothing, however many there are."""
+        conversation = self.opened()
+        conversation.client.transport.write(bytes(CHUNK) * 4)
+        conversation.clock.advance(0)
+        while conversation.link.client.written:
+            conversation.link.toServer(1000)
+            self.assertTrue(conversation.link.server.isReading)
+            conversation.clock.advance(0)
 
     def test_resumedTooEarly(self) -> None:
         """A protocol that resumes, and an end in order, do not make such a peer be read."""
@@ -168,12 +184,12 @@ class ProtocolsTests(AnswersCase):
             producer = Producing()
             self.side.transport.registerProducer(producer, True)
             self.theirs.isReading = False
-            self.flood(asking, conversation, CHUNK)
+            self.flood(asking, conversation, CHUNK + 9000)
             self.assertEqual((producer.events, self.side.transport.isWriting), ([], False))
             self.side.transport.write(b"own")
             self.assertEqual((producer.events, self.side.transport.isWriting), (["pause"], False))
             self.end.take()
-            conversation.clock.advance(0.3)
+            conversation.clock.pump([0.25] * 17)
             self.assertEqual((producer.events, self.side.transport.isWriting), (["pause", "resume"], True))
             self.end.take()
             self.assertFalse(self.side.transport.isWriting)

@@ -6,8 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from conversation import Conversation, ConversationCase, HalfCloseable, Producing, Recorder
+from conversation import (
+    Conversation,
+    ConversationCase,
+    HalfCloseable,
+    Producing,
+    Recorder,
+    Side,
+    clientConfiguration,
+    serverConfiguration,
+)
 from twisted.internet.error import ConnectionAborted
+from twisted.internet.task import Clock
 from twisted.protocols.basic import FileSender
 
 from tlscomm.configuration import Deadlines
@@ -638,6 +648,22 @@ class WriteDeadlineTests(OutputCase):
             conversation.server.transport.write(b"reply")
             conversation.advance(100)
             self.assertEqual(conversation.server.failures, [])
+
+    def test_nested(self) -> None:
+        """Of TLS within TLS the outer one knows what the inner one has yet to send, and fails by the same name."""
+        clock, limits = Clock(), Deadlines(write=4.0, close=1.0)
+        server = Side(serverConfiguration(deadlines=limits), Recorder, clock)
+        client = Side(clientConfiguration(deadlines=limits), Recorder, clock)
+        conversation = self.opened(
+            clientProtocol=lambda: client.transport, serverProtocol=lambda: server.transport, clock=clock
+        )
+        conversation.link.client.isReading = False
+        server.transport.write(LARGE[:CHUNK])
+        conversation.flush()
+        self.assertGreater(server.transport.unsent, CHUNK)
+        server.transport.loseConnection()
+        conversation.advance(5.5)
+        self.assertEqual(server.failure.code, "write-timeout")
 
     def test_opaqueTransport(self) -> None:
         """Of a transport without a buffer to look into, it is known whether it is full."""

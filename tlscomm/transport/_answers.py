@@ -6,7 +6,9 @@ writes it at once, wherever our own bytes wait. A peer that takes none of it, or
 amount. So it is not read any more once more than a few hundred answers are on their way to it, and has the write
 deadline to take those.
 
-A peer that takes the answers costs what it costs to read as many small records. It gains nothing by that.
+A peer that takes the answers, or asks for none, still has new keys worked out for each record of 27 bytes, which costs
+many times what application data of that size does. So a peer that has sent 64 KiB without any application data is not
+read for a few seconds. What honest peers send in between, a part of a record or now and then new keys, is far less.
 """
 
 from __future__ import annotations
@@ -24,6 +26,11 @@ _MOST = 1 << 14
 
 #: Seconds after which it is looked again whether they were taken.
 _INTERVAL = 0.25
+
+#: How many bytes may come in succession without application data (a record has 2^14), and for how many seconds a peer
+#: is not read that has sent more.
+_MOST_VAIN = 1 << 16
+_VAIN_SECONDS = 4.0
 
 
 class Answers:
@@ -61,6 +68,9 @@ class Answers:
         self._countedFrom = 0
         self._stoppedAt = 0
         self._since = 0.0
+        self._until = 0.0
+        self._vain = 0
+        self._received = 0
         self._timer: IDelayedCall | None = None
 
     def note(self, count: int, end: int) -> None:
@@ -77,8 +87,26 @@ class Answers:
             # The peer takes what is sent to it. How far it has come is known when as many have followed.
             self._count, self._countedFrom = 0, end
             return
+        self._stop(end, 0.0)
+
+    def noteVain(self, count: int, received: int, end: int) -> None:
+        """Count what came without application data.
+
+        Args:
+            count: how many bytes.
+            received: how many bytes of application data have come before.
+            end: where the stream of what was sent ends now.
+        """
+        self._vain = self._vain + count if received == self._received else count
+        self._received = received
+        if self._vain > _MOST_VAIN and not self.areTooMany:
+            self._vain = 0
+            self._stop(end, _VAIN_SECONDS)
+
+    def _stop(self, end: int, seconds: float) -> None:
         self.areTooMany = True
         self._stoppedAt, self._since = end, self._clock.seconds()
+        self._until = self._since + seconds
         self._onTooMany()
         self._lookLater()
 
@@ -96,11 +124,12 @@ class Answers:
 
     def _look(self) -> None:
         self._timer = None
-        if self._taken() >= self._stoppedAt:
+        areTaken, now = self._taken() >= self._stoppedAt, self._clock.seconds()
+        if areTaken and now >= self._until:
             self.areTooMany = False
             self._count, self._countedFrom = 0, self._stoppedAt
             self._onTaken()
-        elif self.deadline is not None and self._clock.seconds() - self._since >= self.deadline:
+        elif not areTaken and self.deadline is not None and now - self._since >= self.deadline:
             self._onStuck()
         else:
             self._lookLater()

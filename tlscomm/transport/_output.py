@@ -146,6 +146,11 @@ class Output:
         if self._handedOver != before:
             self.answers.note(self._handedOver - before, self._handedOver)
 
+    def noteVain(self, count: int, received: int) -> None:
+        """Bytes have come without application data, after so many with it (`Answers.noteVain`)."""
+        if not self._isOver:
+            self.answers.noteVain(count, received, self._handedOver)
+
     def flush(self) -> None:
         """Encrypt and hand over as much as the transport takes."""
         queue = self._queue
@@ -238,6 +243,11 @@ class Output:
     def isMoving(self) -> bool:
         """Whether bytes of ours, not TLS's own answers, are on their way to the peer, as far as this machine knows."""
         return bool(self._queue) or self._taken() < self._ownEnd
+
+    @property
+    def unsent(self) -> int:
+        """How many bytes are queued here or on their way, TLS's own answers included."""
+        return self._queued + self._unsent()
 
     def finish(self) -> bool:
         """Hand over TLS's last words, forget what is queued, and let go; return whether there were any."""
@@ -369,6 +379,9 @@ class Output:
         """Return how many bytes were handed over and have not been acknowledged by the peer's machine, at least."""
         transport = self._transport
         since = self._handedOver - self._blockedAt + 1 if self._blocked else 0
+        if isinstance(below := getattr(transport, "unsent", None), int):
+            # TLS of ours is below, and knows.
+            return below
         # Of Twisted's FileDescriptor, the first two public; other transports only say when they are full.
         buffered = len(getattr(transport, "dataBuffer", b"")) - getattr(transport, "offset", 0)
         buffered += getattr(transport, "_tempDataLen", 0)

@@ -151,8 +151,12 @@ class TLSTransport(TransportProxy):
             if plaintext:
                 self._deliver(plaintext)
             output.release()
+            if not plaintext:
+                output.noteVain(len(data), self.bytesReceived)
         else:
             self._proceed(plaintext)
+            if self.phase is Phase.UNCONFIRMED:
+                output.noteVain(len(data), 0)
 
     def readConnectionLost(self) -> None:
         """TCP's other side will send no more."""
@@ -325,6 +329,11 @@ class TLSTransport(TransportProxy):
     def isInDoubt(self) -> bool:
         """Whether the server has given a sign of acceptance, which a refusal may still follow closely."""
         return self._isDoubting and self.phase is Phase.UNCONFIRMED
+
+    @property
+    def unsent(self) -> int:
+        """How many bytes are on their way to the peer, as far as this machine knows, TLS's own answers included."""
+        return self._output.unsent if self.connected else 0
 
     def whenAccepted(self) -> Deferred[IProtocol]:
         """Return the protocol above once both sides have accepted each other, or the failure why they have not.
