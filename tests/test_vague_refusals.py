@@ -160,6 +160,8 @@ class ClosedByTheClient(SynchronousTestCase):
         assert client.failure is not None
         self.assertEqual(client.failure.code, "closed-in-handshake")
         self.assertNotIn("port scanner", client.failure.nextStep)
+        self.assertIn("we offer TLS 1.3", client.failure.message)
+        self.assertIn("no version of TLS", client.failure.nextStep)
 
 
 class NotTLS(SynchronousTestCase):

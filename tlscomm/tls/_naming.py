@@ -106,6 +106,11 @@ class Naming:
             how: how it ended, as a clause, where that is not plain.
         """
         detail = ", and ".join(part for part in (self.expected(), how) if part)
+        if self._isClient and self.stateString() == _ONLY_BEGUN:
+            # Some servers (SslStream) say no more than this of a version that they do not have.
+            return ClosedInHandshake(
+                f"{detail}; {self._negotiation.offered}", side="remote", remedy=_SERVER_SAID_NOTHING
+            )
         if self._isClient:
             return ClosedInHandshake(detail, side="remote", remedy=_SERVER_LEFT)
         if not self._hasShownCertificate:
@@ -269,6 +274,9 @@ _VERIFY_FAILED = "certificate verify failed"
 _UNKNOWN_KEY = "unable to get certs public key"
 _KEY_NOT_KNOWN = "its public key cannot be read, or is of a kind that is not known here"
 
+#: The state of a client that has sent its first message and heard nothing.
+_ONLY_BEGUN = "SSLv3/TLS write client hello"
+
 #: The states of a server that has sent all that a client needs to judge it.
 _SHOWN = frozenset(
     {
@@ -286,6 +294,10 @@ _DENIED = "it says access_denied, which some servers (GnuTLS) say of each certif
 
 _NOT_SAID_WHICH = "it says handshake_failure, which means that something it needs is not common; "
 
+_SERVER_SAID_NOTHING = (
+    "Look in the server's log. It may have no version of TLS or no cipher suite in common with us, let no connection "
+    "from here in, be overloaded or have been stopped; or what listens there does not speak TLS."
+)
 _SERVER_LEFT = (
     "Look in the server's log. It may be overloaded or have been stopped, or a proxy or a firewall between may have "
     "closed the connection."

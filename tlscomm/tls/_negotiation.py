@@ -68,6 +68,11 @@ class Negotiation:
             return "no-common-version"
         return "refused" if maximum == "1.2" else "no-common-cipher"
 
+    @property
+    def offered(self) -> str:
+        """The versions that a client offers, as a clause."""
+        return f"we offer {versionsText(self._ours.versions)}"
+
     def told(self, code: str, opening: bytes = b"") -> str:
         """Return what was offered and what we have, as a phrase; nothing where a failure is of another kind."""
         try:
