@@ -7,8 +7,9 @@ amount. So it is not read any more once more than a few hundred answers are on t
 deadline to take those.
 
 A peer that takes the answers, or asks for none, still has new keys worked out for each record of 27 bytes, which costs
-many times what application data of that size does (35 µs, and 1.5 µs). So a peer that has sent 64 KiB without any application data is not
-read for a few seconds. What honest peers send in between, a part of a record or now and then new keys, is far less.
+many times what application data of that size does (35 µs, and 1.5 µs). So a peer that has sent 64 KiB without any
+application data is not read for a few seconds. What honest peers send in between, a part of a record or now and then
+new keys, is far less.
 """
 
 from __future__ import annotations
