@@ -290,7 +290,8 @@ class Output:
         if not self._blocked:
             self._blockedAt = self._handedOver
         self._blocked = True
-        if self.isMoving:
+        # Mostly it is full of what was just written, and then nothing need be looked at.
+        if self._producer is not None and (self._ownEnd == self._handedOver or self.isMoving):
             self._pauseProducer()
 
     def resumeProducing(self) -> None:
