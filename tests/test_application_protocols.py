@@ -134,6 +134,7 @@ class ApplicationProtocols(SynchronousTestCase):
             self.assertEqual((one.failure, other.failure), (NoCommonProtocol(), NoCommonProtocol()))
             self.assertEqual((one.failure.side, other.failure.side), ("remote", "local"))
             self.assertEqual(other.failure.alert, Alert(120, "sent"))
+            self.assertNotIn("we have none", str(other.failure))
 
     def test_configurations(self) -> None:
         """It is so under a configuration, and where the handshake goes on to the context of another certificate."""

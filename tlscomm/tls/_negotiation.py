@@ -114,6 +114,9 @@ class Negotiation:
             return f"{whose} the groups {groupsText(hello.groups or ())}"
         if code == "no-common-protocol":
             protocols = hello.applicationProtocols or getattr(self._configuration, "applicationProtocols", ())
+            if not protocols and whose == _OURS:
+                # A context that is not ours does not tell them, and one that has none refuses no client for its own.
+                return f"{whose} others"
             return f"{whose} {_listed(text(each) or '' for each in protocols)}"
         return f"{whose} {suitesText(hello.cipherSuites)}"
 
