@@ -1,4 +1,4 @@
-"""What Twisted asks of a TLS transport and what the TLS connection or TCP below answers without further thought."""
+"""What Twisted asks of a TLS transport and what its connection, its output or TCP answers without further thought."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IAddress
 
 from tlscomm.access import Peer
 from tlscomm.tls import TLSConnection, TLSFacts
+from tlscomm.transport._output import Output
 
 __all__ = ["TransportProxy"]
 
@@ -22,7 +23,10 @@ class TransportProxy:
     """
 
     transport: Any = None
+    connected: bool
+    disconnecting: bool
     _connection: TLSConnection
+    _output: Output
     _address: IAddress | None = None
 
     @property
@@ -71,3 +75,28 @@ class TransportProxy:
 
     def setTcpKeepAlive(self, enabled: bool) -> None:
         self.transport.setTcpKeepAlive(enabled)
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """See `twisted.internet.interfaces.IConsumer`."""
+        if self.disconnecting:
+            producer.stopProducing()
+        else:
+            self._output.registerProducer(producer, streaming)
+
+    def unregisterProducer(self) -> None:
+        """See `twisted.internet.interfaces.IConsumer`."""
+        self._output.unregisterProducer()
+
+    @property
+    def isWriting(self) -> bool:
+        """Whether bytes that were written are still on their way, as far as this machine knows.
+
+        What TLS has to say by itself, because a peer asks for it, does not count, nor does what waits behind too much
+        of that.
+        """
+        return self.connected and self._output.isMoving and not self._output.answers.areTooMany
+
+    @property
+    def unsent(self) -> int:
+        """How many bytes are on their way to the peer, as far as this machine knows, TLS's own answers included."""
+        return self._output.unsent if self.connected else 0

@@ -277,17 +277,6 @@ class TLSTransport(TransportProxy):
         """Part of `ITCPTransport`. TLS connections end as a whole here, so this is `loseConnection`."""
         self.loseConnection()
 
-    def registerProducer(self, producer: Any, streaming: bool) -> None:
-        """See `twisted.internet.interfaces.IConsumer`."""
-        if self.disconnecting:
-            producer.stopProducing()
-        else:
-            self._output.registerProducer(producer, streaming)
-
-    def unregisterProducer(self) -> None:
-        """See `twisted.internet.interfaces.IConsumer`."""
-        self._output.unregisterProducer()
-
     def pauseProducing(self) -> None:
         """Deliver no more application data, and take no more from the peer, until `resumeProducing`."""
         # What an end waits for has to be read.
@@ -317,23 +306,9 @@ class TLSTransport(TransportProxy):
         return self.transport is not None and self._connection.hasHeard
 
     @property
-    def isWriting(self) -> bool:
-        """Whether bytes that were written are still on their way, as far as this machine knows.
-
-        What TLS has to say by itself, because a peer asks for it, does not count, nor does what waits behind too much
-        of that.
-        """
-        return self.connected and self._output.isMoving and not self._output.answers.areTooMany
-
-    @property
     def isInDoubt(self) -> bool:
         """Whether the server has given a sign of acceptance, which a refusal may still follow closely."""
         return self._isDoubting and self.phase is Phase.UNCONFIRMED
-
-    @property
-    def unsent(self) -> int:
-        """How many bytes are on their way to the peer, as far as this machine knows, TLS's own answers included."""
-        return self._output.unsent if self.connected else 0
 
     def whenAccepted(self) -> Deferred[IProtocol]:
         """Return the protocol above once both sides have accepted each other, or the failure why they have not.
