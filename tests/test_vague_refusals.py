@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterator
+from dataclasses import replace
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from failuretable import VERSIONS, Stage, gallery
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm._wire.alerts import plainAlert, sealedAlert
 from tlscomm.configuration import Version, insecurelyPresenting
-from tlscomm.failures import TLSFailure
+from tlscomm.failures import KeyTooWeak, TLSFailure
 from tlscomm.testing import HTTP_REQUEST
 from tlscomm.tls import TLSConnection
 from tlscomm.tls._verdict import pump
@@ -188,3 +191,42 @@ class NotTLS(SynchronousTestCase):
     def test_DTLS(self) -> None:
         """A client of DTLS that has come to a TCP port is told as such."""
         self.assertIn("DTLS", self.failureOf(b"\x16\xfe\xfd\x00\x00\x00").message)
+
+
+class UnknownKeys(SynchronousTestCase):
+    """A certificate whose public key is of an algorithm that OpenSSL does not know."""
+
+    def odd(self) -> x509.Certificate:
+        der = gallery().credential("good", role="client").certificate.public_bytes(Encoding.DER)
+        known, unknown = bytes.fromhex("06072a8648ce3d0201"), bytes.fromhex("06072a8648ce3d027f")
+        return x509.load_der_x509_certificate(der.replace(known, unknown))
+
+    def test_ours(self) -> None:
+        """Of ours it is said that no peer accepts such a key, and not that the private key is another's."""
+        good = gallery().credential("good", role="client")
+        with self.assertRaises(KeyTooWeak) as raised:
+            Stage("1.3").client(credential=replace(good, certificate=self.odd()))
+        self.assertIn("a key of a kind that TLS peers do not accept", str(raised.exception))
+
+    def test_thePeers(self) -> None:
+        """A peer's has the same name; there is no hook that could have refused."""
+        odd = self.odd().public_bytes(Encoding.DER)
+        stage = Stage("1.2")
+        client, server = TLSConnection(stage.client()), TLSConnection(stage.server())
+        client.start()
+        server.receive(client.outgoing())
+        client.receive(server.outgoing())
+        server.receive(_withCertificate(client.outgoing(), odd))
+        assert server.failure is not None
+        self.assertEqual((server.failure.code, server.failure.side), ("key-too-weak", "local"))
+
+
+def _withCertificate(flight: bytes, certificate: bytes) -> bytes:
+    """Return a TLS 1.2 client's flight whose Certificate, its first record, is another (RFC 5246, section 7.4.2)."""
+    listed = _prefixed(_prefixed(certificate))
+    message = b"\x0b" + _prefixed(listed)
+    return flight[:3] + len(message).to_bytes(2, "big") + message + flight[5 + int.from_bytes(flight[3:5], "big") :]
+
+
+def _prefixed(content: bytes) -> bytes:
+    return len(content).to_bytes(3, "big") + content

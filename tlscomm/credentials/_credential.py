@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from tlscomm.credentials._authorities import readAuthorities
 from tlscomm.credentials._contents import Contents
 from tlscomm.credentials._formats import readContents
-from tlscomm.credentials._ordering import chainOf, fits, leavesAndKeys, rootOf
+from tlscomm.credentials._ordering import chainOf, fits, isOfKnownKind, leavesAndKeys, rootOf
 from tlscomm.credentials._passphrase import Passphrase, PassphraseSource, retrying
 from tlscomm.credentials._sources import STANDARD_INPUT, Source, SourceLike, nameOf, readSource
 from tlscomm.credentials._usability import asFailure, certificateProblems
@@ -38,7 +38,7 @@ from tlscomm.failures import (
     UnsafePermissions,
 )
 from tlscomm.x509._facts import certificateFacts, subjectText
-from tlscomm.x509._keystrengths import handshakeKeyWeakness
+from tlscomm.x509._keystrengths import handshakeKeyWeakness, unsignableKey
 from tlscomm.x509._roles import Role
 
 if TYPE_CHECKING:
@@ -107,10 +107,14 @@ class Credential:
         Raises:
             NoPrivateKey: there is none.
             KeyMismatch: the key is another certificate's.
+            KeyTooWeak: the certificate's key is of a kind that is not known, so that none can be its private key.
         """
         facts = certificateFacts(self.certificate)
         if self.privateKey is None:
             raise NoPrivateKey(f"{self.source} holds the certificate of {facts.subject} alone", certificate=facts)
+        if not isOfKnownKind(self.certificate):
+            weakness = unsignableKey(self.certificate)
+            raise KeyTooWeak(f"{facts.subject}, it has {weakness}", stage="credential", certificate=facts, depth=0)
         if not fits(self.certificate, self.privateKey):
             raise KeyMismatch(f"{self.source} has the certificate of {facts.subject}", certificate=facts)
         return self
@@ -359,6 +363,9 @@ def keyProblems(credential: Credential) -> Iterator[TLSFailure]:
         credential.requireKey()
     except (NoPrivateKey, KeyMismatch) as problem:
         yield problem
+    except KeyTooWeak:
+        # That is a problem of the certificate, and is said with those.
+        return
 
 
 def _load(

@@ -24,7 +24,7 @@ from tlscomm.x509._issuers import hasIssued
 from tlscomm.x509._unreadable import REJECTIONS
 from tlscomm.x509._validity import validityOf
 
-__all__ = ["chainOf", "fits", "leavesAndKeys", "rootOf"]
+__all__ = ["chainOf", "fits", "isOfKnownKind", "leavesAndKeys", "rootOf"]
 
 #: A hostile file may hold a thousand namesakes that each could have issued the others. OpenSSL's limit is 100.
 _LONGEST_CHAIN = 32
@@ -94,6 +94,11 @@ def fits(certificate: x509.Certificate, key: PrivateKeyTypes) -> bool:
     """Whether a private key is that of a certificate."""
     identity = _publicIdentity(certificate)
     return identity is not None and identity == _identity(key.public_key())
+
+
+def isOfKnownKind(certificate: x509.Certificate) -> bool:
+    """Return whether the public key of a certificate can be read, so that it can be compared."""
+    return _publicIdentity(certificate) is not None
 
 
 def _endEntities(certificates: Sequence[x509.Certificate]) -> tuple[x509.Certificate, ...]:

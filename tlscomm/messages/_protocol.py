@@ -46,6 +46,11 @@ _log = Logger(namespace="tlscomm")
 #: How many more bytes of one message count as progress. With the deadline it gives the slowest peer that is served.
 _PROGRESS = 1024
 
+_CLOSED_IN_ORDER = (
+    "Look in the peer's log. It may have waited too long for the whole message (its read deadline: see that both sides "
+    "use the same framing), have had no reply to give, or have been stopped. It did not crash, for it closed in order."
+)
+
 
 class MessageFactory(Factory):
     """Makes message protocols that share a framing, a limit and a deadline.
@@ -412,7 +417,8 @@ class RequestProtocol(MessageProtocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)
         if reason.check(ConnectionDone):
-            reason = Failure(Truncated("the peer closed before it replied", side="remote"))
+            detail = "the peer closed the connection in order before it replied"
+            reason = Failure(Truncated(detail, side="remote", remedy=_CLOSED_IN_ORDER))
         self._failRequests(reason)
 
     def _isReplying(self) -> bool:

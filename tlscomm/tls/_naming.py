@@ -20,6 +20,7 @@ from tlscomm.failures import (
     ClosedInHandshake,
     HookFailed,
     InvalidCertificate,
+    KeyTooWeak,
     NegotiationFailure,
     NotTLS,
     Problem,
@@ -177,10 +178,11 @@ class Naming:
         """Name what OpenSSL, or a callback that is not ours, refused before our own verdict."""
         if self._configuration.usesExternalContext:
             return RefusedByHook("the context's own verification callback", evidence=broken.reasons)
-        # It stops at a key that it does not know, before it asks for our verdict and keeps what was sent.
-        isOfUnknownKey = _UNKNOWN_KEY in broken.reasons
-        said = _KEY_NOT_KNOWN if isOfUnknownKey else f"OpenSSL cannot verify it: {printable(', '.join(broken.reasons))}"
-        return InvalidCertificate(said, evidence=broken.reasons)
+        if _UNKNOWN_KEY in broken.reasons:
+            # It stops there before it asks for our verdict. Of a credential with such a key ours is the same.
+            return KeyTooWeak(_KEY_NOT_KNOWN, evidence=broken.reasons)
+        detail = f"OpenSSL cannot verify it: {printable(', '.join(broken.reasons))}"
+        return InvalidCertificate(detail, evidence=broken.reasons)
 
     def _notNegotiated(self, broken: OpenSSLError, opening: bytes) -> TLSFailure:
         code = self._negotiation.lacking(codeForReasons(broken.reasons), opening)
@@ -272,7 +274,7 @@ _NEGOTIATED = frozenset(
 #: OpenSSL's own words for a verdict of its own, or of a callback.
 _VERIFY_FAILED = "certificate verify failed"
 _UNKNOWN_KEY = "unable to get certs public key"
-_KEY_NOT_KNOWN = "its public key cannot be read, or is of a kind that is not known here"
+_KEY_NOT_KNOWN = "it has a key that cannot be read, or of a kind that TLS peers do not accept"
 
 #: The state of a client that has sent its first message and heard nothing.
 _ONLY_BEGUN = "SSLv3/TLS write client hello"
