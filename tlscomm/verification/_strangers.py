@@ -53,7 +53,11 @@ def heaviness(chain: Sequence[bytes]) -> Problem | None:
     if left < 0:
         return Problem("chain-too-long", 0, detail=f"its certificates have more than {_PARTS} parts, and are not read")
     if priceOfSignatures(chain, _MICROSECONDS) > _MICROSECONDS or priceOfKey(chain[0]) > _DEAREST:
-        detail = "to verify signatures with the keys in it costs more than is spent on a peer that is refused"
+        # A kind of key that is not known has no price.
+        detail = (
+            "a key in it is of a kind that is not known here, or to verify signatures with it costs more than is spent on "
+            "a peer that is refused"
+        )
         return Problem("chain-too-long", 0, detail=detail)
     return None
 
