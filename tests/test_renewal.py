@@ -36,7 +36,8 @@ class RenewalCase(SynchronousTestCase):
         self.reactor: Any = NamingReactor()
         write("server.pem", SERVER)
         Path("ca.pem").write_bytes(pem(ROOTS))
-        self.assertEqual(signal.getsignal(signal.SIGHUP), signal.SIG_DFL)
+        # A service of another test may have it.
+        self.addCleanup(signal.signal, signal.SIGHUP, signal.signal(signal.SIGHUP, signal.SIG_DFL))
 
     def listening(self, string: str = "tlscomm:0:identity=server.pem:clientRoots=ca.pem") -> tuple[Any, Any]:
         """Return an endpoint that listens, and its factory."""
