@@ -55,8 +55,8 @@ def heaviness(chain: Sequence[bytes]) -> Problem | None:
     if priceOfSignatures(chain, _MICROSECONDS) > _MICROSECONDS or priceOfKey(chain[0]) > _DEAREST:
         # A kind of key that is not known has no price.
         detail = (
-            "a key in it is of a kind that is not known here, or to verify signatures with it costs more than is spent on "
-            "a peer that is refused"
+            "a key in it is of a kind that is not known here, or to verify signatures with it costs more than is spent "
+            "on a peer that is refused"
         )
         return Problem("chain-too-long", 0, detail=detail)
     return None
