@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from calls import called
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -68,23 +68,6 @@ def failureOf(chain: Sequence[bytes]) -> TLSFailure:
     failure = refused(hello(chain)).failure
     assert failure is not None
     return failure
-
-
-def called(work: Callable[[], object]) -> int:
-    """Return how many calls something takes."""
-    count = 0
-
-    def note(_frame: object, event: str, _argument: object) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    before = sys.getprofile()
-    sys.setprofile(note)
-    try:
-        work()
-    finally:
-        sys.setprofile(before)
-    return count
 
 
 class EveryDearChain(SynchronousTestCase):

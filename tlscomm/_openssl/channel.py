@@ -245,6 +245,12 @@ class Channel:
         return frozenset(_nameBytes(lib.sk_X509_NAME_value(names, index)) for index in range(count))
 
     @property
+    def countOfAuthorities(self) -> int:
+        """How many names of authorities the server has sent, the same ones again included."""
+        names = lib.SSL_get_client_CA_list(self._ssl)
+        return 0 if names == ffi.NULL else int(lib.sk_X509_NAME_num(names))
+
+    @property
     def resumed(self) -> bool:
         """Whether the handshake resumed an earlier session."""
         return bool(lib.SSL_session_reused(self._ssl))

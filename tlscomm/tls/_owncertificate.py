@@ -36,6 +36,10 @@ _ABOUT_ISSUERS = frozenset(
 )
 
 
+#: Names of authorities on a server's list that are all read. Systems trust some 150.
+_MOST_ACCEPTED = 512
+
+
 class OwnCertificate:
     """The certificate that one connection has shown, and what is known of it.
 
@@ -48,6 +52,7 @@ class OwnCertificate:
         self._isClient = configuration.isClient
         self._raw = raw
         self._channel = channel
+        self._named: Sequence[x509.Name] | None = None
         self.choice: CredentialChoice | None = None
 
     @property
@@ -118,7 +123,17 @@ class OwnCertificate:
 
     @property
     def _accepted(self) -> Sequence[x509.Name]:
-        return self._raw.get_client_ca_list(as_cryptography=True) if self._isClient else ()
+        """The names on the server's list of authorities; of one that is very long only those of our own chain."""
+        if not self._isClient:
+            return ()
+        if self._named is None and (count := self._channel.countOfAuthorities):
+            if count <= _MOST_ACCEPTED:
+                self._named = self._raw.get_client_ca_list(as_cryptography=True)
+            else:
+                # To read four thousand names takes as long as a hundred handshakes.
+                encoded = self._channel.acceptedAuthorities
+                self._named = [each.issuer for each in self.chain if each.issuer.public_bytes() in encoded]
+        return self._named or ()
 
     def _faultInItself(self, chain: Sequence[x509.Certificate]) -> Problem | None:
         """Return the first problem that our chain has in itself."""
