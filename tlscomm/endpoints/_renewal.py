@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IProtocolFactory, IReactorTime
+from twisted.internet.interfaces import ILoggingContext, IProtocolFactory, IReactorTime
+from zope.interface import implementer
 
 from tlscomm.configuration import Configuration
 from tlscomm.credentials._sources import STANDARD_INPUT
@@ -121,6 +122,7 @@ def _marksOf(path: str) -> list[tuple[str, Mark]]:
     return marks[:_MOST_FILES]
 
 
+@implementer(ILoggingContext)
 class RenewedFactory(TLSFactory):
     """A server's factory whose files are read again when they change, at SIGHUP, and when it is told to."""
 
@@ -145,6 +147,10 @@ class RenewedFactory(TLSFactory):
         self._files = files
         self._looks = FileLooks("the files of an endpoint are", files.look, self._noteLook)
         self._watch = BackgroundTask(self._looks.begin, LOOK_SECONDS)
+
+    def logPrefix(self) -> str:
+        """Return what Twisted's log calls each factory of TLS."""
+        return TLSFactory.__name__
 
     def reload(self) -> Deferred[bool]:
         """Read the files now.
