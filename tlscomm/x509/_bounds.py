@@ -21,6 +21,8 @@ MOST_PARTS = 256
 LARGEST = 10_000
 
 _CONSTRUCTED = 0x20
+#: What the number of a tag is that stands in the bytes after it (X.690, section 8.1.2.4).
+_NUMBER_FOLLOWS = 0x1F
 _OCTET_STRING = 4
 _SEQUENCE = 0x30
 
@@ -44,21 +46,35 @@ _UNKNOWN = 3000
 def partsOf(encoded: bytes, most: int) -> int:
     """Return how many elements some DER has, those within octet strings included; `most` where it has more.
 
-    Nothing is read of them but tags and lengths, and nothing of those that are not needed for the answer.
+    Nothing is read of them but tags and lengths, and nothing of those that are not needed for the answer. What seems to
+    be longer than what encloses it is no element: a parser either refuses that, or does not look into what encloses it.
+    No element of a certificate has a tag of more than one byte, so with one of these it has more as well.
     """
-    offset, end, count = 0, len(encoded), 0
-    while offset + 1 < end and count < most:
+    offset, count, last = 0, 0, len(encoded)
+    around: list[int] = []
+    while count < most:
+        while offset + 1 >= last:
+            if not around:
+                return count
+            offset, last = last, around.pop()
         count += 1
         tag, length = encoded[offset], encoded[offset + 1]
+        if tag & _NUMBER_FOLLOWS == _NUMBER_FOLLOWS:
+            return most
         offset += 2
         if length > 0x80:
             size = length & 0x7F
             length = int.from_bytes(encoded[offset : offset + min(size, 8)], "big")
             offset += size
+        end = offset + length
+        if end > last:
+            offset = last
         # What encloses others is stepped into, and so is the value of an extension.
-        if tag & _CONSTRUCTED or (tag == _OCTET_STRING and encoded[offset : offset + 1] == b"\x30"):
-            continue
-        offset += length
+        elif tag & _CONSTRUCTED or (tag == _OCTET_STRING and encoded[offset : offset + 1] == b"\x30"):
+            around.append(last)
+            last = end
+        else:
+            offset = end
     return count
 
 
