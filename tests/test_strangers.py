@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from calls import called
@@ -14,6 +15,7 @@ from dearchains import answer, commonName, contextShowing, dearChains, seq, tlv
 from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
 
+from tlscomm.access import AccessRules
 from tlscomm.configuration import ClientConfiguration, ServerConfiguration
 from tlscomm.credentials import Credential
 from tlscomm.failures import TLSFailure
@@ -132,6 +134,36 @@ class WhatItIsCalled(SynchronousTestCase):
         )
         self.assertEqual((asked, server.isAccepted), ([], False))
 
+    def test_besideAGoodCertificate(self) -> None:
+        """Who has a certificate of our authority, and is not let in, has no more room beside it than a stranger."""
+        chain, calls = [*encoded(CLIENT), *CHAINS["tiny certificates of our authority's name"]][:250], {}
+        rules = AccessRules.parse(allow=["dns=other.example"])
+        for configuration in (serverConfiguration(access=rules), serverConfiguration(hook=lambda _: False)):
+            for sent in (chain[:1], chain):
+                client = SSL.Connection(contextShowing(sent, CLIENT.privateKey))
+                client.set_connect_state()
+                calls[len(sent)] = called(partial(self.notAllowed, client, configuration))
+            self.assertLess(calls[len(chain)], calls[1] + MOST_CALLS)
+
+    def notAllowed(self, client: SSL.Connection, configuration: ServerConfiguration) -> None:
+        failure = refused(client, configuration).failure
+        self.assertIn(None if failure is None else failure.code, ("not-allowed", "refused-by-hook"))
+
+    def test_besideAGoodCertificateOfAServer(self) -> None:
+        """So it is for a server that has a certificate of our authority, and another name than it was asked for."""
+        chain, calls = [*encoded(SERVER), *CHAINS["tiny certificates of our authority's name"]][:250], {}
+        configuration = ClientConfiguration(serverName="other.example", roots=(AUTHORITY.certificate,))
+        for sent in (chain[:1], chain):
+            server = SSL.Connection(contextShowing(sent, SERVER.privateKey))
+            server.set_accept_state()
+            client = TLSConnection(configuration)
+            client.start()
+            flight = answer(server, client.outgoing())
+            calls[len(sent)] = called(partial(client.receive, flight))
+            assert client.failure is not None
+            self.assertEqual(client.failure.code, "name-mismatch")
+        self.assertLess(calls[len(chain)], calls[1] + MOST_CALLS)
+
     def test_largeAndGood(self) -> None:
         """What an authority has signed is read, however much it is."""
         many = AUTHORITY.issue("many", role="client", dnsNames=[f"a{number}.example" for number in range(1000)])
@@ -154,6 +186,14 @@ class Bounds(SynchronousTestCase):
         self.assertEqual(partsOf(tlv(4, names), 100), 12)
         self.assertEqual(partsOf(names, 5), 5)
         self.assertEqual(partsOf(seq(commonName("x")), 100), 5)
+
+    def test_whatIsHidden(self) -> None:
+        """No element hides those behind it, by its length or by its tag."""
+        names = seq(*(tlv(0x82, b"a") for _ in range(50)))
+        for inside in (b"\4\x84\x7f\0\0\0", tlv(4, b"\x30\2\4\x82\1\0"), seq(b"\4\x82\0\x99")):
+            for before in (seq(inside), tlv(4, seq(inside)), tlv(0x82, inside)):
+                self.assertGreater(partsOf(seq(before, names), 1000), 50)
+        self.assertEqual(partsOf(seq(b"\x1f\x84\x7f\0", names), 1000), 1000)
 
     def test_whatIsNoDER(self) -> None:
         """Lengths that lead nowhere end it."""

@@ -218,9 +218,13 @@ class PeerVerification:
         return errorToReport(result.problems[0].code, result.problems[0].opensslError)
 
     def _judge(self) -> VerificationResult:
-        known, resumed = self.result, self._channel.resumed
-        if known is not None and not known.problems and not resumed:
+        resumed = self._channel.resumed
+        known = None if resumed else self.result or self._judgedByPath()
+        if known is not None and not known.problems:
             return known
+        if known is not None and self._budget is None:
+            # Only the path was signed by an authority that is trusted; what else came may be anybody's.
+            self._budget = SearchBudget.ofStranger()
         presented = self._presented()
         if not presented:
             missing = Problem("invalid-certificate", depth=0, detail="the server presented no certificate")
@@ -239,8 +243,15 @@ class PeerVerification:
             presented, opensslResult=opensslResult, staple=self.staple, budget=self._budget
         )
 
+    def _judgedByPath(self) -> VerificationResult | None:
+        """Judge a server by the path that OpenSSL accepts, if it has found one, and by nothing else that it sent."""
+        found = self._findings
+        if found is None or found.problems:
+            return None
+        return self._configuration.verifier.verify(found.chain, opensslResult=found, staple=self.staple)
+
     def _presented(self) -> list[x509.Certificate]:
-        """Return the certificates that the peer sent; of one that OpenSSL has refused no more than are looked at."""
+        """Return the certificates that the peer sent; of one that was refused no more than are looked at."""
         if self._budget is None:
             return self._channel.presented
         isWanted = modestOnes()
