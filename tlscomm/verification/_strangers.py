@@ -86,17 +86,19 @@ def refusalOfHeavy(found: tuple[int, int], heavy: Problem, chain: Sequence[bytes
     problem = asProblem(*found)
     if problem.opensslError in _ISSUER_NOT_FOUND and problem.depth == 0:
         problem = replace(problem, code="incomplete-chain", detail="")
-    facts = tuple(briefFacts(encoded) for encoded in chain[:_TOLD])
-    culprit = briefFacts(chain[min(problem.depth, len(chain) - 1)])
+    depth = min(problem.depth, len(chain) - 1)
+    # To read a large certificate once more costs as much as to refuse it.
+    told = {at: briefFacts(chain[at]) for at in {*range(min(_TOLD, len(chain))), depth, heavy.depth}}
+    culprit = told[depth]
     if problem.code in ("unknown-issuer", "incomplete-chain") and not problem.detail:
         problem = replace(problem, detail=f"issuer {culprit.issuer}")
     problem = replace(problem, subject=culprit.subject)
-    heavy = replace(heavy, subject=briefFacts(chain[heavy.depth]).subject)
+    heavy = replace(heavy, subject=told[heavy.depth].subject)
     return failureForCode(problem.code)(
         ", ".join(part for part in (problem.subject, problem.detail, heavy.detail) if part),
         certificate=culprit,
         depth=problem.depth,
         opensslError=problem.opensslError,
         problems=(problem, heavy),
-        chain=facts,
+        chain=tuple(told[at] for at in range(min(_TOLD, len(chain)))),
     )
