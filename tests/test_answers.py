@@ -114,6 +114,32 @@ class AnswersTests(AnswersCase):
             conversation.clock.pump([0.25] * 20)
             self.assertEqual((self.side.failures, conversation.clock.getDelayedCalls()), ([], []))
 
+    def test_atTheEnd(self) -> None:
+        """When we have said close_notify, and the peer goes on asking, it is read no more than before."""
+        for asking, conversation in self.each():
+            self.side.transport.loseConnection()
+            self.end.take()
+            self.flood(asking, conversation, reads=5)
+            self.assertFalse(self.end.isReading)
+            conversation.advance(6.0)
+            self.assertEqual([failure.code for failure in self.side.failures], ["close-timeout"])
+            self.assertEqual(conversation.clock.getDelayedCalls(), [])
+
+    def test_dataAtTheEnd(self) -> None:
+        """Data that is not wanted any more is data, however small the pieces are that it comes in."""
+        for isClosing in (False, True):
+            conversation = self.opened()
+            server, link = conversation.server, conversation.link
+            link.client.isReading = isClosing
+            server.transport.write(bytes(8 * CHUNK))
+            server.transport.loseConnection()
+            for _ in range(12):
+                conversation.client.transport.write(bytes(1 << 14))
+                conversation.clock.advance(0)
+                while link.client.written:
+                    self.assertTrue(link.server.isReading)
+                    link.server.protocol.dataReceived(link.client.take(1 << 13))
+
     def test_inPieces(self) -> None:
         """A record that comes in pieces counts for nothing, however many there are."""
         conversation = self.opened()

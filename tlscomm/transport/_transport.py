@@ -111,6 +111,7 @@ class TLSTransport(TransportProxy):
         self._early = b""
         self._deaf = False
         self._discarded = 0
+        self._unwanted = 0
         self._readEnded = False
 
     # The protocol's side: what TCP tells.
@@ -152,7 +153,7 @@ class TLSTransport(TransportProxy):
                 self._deliver(plaintext)
             output.release()
             if not plaintext:
-                output.noteVain(len(data), self.bytesReceived)
+                output.noteVain(len(data), self.bytesReceived + self._unwanted)
         else:
             self._proceed(plaintext)
             if self.phase is Phase.UNCONFIRMED:
@@ -461,6 +462,7 @@ class TLSTransport(TransportProxy):
 
     def _deliver(self, plaintext: bytes) -> None:
         if self.disconnecting or self.protocol is None:
+            self._unwanted += len(plaintext)
             return
         self.bytesReceived += len(plaintext)
         try:
@@ -586,7 +588,8 @@ class TLSTransport(TransportProxy):
 
     def _listenForClose(self, data: bytes) -> None:
         """Look for the peer's close_notify."""
-        self._connection.receive(data)
+        plaintext = self._connection.receive(data)
+        self._unwanted += len(plaintext)
         if self._connection.state is _FAILED:
             self._end()
         elif self._connection.state is _CLOSED:
@@ -594,6 +597,8 @@ class TLSTransport(TransportProxy):
         else:
             # What TLS answers by itself does not come after our own close_notify (RFC 8446, section 6.1).
             self._connection.outgoing()
+            if not plaintext:
+                self._output.noteVain(len(data), self.bytesReceived + self._unwanted)
 
     def _brokenAbove(self) -> None:
         """What is above has raised. It is not asked to go on, so the connection ends at once."""
