@@ -15,7 +15,7 @@ from tlscomm.failures import Problem
 from tlscomm.issuing import EXHIBITS
 from tlscomm.tls import TLSConnection
 from tlscomm.tls._expectedmessages import expectedMessage
-from tlscomm.verification._ownchain import isCorrectlySigned
+from tlscomm.verification._ownchain import isCorrectlySigned, signatureProblem
 from tlscomm.verification._owncredential import chainProblems
 
 #: What a chain shows to everybody who reads it, whomever he trusts.
@@ -55,6 +55,7 @@ class EvidentProblems(SynchronousTestCase):
         odd = x509.load_der_x509_certificate(issuer.public_bytes(Encoding.DER).replace(known, unknown))
         self.assertIsNone(evidentProblem((leaf, odd)))
         self.assertFalse(isCorrectlySigned((leaf, odd), gallery().roots))
+        self.assertIsNone(signatureProblem((leaf, odd), gallery().roots))
 
 
 class Signatures(SynchronousTestCase):
@@ -71,6 +72,20 @@ class Signatures(SynchronousTestCase):
 
     def test_ofANamesakeAreWrong(self) -> None:
         self.assertIs(self.check("unknown-issuer-namesake"), False)
+
+    def test_thatAreWrongAreNamedWithTheirPlaceInTheChain(self) -> None:
+        for name, code, depth in (
+            ("bad-signature", "bad-signature", 0),
+            ("bad-signature-intermediate", "bad-signature", 1),
+            ("unknown-issuer-namesake", "unknown-issuer", 0),
+        ):
+            problem = signatureProblem(chainOf(name), gallery().roots)
+            assert problem is not None, name
+            self.assertEqual((problem.code, problem.depth), (code, depth), name)
+
+    def test_thatAreRightOrUnknownAreNoProblem(self) -> None:
+        for name in ("good", "good-intermediate", "incomplete-chain", "unknown-issuer", "unknown-issuer-sent"):
+            self.assertIsNone(signatureProblem(chainOf(name), gallery().roots), name)
 
     def test_cannotBeCheckedWithoutTheIssuer(self) -> None:
         self.assertIsNone(self.check("incomplete-chain"))

@@ -88,6 +88,21 @@ class OwnFacts(SynchronousTestCase):
         self.assertIn("CN=", failure.detail)
         self.assertIsNotNone(failure.certificate)
 
+    def test_aWrongSignatureIsNamed(self) -> None:
+        """A client that knows an authority of its issuer's name sees itself that this one has not signed."""
+        for name, code in (("bad-signature", "bad-signature"), ("unknown-issuer-namesake", "unknown-issuer")):
+            for version in VERSIONS:
+                for alert in VAGUE:
+                    failure = ended("client", version, gallery().credential(name, role="client"), alert)
+                    self.assertEqual(failure.code, code, (version, alert))
+
+    def test_theCertificateThatIsAtFaultIsNamed(self) -> None:
+        """An alert that fits one certificate of the chain as well as another is told of the one that it fits."""
+        for name, alert in (("bad-signature-intermediate", 51), ("wrong-purpose-intermediate", 43)):
+            failure = ended("client", "1.3", gallery().credential(name, role="client"), alert)
+            self.assertEqual((failure.code, failure.depth), (name.removesuffix("-intermediate"), 1))
+            self.assertIn("an issuing certificate in our chain", failure.message)
+
     def test_noCertificateIsNamed(self) -> None:
         """A client that was asked for a certificate and sent none knows what it was refused for."""
         for version in VERSIONS:

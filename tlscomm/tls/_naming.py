@@ -236,7 +236,10 @@ class Naming:
             detail = _NOT_SAID_WHICH * (code == "refused") + self._negotiation.told(code)
             return Problem(code, depth=0, detail=detail)
         if number == _DECRYPT_ERROR and (sent or not self._isClient):
-            return Problem("protocol-violation" if own.isCorrectlySigned else "bad-signature", depth=0)
+            if own.isCorrectlySigned:
+                return Problem("protocol-violation", depth=0)
+            wrong = own.wronglySigned
+            return Problem("bad-signature", depth=0 if wrong is None else wrong.depth)
         return own.unsignable if number == _ILLEGAL_PARAMETER and sent else None
 
 
@@ -263,6 +266,8 @@ _MEANINGS: dict[str, frozenset[str] | None] = {
     # GnuTLS sends access_denied for whatever is wrong with a certificate.
     "not-allowed": None,
     "refused": None,
+    # The purpose may be that of an authority of the chain.
+    "wrong-purpose": frozenset({"wrong-purpose"}),
     # OpenSSL sends unknown_ca for whatever is wrong with an authority of the chain.
     "unknown-issuer": frozenset({"chain-too-long", "not-permitted", "self-signed"}),
 }

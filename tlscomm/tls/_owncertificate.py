@@ -20,7 +20,7 @@ from tlscomm.credentials import CredentialChoice
 from tlscomm.failures import CODES, Problem, printable
 from tlscomm.failures._wording import timeText
 from tlscomm.verification import nameProblem
-from tlscomm.verification._ownchain import isCorrectlySigned
+from tlscomm.verification._ownchain import isCorrectlySigned, signatureProblem
 from tlscomm.verification._owncredential import chainProblems
 from tlscomm.x509._certificate import parsedCertificate
 from tlscomm.x509._facts import authoritiesText, certificateFacts, issuedText, subjectText
@@ -81,6 +81,11 @@ class OwnCertificate:
         return bool(isCorrectlySigned(self.chain, self._configuration.verifier.anchors))
 
     @property
+    def wronglySigned(self) -> Problem | None:
+        """That one of our certificates bears another signature than that of its issuer, where the issuer is known."""
+        return signatureProblem(self.chain, self._configuration.verifier.anchors)
+
+    @property
     def unsignable(self) -> Problem | None:
         """That our key is of a kind that no handshake can be signed with, where it is."""
         chain = self.chain
@@ -100,7 +105,9 @@ class OwnCertificate:
         else:
             problem = self._faultInItself(chain)
         if problem is None and meanings is None:
-            problem = self._foreignIssuer(chain) if self._isClient else self._anotherName(chain[0])
+            # Of a server signatures are not verified: its clients are strangers, and could make it do so at will.
+            isClient = self._isClient
+            problem = self._foreignIssuer(chain) or self.wronglySigned if isClient else self._anotherName(chain[0])
         return problem if problem is not None and problem.code in (CODES if meanings is None else meanings) else None
 
     def told(self, problem: Problem) -> str:

@@ -22,7 +22,7 @@ from tlscomm.x509._facts import authoritiesText, subjectText
 from tlscomm.x509._signatures import hasSigned
 from tlscomm.x509._unreadable import REJECTIONS
 
-__all__ = ["issuerProblem", "trustedText"]
+__all__ = ["isOfKnownAlgorithm", "issuerProblem", "trustedText"]
 
 #: Namesakes of one authority that are looked at; each costs a signature.
 _MOST_NAMESAKES = 2
@@ -112,7 +112,7 @@ def _readable(trust: Trust | None) -> list[x509.Certificate]:
 def _difference(certificate: x509.Certificate, anchor: x509.Certificate) -> tuple[bool, str]:
     """Return whether a trusted namesake of the issuer may have signed a certificate, and why it is not the issuer."""
     if not hasSigned(parsedCertificate(anchor), parsedCertificate(certificate)):
-        if _isOfKnownAlgorithm(certificate, anchor):
+        if isOfKnownAlgorithm(certificate, anchor):
             return False, "a trusted authority has this name, but another key"
         number = certificate.signature_algorithm_oid.dotted_string
         return True, f"a trusted authority has this name, and the signature, of the algorithm {number}, is unknown here"
@@ -123,7 +123,8 @@ def _difference(certificate: x509.Certificate, anchor: x509.Certificate) -> tupl
     return True, f"a trusted authority has this name and this key, but {said}"
 
 
-def _isOfKnownAlgorithm(certificate: x509.Certificate, anchor: x509.Certificate) -> bool:
+def isOfKnownAlgorithm(certificate: x509.Certificate, anchor: x509.Certificate) -> bool:
+    """Return whether the cryptography package can tell whether an authority's key has signed a certificate."""
     try:
         certificate.verify_directly_issued_by(anchor)
     except InvalidSignature:
