@@ -176,6 +176,43 @@ class WhatItIsCalled(SynchronousTestCase):
         self.assertTrue(server.isAccepted)
 
 
+class FirstMessages(SynchronousTestCase):
+    """A client that is refused for its first message has had no more of it read than an honest one has."""
+
+    def test_manyParts(self) -> None:
+        usual = (extension(10, vector(2, b"\0\x1d\0\x17")), extension(13, vector(2, b"\4\3\x08\4")))
+        offered = extension(16, vector(2, b"\1a" * 7900))
+        many = [extension(0x4000 + number, b"") for number in range(3900)]
+        server = serverConfiguration(applicationProtocols=(b"h2",))
+        plain = self.calls(server, "no-common-cipher", 5, *usual)
+        for suite, code, more in (
+            (5, "no-common-cipher", many),
+            (5, "no-common-cipher", [offered]),
+            (0xC02B, "no-common-protocol", [offered]),
+            (0xC02B, "no-common-protocol", [extension(16, vector(2, b"\1a" * 30_000))]),
+        ):
+            self.assertLess(self.calls(server, code, suite, *usual, *more), plain + 5000)
+
+    def calls(self, configuration: ServerConfiguration, code: str, suite: int, *extensions: bytes) -> int:
+        """Return how many calls a server needs to refuse a TLS 1.2 client."""
+        suites = vector(2, suite.to_bytes(2, "big"))
+        parts = (b"\3\3", bytes(32), vector(1, b""), suites, vector(1, b"\0"), vector(2, b"".join(extensions)))
+        message = b"\1" + vector(3, b"".join(parts))
+        pieces = (message[start : start + 16_000] for start in range(0, len(message), 16_000))
+        server = TLSConnection(configuration)
+        calls = called(partial(server.receive, b"".join(b"\x16\3\1" + vector(2, piece) for piece in pieces)))
+        self.assertEqual(getattr(server.failure, "code", None), code)
+        return calls
+
+
+def vector(size: int, content: bytes) -> bytes:
+    return len(content).to_bytes(size, "big") + content
+
+
+def extension(kind: int, content: bytes) -> bytes:
+    return kind.to_bytes(2, "big") + vector(2, content)
+
+
 class Bounds(SynchronousTestCase):
     """What is found out by the bytes alone."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from types import FunctionType
 from typing import Any
 from weakref import WeakSet
@@ -16,6 +17,9 @@ __all__ = ["correctProtocols", "selectProtocol"]
 
 #: Whether a callback that chose nothing for a connection had anything to choose from.
 HasProtocols = Callable[[SSL.Connection, "FunctionType | None"], bool]
+
+#: How many names are looked at: some ten times as many as any client has. A stranger may send thirty thousand.
+_MOST_OFFERED = 128
 
 _corrected: WeakSet[SSL.Context] = WeakSet()
 
@@ -36,7 +40,7 @@ def selectProtocol(context: SSL.Context, protocols: Sequence[bytes]) -> None:
     chosen = {protocol: ffi.new("unsigned char[]", protocol) for protocol in protocols}
 
     def select(_ssl: Any, out: Any, outLength: Any, offered: Any, length: int, _argument: Any) -> int:
-        names = set(_lengthPrefixed(ffi.buffer(offered, length)[:]))
+        names = set(islice(_lengthPrefixed(ffi.buffer(offered, length)[:]), _MOST_OFFERED))
         for protocol, buffer in chosen.items():
             if protocol in names:
                 out[0] = buffer
@@ -107,6 +111,8 @@ def _setSelection(context: SSL.Context, select: Callable[..., int]) -> None:
 
 
 def _lengthPrefixed(names: bytes) -> Iterator[bytes]:
-    while names:
-        yield names[1 : 1 + names[0]]
-        names = names[1 + names[0] :]
+    offset = 0
+    while offset < len(names):
+        end = offset + 1 + names[offset]
+        yield names[offset + 1 : end]
+        offset = end
