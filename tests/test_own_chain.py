@@ -10,7 +10,8 @@ from failuretable import VERSIONS, Stage, gallery
 from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm._wire.clienthello import supportedGroups
+from tlscomm._wire.clienthello import clientHello
+from tlscomm._wire.requests import readClientHello
 from tlscomm.failures import Problem
 from tlscomm.issuing import EXHIBITS
 from tlscomm.tls import TLSConnection
@@ -91,6 +92,10 @@ class Signatures(SynchronousTestCase):
         self.assertIsNone(self.check("incomplete-chain"))
 
 
+def groupsIn(opening: bytes) -> frozenset[int] | None:
+    return readClientHello(clientHello(opening)).groups
+
+
 class Groups(SynchronousTestCase):
     def hello(self, *groups: str) -> bytes:
         client = TLSConnection(Stage("1.3").client(groups=groups))
@@ -99,7 +104,7 @@ class Groups(SynchronousTestCase):
 
     def test_areReadFromTheFirstMessage(self) -> None:
         # RFC 8446, section 4.2.7.
-        self.assertEqual(supportedGroups(self.hello("X25519", "P-256", "P-384")), {0x001D, 0x0017, 0x0018})
+        self.assertEqual(groupsIn(self.hello("X25519", "P-256", "P-384")), {0x001D, 0x0017, 0x0018})
 
     def test_areReadFromAMessageInSeveralRecords(self) -> None:
         hello = self.hello("X25519", "P-256")
@@ -107,16 +112,16 @@ class Groups(SynchronousTestCase):
             hello[:3] + len(piece).to_bytes(2, "big") + piece
             for piece in (hello[5:][index : index + 50] for index in range(0, len(hello) - 5, 50))
         )
-        self.assertEqual(supportedGroups(records), {0x001D, 0x0017})
+        self.assertEqual(groupsIn(records), {0x001D, 0x0017})
 
     def test_areUnknownAsLongAsTheMessageIsNotWhole(self) -> None:
         hello = self.hello("X25519")
         for length in range(len(hello)):
-            self.assertIsNone(supportedGroups(hello[:length]))
+            self.assertIsNone(groupsIn(hello[:length]))
 
     def test_areUnknownInWhatIsNoClientHello(self) -> None:
         for opening in (b"", b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x00\x04\x02\x00\x00\x00", bytes(100)):
-            self.assertIsNone(supportedGroups(opening))
+            self.assertIsNone(groupsIn(opening))
 
 
 class Awaited(SynchronousTestCase):

@@ -24,7 +24,7 @@ from tlscomm.tls import TLSConnection
 from tlscomm.verification import Verifier, insecurelyAccept
 from tlscomm.verification._paths import PathSearch, SearchBudget, byName
 from tlscomm.verification._strangers import heaviness, modestOnes
-from tlscomm.x509._bounds import isModest, partsOf, priceOfKey
+from tlscomm.x509._bounds import partsOf, priceOfKey
 from tlscomm.x509._certificate import parsedCertificate
 from tlscomm.x509._keystrengths import keyWeakness
 
@@ -167,7 +167,7 @@ class WhatItIsCalled(SynchronousTestCase):
     def test_largeAndGood(self) -> None:
         """What an authority has signed is read, however much it is."""
         many = AUTHORITY.issue("many", role="client", dnsNames=[f"a{number}.example" for number in range(1000)])
-        self.assertFalse(isModest(encoded(many)[0]))
+        self.assertIsNotNone(heaviness(encoded(many)))
         client = SSL.Connection(contextShowing(encoded(many), many.privateKey))
         client.set_connect_state()
         server = TLSConnection(serverConfiguration())
@@ -240,9 +240,9 @@ class Bounds(SynchronousTestCase):
 
     def test_everydayCertificatesAreModest(self) -> None:
         for each in (AUTHORITY.certificate, SERVER.certificate, CLIENT.certificate):
-            self.assertTrue(isModest(each.public_bytes(Encoding.DER)))
+            self.assertIsNone(heaviness([each.public_bytes(Encoding.DER)]))
         hundred = AUTHORITY.issue("x", role="server", dnsNames=[f"host{number}.example.org" for number in range(150)])
-        self.assertTrue(isModest(hundred.certificate.public_bytes(Encoding.DER)))
+        self.assertIsNone(heaviness([hundred.certificate.public_bytes(Encoding.DER)]))
 
     def test_prices(self) -> None:
         """A key costs what its kind and its length make it cost."""

@@ -6,9 +6,9 @@ it says can be read from them (RFC 8446, sections 4.1.2 and 5.1, and RFC 5246, s
 
 from __future__ import annotations
 
-from tlscomm._wire.requests import CLIENT_HELLO, readClientHello
+from tlscomm._wire.requests import CLIENT_HELLO
 
-__all__ = ["chosenVersion", "clientHello", "isSSL2", "supportedGroups"]
+__all__ = ["chosenVersion", "clientHello", "isSSL2"]
 
 _HANDSHAKE_RECORD = 22
 _SERVER_HELLO = 2
@@ -33,21 +33,6 @@ def clientHello(opening: bytes) -> bytes:
             return b""
         message, at = message + opening[at + 5 : end], end
     return message[: _length(message)] if message[0] == CLIENT_HELLO else b""
-
-
-def supportedGroups(opening: bytes) -> frozenset[int] | None:
-    """Return the key exchange groups that a client offers, by their numbers (RFC 8446, section 4.2.7).
-
-    OpenSSL refuses a TLS 1.2 client whose groups it does not have with "no shared cipher", because without a group no
-    cipher suite is left. Which of the two it was stands in the ClientHello.
-
-    Args:
-        opening: what the client has sent first, from its first byte on.
-
-    Returns:
-        The groups; None where the client does not say, or this is not a whole ClientHello.
-    """
-    return readClientHello(clientHello(opening)).groups
 
 
 def chosenVersion(opening: bytes) -> int | None:

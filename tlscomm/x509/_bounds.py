@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from tlscomm.x509 import _der
 
-__all__ = ["LARGEST", "MOST_PARTS", "isModest", "partsOf", "priceOfKey", "priceOfSignatures"]
+__all__ = ["LARGEST", "MOST_PARTS", "partsOf", "priceOfKey", "priceOfSignatures"]
 
 #: Parts of a certificate that is read whatever its author is up to. Those of public authorities for ten names have some
 #: 150, and for a hundred names 250.
@@ -76,11 +76,6 @@ def partsOf(encoded: bytes, most: int) -> int:
         else:
             offset = end
     return count
-
-
-def isModest(encoded: bytes) -> bool:
-    """Return whether a certificate (DER) is no larger, and has no more parts, than what is read of a stranger."""
-    return len(encoded) <= LARGEST and partsOf(encoded, MOST_PARTS + 1) <= MOST_PARTS
 
 
 def priceOfKey(encoded: bytes) -> int:
