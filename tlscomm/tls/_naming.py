@@ -159,12 +159,14 @@ class Naming:
     def _asRefusal(self, problem: Problem, evidence: tuple[str, ...], alert: Alert | None = None) -> TLSFailure:
         kind = failureForCode(problem.code)
         isNegotiation = issubclass(kind, NegotiationFailure)
+        # No client waits for a certificate in vain, as the general next step has it.
+        isClients = problem.code == "refused" and not self._isClient
         return kind(
             problem.detail if isNegotiation else self.own.told(problem),
             side="remote",
             alert=alert,
             evidence=evidence,
-            remedy=problem.remedy,
+            remedy=problem.remedy or _CLIENT_LEFT * isClients,
             **({} if isNegotiation else self.own.asEvidence(problem.depth)),
         )
 
