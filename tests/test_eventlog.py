@@ -147,10 +147,13 @@ class RefusalLimitTests(SynchronousTestCase):
         self.limit = RefusalLimit(self.events.append, self.clock)
         self.number = 0
 
-    def refuse(self, count: int, network: str = "192.0.2.0/24", failure: Any = NoCertificate) -> None:
+    def refuse(
+        self, count: int, network: str = "192.0.2.0/24", failure: Any = NoCertificate, level: str = "warn"
+    ) -> None:
         for _ in range(count):
             self.number += 1
-            self.limit.refused({"event": "refused", "connection": self.number, "failure": failure()}, network)
+            event = {"event": "refused", "level": level, "connection": self.number, "failure": failure()}
+            self.limit.refused(event, network)
 
     def counted(self) -> int:
         return sum(event.get("count", 1) for event in self.events)
@@ -178,6 +181,15 @@ class RefusalLimitTests(SynchronousTestCase):
         self.refuse(1, failure=UnknownIssuer)
         self.refuse(1, network="198.51.100.0/24")
         self.assertEqual(len(self.events), 12)
+
+    def test_healthChecks(self) -> None:
+        """What is there for those who debug hides nothing of the same cause and network that is a warning."""
+        self.refuse(11, level="debug")
+        self.refuse(1)
+        self.refuse(1, level="debug")
+        self.clock.advance(1)
+        self.assertEqual([each["connection"] for each in self.events if each["level"] == "warn"], [12])
+        self.assertEqual(self.counted(), 13)
 
     def test_alone(self) -> None:
         """One that stands for itself alone is written as it is, a second later at most."""

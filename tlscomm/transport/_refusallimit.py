@@ -36,7 +36,8 @@ _MOST_PLACES = 256
 _PREFIX_LENGTHS = {4: 24, 6: 48}
 _OTHERS = "other networks"
 
-_Key = tuple[str, str, str]
+#: Code, side, level and network: what is for those who debug must not take the place of a warning.
+_Key = tuple[str, str, str, str]
 
 
 @dataclass
@@ -69,11 +70,11 @@ class RefusalLimit:
         """Write the event of a refused connection, now or as one of several.
 
         Args:
-            event: has a ``failure``.
+            event: has a ``failure`` and a ``level``.
             network: where the connection is from.
         """
         failure = event["failure"]
-        key, place = self._placeFor((failure.code, failure.side, network))
+        key, place = self._placeFor((failure.code, failure.side, event["level"], network))
         if place.left:
             place.left -= 1
             self._write(event)
@@ -90,7 +91,7 @@ class RefusalLimit:
             self._timer.cancel()
         self._timer = None
         withholding, self._withholding = self._withholding, {}
-        for (_, _, network), place in withholding.items():
+        for (*_, network), place in withholding.items():
             count, event = place.withheld, place.event
             place.withheld, place.event = 0, None
             if event is not None:
@@ -103,7 +104,7 @@ class RefusalLimit:
         if place is None and len(self._places) < _MOST_PLACES:
             place = self._places[key] = _Place(_IN_FULL, now)
         elif place is None:
-            return self._sharedPlace((*key[:2], _OTHERS), now)
+            return self._sharedPlace((*key[:-1], _OTHERS), now)
         place.latest = now
         self._places.move_to_end(key)
         return key, place
