@@ -159,14 +159,18 @@ class Naming:
     def _asRefusal(self, problem: Problem, evidence: tuple[str, ...], alert: Alert | None = None) -> TLSFailure:
         kind = failureForCode(problem.code)
         isNegotiation = issubclass(kind, NegotiationFailure)
-        # No client waits for a certificate in vain, as the general next step has it.
-        isClients = problem.code == "refused" and not self._isClient
+        remedy = problem.remedy
+        # The general next step has it that a certificate may be missing.
+        if problem.code == "refused" and not self._isClient:
+            remedy = remedy or _CLIENT_LEFT
+        elif problem.code == "refused" and self._channel.certificateSent:
+            remedy = remedy or _SERVER_REFUSED
         return kind(
             problem.detail if isNegotiation else self.own.told(problem),
             side="remote",
             alert=alert,
             evidence=evidence,
-            remedy=problem.remedy or _CLIENT_LEFT * isClients,
+            remedy=remedy,
             **({} if isNegotiation else self.own.asEvidence(problem.depth)),
         )
 
@@ -310,6 +314,10 @@ _SERVER_SAID_NOTHING = (
 _SERVER_LEFT = (
     "Look in the server's log. It may be overloaded or have been stopped, or a proxy or a firewall between may have "
     "closed the connection."
+)
+_SERVER_REFUSED = (
+    "Look in the server's log, which knows the reason. The likeliest: it does not trust the issuer of our certificate, "
+    "has the certificate on a revocation list, or does not let its holder in."
 )
 _STRANGER_LEFT = (
     "It left before it had seen our certificate. A port scanner or a health check does this, and means no harm; of a "
