@@ -411,7 +411,8 @@ class TLSTransport(TransportProxy):
             asked.cancel()
         except Exception:
             # Who cancels runs the hook's own code, and what that raises must not keep this connection from its end.
-            logFailure(_log, "the hook that was asked about a peer failed when it was cancelled")
+            if self.factory.hookTracebacks.allows():
+                logFailure(_log, "the hook that was asked about a peer failed when it was cancelled")
 
     def _goOn(self) -> None:
         """The hook has answered, or its time is up."""
