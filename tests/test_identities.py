@@ -127,7 +127,7 @@ class PipeTests(SynchronousTestCase):
         """A pipe that nobody writes to cannot be read, as a credential and as a pass phrase."""
         self.patch(sources, "PATIENCE", 0.0)
         failure = self.assertRaises(failures.Unreadable, loadCredential, "pipe")
-        self.assertIn("nobody wrote to this pipe", failure.detail)
+        self.assertIn("no program wrote to this pipe", failure.detail)
         source = passphraseSource("pipe")
         assert source is not None
         self.assertRaises(failures.Unreadable, source, "a file")

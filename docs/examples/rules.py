@@ -24,6 +24,6 @@ def decide(peer):
 if __name__ == "__main__":
     authority = Authority.create()
     for name in ({"uris": ["spiffe://example.org/billing"]}, {"dnsNames": ["a.workers.example.org"]}, {}):
-        chain = (authority.issue("somebody", role="client", **name).certificate, authority.certificate)
+        chain = (authority.issue("peer", role="client", **name).certificate, authority.certificate)
         decision = rules.judge(Peer(chain))
         print(decide(Peer(chain, decision.rule)) if decision.isLetIn else decision.problem.detail, decision.rule)

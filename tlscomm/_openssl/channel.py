@@ -262,7 +262,7 @@ class Channel:
 
     @property
     def foundThen(self) -> int:
-        """The number of an error that OpenSSL found in the handshake of this session, whoever overruled it, or 0."""
+        """The number of an error that OpenSSL found in the handshake of this session, even if overruled, or 0."""
         return int(lib.SSL_get_verify_result(self._ssl))
 
     @property

@@ -1,6 +1,6 @@
 """Who of those with a valid certificate is let in.
 
-A trusted authority says who somebody is. Whether that somebody has business here is for the server to say, in rules
+A trusted authority says who a peer is. Whether that peer has business here is for the server to say, in rules
 that are written as one word each: ``dns=*.example.org``, ``uri=spiffe://example.org/billing``. A rule that denies wins
 over every rule that allows, in whatever order they were given. Where there are rules that allow, one of them has to
 fit; where there are none, everybody is let in whom no rule denies. A peer that is kept out is refused as
@@ -112,7 +112,7 @@ class AccessRules:
         return bool(self.allow or self.deny)
 
 
-#: No rules: whoever has a valid certificate.
+#: No rules: each peer with a valid certificate.
 NO_ACCESS_RULES = AccessRules()
 
 

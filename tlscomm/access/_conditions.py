@@ -71,7 +71,7 @@ def _distinguishedName(pattern: str) -> Test:
         ) from None
     expected = [sorted((a.oid.dotted_string, LABEL.pattern(str(a.value))) for a in rdn) for rdn in name.rdns]
     globs = [[(oid, Glob(value, LABEL.split)) for oid, value in rdn] for rdn in expected]
-    # OpenSSL writes a name the other way round. A rule that then fitted nobody would deny nobody either.
+    # OpenSSL writes a name the other way round. A rule that then fitted no peer would deny none either.
     return lambda known: _fitsName(globs, known.name) or _fitsName(globs[::-1], known.name)
 
 

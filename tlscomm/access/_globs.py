@@ -1,6 +1,6 @@
 """Patterns with ``*``, and what they fit, in time that no pattern and no name can blow up.
 
-Whoever presents a certificate chooses the names in it. A regular expression that is searched by trying back and forth
+A peer chooses the names in its certificate. A regular expression that is searched by trying back and forth
 lets him choose the work, too. Here each part of a pattern is looked for once, from left to right, in the part of the
 name that it stands for, and never again: what a ``*`` has skipped is not looked at twice.
 """

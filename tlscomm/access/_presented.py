@@ -1,8 +1,8 @@
 """What of a peer the access rules look at, prepared once for all of them.
 
 A rule may fit, not fit, or not be decided: where a part of the certificate cannot be read, or a name in it is no name
-of its kind, nobody knows whether the rule fits. That is a doubt, and it is kept apart from "no", because a rule that
-keeps somebody out has to take it for "yes".
+of its kind, it is not known whether the rule fits. That is a doubt, and it is kept apart from "no", because a rule that
+keeps a peer out has to take it for "yes".
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tlscomm.x509._generalnames import UnreadableName
 
 __all__ = ["RDN", "IdentifierValues", "Issuer", "PresentedIdentifiers"]
 
-#: More than the certificate of anybody who has business here. Beyond it names are not compared, but doubted.
+#: More than the certificate of a peer that has business here. Beyond it names are not compared, but doubted.
 _MOST_NAMES = 500
 
 #: One part of a distinguished name: the types and values of its attributes, in order.

@@ -1,8 +1,8 @@
 """Access rules as objects: one condition, or conditions that are combined.
 
 An answer is True, False, or None where the certificate leaves it in doubt. Doubt stays doubt when it is turned round,
-and goes away only where the other conditions decide by themselves (Kleene's logic). So a rule that lets somebody in
-never does so because something could not be read, and one that keeps somebody out never fails to.
+and goes away only where the other conditions decide by themselves (Kleene's logic). So a rule that lets a peer in
+never does so because something could not be read, and one that keeps a peer out never fails to.
 """
 
 from __future__ import annotations

@@ -17,9 +17,9 @@ from tlscomm.failures import printable
 
 __all__ = ["parseRule", "parseRules"]
 
-#: Deeper than anybody can read.
+#: Deeper than a person can read.
 _DEEPEST = 20
-#: Longer than anybody can read.
+#: Longer than a person can read.
 _LONGEST = 10_000
 
 _SIGN = re.compile(r"[&|()!,]")

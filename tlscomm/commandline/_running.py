@@ -1,7 +1,7 @@
 """The reactor, for as long as one piece of work takes.
 
 Twisted's own `react` turns a result into an exit status and an exception into a log entry. A command hands both to
-whoever words them, and it has to end at once, and quietly, when it is interrupted.
+what words them, and it has to end at once, and quietly, when it is interrupted.
 """
 
 from __future__ import annotations

@@ -94,5 +94,5 @@ def _end(content: bytes, offset: int) -> int:
     try:
         return _der.first(content, offset).following
     except _der.Malformed:
-        # Whoever reads it says so.
+        # The reader of the DER says so.
         return len(content)

@@ -195,7 +195,7 @@ def loadCredential(
         source: a path, ``-`` for standard input, the content as bytes, or a file object that gives bytes.
         key: where the private key is, if it is to be taken from elsewhere. A key in ``source`` is then not looked at.
         passphrase: what opens encrypted content: bytes, or a callable that is asked with the source's name only when
-            content is encrypted, and returns None where nobody can answer. One that is not needed does no harm.
+            content is encrypted, and returns None where no person can answer. One that is not needed does no harm.
             `retrying` makes a callable be asked again after a wrong answer.
         checkPermissions: whether a private key that others can read is refused. Off for programs that only show what a
             file holds. Without effect on Windows and on bytes.

@@ -5,7 +5,7 @@
     >>> exportCredential(credential, "cer")[:1]
     b'0'
 
-A private key leaves this process encrypted, or because somebody said in so many words that it need not be.
+A private key leaves this process encrypted, or because the user said in so many words that it need not be.
 """
 
 from __future__ import annotations
@@ -56,13 +56,13 @@ def exportCredential(
     """Return a credential as the content of a file.
 
     Args:
-        credential: what to export. Its root is not in it, for whoever has it not does not trust it either.
+        credential: what to export. Its root is not in it, for a peer that has it not does not trust it either.
         form: which kind of file.
         passphrase: what is to open it. PEM keys are encrypted with PBES2, AES-256 and PBKDF2, and so are PFX files.
         legacy: encrypt a PFX so that old programs can read it: Windows before 10 (1709) and Server 2019, mono, .NET of
             that age, Java 8 before update 301. Triple DES and SHA-1 protect less; choose a long pass phrase.
         withoutKey: leave the private key of PEM out.
-        insecureUnencryptedKey: write the key in the clear where no pass phrase is given. Whoever reads the file can
+        insecureUnencryptedKey: write the key in the clear where no pass phrase is given. Each reader of the file can
             pretend to be its owner.
 
     Raises:

@@ -136,7 +136,7 @@ def _unknown(source: Source) -> UnknownFormat | Damaged:
 
 
 def _described(content: bytes) -> str:
-    # Never what a text says: somebody may have named the file with the pass phrase.
+    # Never what a text says: a person may have named the file with the pass phrase.
     if _isText(content[:_BEGINNING]):
         return "is text without any block of PEM"
     known = ", ".join(form.name for form in FORMATS)

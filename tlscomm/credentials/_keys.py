@@ -166,7 +166,7 @@ def _ofFirstVersion(algorithm: Element, key: Element) -> PrivateKeyTypes | None:
 def _curveKey(key: Element, parameters: Element | None) -> PrivateKeyTypes | None:
     """Work out a key of an elliptic curve from its number, if that has another length than it should have.
 
-    Where the length is right the number is wrong, and a key worked out from it would be somebody else's.
+    Where the length is right the number is wrong, and a key worked out from it would be another one's.
     """
     _, number, *more = key.parts(INTEGER, OCTET_STRING)
     inside = {part.tag: part.wrapped() for part in more if part.tag in (_der.CONTEXT_0, _der.CONTEXT_1)}

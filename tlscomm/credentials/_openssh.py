@@ -57,13 +57,13 @@ def readOpenSSH(source: Source, reading: Reading) -> Contents:
                 raise Damaged(what)
             return Contents(keys=(key,), holdsKey=True)
         if find_spec("bcrypt") is None:
-            # Nobody is asked for a pass phrase that opens nothing.
+            # A pass phrase that opens nothing is not asked for.
             raise UnknownFormat(
                 f"{what} is encrypted, which takes the package bcrypt to open, and that is missing",
                 remedy="Install bcrypt (pip install bcrypt), or write the key anew: ssh-keygen -p -m PEM -f FILE.",
             )
         for secret in reading.passphrase.candidates(source.name):
-            # An empty pass phrase means none at all, and nobody can encrypt with it.
+            # An empty pass phrase means none at all, and no program can encrypt with it.
             if not secret.value:
                 continue
             reading.work.spend(rounds)

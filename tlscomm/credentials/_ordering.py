@@ -42,8 +42,8 @@ def leavesAndKeys(
 
     Args:
         certificates: at least one.
-        keys: any number. Where none fits a certificate the first is still returned, for whoever judges the credential
-            to name.
+        keys: any number. Where none fits a certificate the first is still returned, for what judges the credential to
+            name.
 
     Returns:
         Each leaf with its key: at least one, and None in place of the key where there is no key at all.
@@ -61,9 +61,9 @@ def leavesAndKeys(
 def chainOf(leaf: x509.Certificate, certificates: Iterable[x509.Certificate]) -> tuple[x509.Certificate, ...]:
     """Put the issuers of a leaf in order, each the issuer of the one before.
 
-    The root is left out: whoever does not have it does not trust it either. What does not belong to the chain is left
-    out too. Of several that could have issued a certificate, the one that did is taken, and of several that did (an
-    authority that was renewed with the same key) the one that is valid longest.
+    The root is left out: a peer that does not have it does not trust it either. What does not belong to the chain is
+    left out too. Of several that could have issued a certificate, the one that did is taken, and of several that did
+    (an authority that was renewed with the same key) the one that is valid longest.
     """
     bySubject: dict[x509.Name, list[x509.Certificate]] = defaultdict(list)
     for certificate in certificates:

@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 PassphraseSource: TypeAlias = "bytes | Callable[[str], bytes | None] | None"
-"""A pass phrase, or what asks for it: called with the name of the source, returns None where nobody can answer."""
+"""A pass phrase, or what asks for it: called with the name of the source, returns None where no person can answer."""
 
 
 class WrongPassphrase(Exception):
@@ -83,7 +83,7 @@ def retrying(prompt: Callable[[str], bytes | None], tries: int = 3) -> Retrying:
 
     Args:
         prompt: asks, with the name of what is to be opened, and on the next try with the remark that the last one was
-            wrong. It returns None where nobody answers, and is then not called again.
+            wrong. It returns None where no answer comes, and is then not called again.
         tries: how often it is called for one source.
 
     Returns:
@@ -113,11 +113,11 @@ class Passphrase:
         """Give out what may open something, until it is open.
 
         The pass phrase that was given comes first, then the empty one, and then the one that has to be asked for: so
-        one that is given and not needed does no harm, and nobody is asked for an empty one. What was answered before
-        for the same source is tried before anybody is asked again.
+        one that is given and not needed does no harm, and an empty one is not asked for. What was answered before
+        for the same source is tried before a person is asked again.
 
         Args:
-            name: what is opened; whoever is asked is shown it.
+            name: what is opened; the person who is asked is shown it.
         """
         if isinstance(self._given, bytes):
             yield Secret(self._given)

@@ -27,7 +27,7 @@ SYSTEMD_CREDENTIAL = "tlscomm.passphrase"
 """The name under which systemd hands over a pass phrase that no option names, as
 ``LoadCredentialEncrypted=tlscomm.passphrase``."""
 
-#: A pass phrase is a line; whoever names a larger file has named the wrong one.
+#: A pass phrase is a line; a larger file is the wrong one.
 _LONGEST = 4096
 
 
@@ -79,7 +79,7 @@ def anyPassphrase(
 ) -> Prompt | None:
     """Return the same for any number of places, for several things that are encrypted.
 
-    Which pass phrase opens what is found out by trying, so nobody has to say it, and their order does not matter.
+    Which pass phrase opens what is found out by trying, so it need not be said, and their order does not matter.
 
     Args:
         files: each as in `passphraseSource`.

@@ -1,8 +1,8 @@
 """Who else may read a file with a private key.
 
 The nine bits of a file's mode do not tell it. Where a file has an access control list the group's bits are the most
-that anybody on the list gets, and not what the group gets (acl(5)): systemd hands a service its credentials as files of
-root's with mode 0440, and a list that lets the service's user read them and nobody else.
+that anyone on the list gets, and not what the group gets (acl(5)): systemd hands a service its credentials as files of
+root's with mode 0440, and a list that lets the service's user read them and no one else.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _USER, _OWNING_GROUP, _NAMED_GROUP, _MASK = 0x02, 0x04, 0x08, 0x10
 
 
 def isReadableByOthers(descriptor: int, path: str | None = None) -> bool:
-    """Return whether somebody besides the file's owner, root and this process's own user may use an open file.
+    """Return whether a user besides the file's owner, root and this process's own user may use an open file.
 
     Args:
-        descriptor: the file. What is no regular file is nobody's: a pipe or terminal is not kept.
-        path: its name, where it has one. In the folder of systemd's credentials nobody else gets as far as the file.
+        descriptor: the file. What is no regular file is not looked at: a pipe or terminal is not kept.
+        path: its name, where it has one. In the folder of systemd's credentials no other user gets as far as the file.
     """
     # Windows makes up the mode from the read-only attribute.
     if sys.platform == "win32":

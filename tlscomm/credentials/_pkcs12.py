@@ -137,7 +137,7 @@ class _PFX:
         Raises:
             Unsupported: something is encrypted in a way that no pass phrase opens here.
         """
-        # All are looked at, so that what cannot be opened is said before anybody is asked.
+        # All are looked at, so that what cannot be opened is said before a person is asked.
         encrypted = [self._isEncrypted(safe) for safe in self._safes]
         return self._check is not None or any(encrypted)
 

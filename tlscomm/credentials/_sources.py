@@ -1,6 +1,6 @@
 """Where bytes come from: a file, the bytes themselves, a file object, or standard input.
 
-A path may be that of a named pipe, as a shell makes one for ``<(command)``. Nobody may ever write to it, and whoever
+A path may be that of a named pipe, as a shell makes one for ``<(command)``. A writer may never come, and a server that
 opens a port only when the credential is there would then wait for ever; so a pipe is waited for, and not for long.
 """
 
@@ -44,7 +44,7 @@ _LONGEST_PATH = 4096
 
 _NO_FOLDER = "This is a folder: name the file in it, or several files where the program takes several."
 
-#: Seconds until the end of a pipe has to come. Whoever writes to it may have to ask a person for a pass phrase.
+#: Seconds until the end of a pipe has to come. The writer may have to ask a person for a pass phrase.
 PATIENCE = 60.0
 _AT_ONCE = 1 << 16
 
@@ -58,7 +58,7 @@ class Source:
         content: the bytes.
         path: where they are, for a command that a person can type; None where that is not known.
         place: where in the source these bytes are, where they are a part of it: ``line 12``.
-        isReadableByOthers: whether somebody other than its owner may read the file it is from.
+        isReadableByOthers: whether a user other than its owner may read the file it is from.
     """
 
     name: str
@@ -102,7 +102,7 @@ def nameOf(source: SourceLike) -> str:
 
 
 def isContent(path: str) -> bool:
-    """Return whether somebody gave what stands in a file for its name, which may be a private key."""
+    """Return whether what stands in a file was given for its name, which may be a private key."""
     return "-----BEGIN" in path or "\n" in path or "\r" in path
 
 
@@ -136,7 +136,7 @@ class Readable(Protocol):
 
 @contextmanager
 def opened(path: str | os.PathLike[str]) -> Iterator[Readable]:
-    """Open a file to be read, without waiting for anybody who might write to it.
+    """Open a file to be read, without waiting for a program that might write to it.
 
     Raises:
         OSError, ValueError: as `open`; reading raises them, too.
@@ -198,18 +198,20 @@ class Pipe:
         return self._descriptor
 
     def read(self, size: int, /) -> bytes:
-        # Nothing yet is the end where something was written before, and else somebody may still open it for writing.
+        # Nothing yet is the end where something was written before, and else a program may still open it for writing.
         piece = None if os.get_blocking(self._descriptor) else self._there(size)
         if piece or (piece is not None and self._hasBegun):
             self._hasBegun = True
             return piece
         if not self._poll.poll(max(self._end - time.monotonic(), 0) * 1000):
-            raise OSError(errno.ETIMEDOUT, f"nobody wrote to this pipe, to its end, within {self._patience:g} seconds")
+            raise OSError(
+                errno.ETIMEDOUT, f"no program wrote to this pipe, to its end, within {self._patience:g} seconds"
+            )
         self._hasBegun = True
         return os.read(self._descriptor, min(size, _AT_ONCE))
 
     def _there(self, size: int) -> bytes | None:
-        """Return what can be read at once, None where nobody has written it yet."""
+        """Return what can be read at once, None where it is not written yet."""
         try:
             return os.read(self._descriptor, min(size, _AT_ONCE))
         except BlockingIOError:

@@ -86,7 +86,7 @@ def decoded(text: bytes) -> bytes:
         binascii.Error: it is none.
     """
     digits = b"".join(text.split())
-    # What was cut off lacks its padding as well, and is found out by whoever reads it.
+    # What was cut off lacks its padding as well, and is found out by the reader of the DER.
     return base64.b64decode(digits + b"=" * (-len(digits) % 4), validate=True)
 
 

@@ -176,7 +176,7 @@ class NotAllowed(CertificateFailure):
         "(--deny). GnuTLS denies access with a revoked certificate too."
     )
     theirs = "If the holder should be let in, add a rule that fits (--allow), or lift the one that denies it (--deny)."
-    reproduce = "Start a server with --allow cn=somebody-else."
+    reproduce = "Start a server with --allow cn=another."
 
     def _summary(self) -> str:
         # What a peer holds against us, it knows: of our certificate it has said no good.

@@ -15,7 +15,7 @@ whole put together and taken apart, once. A chunk that comes when nothing is hel
 most the maximum and the delimiter or prefix, whatever it is fed. It may not be refused any sooner: bytes past the
 maximum that could still be the start of the delimiter are held until the next byte decides.
 
-*The first failure is the last.* After it nobody knows where the next message starts, so everything later is ignored.
+*The first failure is the last.* After it the start of the next message is not known, so everything later is ignored.
 Messages that were complete before it are still delivered.
 """
 

@@ -330,7 +330,7 @@ class MessageProtocol(Protocol):
         if self._busy or self._paused or not (self.isAwaiting or self._decoder.pending):
             self._awaitedSince = now
         elif isWriting:
-            # The peer has its time from when it has everything. When that is nobody says; not later than the next look.
+            # The peer has its time from when it has everything. When is not known; not later than the next look.
             self._awaitedSince = now + timeout / 4
             self._timer = self._clock.callLater(timeout / 4, self._lookAtClock)
             return
@@ -403,7 +403,7 @@ class RequestProtocol(MessageProtocol):
             self.unexpectedMessageReceived(message)
             return
         reply = self._requests.popleft()
-        # A cancelled request has had its failure, and its reply still comes and belongs to nobody.
+        # A cancelled request has had its failure, and its reply still comes and belongs to no caller.
         if not reply.called:
             reply.callback(message)
 

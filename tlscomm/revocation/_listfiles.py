@@ -1,8 +1,8 @@
 """Files that hold revocation lists, read again when they change.
 
 They come in every form in which credentials come, PEM, DER, UTF-16 or base64, alone or several, and are read by the
-same readers. Whoever names a folder relies on the lists in it, so a list that is not recognised, or a folder without
-any, is a failure: in the mode ``soft`` it would let the revoked in.
+same readers. A person who names a folder relies on the lists in it, so a list that is not recognised, or a folder
+without any, is a failure: in the mode ``soft`` it would let the revoked in.
 
 An authority publishes a new list every day, and a server runs for months. What is read again may be half written,
 damaged or gone: then the lists that were read last go on counting, until they expire by themselves.

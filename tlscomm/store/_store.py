@@ -5,11 +5,11 @@ A path says where a file is, and breaks when the certificate in it is renewed un
 pick their certificates that way, out of ``X509Store(StoreName.My, StoreLocation.…)``.
 
 The user's stores are those of .NET on Linux, in the same folders and files (see `tlscomm.store._folder`): a
-certificate that a .NET program adds is found here, and the other way round. Whoever can read a file there has the
+certificate that a .NET program adds is found here, and the other way round. A user who can read a file there has the
 private key in it, for PKCS#12 without a pass phrase is no protection; so the modes of files and folders are, and they
 are checked.
 
-**Not exportable** is a mark beside the file. tlscomm refuses to export a key that is marked, so nobody hands it on by
+**Not exportable** is a mark beside the file. tlscomm refuses to export a key that is marked, so no user hands it on by
 mistake, as with the check box in the dialog of Windows. It does not protect from the user whose store it is, nor from
 any program that this user runs: they can read the file, copy it, and use the key. .NET does not know the mark. A key
 that its owner must not be able to copy belongs into a security module.

@@ -31,7 +31,7 @@ def systemRoots() -> tuple[x509.Certificate, ...]:
         TLSFailure: they cannot be read.
     """
     with warnings.catch_warnings():
-        # An authority of old may have a serial number that is not allowed today. Nobody who runs this can mend it.
+        # An authority of old may have a serial number that is not allowed today. The user cannot mend it.
         warnings.simplefilter("ignore", CryptographyDeprecationWarning)
         found = tuple(systemCertificates("Root"))
     if not found:

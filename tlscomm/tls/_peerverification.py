@@ -223,7 +223,7 @@ class PeerVerification:
         if known is not None and not known.problems:
             return known
         if known is not None and self._budget is None:
-            # Only the path was signed by an authority that is trusted; what else came may be anybody's.
+            # Only the path was signed by an authority that is trusted; what else came may be a stranger's.
             self._budget = SearchBudget.ofStranger()
         presented = self._presented()
         if not presented:

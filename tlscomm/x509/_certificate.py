@@ -41,7 +41,7 @@ class ParsedCertificate:
 
     Attributes:
         certificate: itself.
-        malformation: why nobody can read it, or nothing where it is well.
+        malformation: why it cannot be read, or nothing where it is well.
         remembered: what rules that look at nothing else have found, kept for the next time.
     """
 
@@ -151,7 +151,7 @@ class ParsedCertificate:
 
     @cached_property
     def key(self) -> Any:
-        """The public key, or None where it is of a kind that nobody here knows, or cannot be read."""
+        """The public key, or None where it is of a kind that is not known here, or cannot be read."""
         try:
             return self.certificate.public_key()
         except Exception:

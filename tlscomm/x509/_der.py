@@ -4,7 +4,7 @@
 without saying what was wrong. So the layers around are opened here, one at a time and only where something is wanted.
 
 BER is read, not DER alone: NSS and old Windows write PKCS#12 with indefinite lengths and with octet strings in pieces.
-Whoever wrote the file may mean harm, so depth and number of elements have a limit, and every length is compared with
+The writer of a file may mean harm, so depth and number of elements have a limit, and every length is compared with
 the bytes that are there.
 """
 

@@ -1,6 +1,6 @@
 """Certificates described for messages and logs.
 
-A peer chooses what stands in its certificate, and whoever describes a failure must not cause another one. So nothing
+A peer chooses what stands in its certificate, and to describe a failure must not cause another one. So nothing
 here raises, and everything is printable.
 """
 

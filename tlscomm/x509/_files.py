@@ -3,7 +3,7 @@
 Two rules are kept by the way files are opened, and not by looking first: a secret is readable by its owner only from
 the moment it exists, and a file is seen whole or not at all. A file is therefore written under a name that no other
 process uses, and then renamed. Who writes holds a lock, which the operating system takes back from a process that dies.
-One that was stopped keeps it, so nobody waits for it for ever.
+One that was stopped keeps it, so no process waits for it for ever.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["File", "exclusively", "makeFolder", "writeFiles"]
 _OWNER_ONLY = 0o600
 _EVERYBODY_READS = 0o644
 
-#: Seconds. Nobody who holds a lock does more under it than to write a few files.
+#: Seconds. No process does more under a lock than to write a few files.
 PATIENCE = 10.0
 _INTERVAL = 0.02
 _TAKEN = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
@@ -83,7 +83,7 @@ def writeFiles(folder: Path, files: Mapping[str, File]) -> None:
             try:
                 _write(temporary, file)
             except OSError as error:
-                # To write, on a full disk for one, names no file, and nobody knows the temporary one.
+                # To write, on a full disk for one, names no file, and the user does not know the temporary one.
                 raise type(error)(error.errno, error.strerror, str(folder / name)) from None
         for temporary, final in staged.items():
             os.replace(temporary, final)
@@ -137,7 +137,7 @@ def _isOurs(descriptor: int) -> bool:
 
 def _write(path: Path, file: File) -> None:
     mode = _OWNER_ONLY if file.isSecret else _EVERYBODY_READS
-    # O_EXCL also refuses a symbolic link that somebody put there.
+    # O_EXCL also refuses a symbolic link that another user put there.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
     with os.fdopen(descriptor, "wb") as stream:
         stream.write(file.content)

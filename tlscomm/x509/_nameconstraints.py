@@ -1,7 +1,7 @@
 """Which names an authority may issue certificates for (RFC 5280, section 4.2.1.10).
 
 Name constraints are what keeps a company's own authority from issuing for the rest of the world, so they fail closed: a
-constraint that nobody can read, a name that no constraint could be applied to, and a wildcard that stands for an
+constraint that cannot be read, a name that no constraint could be applied to, and a wildcard that stands for an
 excluded name among others are refused. A common name is no DNS name and is never constrained.
 
 A hostile authority may put ten thousand constraints above ten thousand names. Constraints are kept in sets, and for
@@ -204,7 +204,7 @@ def isDomain(text: str) -> bool:
 
 
 def _reading(kind: Kind, name: x509.GeneralName | None, value: object) -> _Readable | None:
-    """Return a name as it is looked up, or None where nobody can say what it is a name of."""
+    """Return a name as it is looked up, or None where it is not known what it is a name of."""
     if kind is x509.DNSName:
         domain = str(value).lower()
         return domain if isDomain(domain.removeprefix("*.")) else None

@@ -1,7 +1,7 @@
 """What was read from certificates is remembered, because the same ones come again.
 
 Strangers write certificates too, of up to 100 KB each, and each takes several times that once it is read. So large ones
-are not kept, or a thousand handshakes of somebody who is refused would fill the memory for good.
+are not kept, or a thousand handshakes of a peer that is refused would fill the memory for good.
 """
 
 from __future__ import annotations
