@@ -180,6 +180,16 @@ class Algorithms(VerdictCase):
 class Namesakes(VerdictCase):
     """However many authorities have one name, the three look for the issuer in the same way."""
 
+    def test_namesakesOfTheIssuer(self) -> None:
+        """Where no identifier tells them apart, the issuer is found among others of its name, in any order."""
+        top = Node(1, "top", "P-256")
+        namesakes = [Node(2 + number, "issuer", "P-256") for number in range(4)]
+        authorities = [issued(top, each, "none") for each in namesakes]
+        client = issued(namesakes[-1], None, "none")
+        for others in (authorities, authorities[::-1], authorities[2:]):
+            self.assertEqual(self.verdict([client, *others], [issued(top, top, "none")]), [])
+        self.assertEqual(self.verdict([client, *authorities[:-1]], [issued(top, top, "none")]), ["bad-signature"])
+
     def test_hundredsOfAuthoritiesOfOneName(self) -> None:
         for identifiers in ("both", "none"):
             nodes = [Node(number, "root", "P-256") for number in range(140)]

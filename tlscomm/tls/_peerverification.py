@@ -211,11 +211,20 @@ class PeerVerification:
             return errorToReport(failure.code, None)
         if not result.problems:
             return 0
-        if self._configuration.hook is not None or _mayChange(result.problems):
+        if self._configuration.hook is not None or _mayChange(result.problems) or self._mayHaveAnotherIssuer(result):
             self._channel.forbidResumption()
             return 0
         self._settle(_refusal(result.problems, result))
         return errorToReport(result.problems[0].code, result.problems[0].opensslError)
+
+    def _mayHaveAnotherIssuer(self, result: VerificationResult) -> bool:
+        """Return whether a wrong signature may be that of another authority of the same name, which was sent as well.
+
+        OpenSSL takes the first that it finds, where no identifier tells them apart.
+        """
+        issuer = result.chain[1:2]
+        isSent = bool(issuer) and issuer[0] not in self._configuration.verifier.anchors
+        return isSent and all(each.depth > 0 or each.code == "bad-signature" for each in result.problems)
 
     def _judge(self) -> VerificationResult:
         resumed = self._channel.resumed
