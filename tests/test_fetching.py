@@ -459,6 +459,7 @@ class Addresses(SynchronousTestCase):
         for address in (
             *("0.0.0.0", "::", "::ffff:0.0.0.0", "224.0.0.1", "ff02::1", "169.254.169.254", "::ffff:169.254.169.254"),
             *("64:ff9b::a9fe:a9fe", "fd00:ec2::254", "168.63.129.16", "100.100.100.200", "host.example", ""),
+            *("169.254.170.2", "169.254.170.23", "fd00:ec2::23"),
         ):
             self.assertFalse(isPublic(address), address)
             self.assertTrue(isNeverFetchedFrom(address), address)

@@ -19,9 +19,16 @@ _UNICAST = IPv6Network("2000::/3")
 #: Where the last 32 bits are an IPv4 address that a translator connects to (RFC 6052).
 _TRANSLATED = IPv6Network("64:ff9b::/96")
 
-#: What tells a virtual machine its secrets: Amazon and most others, Amazon over IPv6, Azure, Alibaba, Oracle.
+#: What tells a virtual machine or a container its secrets: Amazon and most others, Amazon over IPv6, its containers,
+#: Azure, Alibaba, Oracle.
 _METADATA = frozenset(
-    map(ip_address, ("169.254.169.254", "fd00:ec2::254", "168.63.129.16", "100.100.100.200", "192.0.0.192"))
+    map(
+        ip_address,
+        (
+            *("169.254.169.254", "fd00:ec2::254", "169.254.170.2", "169.254.170.23", "fd00:ec2::23"),
+            *("168.63.129.16", "100.100.100.200", "192.0.0.192"),
+        ),
+    )
 )
 
 
