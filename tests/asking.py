@@ -71,6 +71,13 @@ class AskingPeer:
         for number in (90, 0):
             self.peer.transport.write(self._sealed(bytes((1, number)), _ALERT))
 
+    def giveTickets(self, count: int) -> None:
+        """Send so many session tickets, each of 4,000 bytes (RFC 8446, section 4.6.1)."""
+        for number in range(count):
+            nonce = number.to_bytes(4, "big")
+            body = bytes((0, 0, 28, 32, *nonce, 4, *nonce)) + (4000).to_bytes(2, "big") + bytes(4000) + bytes(2)
+            self.peer.transport.write(self._sealed(b"\x04" + len(body).to_bytes(3, "big") + body, _HANDSHAKE))
+
     def _keyUpdates(self, count: int) -> Iterable[bytes]:
         for _ in range(count):
             yield self._sealed(_KEY_UPDATE, _HANDSHAKE)

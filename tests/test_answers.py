@@ -204,6 +204,19 @@ class AnswersTests(AnswersCase):
 class ProtocolsTests(AnswersCase):
     """What is above knows nothing of the answers."""
 
+    def test_tickets(self) -> None:
+        """A server that sends tickets without end is read no more for a while, and few are kept."""
+        asking, conversation = self.asked(True, "1.3")
+        asking.giveTickets(300)
+        while self.end.isReading and self.theirs.written:
+            self.end.protocol.dataReceived(self.theirs.take(CHUNK))
+        self.assertFalse(self.end.isReading)
+        # What is left is more than a third of what was sent.
+        self.assertGreater(len(self.theirs.written), 400_000)
+        self.side.transport.abortConnection()
+        conversation.flush()
+        self.assertLessEqual(len(self.side.factory.configuration._sessions._kept), 1)
+
     def test_producer(self) -> None:
         """A producer is not paused because of them, but when what it writes has to wait for them."""
         for asking, conversation in self.each():
