@@ -23,7 +23,7 @@ from tlscomm.configuration import Configuration
 from tlscomm.credentials._sources import STANDARD_INPUT
 from tlscomm.revocation._backgroundtask import BackgroundTask
 from tlscomm.revocation._marks import Mark, markOf
-from tlscomm.revocation._ownthread import FileLooks
+from tlscomm.credentials._rereading import FileLooks
 from tlscomm.store import isStoreSource
 from tlscomm.transport import Observer, TLSFactory, TLSTransport
 from tlscomm.transport._rereading import Rereading

@@ -28,7 +28,7 @@ from tlscomm.revocation._crl import GOOD, Status, isListedBy, issuerKey, statusB
 from tlscomm.revocation._fetching import ListFetcher
 from tlscomm.revocation._listfiles import ListFiles, readLists
 from tlscomm.revocation._ocsp import mustStaple, statusByResponse
-from tlscomm.revocation._ownthread import FileLooks
+from tlscomm.credentials._rereading import FileLooks
 from tlscomm.revocation._revocationlist import RevocationList
 from tlscomm.x509._canonicalname import CanonicalName
 from tlscomm.x509._facts import subjectText

@@ -37,7 +37,7 @@ from tlscomm.revocation._ocsp import (
     readResponse,
     statusByResponse,
 )
-from tlscomm.revocation._ownthread import FileLooks
+from tlscomm.credentials._rereading import FileLooks
 from tlscomm.revocation._retrying import Schedule
 from tlscomm.x509._extensions import extensionsOf
 from tlscomm.x509._facts import subjectText

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 
 from tlscomm.failures import TLSFailure, Unreadable
 from tlscomm.failures._loggedfailure import logFailure
-from tlscomm.revocation._ownthread import READING_SECONDS, inOwnThread
+from tlscomm.credentials._rereading import READING_SECONDS, inOwnThread
 
 __all__ = ["Rereading"]
 
