@@ -141,7 +141,8 @@ class PeerTests:
         while process.poll() is None and time.monotonic() < end:
             if all(map(listens, ports[: len(VERSIONS)])):
                 return True
-            time.sleep(0.01)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.01)
         return False
 
     @classmethod

@@ -10,8 +10,6 @@ from OpenSSL import SSL
 
 __all__ = ["hasProtocols"]
 
-_TWISTED = "twisted.internet._sslverify"
-
 
 def hasProtocols(connection: SSL.Connection, select: Callable[..., Any] | None) -> bool:
     """Return whether a server whose callback chose nothing for a client has application protocols at all.
@@ -22,8 +20,9 @@ def hasProtocols(connection: SSL.Connection, select: Callable[..., Any] | None) 
     """
     # The program that has a context of Twisted's has loaded it.
     from twisted.internet.interfaces import IProtocolNegotiationFactory
+    from twisted.internet.ssl import CertificateOptions
 
-    if select is None or select.__module__ != _TWISTED:
+    if select is None or select.__module__ != CertificateOptions.__module__:
         return True
     if getclosurevars(select).nonlocals.get("acceptableProtocols"):
         return True

@@ -20,10 +20,10 @@ from twisted.internet.interfaces import ILoggingContext, IProtocolFactory, IReac
 from zope.interface import implementer
 
 from tlscomm.configuration import Configuration
+from tlscomm.credentials._rereading import FileLooks
 from tlscomm.credentials._sources import STANDARD_INPUT
 from tlscomm.revocation._backgroundtask import BackgroundTask
 from tlscomm.revocation._marks import Mark, markOf
-from tlscomm.credentials._rereading import FileLooks
 from tlscomm.store import isStoreSource
 from tlscomm.transport import Observer, TLSFactory, TLSTransport
 from tlscomm.transport._rereading import Rereading

@@ -22,13 +22,13 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.logger import Logger
 
 from tlscomm.credentials import SourceLike
+from tlscomm.credentials._rereading import FileLooks
 from tlscomm.failures import Problem, TLSFailure
 from tlscomm.revocation._backgroundtask import BackgroundTask
 from tlscomm.revocation._crl import GOOD, Status, isListedBy, issuerKey, statusByLists
 from tlscomm.revocation._fetching import ListFetcher
 from tlscomm.revocation._listfiles import ListFiles, readLists
 from tlscomm.revocation._ocsp import mustStaple, statusByResponse
-from tlscomm.credentials._rereading import FileLooks
 from tlscomm.revocation._revocationlist import RevocationList
 from tlscomm.x509._canonicalname import CanonicalName
 from tlscomm.x509._facts import subjectText

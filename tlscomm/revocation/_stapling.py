@@ -22,6 +22,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID
 from twisted.logger import Logger
 
 from tlscomm.credentials import Credential
+from tlscomm.credentials._rereading import FileLooks
 from tlscomm.failures import TLSFailure, printable
 from tlscomm.failures._loggedfailure import logFailure
 from tlscomm.failures._wording import timeText
@@ -37,7 +38,6 @@ from tlscomm.revocation._ocsp import (
     readResponse,
     statusByResponse,
 )
-from tlscomm.credentials._rereading import FileLooks
 from tlscomm.revocation._retrying import Schedule
 from tlscomm.x509._extensions import extensionsOf
 from tlscomm.x509._facts import subjectText

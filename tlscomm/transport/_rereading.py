@@ -14,9 +14,9 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from tlscomm.credentials._rereading import READING_SECONDS, inOwnThread
 from tlscomm.failures import TLSFailure, Unreadable
 from tlscomm.failures._loggedfailure import logFailure
-from tlscomm.credentials._rereading import READING_SECONDS, inOwnThread
 
 __all__ = ["Rereading"]
 
