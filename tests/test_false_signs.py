@@ -271,6 +271,19 @@ class Waits(ConversationCase):
             second.flush()
             self.assertEqual(second.client.failure.code, "refused")
 
+    def test_sessionAfterALateEnd(self) -> None:
+        """The session of a connection that the server has ended later, as one that was idle, is resumed."""
+        for version in VERSIONS:
+            ours = clientConfiguration(maximumTLS=version, deadlines=Deadlines())
+            theirs = serverConfiguration()
+            first = self.again(ours, theirs)
+            first.clock.advance(DOUBT_SECONDS)
+            first.clock.advance(LATER)
+            first.server.transport.loseConnection()
+            first.flush()
+            self.assertEqual(first.client.failures, [None])
+            self.assertTrue(self.again(ours, theirs).client.transport.tls.resumed)
+
     def test_sessionOfARefusedClient(self) -> None:
         """The session of a client that was refused after a sign is not resumed."""
         for version in VERSIONS:

@@ -287,7 +287,10 @@ class TLSConnection:
         """
         hasSession = self._channel.ticketSeen or not self._isTLS13
         isRefused = self.endRefuses and self.failure is not None
-        if self._isClient and self.isConfirmed and hasSession and not (self._isSessionKept or isRefused):
+        if isRefused and self.state is State.CLOSED:
+            # The server keeps its late verdict with the session, and asks for no certificate when that is resumed.
+            self._configuration.forgetSessions()
+        elif self._isClient and self.isConfirmed and hasSession and not (self._isSessionKept or isRefused):
             self._keepSession()
         if self.isAccepted and (self.failure is None or self.failure.alert is None):
             # OpenSSL forgets the session of a connection that was cut. Only a fatal alert asks for that (RFC 8446,
@@ -520,7 +523,6 @@ class TLSConnection:
         if self.endRefuses:
             # It may still read, so what is on its way to it is not dropped; but the end is not as if all were well.
             self.failure = self._naming.refusedInSilence("the server closed the connection before it sent any data")
-            self._configuration.forgetSessions()
 
     def _chosenContext(self) -> SSL.Context | None:
         """Choose what we show, when the peer has said what it can use; the context with it, or None for nothing."""
