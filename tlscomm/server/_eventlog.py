@@ -15,13 +15,12 @@ import stat
 import sys
 import time
 from collections import deque
-from datetime import datetime, timezone
 from typing import Any, Literal
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import FileLogObserver, Logger, textFileLogObserver
 
-from tlscomm.transport._eventlog import Event, EventLog, writeText
+from tlscomm.transport._eventlog import Event, EventLog, Moment, writeText
 
 __all__ = ["LOG_FORMATS", "JSONLines", "LogFormat", "eventLog", "onStandardError"]
 
@@ -121,8 +120,8 @@ class JSONLines:
     def _noteLost(self) -> None:
         if self._lost and not self._waiting:
             lost, self._lost = self._lost, 0
-            moment = datetime.fromtimestamp(self._clock.seconds(), timezone.utc).isoformat(timespec="milliseconds")
-            self._add(_asJSON({"event": "lost", "level": "warn", "time": moment, "count": lost}).encode() + b"\n")
+            event = {"event": "lost", "level": "warn", "time": Moment(self._clock.seconds()), "count": lost}
+            self._add(_asJSON(event).encode() + b"\n")
             _log.warn("{count} events were lost, because they could not be written", count=lost)
 
     def _add(self, line: bytes) -> None:

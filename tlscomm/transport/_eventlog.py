@@ -10,22 +10,42 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from datetime import datetime, timezone
+from time import time
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger, LogLevel
+from twisted.logger import Logger, LogLevel, globalLogPublisher
 
 from tlscomm.access import Peer
 from tlscomm.credentials import CredentialChoice
 from tlscomm.failures import TLSFailure, printable
+from tlscomm.tls import TLSFacts
 from tlscomm.transport._address import describeAddress
 from tlscomm.transport._refusallimit import Event, RefusalLimit, networkOf
 from tlscomm.transport._transport import TLSTransport
 from tlscomm.x509._facts import certificateFacts
 
-__all__ = ["Event", "EventLog", "writeText"]
+__all__ = ["Event", "EventLog", "Moment", "writeText"]
 
 _log = Logger(namespace="tlscomm")
+
+_LEVELS = {level.name: level for level in LogLevel.iterconstants()}
+
+
+class Moment:
+    """When an event happened. It is written as text where it is wanted as that."""
+
+    __slots__ = ("seconds",)
+
+    def __init__(self, seconds: float) -> None:
+        """
+        Args:
+            seconds: since 1970.
+        """
+        self.seconds = seconds
+
+    def toJSON(self) -> str:
+        return datetime.fromtimestamp(self.seconds, timezone.utc).isoformat(timespec="milliseconds")
 
 
 class EventLog:
@@ -57,7 +77,7 @@ class EventLog:
         Args:
             address: where, as ``host:port``.
         """
-        self._write({"event": "listening", "level": "info", "time": self._time(), "address": address})
+        self._write({"event": "listening", "level": "info", "time": Moment(self._clock.seconds()), "address": address})
 
     def accepted(self, transport: TLSTransport) -> None:
         number = self._numbers[transport] = next(self._count)
@@ -97,23 +117,41 @@ class EventLog:
 
     def _event(self, name: str, number: int, transport: TLSTransport) -> Event:
         peer = describeAddress(transport.getPeer())
-        return {"event": name, "level": "info", "time": self._time(), "connection": number, "peer": peer}
-
-    def _time(self) -> str:
-        return datetime.fromtimestamp(self._clock.seconds(), timezone.utc).isoformat(timespec="milliseconds")
+        moment = Moment(self._clock.seconds())
+        return {"event": name, "level": "info", "time": moment, "connection": number, "peer": peer}
 
 
 def writeText(event: Event) -> None:
-    """Write an event as a line of Twisted's log, in the namespace ``tlscomm`` and with its facts as named fields."""
-    failure = event.get("failure")
-    form, phrases = _TEXTS[event["event"]]
-    outcome = "in order" if failure is None else f"{failure.code}: {failure.message} {failure.nextStep}"
-    if event["event"] == "refused":
-        # The word is also the code of a refusal that does not say why.
-        outcome = outcome if outcome.startswith("refused: ") else f"refused, {outcome}"
+    """Write an event as a line of Twisted's log, in the namespace ``tlscomm`` and with its facts as named fields.
+
+    Not by Twisted's `Logger.emit`, which makes and sorts a list of the levels for each event.
+    """
+    record = dict(event)
+    level = record.pop("level")
     # Twisted has a time of its own, which older observers look for under the same name.
-    facts = {name: fact for name, fact in event.items() if name not in ("time", "level")}
-    _log.emit(LogLevel.lookupByName(event["level"]), form, **facts, **phrases(event), outcome=outcome)
+    record.pop("time", None)
+    record.update(
+        log_logger=_log,
+        log_level=_LEVELS[level],
+        log_namespace=_log.namespace,
+        log_source=None,
+        log_format="{sentence}",
+        log_time=time(),
+        sentence=_Sentence(event),
+    )
+    globalLogPublisher(record)
+
+
+class _Sentence:
+    """What an event says in words, made when it is asked for: mostly no observer wants it, or one wants it once."""
+
+    __slots__ = ("_event",)
+
+    def __init__(self, event: Event) -> None:
+        self._event = event
+
+    def __str__(self) -> str:
+        return _SENTENCES[self._event["event"]](self._event)
 
 
 def _asked(transport: TLSTransport) -> str | None:
@@ -126,16 +164,61 @@ def _isHealthCheck(transport: TLSTransport, failure: TLSFailure) -> bool:
     return failure.code in ("closed-in-handshake", "reset") and not transport.hasHeard
 
 
-def _nothing(event: Event) -> dict[str, str]:
-    return {}
+def _listening(event: Event) -> str:
+    return f"listening on {event['address']}"
 
 
-def _accepted(event: Event) -> dict[str, str]:
+def _authenticated(event: Event) -> str:
+    return f"{_connection(event)} authenticated: {_accepted(event)}"
+
+
+def _acceptedOnly(event: Event) -> str:
+    return f"{_connection(event)} accepted without authentication: {_accepted(event)}"
+
+
+def _refused(event: Event) -> str:
+    outcome = _outcome(event)
+    # The word is also the code of a refusal that does not say why.
+    return f"{_connection(event)} {outcome if outcome.startswith('refused: ') else f'refused, {outcome}'}"
+
+
+def _refusals(event: Event) -> str:
+    last = f"{_connection(event)}: {_outcome(event)}"
+    return f"{event['count']} more connections from {event['network']} refused; the last one, {last}"
+
+
+def _closed(event: Event) -> str:
+    received, sent = (_amount(event[f"bytes{way}"], event[f"messages{way}"]) for way in ("Received", "Sent"))
+    return f"{_connection(event)} closed ({received} received, {sent} sent), {_outcome(event)}"
+
+
+#: By the event's name, what says it in words.
+_SENTENCES: dict[str, Callable[[Event], str]] = {
+    "listening": _listening,
+    "authenticated": _authenticated,
+    "accepted": _acceptedOnly,
+    "refused": _refused,
+    "refusals": _refusals,
+    "closed": _closed,
+}
+
+
+def _connection(event: Event) -> str:
+    return f"connection {event['connection']} from {event['peer']}"
+
+
+def _outcome(event: Event) -> str:
+    failure: TLSFailure | None = event["failure"]
+    return "in order" if failure is None else f"{failure.code}: {failure.message} {failure.nextStep}"
+
+
+def _accepted(event: Event) -> str:
     peer: Peer | None = event["certificate"]
+    tls: TLSFacts = event["tls"]
     isAsked = event["clientCertificates"] != "none"
     stranger = "the client showed no certificate" if isAsked else "no client certificate is asked for"
     who = stranger if peer is None else _who(peer)
-    return {"who": who, "shown": _shown(event["tls"].choice)}
+    return f"{who}, {tls.version}, {tls.cipher}{_shown(tls.choice)}"
 
 
 def _shown(choice: CredentialChoice | None) -> str:
@@ -150,33 +233,5 @@ def _who(peer: Peer) -> str:
     return f"{peer.facts.subject}{rule}"
 
 
-def _traffic(event: Event) -> dict[str, str]:
-    return {way: _amount(event[f"bytes{way}"], event[f"messages{way}"]) for way in ("Received", "Sent")}
-
-
 def _amount(size: int, count: int | None) -> str:
     return f"{size} bytes" if count is None else f"{size} bytes in {count} message{'s' if count != 1 else ''}"
-
-
-#: By the event's name, how it reads, and what says the parts of it that are not facts as they are.
-_TEXTS: dict[str, tuple[str, Callable[[Event], dict[str, str]]]] = {
-    "listening": ("listening on {address}", _nothing),
-    "authenticated": (
-        "connection {connection} from {peer} authenticated: {who}, {tls.version}, {tls.cipher}{shown}",
-        _accepted,
-    ),
-    "accepted": (
-        "connection {connection} from {peer} accepted without authentication: {who}, {tls.version}, "
-        "{tls.cipher}{shown}",
-        _accepted,
-    ),
-    "refused": ("connection {connection} from {peer} {outcome}", _nothing),
-    "refusals": (
-        "{count} more connections from {network} refused; the last one, connection {connection} from {peer}: {outcome}",
-        _nothing,
-    ),
-    "closed": (
-        "connection {connection} from {peer} closed ({Received} received, {Sent} sent), {outcome}",
-        _traffic,
-    ),
-}
