@@ -230,6 +230,25 @@ class Channel:
         """
         lib.SSL_set_session(self._ssl, ffi.NULL)
 
+    def renewBuffers(self) -> None:
+        """Give back the memory that the handshake's messages took on their way, unless there are bytes in it.
+
+        OpenSSL's memory grows to the largest flight and never shrinks. It may be called at any time: what OpenSSL has
+        read of a record that is not complete is not kept there.
+        """
+        if _available(self._in, _scratch.pointer) or _available(self._out, _scratch.pointer):
+            return
+        into, out = lib.BIO_new(lib.BIO_s_mem()), lib.BIO_new(lib.BIO_s_mem())
+        if ffi.NULL in (into, out):
+            # No memory is left for the new ones, and the old ones will do.
+            lib.BIO_free(into)
+            lib.BIO_free(out)
+            return
+        # This frees the old ones, which pyOpenSSL reads and writes as well.
+        lib.SSL_set_bio(self._ssl, into, out)
+        self._in = self.connection._into_ssl = into
+        self._out = self.connection._from_ssl = out
+
     def release(self) -> None:
         """Forget who judges and selects: the handshake is done, or will never be."""
         self.judge = _refuseAll

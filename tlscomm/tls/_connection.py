@@ -200,6 +200,10 @@ class TLSConnection:
             self._hasSpoken = True
         return flight
 
+    def forgetHandshake(self) -> None:
+        """Give back what only the handshake needed: both sides have accepted each other, and `outgoing` is empty."""
+        self._channel.renewBuffers()
+
     @property
     def pendingAnswer(self) -> Awaitable[Answer | bool] | None:
         """What the hook has returned, while the connection is PENDING; tell the result with `answer`."""

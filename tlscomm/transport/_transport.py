@@ -330,7 +330,8 @@ class TLSTransport(TransportProxy):
     def _proceed(self, plaintext: bytes) -> None:
         """Act on a change of state, and on the application data that came with it."""
         connection = self._connection
-        if connection.isConfirmed and not (self.connected or self.disconnecting):
+        isNew = connection.isConfirmed and not (self.connected or self.disconnecting)
+        if isNew:
             self._tellAccepted()
         if plaintext and self._paused:
             self._early = plaintext
@@ -340,6 +341,8 @@ class TLSTransport(TransportProxy):
             self._end()
             return
         self._output.release()
+        if isNew:
+            connection.forgetHandshake()
         if connection.pendingAnswer is not None:
             self._ask(connection.pendingAnswer)
             return
