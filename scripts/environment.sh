@@ -33,3 +33,6 @@ if [ "$(cat "$venv/installed" 2>/dev/null)" != "$wanted" ]; then
     "$venv/bin/python" -m pip install --quiet --no-build-isolation --editable ".[$extras]"
     printf '%s\n' "$wanted" >"$venv/installed"
 fi
+
+# An installation brings bytecode, an editable one does not: where Python may write none, each start would compile anew.
+"$venv/bin/python" -m compileall -q tlscomm twisted/plugins || :

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import click
 
 from tlscomm import __version__
-from tlscomm.commandline import connect, explain, inspect, pki, store, verify
+from tlscomm.commandline import _collection, connect, explain, inspect, pki, store, verify
 
 __all__ = ["main", "program"]
 
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
 
     Args:
-        arguments: those after the program's name; the process's own where None.
+        arguments: those after the program's name; where None, the process is the command, and they are its own.
 
     Returns:
         The exit status: 0 where all went well, 1 for a failure, 2 for wrong usage, 128 and the number of the signal
@@ -52,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: the reader of the output has gone; the status is 1, and nothing is said about it.
     """
+    if arguments is None:
+        _collection.postpone()
     _occupyStandardDescriptors()
     try:
         return int(program.main(arguments, prog_name="tlscomm", standalone_mode=False) or 0)

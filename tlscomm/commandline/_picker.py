@@ -27,6 +27,7 @@ from prompt_toolkit.output import Output, create_output
 from prompt_toolkit.styles import Style
 from prompt_toolkit.utils import get_cwidth
 
+from tlscomm.commandline import _collection
 from tlscomm.commandline._certificates import (
     certificateRows,
     issuerTitle,
@@ -168,6 +169,8 @@ def choose(choice: PickedEntry) -> StoreEntry | None:
         NotInStore: nothing fits the purpose, and there is no terminal in which the others could be shown.
         click.Abort: the person pressed Ctrl-C.
     """
+    # A person takes their time, and each key makes garbage.
+    _collection.resume()
     if not _isForDialog():
         return _fromList(choice)
     # What is chosen goes to standard output, which may be caught in a variable: the dialog goes elsewhere.

@@ -14,6 +14,8 @@ import click
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from tlscomm.commandline import _collection
+
 __all__ = ["run"]
 
 T = TypeVar("T")
@@ -54,6 +56,8 @@ def run(work: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
         working.addBoth(results.append).addBoth(lambda _: reactor.stop())
 
     reactor.callWhenRunning(begin)
+    # A conversation lasts as long as its messages do.
+    _collection.resume()
     reactor.run(installSignalHandlers=False)
     if interruptions:
         raise click.exceptions.Exit(128 + interruptions[0])
