@@ -10,10 +10,7 @@ What cannot be decided, because a part of the certificate cannot be read or a na
 then no rule that allows fits, and every rule that denies does.
 """
 
-from tlscomm.access._accessrules import NO_ACCESS_RULES, AccessRules, Decision
-from tlscomm.access._peer import Peer
-from tlscomm.access._rule import AccessRule, Condition, allOf, anyOf, noneOf
-from tlscomm.access._ruletext import parseRule
+from tlscomm._lazy import lazyFace
 
 __all__ = [
     "NO_ACCESS_RULES",
@@ -27,3 +24,26 @@ __all__ = [
     "noneOf",
     "parseRule",
 ]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tlscomm.access._accessrules import NO_ACCESS_RULES, AccessRules, Decision
+    from tlscomm.access._peer import Peer
+    from tlscomm.access._rule import AccessRule, Condition, allOf, anyOf, noneOf
+    from tlscomm.access._ruletext import parseRule
+else:
+    __getattr__, __dir__ = lazyFace(
+        __name__,
+        {
+            "AccessRule": "tlscomm.access._rule",
+            "AccessRules": "tlscomm.access._accessrules",
+            "Condition": "tlscomm.access._rule",
+            "Decision": "tlscomm.access._accessrules",
+            "NO_ACCESS_RULES": "tlscomm.access._accessrules",
+            "Peer": "tlscomm.access._peer",
+            "allOf": "tlscomm.access._rule",
+            "anyOf": "tlscomm.access._rule",
+            "noneOf": "tlscomm.access._rule",
+            "parseRule": "tlscomm.access._ruletext",
+        },
+    )

@@ -6,16 +6,7 @@ further argument. A test that needs a certificate that is wrong says so: every e
 every time, key and serial number given. The `Gallery` has one for every failure that a certificate can cause.
 """
 
-from tlscomm.issuing._authority import (
-    DEVELOPMENT_HOSTS,
-    Authority,
-    DevelopmentAuthority,
-    ensureDevelopmentAuthority,
-    withBadSignature,
-    writeDevelopmentAuthority,
-)
-from tlscomm.issuing._certificates import Extension, Purpose
-from tlscomm.issuing._gallery import EXHIBITS, Exhibit, Gallery, Judge, writeGallery
+from tlscomm._lazy import lazyFace
 
 __all__ = [
     "DEVELOPMENT_HOSTS",
@@ -32,3 +23,35 @@ __all__ = [
     "writeDevelopmentAuthority",
     "writeGallery",
 ]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tlscomm.issuing._authority import (
+        DEVELOPMENT_HOSTS,
+        Authority,
+        DevelopmentAuthority,
+        ensureDevelopmentAuthority,
+        withBadSignature,
+        writeDevelopmentAuthority,
+    )
+    from tlscomm.issuing._certificates import Extension, Purpose
+    from tlscomm.issuing._gallery import EXHIBITS, Exhibit, Gallery, Judge, writeGallery
+else:
+    __getattr__, __dir__ = lazyFace(
+        __name__,
+        {
+            "Authority": "tlscomm.issuing._authority",
+            "DEVELOPMENT_HOSTS": "tlscomm.issuing._authority",
+            "DevelopmentAuthority": "tlscomm.issuing._authority",
+            "EXHIBITS": "tlscomm.issuing._gallery",
+            "Exhibit": "tlscomm.issuing._gallery",
+            "Extension": "tlscomm.issuing._certificates",
+            "Gallery": "tlscomm.issuing._gallery",
+            "Judge": "tlscomm.issuing._gallery",
+            "Purpose": "tlscomm.issuing._certificates",
+            "ensureDevelopmentAuthority": "tlscomm.issuing._authority",
+            "withBadSignature": "tlscomm.issuing._authority",
+            "writeDevelopmentAuthority": "tlscomm.issuing._authority",
+            "writeGallery": "tlscomm.issuing._gallery",
+        },
+    )

@@ -11,11 +11,7 @@ from any program that this user runs: they can read the file, copy it, and use t
 key that its owner must not be able to copy belongs into a security module.
 """
 
-from tlscomm.store._entry import StoreEntry
-from tlscomm.store._folder import LOCATIONS, NAMES
-from tlscomm.store._search import Search
-from tlscomm.store._store import StoreContents, X509Store, isStoreSource, loadFromStore, rootsFromStore
-from tlscomm.store._systemroots import systemRoots
+from tlscomm._lazy import lazyFace
 
 __all__ = [
     "LOCATIONS",
@@ -29,3 +25,27 @@ __all__ = [
     "rootsFromStore",
     "systemRoots",
 ]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tlscomm.store._entry import StoreEntry
+    from tlscomm.store._folder import LOCATIONS, NAMES
+    from tlscomm.store._search import Search
+    from tlscomm.store._store import StoreContents, X509Store, isStoreSource, loadFromStore, rootsFromStore
+    from tlscomm.store._systemroots import systemRoots
+else:
+    __getattr__, __dir__ = lazyFace(
+        __name__,
+        {
+            "LOCATIONS": "tlscomm.store._folder",
+            "NAMES": "tlscomm.store._folder",
+            "Search": "tlscomm.store._search",
+            "StoreContents": "tlscomm.store._store",
+            "StoreEntry": "tlscomm.store._entry",
+            "X509Store": "tlscomm.store._store",
+            "isStoreSource": "tlscomm.store._store",
+            "loadFromStore": "tlscomm.store._store",
+            "rootsFromStore": "tlscomm.store._store",
+            "systemRoots": "tlscomm.store._systemroots",
+        },
+    )

@@ -5,8 +5,7 @@ can be pumped against each other in memory (`handshake`, `pump`), and `verdict` 
 credential?" by the code that answers it live. This package alone turns what OpenSSL says into a failure of the list.
 """
 
-from tlscomm.tls._connection import State, TLSConnection, TLSFacts
-from tlscomm.tls._verdict import handshake, pump, verdict, verdictWithWarnings
+from tlscomm._lazy import lazyFace
 
 __all__ = [
     "State",
@@ -17,3 +16,21 @@ __all__ = [
     "verdict",
     "verdictWithWarnings",
 ]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tlscomm.tls._connection import State, TLSConnection, TLSFacts
+    from tlscomm.tls._verdict import handshake, pump, verdict, verdictWithWarnings
+else:
+    __getattr__, __dir__ = lazyFace(
+        __name__,
+        {
+            "State": "tlscomm.tls._connection",
+            "TLSConnection": "tlscomm.tls._connection",
+            "TLSFacts": "tlscomm.tls._connection",
+            "handshake": "tlscomm.tls._verdict",
+            "pump": "tlscomm.tls._verdict",
+            "verdict": "tlscomm.tls._verdict",
+            "verdictWithWarnings": "tlscomm.tls._verdict",
+        },
+    )
