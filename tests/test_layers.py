@@ -18,6 +18,7 @@ FOLDER = Path(tlscomm.__file__).parent
 #: The packages below `tlscomm` in their order. One imports only from those above it.
 PACKAGES: tuple[str, ...] = (
     "_lazy",
+    "_waits",
     "failures",
     "_openssl",
     "_wire",
@@ -60,6 +61,7 @@ USES_TWISTED = {
 
 #: What is in a package of the core and imports more of Twisted when it is imported itself.
 NOT_OF_CORE = {
+    "_waits": "Twisted's clock is what it is about",
     "messages._protocol": "Twisted's protocols are what it is about",
     "revocation._web": "Twisted's HTTP client, which is loaded when something is fetched",
 }

@@ -35,6 +35,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from tlscomm._waits import Waits
 from tlscomm.failures import ReadTimeout, TLSFailure, Truncated
 from tlscomm.failures._loggedfailure import logFailure
 from tlscomm.messages._framing import Framing, Message, framingNamed
@@ -94,6 +95,7 @@ class MessageFactory(Factory):
         self.maximumMessage = maximumMessage
         self.readTimeout = readTimeout
         self._clock = clock
+        self._waits: Waits | None = None
 
     @property
     def clock(self) -> IReactorTime:
@@ -106,7 +108,9 @@ class MessageFactory(Factory):
 
     def buildProtocol(self, addr: IAddress | None) -> MessageProtocol:
         protocol = cast(MessageProtocol, super().buildProtocol(cast(IAddress, addr)))
-        protocol.useSettings(self.framing, self.maximumMessage, self.readTimeout, self.clock)
+        if self._waits is None:
+            self._waits = Waits(self.clock)
+        protocol.useSettings(self.framing, self.maximumMessage, self.readTimeout, self._waits)
         return protocol
 
 

@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IAddress, IProtocolFactory, IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from tlscomm._waits import Waits
 from tlscomm.configuration import Configuration, ServerConfiguration
 from tlscomm.failures import TooManyConnections
 from tlscomm.revocation import warnOfUnstapled
@@ -44,6 +45,8 @@ class TLSFactory:
     Attributes:
         configuration: a server's or a client's.
         wrappedFactory: makes the protocols above, each when its connection was accepted.
+        clock: tells the time.
+        waits: has the deadlines of the connections.
         connections: the transports that are alive, accepted or not yet.
         changes: how often what a peer has to be has changed.
         hookTracebacks: how often the traceback of a hook is logged.
@@ -69,6 +72,7 @@ class TLSFactory:
         self.configuration = configuration
         self.wrappedFactory = wrappedFactory
         self.clock = clock
+        self.waits = Waits(clock)
         self.observer = observer or _defaultObserver(configuration, clock)
         self.connections: set[TLSTransport] = set()
         self.changes = 0
@@ -77,7 +81,7 @@ class TLSFactory:
         self._users = 0
         self._used: _Used | None = None
         self._maximumConnections = maximumConnections
-        self._revalidation = Revalidation(clock, self.connections, self.revalidateOne)
+        self._revalidation = Revalidation(self.waits, self.connections, self.revalidateOne)
 
     def reconfigure(self, configuration: Configuration) -> None:
         """Use another configuration for new connections, and judge the open ones by it.

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Any, Protocol, TypeVar
 
-from twisted.internet.interfaces import IProtocolFactory, IReactorTime
+from twisted.internet.interfaces import IProtocolFactory
 
+from tlscomm._waits import Waits
 from tlscomm.configuration import Configuration
 from tlscomm.failures import TLSFailure
 from tlscomm.transport._refusallimit import TracebackLimit
@@ -60,8 +61,8 @@ class Factory(Protocol):
         """Makes the protocols above."""
 
     @property
-    def clock(self) -> IReactorTime:
-        """Tells the time."""
+    def waits(self) -> Waits:
+        """Has the deadlines of the connections, and tells the time."""
 
     @property
     def observer(self) -> Observer[Any]:

@@ -95,7 +95,7 @@ class TLSTransport(TransportProxy):
         self.bytesReceived = 0
         self.bytesSent = 0
         self._address = address
-        self._clock = factory.clock
+        self._clock = factory.waits
         self._configuration = factory.configuration
         self._deadlines = self._configuration.deadlines
         self._output = Output(self._clock, self._stuck, self._noteDrained, self._brokenAbove, self._answersTaken)
