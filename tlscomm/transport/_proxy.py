@@ -6,7 +6,7 @@ from typing import Any
 
 from OpenSSL.crypto import X509
 from OpenSSL.SSL import Connection as SSLConnection
-from twisted.internet.interfaces import IAddress
+from twisted.internet.interfaces import IAddress, IProtocol
 
 from tlscomm.access import Peer
 from tlscomm.tls import TLSConnection, TLSFacts
@@ -23,6 +23,7 @@ class TransportProxy:
     """
 
     transport: Any = None
+    protocol: IProtocol | None
     connected: bool
     disconnecting: bool
     _connection: TLSConnection
@@ -57,8 +58,11 @@ class TransportProxy:
 
     def getPeer(self) -> Any:
         """The peer's address; behind a proxy that tells it, from when it has. None where none is known."""
-        # What is below may know better than when TCP was connected: the header of the PROXY protocol comes later.
-        return self._address if self.transport is None else self.transport.getPeer()
+        # What is below may know better than when TCP was connected: the header of the PROXY protocol comes later, but
+        # before TLS.
+        if self.transport is None or self.protocol is not None:
+            return self._address
+        return self.transport.getPeer()
 
     def getHost(self) -> Any:
         """Our own address."""

@@ -444,7 +444,8 @@ class TLSTransport(TransportProxy):
         self._output.startDeadline(self._deadlines.write)
         self._acceptedAt = self._clock.seconds()
         try:
-            protocol = self.factory.wrappedFactory.buildProtocol(self.getPeer())
+            self._address = self.getPeer()
+            protocol = self.factory.wrappedFactory.buildProtocol(self._address)
             if protocol is None or self.phase in _OVER:
                 # The factory wants no connection, or connect() was cancelled while it was asked.
                 self.abortConnection()
