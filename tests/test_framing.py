@@ -11,9 +11,9 @@ from twisted.internet.testing import StringTransport
 from twisted.protocols.basic import Int32StringReceiver, LineReceiver, NetstringReceiver
 from twisted.trial.unittest import SynchronousTestCase
 
+from tlscomm import messages as module
 from tlscomm.failures import MessageTooLong, TLSFailure, Truncated, Undecodable
 from tlscomm.messages import FRAMINGS, Decoder, Framing, Message, framingNamed
-from tlscomm.messages import _framing as module
 
 MAXIMUM = 12
 
@@ -98,8 +98,9 @@ class FramingCase(SynchronousTestCase):
 
 class NameTests(SynchronousTestCase):
     def test_publicNames(self) -> None:
-        """The module's public names are these five."""
-        self.assertEqual(module.__all__, ["FRAMINGS", "Decoder", "Framing", "Message", "framingNamed"])
+        """The package's public names are these eight."""
+        names = ["FRAMINGS", "Decoder", "Framing", "Message", "MessageFactory", "MessageProtocol", "RequestProtocol"]
+        self.assertEqual(module.__all__, [*names, "framingNamed"])
 
     def test_default(self) -> None:
         """The source document's framing comes first, in the order that an option's help lists them."""

@@ -19,7 +19,8 @@ __all__ = [
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tlscomm.messages._framing import FRAMINGS, Decoder, Framing, Message, framingNamed
+    from tlscomm.messages._framing import Decoder, Framing, Message
+    from tlscomm.messages._framings import FRAMINGS, framingNamed
     from tlscomm.messages._protocol import MessageFactory, MessageProtocol, RequestProtocol
 else:
     # The command explains the framings in its options, which must not load Twisted.
@@ -27,12 +28,12 @@ else:
         __name__,
         {
             "Decoder": "tlscomm.messages._framing",
-            "FRAMINGS": "tlscomm.messages._framing",
+            "FRAMINGS": "tlscomm.messages._framings",
             "Framing": "tlscomm.messages._framing",
             "Message": "tlscomm.messages._framing",
             "MessageFactory": "tlscomm.messages._protocol",
             "MessageProtocol": "tlscomm.messages._protocol",
             "RequestProtocol": "tlscomm.messages._protocol",
-            "framingNamed": "tlscomm.messages._framing",
+            "framingNamed": "tlscomm.messages._framings",
         },
     )

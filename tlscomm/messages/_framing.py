@@ -22,35 +22,14 @@ Messages that were complete before it are still delivered.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TypeAlias
 
 from tlscomm.failures import MessageTooLong, TLSFailure, Truncated, Undecodable
 
-__all__ = ["FRAMINGS", "Decoder", "Framing", "Message", "framingNamed"]
+__all__ = ["Decoder", "Framing", "Message", "encodeText", "longer", "refuseLonger"]
 
 Message: TypeAlias = str | bytes
 """What a framing delivers: `str` where `Framing.isText`, else `bytes`."""
-
-
-def framingNamed(name: str) -> Framing:
-    """Find a framing by the name that options and endpoint strings use.
-
-    Args:
-        name: a key of `FRAMINGS`.
-
-    Returns:
-        The framing, which any number of connections can share.
-
-    Raises:
-        ValueError: there is no such framing; the message lists those there are.
-    """
-    try:
-        return FRAMINGS[name]
-    except KeyError:
-        raise ValueError(f"no framing is named {name!r}; there are {', '.join(FRAMINGS)}") from None
 
 
 class Framing(ABC):
@@ -175,196 +154,7 @@ class Decoder(ABC):
         self._held.clear()
 
 
-@dataclass(frozen=True)
-class _Delimited(Framing):
-    """UTF-8 text with a delimiter after each message.
-
-    The delimiter is ASCII and does not overlap itself. So it is never found inside a character, and a message that does
-    not contain it cannot form it together with the delimiter that follows.
-
-    Attributes:
-        optional: what a peer may put between message and delimiter, and is dropped.
-        endsWithStream: whether an orderly end of the stream ends a message too.
-    """
-
-    name: str
-    delimiter: bytes
-    optional: bytes = b""
-    endsWithStream: bool = False
-    isText = True
-
-    def encode(self, message: Message | bytearray | memoryview, maximum: int) -> bytes:
-        if not isinstance(message, str):
-            raise TypeError(f"a message in {self.name} framing is a str, not {type(message).__name__}")
-        payload = _encodeText(message)
-        _refuseLonger(len(payload), maximum)
-        offset = payload.find(self.delimiter)
-        if offset >= 0:
-            raise Undecodable(f"the message contains the delimiter, at byte {offset}", side="local")
-        if self.optional and payload.endswith(self.optional):
-            raise Undecodable(f"the message ends in {self.optional!r}, which the peer would drop", side="local")
-        return payload + self.delimiter
-
-    def decoder(self, maximum: int) -> Decoder:
-        return _DelimitedDecoder(self, maximum)
-
-    def parse(self, payload: bytes, maximum: int) -> str:
-        """Read what stood before a delimiter, or raise `MessageTooLong` or `Undecodable`."""
-        payload = payload.removesuffix(self.optional)
-        if len(payload) > maximum:
-            raise _longer(maximum)
-        return _decodeText(payload)
-
-    def unfinished(self, held: bytearray, data: bytes) -> int:
-        """How many bytes at the end of `held` and `data` could be the start of a delimiter."""
-        ending = self.optional + self.delimiter
-        tail = held[-len(ending) :] + data[-len(ending) :]
-        return next(size for size in reversed(range(len(ending))) if tail.endswith(ending[:size]))
-
-
-class _DelimitedDecoder(Decoder):
-    def __init__(self, framing: _Delimited, maximum: int) -> None:
-        super().__init__(maximum)
-        self._framing = framing
-
-    def _settles(self, data: bytes) -> bool:
-        delimiter = self._framing.delimiter
-        return delimiter in self._held[-len(delimiter) :] + data
-
-    def _take(self, data: bytes, messages: list[Message]) -> None:
-        parse, maximum = self._framing.parse, self._maximum
-        payloads = data.split(self._framing.delimiter)
-        rest = payloads.pop()
-        for payload in payloads:
-            messages.append(parse(payload, maximum))
-        if rest:
-            self._hold(rest)
-
-    def _hold(self, data: bytes) -> None:
-        excess = len(self._held) + len(data) - self._maximum
-        if excess > 0 and excess > self._framing.unfinished(self._held, data):
-            raise _longer(self._maximum)
-        super()._hold(data)
-
-    def _last(self, rest: bytes) -> Message:
-        if self._framing.endsWithStream:
-            return self._framing.parse(rest, self._maximum)
-        return super()._last(rest)
-
-
-class _Prefixed(Framing):
-    """Bytes with their length before them, and perhaps a trailer behind."""
-
-    isText = False
-    trailer = b""
-
-    def encode(self, message: Message | bytearray | memoryview, maximum: int) -> bytes:
-        if isinstance(message, str):
-            message = _encodeText(message)
-        elif not isinstance(message, bytes | bytearray | memoryview):
-            raise TypeError(f"a message in {self.name} framing is bytes or a str, not {type(message).__name__}")
-        payload = bytes(message)
-        _refuseLonger(len(payload), maximum)
-        return b"".join((self.prefix(len(payload)), payload, self.trailer))
-
-    def decoder(self, maximum: int) -> Decoder:
-        return _PrefixedDecoder(self, maximum)
-
-    @abstractmethod
-    def prefix(self, length: int) -> bytes:
-        """Return what stands before a payload of `length` bytes."""
-
-    @abstractmethod
-    def locate(self, data: bytes, start: int, maximum: int) -> tuple[int, int] | None:
-        """Read the prefix at `start`.
-
-        Returns:
-            Where the payload begins and where it ends, which may be past the end of `data`; None where the prefix is
-            not complete.
-
-        Raises:
-            MessageTooLong: more than `maximum` bytes are announced (`side` is "remote").
-            Undecodable: it is no prefix (`side` is "remote").
-        """
-
-
-class _Netstring(_Prefixed):
-    """``12:hello world!,`` after https://cr.yp.to/proto/netstrings.txt."""
-
-    name = "netstring"
-    trailer = b","
-
-    def prefix(self, length: int) -> bytes:
-        return b"%d:" % length
-
-    def locate(self, data: bytes, start: int, maximum: int) -> tuple[int, int] | None:
-        # One digit more than the maximum has is too long by itself, so no colon is waited for.
-        width = len(str(maximum)) + 1
-        colon = data.find(b":", start, start + width)
-        digits = data[start : start + width if colon < 0 else colon]
-        # "The [len] begins with 30 exactly when [string] is empty."
-        if not digits.isdigit() or (len(digits) > 1 and digits.startswith(b"0")):
-            raise Undecodable("a netstring begins with its length, without leading zeros, and a colon", side="remote")
-        if colon < 0 and len(digits) < width:
-            return None
-        length = int(digits)
-        if length > maximum:
-            raise _longer(maximum)
-        return colon + 1, colon + 1 + length
-
-
-class _Int32(_Prefixed):
-    """Four bytes of length, big-endian, as `twisted.protocols.basic.Int32StringReceiver`.
-
-    So a payload of 4 GiB cannot be sent, even where the maximum allows it: `prefix` raises `OverflowError`.
-    """
-
-    name = "int32"
-
-    def prefix(self, length: int) -> bytes:
-        return length.to_bytes(4, "big")
-
-    def locate(self, data: bytes, start: int, maximum: int) -> tuple[int, int] | None:
-        payload = start + 4
-        if payload > len(data):
-            return None
-        length = int.from_bytes(data[start:payload], "big")
-        if length > maximum:
-            raise _longer(maximum)
-        return payload, payload + length
-
-
-class _PrefixedDecoder(Decoder):
-    def __init__(self, framing: _Prefixed, maximum: int) -> None:
-        super().__init__(maximum)
-        self._framing = framing
-        self._wanted = 0
-
-    def _settles(self, data: bytes) -> bool:
-        return len(self._held) + len(data) >= self._wanted
-
-    def _take(self, data: bytes, messages: list[Message]) -> None:
-        locate, trailer, maximum = self._framing.locate, self._framing.trailer, self._maximum
-        start, size = 0, len(data)
-        while start < size:
-            located = locate(data, start, maximum)
-            if located is None:
-                self._wanted = size - start + 1
-                break
-            begin, end = located
-            after = end + len(trailer)
-            if after > size:
-                self._wanted = after - start
-                break
-            if data[end:after] != trailer:
-                raise Undecodable(f"the announced {end - begin} bytes are not followed by {trailer!r}", side="remote")
-            messages.append(data[begin:end])
-            start = after
-        if start < size:
-            self._hold(data[start:])
-
-
-def _encodeText(message: str) -> bytes:
+def encodeText(message: str) -> bytes:
     try:
         return message.encode()
     except UnicodeEncodeError as error:
@@ -373,31 +163,10 @@ def _encodeText(message: str) -> bytes:
     raise Undecodable(f"character {offset} of the message is half of a surrogate pair", side="local")
 
 
-def _decodeText(payload: bytes) -> str:
-    try:
-        return payload.decode()
-    except UnicodeDecodeError as error:
-        offset = error.start
-    # Raised out here for the same reason.
-    raise Undecodable(f"the message is not UTF-8 at byte {offset}", side="remote")
-
-
-def _refuseLonger(length: int, maximum: int) -> None:
+def refuseLonger(length: int, maximum: int) -> None:
     if length > maximum:
         raise MessageTooLong(f"it has {length} bytes, and {maximum} are allowed", side="local")
 
 
-def _longer(maximum: int) -> MessageTooLong:
+def longer(maximum: int) -> MessageTooLong:
     return MessageTooLong(f"it has more than the {maximum} bytes that are allowed", side="remote")
-
-
-_ALL: tuple[Framing, ...] = (
-    # The source document's (S8): its reader stops at the delimiter, or when the stream ends.
-    _Delimited("eof", b"<EOF>", endsWithStream=True),
-    _Delimited("line", b"\n", optional=b"\r"),
-    _Netstring(),
-    _Int32(),
-)
-
-#: The framings by name, the default first.
-FRAMINGS: Mapping[str, Framing] = MappingProxyType({framing.name: framing for framing in _ALL})

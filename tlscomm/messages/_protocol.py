@@ -38,7 +38,8 @@ from zope.interface import implementer
 from tlscomm._waits import Waits
 from tlscomm.failures import ReadTimeout, TLSFailure, Truncated
 from tlscomm.failures._loggedfailure import logFailure
-from tlscomm.messages._framing import Framing, Message, framingNamed
+from tlscomm.messages._framing import Framing, Message
+from tlscomm.messages._framings import framingNamed
 
 __all__ = ["MessageFactory", "MessageProtocol", "RequestProtocol"]
 
