@@ -58,6 +58,66 @@ def cuts(stream: bytes) -> st.SearchStrategy[list[bytes]]:
     return places.map(lambda at: [stream[a:b] for a, b in zip([0, *at], [*at, len(stream)], strict=True)])
 
 
+def plainly(framing: Framing, stream: bytes, maximum: int) -> tuple[list[Message], str, int]:
+    """Read a stream in the plainest way: byte by byte, with a look at all that is held for each.
+
+    Returns:
+        The messages, why the next one is bad ("" where it is not), and how many bytes of one are held.
+    """
+    messages: list[Message] = []
+    held = b""
+    for byte in bytewise(stream):
+        held += byte
+        try:
+            message = (_plainText if framing.isText else _plainBytes)(framing.name, held, maximum)
+        except ValueError as error:
+            return messages, str(error), 0
+        if message is not None:
+            messages.append(message)
+            held = b""
+    return messages, "", len(held)
+
+
+def _plainText(name: str, held: bytes, maximum: int) -> str | None:
+    endings = {"eof": [b"<EOF>"], "line": [b"\r\n", b"\n"]}[name]
+    for ending in endings:
+        if held.endswith(ending):
+            payload = held.removesuffix(ending)
+            break
+    else:
+        begun = [ending[:size] for ending in endings for size in range(len(ending)) if held.endswith(ending[:size])]
+        if len(held.removesuffix(max(begun, key=len))) > maximum:
+            raise ValueError("MessageTooLong")
+        return None
+    if len(payload) > maximum:
+        raise ValueError("MessageTooLong")
+    try:
+        return payload.decode()
+    except UnicodeDecodeError:
+        raise ValueError("Undecodable") from None
+
+
+def _plainBytes(name: str, held: bytes, maximum: int) -> bytes | None:
+    if name == "int32":
+        digits, trailer, start = "", b"", 4
+        length = int.from_bytes(held[:4], "big") if len(held) >= 4 else None
+    else:
+        digits, colon, _ = held.decode("latin-1").partition(":")
+        if not (digits.isascii() and digits.isdigit()) or (digits != "0" and digits[0] == "0"):
+            raise ValueError("Undecodable")
+        trailer, start = b",", len(digits) + 1
+        length = int(digits) if colon or len(digits) > len(str(maximum)) else None
+    if length is None:
+        return None
+    if length > maximum:
+        raise ValueError("MessageTooLong")
+    if len(held) < start + length + len(trailer):
+        return None
+    if not held.endswith(trailer):
+        raise ValueError("Undecodable")
+    return held[start : start + length]
+
+
 def feed(decoder: Decoder, chunks: Iterable[bytes]) -> list[Message]:
     return [message for chunk in chunks for message in decoder.receive(chunk)]
 
@@ -145,6 +205,41 @@ class AnyFramingTests(FramingCase):
             self.assertEqual((str(whole.failure), whole.pending), (str(cut.failure), cut.pending))
             self.assertEqual(whole.end(), cut.end())
             self.assertEqual(str(whole.failure), str(cut.failure))
+
+    @unhurried
+    @given(st.data(), noise, st.sampled_from([3, MAXIMUM, 1000]))
+    def test_plainly(self, data: st.DataObject, stream: bytes, maximum: int) -> None:
+        """Any bytes give the messages, the failure and the rest that a decoder gives which reads them byte by byte."""
+        for framing in FRAMINGS.values():
+            chunks = data.draw(cuts(stream))
+            decoder = framing.decoder(maximum)
+            messages = feed(decoder, chunks)
+            failure = "" if decoder.failure is None else type(decoder.failure).__name__
+            self.assertEqual((messages, failure, decoder.pending), plainly(framing, stream, maximum))
+
+    def test_long(self) -> None:
+        """Long messages, with and without what looks like a delimiter, are read wherever they are cut."""
+        ordinary, markup = "a" * 3000, "<p>é</p>\r" * 300
+        for framing in FRAMINGS.values():
+            expected = [ordinary, markup + "<", "b", markup * 3 + ordinary, "", "<EO" + ordinary * 3]
+            stream = b"".join(framing.encode(message, 1 << 14) for message in expected)
+            for size in (1, 1000, 4096, 10_007, len(stream)):
+                decoder = framing.decoder(1 << 14)
+                chunks = [stream[start : start + size] for start in range(0, len(stream), size)]
+                messages = [message if framing.isText else message.encode() for message in expected]
+                self.assertEqual(feed(decoder, chunks), messages)
+                self.assertEqual((decoder.failure, decoder.pending), (None, 0))
+
+    def test_pieces(self) -> None:
+        """A message that is sent in pieces is sent as the same bytes, and no piece is much longer than 64 KiB."""
+        for framing in FRAMINGS.values():
+            for size in (0, 1, 65_535, 65_536, 131_071, 131_072, 131_073, 300_000):
+                message = "a" * (size - 2) + "é" * (size > 1)
+                pieces = framing.pieces(message, 1 << 20)
+                self.assertEqual(b"".join(pieces), framing.encode(message, 1 << 20))
+                self.assertEqual(len(pieces) > 1, size >= 131_072)
+                if size >= 131_072:
+                    self.assertLessEqual(max(map(len, pieces)), 65_541)
 
     @unhurried
     @given(st.data(), noise)
@@ -242,20 +337,18 @@ class _CountedBuffer(bytearray):
     def __contains__(self, part: object) -> bool:
         raise AssertionError("the whole buffer is searched")
 
-    def clear(self) -> None:
-        self.work += len(self)
-        super().clear()
-
 
 class LinearTests(SynchronousTestCase):
     """Twice the bytes are twice the work. The work is counted, not timed."""
 
     def work(self, framing: Framing, size: int) -> int:
         """Count what becomes of the buffer's bytes while a message of `size` bytes comes byte by byte."""
-        decoder = framing.decoder(size)
-        decoder._held = buffer = _CountedBuffer()
-        self.assertEqual(len(feed(decoder, bytewise(framing.encode("a" * size, size)))), 1)
+        decoder, stream = framing.decoder(size), bytewise(framing.encode("a" * size, size))
+        feed(decoder, stream[:10])
+        decoder._held = buffer = _CountedBuffer(decoder._held)
+        feed(decoder, stream[10:-1])
         self.assertIs(decoder._held, buffer)
+        self.assertEqual(len(decoder.receive(stream[-1])), 1)
         return buffer.work
 
     def test_byteByByte(self) -> None:
@@ -264,12 +357,12 @@ class LinearTests(SynchronousTestCase):
             self.assertLess(self.work(framing, 5000), 10 * 5000)
 
     def test_manyInOneChunk(self) -> None:
-        """Messages that are complete in a chunk never pass through the buffer."""
+        """Messages that are complete in a chunk are never held."""
         for framing in FRAMINGS.values():
-            decoder = framing.decoder(MAXIMUM)
-            decoder._held = buffer = _CountedBuffer()
-            self.assertEqual(len(decoder.receive(framing.encode("a", MAXIMUM) * 1000)), 1000)
-            self.assertEqual(buffer.work, 0)
+            for maximum in (MAXIMUM, 1 << 20):
+                decoder = framing.decoder(maximum)
+                self.patch(type(decoder), "_hold", None)
+                self.assertEqual(len(decoder.receive(framing.encode("a", maximum) * 1000)), 1000)
 
 
 class EOFTests(FramingCase):

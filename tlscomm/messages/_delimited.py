@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tlscomm.failures import Undecodable
-from tlscomm.messages._framing import Decoder, Framing, Message, encodeText, longer, refuseLonger
+from tlscomm.messages._delimiter import find, split
+from tlscomm.messages._framing import LONG, Decoder, Framing, Message, cut, encodeText, longer, longerThan
 
 __all__ = ["Delimited"]
 
 
-@dataclass(frozen=True)
 class Delimited(Framing):
     """UTF-8 text with a delimiter after each message.
 
@@ -18,79 +16,134 @@ class Delimited(Framing):
     not contain it cannot form it together with the delimiter that follows.
 
     Attributes:
+        delimiter: what ends a message.
         optional: what a peer may put between message and delimiter, and is dropped.
         endsWithStream: whether an orderly end of the stream ends a message too.
     """
 
-    name: str
-    delimiter: bytes
-    optional: bytes = b""
-    endsWithStream: bool = False
     isText = True
 
+    def __init__(self, name: str, delimiter: str, *, optional: str = "", endsWithStream: bool = False) -> None:
+        self.name = name
+        self.delimiter = delimiter
+        self.optional = optional
+        self.endsWithStream = endsWithStream
+        self.delimiterBytes = delimiter.encode()
+        self._firstByte = self.delimiterBytes[0]
+        self._optionalBytes = optional.encode()
+
     def encode(self, message: Message | bytearray | memoryview, maximum: int) -> bytes:
+        return b"".join(self.pieces(message, maximum))
+
+    def pieces(self, message: Message | bytearray | memoryview, maximum: int) -> list[bytes]:
         if not isinstance(message, str):
             raise TypeError(f"a message in {self.name} framing is a str, not {type(message).__name__}")
-        payload = encodeText(message)
-        refuseLonger(len(payload), maximum)
-        offset = payload.find(self.delimiter)
-        if offset >= 0:
+        payload = message.encode() if message.isascii() else encodeText(message)
+        if len(payload) > maximum:
+            raise longerThan(maximum, len(payload))
+        if self._firstByte in payload and (offset := find(payload, self.delimiterBytes)) >= 0:
             raise Undecodable(f"the message contains the delimiter, at byte {offset}", side="local")
-        if self.optional and payload.endswith(self.optional):
-            raise Undecodable(f"the message ends in {self.optional!r}, which the peer would drop", side="local")
-        return payload + self.delimiter
+        if self.optional and payload.endswith(self._optionalBytes):
+            raise Undecodable(f"the message ends in {self._optionalBytes!r}, which the peer would drop", side="local")
+        if len(payload) < LONG:
+            return [payload + self.delimiterBytes]
+        return cut(b"", payload, self.delimiterBytes)
 
     def decoder(self, maximum: int) -> Decoder:
         return _DelimitedDecoder(self, maximum)
 
-    def parse(self, payload: bytes, maximum: int) -> str:
+    def parse(self, payload: bytes | bytearray, maximum: int) -> str:
         """Read what stood before a delimiter, or raise `MessageTooLong` or `Undecodable`."""
-        payload = payload.removesuffix(self.optional)
+        payload = payload.removesuffix(self._optionalBytes)
         if len(payload) > maximum:
             raise longer(maximum)
         return _decodeText(payload)
 
-    def unfinished(self, held: bytearray, data: bytes) -> int:
+    def unfinished(self, held: bytes | bytearray, data: bytes) -> int:
         """How many bytes at the end of `held` and `data` could be the start of a delimiter."""
-        ending = self.optional + self.delimiter
+        ending = self._optionalBytes + self.delimiterBytes
         tail = held[-len(ending) :] + data[-len(ending) :]
         return next(size for size in reversed(range(len(ending))) if tail.endswith(ending[:size]))
 
 
 class _DelimitedDecoder(Decoder):
+    __slots__ = ("_framing",)
+
     def __init__(self, framing: Delimited, maximum: int) -> None:
         super().__init__(maximum)
         self._framing = framing
 
-    def _settles(self, data: bytes) -> bool:
-        delimiter = self._framing.delimiter
-        return delimiter in self._held[-len(delimiter) :] + data
+    def receive(self, data: bytes) -> list[Message]:
+        # Mostly nothing is held, and what comes is whole messages, none of which can be too long. Then they are decoded
+        # and taken apart together. Where one of them is not UTF-8, it is found by taking them one by one.
+        framing = self._framing
+        if (
+            data.endswith(framing.delimiterBytes)
+            and not self.pending
+            and len(data) <= self._maximum
+            and self.failure is None
+        ):
+            try:
+                text = data.decode()
+            except UnicodeDecodeError:
+                pass
+            else:
+                messages: list[Message] = split(text, framing.delimiter)  # type: ignore[assignment]
+                messages.pop()
+                if (optional := framing.optional) and optional in text:
+                    return [message.removesuffix(optional) for message in messages]  # type: ignore[arg-type]
+                return messages
+        return super().receive(data)
 
     def _take(self, data: bytes, messages: list[Message]) -> None:
         parse, maximum = self._framing.parse, self._maximum
-        payloads = data.split(self._framing.delimiter)
+        if self.pending:
+            after = self._complete(data, messages)
+            if after == len(data):
+                return
+            data = data[after:]
+        payloads = split(data, self._framing.delimiterBytes)
         rest = payloads.pop()
         for payload in payloads:
             messages.append(parse(payload, maximum))
         if rest:
             self._hold(rest)
 
+    def _complete(self, data: bytes, messages: list[Message]) -> int:
+        """Make a message of what is held if `data` has its end, and return how many bytes of `data` are used."""
+        delimiter = self._framing.delimiterBytes
+        after = len(delimiter)
+        # A delimiter may have begun in what is held.
+        edge = self._held[1 - after :] if after > 1 else b""
+        if delimiter[0] in edge and (begun := len(edge) - (edge + data[: after - 1]).find(delimiter)) <= len(edge):
+            after -= begun
+            payload = self._release()[:-begun]
+        elif (end := find(data, delimiter)) >= 0:
+            after += end
+            payload = self._release()
+            payload += data[:end]
+        else:
+            self._hold(data)
+            return len(data)
+        messages.append(self._framing.parse(payload, self._maximum))
+        return after
+
     def _hold(self, data: bytes) -> None:
-        excess = len(self._held) + len(data) - self._maximum
+        excess = self.pending + len(data) - self._maximum
         if excess > 0 and excess > self._framing.unfinished(self._held, data):
             raise longer(self._maximum)
         super()._hold(data)
 
-    def _last(self, rest: bytes) -> Message:
+    def _last(self, rest: bytes | bytearray) -> Message:
         if self._framing.endsWithStream:
             return self._framing.parse(rest, self._maximum)
         return super()._last(rest)
 
 
-def _decodeText(payload: bytes) -> str:
+def _decodeText(payload: bytes | bytearray) -> str:
     try:
         return payload.decode()
     except UnicodeDecodeError as error:
         offset = error.start
-    # Raised out here for the same reason.
+    # Raised out here, so that the failure does not carry the codec's error, which carries the whole message.
     raise Undecodable(f"the message is not UTF-8 at byte {offset}", side="remote")

@@ -8,8 +8,8 @@ So the bytes go into a `Decoder` and messages come out, the same ones however th
 every framing here:
 
 *Nothing is looked at twice.* What is held back of a half-received message is only ever appended to, until the chunk
-that settles it arrives: the one with the delimiter, or with the last byte that the prefix announced. Only then is the
-whole put together and taken apart, once. A chunk that comes when nothing is held is taken apart in place.
+that completes it arrives: the one with the delimiter, or with the last byte that the prefix announced. Only then is the
+message made, and what follows it is taken apart in place, as a chunk that comes when nothing is held.
 
 *Nothing too long is held.* A message is refused as soon as it must be longer than the maximum, so a decoder holds at
 most the maximum and the delimiter or prefix, whatever it is fed. It may not be refused any sooner: bytes past the
@@ -26,7 +26,13 @@ from typing import TypeAlias
 
 from tlscomm.failures import MessageTooLong, TLSFailure, Truncated, Undecodable
 
-__all__ = ["Decoder", "Framing", "Message", "encodeText", "longer", "refuseLonger"]
+__all__ = ["LONG", "Decoder", "Framing", "Message", "cut", "encodeText", "longer", "longerThan"]
+
+#: How many bytes a message has that is sent in pieces, because a copy of the whole costs more than they do.
+LONG = 1 << 17
+
+#: How many bytes such a piece has: what TLS encrypts at once, so that it need not be cut again.
+_PIECE = 1 << 16
 
 Message: TypeAlias = str | bytes
 """What a framing delivers: `str` where `Framing.isText`, else `bytes`."""
@@ -59,6 +65,14 @@ class Framing(ABC):
             TypeError: the framing does not carry this type.
         """
 
+    def pieces(self, message: Message | bytearray | memoryview, maximum: int) -> list[bytes]:
+        """Turn a long message into the bytes to send, as `encode` does, without a copy of the whole.
+
+        Returns:
+            What `encode` returns, in pieces.
+        """
+        return [self.encode(message, maximum)]
+
     @abstractmethod
     def decoder(self, maximum: int) -> Decoder:
         """Make the decoder for one connection.
@@ -74,17 +88,16 @@ class Decoder(ABC):
     Attributes:
         failure: why nothing more can be decoded, or None: `MessageTooLong`, `Undecodable` or `Truncated`, each with
             `side` "remote". Once it is set, input is ignored and nothing is held.
+        pending: how many bytes of a half-received message are held, its prefix or half a delimiter included.
     """
+
+    __slots__ = ("_held", "_maximum", "failure", "pending")
 
     def __init__(self, maximum: int) -> None:
         self.failure: TLSFailure | None = None
+        self.pending = 0
         self._maximum = maximum
-        self._held = bytearray()
-
-    @property
-    def pending(self) -> int:
-        """How many bytes of a half-received message are held, its prefix or half a delimiter included."""
-        return len(self._held)
+        self._held: bytes | bytearray = b""
 
     def receive(self, data: bytes) -> list[Message]:
         """Take the next bytes of the stream.
@@ -96,17 +109,11 @@ class Decoder(ABC):
             The messages that are now complete, in order. Where one is bad, those before it; then `failure` is set.
         """
         messages: list[Message] = []
-        if self.failure is not None:
-            return messages
-        try:
-            if not self._held:
+        if self.failure is None:
+            try:
                 self._take(data, messages)
-            elif self._settles(data):
-                self._take(self._release(data), messages)
-            else:
-                self._hold(data)
-        except TLSFailure as failure:
-            self._fail(failure)
+            except TLSFailure as failure:
+                self._fail(failure)
         return messages
 
     def end(self) -> list[Message]:
@@ -117,7 +124,7 @@ class Decoder(ABC):
             half received, `failure` is set to `Truncated`.
         """
         messages: list[Message] = []
-        if self._held:
+        if self.pending:
             try:
                 messages.append(self._last(self._release()))
             except TLSFailure as failure:
@@ -125,36 +132,52 @@ class Decoder(ABC):
         return messages
 
     @abstractmethod
-    def _settles(self, data: bytes) -> bool:
-        """Whether `data` brings what the held bytes wait for. Work in proportion to `data`, not to what is held."""
-
-    @abstractmethod
     def _take(self, data: bytes, messages: list[Message]) -> None:
-        """Add the messages in `data`, which starts where a message starts, to `messages`, and hold the rest.
+        """Add the messages that `data` completes to `messages`, and hold the rest.
+
+        The work is in proportion to `data`, not to what is held, except where a message is complete.
 
         Raises:
             TLSFailure: the next message is bad.
         """
 
-    def _last(self, rest: bytes) -> Message:
+    def _last(self, rest: bytes | bytearray) -> Message:
         """Make a message of what was held at the end of the stream, or raise a `TLSFailure`."""
         raise Truncated(f"it ended after byte {len(rest)} of a message", side="remote")
 
     def _hold(self, data: bytes) -> None:
-        self._held += data
+        held = self._held
+        if not held:
+            # Most messages that are cut come in two pieces, so the first is not copied.
+            self._held = data
+        elif isinstance(held, bytearray):
+            held += data
+        else:
+            self._held = bytearray(held)
+            self._held += data
+        self.pending += len(data)
 
-    def _release(self, data: bytes = b"") -> bytes:
-        whole = b"".join((self._held, data))
-        self._held.clear()
-        return whole
+    def _release(self) -> bytes | bytearray:
+        held, self._held, self.pending = self._held, b"", 0
+        return held
 
     def _fail(self, failure: TLSFailure) -> None:
         # The frames of a traceback would keep the refused bytes in memory for as long as the failure is kept.
         self.failure = failure.with_traceback(None)
-        self._held.clear()
+        self._release()
+
+
+def cut(prefix: bytes, payload: bytes, ending: bytes) -> list[bytes]:
+    """Put `prefix` before `payload` and `ending` after it, and return them in pieces."""
+    first = _PIECE - len(prefix)
+    pieces = [prefix + payload[:first]]
+    pieces += [payload[start : start + _PIECE] for start in range(first, len(payload), _PIECE)]
+    pieces[-1] += ending
+    return pieces
 
 
 def encodeText(message: str) -> bytes:
+    """Turn a text into UTF-8, or raise `Undecodable`."""
     try:
         return message.encode()
     except UnicodeEncodeError as error:
@@ -163,10 +186,11 @@ def encodeText(message: str) -> bytes:
     raise Undecodable(f"character {offset} of the message is half of a surrogate pair", side="local")
 
 
-def refuseLonger(length: int, maximum: int) -> None:
-    if length > maximum:
-        raise MessageTooLong(f"it has {length} bytes, and {maximum} are allowed", side="local")
+def longerThan(maximum: int, length: int) -> MessageTooLong:
+    """Make the failure for a message of ours that has too many bytes."""
+    return MessageTooLong(f"it has {length} bytes, and {maximum} are allowed", side="local")
 
 
 def longer(maximum: int) -> MessageTooLong:
+    """Make the failure for a peer's message that has too many bytes."""
     return MessageTooLong(f"it has more than the {maximum} bytes that are allowed", side="remote")

@@ -32,8 +32,8 @@ def framingNamed(name: str) -> Framing:
 
 _ALL: tuple[Framing, ...] = (
     # The source document's (S8): its reader stops at the delimiter, or when the stream ends.
-    Delimited("eof", b"<EOF>", endsWithStream=True),
-    Delimited("line", b"\n", optional=b"\r"),
+    Delimited("eof", "<EOF>", endsWithStream=True),
+    Delimited("line", "\n", optional="\r"),
     Netstring(),
     Int32(),
 )

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from struct import Struct
 
 from tlscomm.failures import Undecodable
-from tlscomm.messages._framing import Decoder, Framing, Message, encodeText, longer, refuseLonger
+from tlscomm.messages._framing import LONG, Decoder, Framing, Message, cut, encodeText, longer, longerThan
 
 __all__ = ["Int32", "Netstring"]
+
+#: In how many bytes a colon is looked for first. A length that is not found in them is no ordinary one.
+_DIGITS = 20
+
+_ZERO = ord("0")
+
+_lengthAt = Struct(">I").unpack_from
 
 
 class _Prefixed(Framing):
@@ -17,13 +25,21 @@ class _Prefixed(Framing):
     trailer = b""
 
     def encode(self, message: Message | bytearray | memoryview, maximum: int) -> bytes:
+        return b"".join(self.pieces(message, maximum))
+
+    def pieces(self, message: Message | bytearray | memoryview, maximum: int) -> list[bytes]:
         if isinstance(message, str):
-            message = encodeText(message)
-        elif not isinstance(message, bytes | bytearray | memoryview):
+            payload = message.encode() if message.isascii() else encodeText(message)
+        elif isinstance(message, bytes | bytearray | memoryview):
+            payload = bytes(message)
+        else:
             raise TypeError(f"a message in {self.name} framing is bytes or a str, not {type(message).__name__}")
-        payload = bytes(message)
-        refuseLonger(len(payload), maximum)
-        return b"".join((self.prefix(len(payload)), payload, self.trailer))
+        size = len(payload)
+        if size > maximum:
+            raise longerThan(maximum, size)
+        if size < LONG:
+            return [b"".join((self.prefix(size), payload, self.trailer))]
+        return cut(self.prefix(size), payload, self.trailer)
 
     def decoder(self, maximum: int) -> Decoder:
         return _PrefixedDecoder(self, maximum)
@@ -56,6 +72,12 @@ class Netstring(_Prefixed):
         return b"%d:" % length
 
     def locate(self, data: bytes, start: int, maximum: int) -> tuple[int, int] | None:
+        colon = data.find(b":", start, start + _DIGITS)
+        if colon >= 0 and (digits := data[start:colon]).isdigit() and (digits[0] != _ZERO or len(digits) == 1):
+            length = int(digits)
+            if length > maximum:
+                raise longer(maximum)
+            return colon + 1, colon + 1 + length
         # One digit more than the maximum has is too long by itself, so no colon is waited for.
         width = len(str(maximum)) + 1
         colon = data.find(b":", start, start + width)
@@ -86,37 +108,64 @@ class Int32(_Prefixed):
         payload = start + 4
         if payload > len(data):
             return None
-        length = int.from_bytes(data[start:payload], "big")
+        (length,) = _lengthAt(data, start)
         if length > maximum:
             raise longer(maximum)
         return payload, payload + length
 
 
 class _PrefixedDecoder(Decoder):
+    __slots__ = ("_framing", "_located")
+
     def __init__(self, framing: _Prefixed, maximum: int) -> None:
         super().__init__(maximum)
         self._framing = framing
-        self._wanted = 0
-
-    def _settles(self, data: bytes) -> bool:
-        return len(self._held) + len(data) >= self._wanted
+        self._located: tuple[int, int] | None = None
 
     def _take(self, data: bytes, messages: list[Message]) -> None:
-        locate, trailer, maximum = self._framing.locate, self._framing.trailer, self._maximum
+        framing, maximum = self._framing, self._maximum
+        locate, trailer = framing.locate, framing.trailer
         start, size = 0, len(data)
+        if self.pending:
+            if self._located is None:
+                # Only a part of the prefix is held, a few bytes.
+                data = bytes(self._release()) + data
+                size = len(data)
+            elif self._located[1] + len(trailer) > self.pending + size:
+                self._hold(data)
+                return
+            else:
+                start = self._complete(data, self._located, messages)
         while start < size:
             located = locate(data, start, maximum)
             if located is None:
-                self._wanted = size - start + 1
+                self._located = None
                 break
             begin, end = located
             after = end + len(trailer)
             if after > size:
-                self._wanted = after - start
+                self._located = begin - start, end - start
                 break
-            if data[end:after] != trailer:
-                raise Undecodable(f"the announced {end - begin} bytes are not followed by {trailer!r}", side="remote")
+            if trailer and data[end:after] != trailer:
+                raise _noTrailer(end - begin, trailer)
             messages.append(data[begin:end])
             start = after
         if start < size:
             self._hold(data[start:])
+
+    def _complete(self, data: bytes, located: tuple[int, int], messages: list[Message]) -> int:
+        """Make a message of what is held and of the start of `data`, and return how many bytes of that are used."""
+        begin, end = located
+        trailer = self._framing.trailer
+        missing = end + len(trailer) - self.pending
+        # A trailer is one byte at most, so what is missing includes it.
+        last = missing - len(trailer)
+        payload = b"".join((memoryview(self._release())[begin:], memoryview(data)[:last]))
+        if data[last:missing] != trailer:
+            raise _noTrailer(end - begin, trailer)
+        messages.append(payload)
+        return missing
+
+
+def _noTrailer(length: int, trailer: bytes) -> Undecodable:
+    return Undecodable(f"the announced {length} bytes are not followed by {trailer!r}", side="remote")
