@@ -38,7 +38,7 @@ from zope.interface import implementer
 from tlscomm._waits import Waits
 from tlscomm.failures import ReadTimeout, TLSFailure, Truncated
 from tlscomm.failures._loggedfailure import logFailure
-from tlscomm.messages._framing import Framing, Message
+from tlscomm.messages._framing import Decoder, Framing, Message
 from tlscomm.messages._framings import framingNamed
 
 __all__ = ["MessageFactory", "MessageProtocol", "RequestProtocol"]
@@ -129,6 +129,24 @@ class MessageProtocol(Protocol):
     messagesSent = 0
     failure: TLSFailure | None = None
 
+    # Most connections are idle or hand over what comes at once, and need few of these for themselves.
+    _transport: Any
+    _decoder: Decoder
+    _awaitedSince: float
+    #: What has come and was not handed over, the next message last.
+    _waiting: list[Message]
+    _pendingThen = 0
+    _timer: IDelayedCall | None = None
+    _gone: Failure | None = None
+    _awaitingEnd: tuple[Deferred[TLSFailure | None], ...] = ()
+    _handing = False
+    _paused = False
+    _busy = False
+    _peerIsSlow = False
+    _repliesWait = False
+    _stopped = False
+    _ended = False
+
     def messageReceived(self, message: Message) -> Awaitable[object] | None:
         """A message has come. Override this.
 
@@ -149,10 +167,14 @@ class MessageProtocol(Protocol):
             MessageTooLong: it is longer than the limit. Nothing was sent.
             Undecodable: it contains the delimiter of the framing. Nothing was sent.
         """
-        framed = self._framing.encode(message, self._maximum)
-        if self._transport.disconnecting:
+        pieces = self._framing.pieces(message, self._maximum)
+        transport = self._transport
+        if transport.disconnecting:
             return
-        self._transport.write(framed)
+        if len(pieces) == 1:
+            transport.write(pieces[0])
+        else:
+            transport.writeSequence(pieces)
         self.messagesSent += 1
         if self._peerIsSlow and self._isReplying():
             self._repliesWait = True
@@ -171,25 +193,14 @@ class MessageProtocol(Protocol):
         if self._gone is not None:
             ended.callback(_failureIn(self._gone))
         else:
-            self._awaitingEnd.append(ended)
+            self._awaitingEnd = (*self._awaitingEnd, ended)
         return ended
 
     def makeConnection(self, transport: ITransport) -> None:
-        self._transport: Any = transport
-        self._gone: Failure | None = None
-        self._awaitingEnd: list[Deferred[TLSFailure | None]] = []
+        self._transport = transport
         self._decoder = self._framing.decoder(self._maximum)
-        self._waiting: deque[Message] = deque()
-        self._handing = False
-        self._paused = False
-        self._busy = False
-        self._peerIsSlow = False
-        self._repliesWait = False
-        self._stopped = False
-        self._ended = False
+        self._waiting = []
         self._awaitedSince = self._clock.seconds()
-        self._pendingThen = 0
-        self._timer: IDelayedCall | None = None
         transport.registerProducer(_Outlet(self), True)  # type: ignore[attr-defined]
         if self._readTimeout is not None:
             self._timer = self._clock.callLater(self._readTimeout, self._lookAtClock)
@@ -198,15 +209,16 @@ class MessageProtocol(Protocol):
     def dataReceived(self, data: bytes) -> None:
         decoder = self._decoder
         messages = decoder.receive(data)
-        if messages or decoder.pending >= self._pendingThen + _PROGRESS:
-            self._pendingThen = decoder.pending
+        pending = decoder.pending
+        if messages or pending >= self._pendingThen + _PROGRESS:
+            self._pendingThen = pending
             self._awaitedSince = self._clock.seconds()
-        self._waiting.extend(messages)
+            self._waiting = messages[::-1] + self._waiting
         self._handOverWaiting()
 
     def readConnectionLost(self) -> None:
         """The peer has ended its side in order; it is answered, then our side ends too."""
-        self._waiting.extend(self._decoder.end())
+        self._waiting = self._decoder.end() + self._waiting
         self._ended = True
         self._handOverWaiting()
 
@@ -220,11 +232,11 @@ class MessageProtocol(Protocol):
             reason: a `TLSFailure`, or ``ConnectionDone`` where the end was in order.
         """
         self._ended = True
-        self._waiting.clear()
+        self._waiting = []
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._gone = reason
-        waiting, self._awaitingEnd = self._awaitingEnd, []
+        waiting, self._awaitingEnd = self._awaitingEnd, ()
         for each in waiting:
             each.callback(_failureIn(reason))
 
@@ -269,14 +281,23 @@ class MessageProtocol(Protocol):
         """Hand over what may be, then do what comes after it."""
         if self._handing:
             return
-        waiting, transport = self._waiting, self._transport
+        transport = self._transport
         self._handing = True
-        while waiting and not (self._busy or self._paused or self._repliesWait or transport.disconnecting):
-            self._handOver(waiting.popleft())
-        self._handing = False
-        if self._busy or self._paused or self._repliesWait or transport.disconnecting:
+        while not (self._busy or self._paused or self._repliesWait or transport.disconnecting):
+            if not (waiting := self._waiting):
+                break
+            self.messagesReceived += 1
+            try:
+                result = self.messageReceived(waiting.pop())
+                if result is not None:
+                    self._awaitResult(result)
+            except Exception:
+                self._messageFailed(Failure())
+        else:
+            self._handing = False
             self._stopReading()
             return
+        self._handing = False
         if self._decoder.failure is not None:
             self.giveUp(self._decoder.failure)
         elif self._ended:
@@ -285,15 +306,13 @@ class MessageProtocol(Protocol):
             self._stopped = False
             transport.resumeProducing()
 
-    def _handOver(self, message: Message) -> None:
-        self.messagesReceived += 1
-        try:
-            if (result := self.messageReceived(message)) is None:
-                return
-            done = result if isinstance(result, Deferred) else ensureDeferred(cast(Any, result))
-        except Exception:
-            self._messageFailed(Failure())
-            return
+    def _awaitResult(self, result: Awaitable[object]) -> None:
+        """Hand over nothing more until `result` is there.
+
+        Raises:
+            TypeError: it cannot be awaited.
+        """
+        done = result if isinstance(result, Deferred) else ensureDeferred(cast(Any, result))
         self._busy = True
         done.addCallbacks(self._noLongerBusy, self._messageFailed)
 
@@ -322,7 +341,7 @@ class MessageProtocol(Protocol):
     def _messageFailed(self, failure: Failure) -> None:
         logFailure(_log, "messageReceived failed, so the connection ends", failure)
         self._busy = False
-        self._waiting.clear()
+        self._waiting = []
         # An end in order would tell the peer that all is well.
         getattr(self._transport, "abortConnection", self._transport.loseConnection)()
 
@@ -353,6 +372,8 @@ class _Outlet:
 
     Not the protocol itself: that may have another consumer, of what it receives, which pauses it for other reasons.
     """
+
+    __slots__ = ("_protocol",)
 
     def __init__(self, protocol: MessageProtocol) -> None:
         self._protocol = protocol
