@@ -1,10 +1,23 @@
 """What an open connection keeps in memory, and that giving the rest back loses nothing."""
 
-from conversation import VERSIONS, Conversation, ConversationCase, PythonPeer, Side
+import gc
+from types import FunctionType, ModuleType
+from typing import Any
+
+from conversation import AUTHORITY, CLIENT, ROOTS, STRANGER, VERSIONS, Conversation, ConversationCase, PythonPeer, Side
+from cryptography import x509
+from hooks import Asked
 from OpenSSL import SSL
 from twisted.internet.protocol import Protocol
+from twisted.internet.task import Clock
 
 from tlscomm._openssl.channel import Channel
+from tlscomm.access import AccessRules
+from tlscomm.configuration import ClientConfiguration, ServerConfiguration
+from tlscomm.credentials import Credential
+from tlscomm.testing import MemoryTransport
+from tlscomm.transport import TLSFactory, TLSTransport
+from tlscomm.verification import insecurelyAccept
 
 
 class Echo(Protocol):
@@ -95,3 +108,66 @@ class Buffers(ConversationCase):
             conversation.flush()
             self.assertEqual(peer.received, b"an answer")
             length += 211
+
+
+class Verdict(ConversationCase):
+    """Of the verdict on its peer an open connection keeps what cannot be had again."""
+
+    def accepted(self, version: str, credential: Credential, answer: Any = True, **settings: Any) -> tuple[Any, Any]:
+        """Return the transport of a server with such a client, and what its hook was asked about it."""
+        hook = Asked(answer)
+        client = {"credential": credential}
+        server = {"hook": hook, **settings}
+        return self.opened(version, client=client, server=server).server.transport, hook.question
+
+    def test_thePeerIsTheSame(self) -> None:
+        """What a hook was told of the peer, the open connection says, and once it has ended too."""
+        below = AUTHORITY.intermediate("between").issue("below", role="client")
+        for version in VERSIONS:
+            for credential in (CLIENT, below):
+                transport, question = self.accepted(version, credential)
+                peer = transport.peer
+                self.assertEqual(peer.chain, question.chain)
+                self.assertEqual(peer, transport.peer)
+                transport.abortConnection()
+                self.assertEqual(transport.peer.chain, question.chain)
+                self.assertEqual(transport.peer.toJSON(), peer.toJSON())
+
+    def test_whyItWasLetIn(self) -> None:
+        """The access rule that let the peer in, and what was overruled, are known for as long as the connection."""
+        for version in VERSIONS:
+            rules = AccessRules.parse(["cn=late"])
+            peer = self.accepted(version, STRANGER.issue("late", role="client"), insecurelyAccept(), access=rules)[
+                0
+            ].peer
+            self.assertEqual(str(peer.rule), "cn=late")
+            self.assertIn("unknown-issuer", [warning.code for warning in peer.warnings])
+
+    def test_itsCertificateIsNotKept(self) -> None:
+        """No connection keeps what was read of its peer's certificate: OpenSSL has it, in a quarter of the memory."""
+        for version in VERSIONS:
+            conversation = self.opened(version)
+            for side in (conversation.client, conversation.server):
+                self.assertIsNotNone(side.transport.peer)
+                kept = [each for each in held(side.transport) if isinstance(each, x509.Certificate)]
+                self.assertNotIn(side.transport.peer.certificate, kept)
+
+    def test_authoritiesAreShared(self) -> None:
+        """Two connections keep the certificates of the authorities of their peers once."""
+        one, other = self.opened().server.transport.peer, self.opened().server.transport.peer
+        self.assertEqual(one.chain[1:], ROOTS)
+        self.assertIs(one.chain[1], other.chain[1])
+
+
+def held(transport: TLSTransport) -> list[object]:
+    """Return all objects that live because of a transport, and not of what it shares with others."""
+    found: dict[int, object] = {}
+    configurations = (ClientConfiguration, ServerConfiguration, SSL.Context)
+    shared = (type, ModuleType, FunctionType, TLSFactory, MemoryTransport, Clock, Side, *configurations)
+    waiting: list[object] = [transport]
+    while waiting:
+        each = waiting.pop()
+        if id(each) not in found and not isinstance(each, shared):
+            found[id(each)] = each
+            waiting.extend(gc.get_referents(each))
+    return list(found.values())

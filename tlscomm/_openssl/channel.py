@@ -289,6 +289,15 @@ class Channel:
         """How many bytes from the peer OpenSSL has yet to read."""
         return int(_available(self._in, _scratch.pointer))
 
+    def keepPeerCertificate(self) -> None:
+        """Keep the peer's own certificate, in OpenSSL's form, whatever a later handshake of the connection brings."""
+        self._peerCertificate = ffi.gc(lib.SSL_get_peer_certificate(self._ssl), lib.X509_free)
+
+    @property
+    def peerCertificate(self) -> x509.Certificate:
+        """The peer's own certificate, which `keepPeerCertificate` has kept."""
+        return x509.load_der_x509_certificate(_encoded(self._peerCertificate))
+
     @property
     def presented(self) -> list[x509.Certificate]:
         """The certificates that the peer sent in this handshake, or in the one that it resumes, its own first."""
@@ -310,9 +319,7 @@ class Channel:
             return []
         chain, stack = [own], lib.SSL_get_peer_cert_chain(self._ssl)
         for index in range(int(self._isClient), 0 if stack == ffi.NULL else lib.sk_X509_num(stack)):
-            certificate = lib.sk_X509_value(stack, index)
-            lib.X509_up_ref(certificate)
-            encoded = dump_certificate(FILETYPE_ASN1, X509._from_raw_x509_ptr(certificate))
+            encoded = _encoded(lib.sk_X509_value(stack, index))
             if not isWanted(encoded):
                 break
             chain.append(x509.load_der_x509_certificate(encoded))
@@ -415,6 +422,12 @@ class Channel:
 
 def _refuseAll(_problems: Sequence[tuple[int, int]], _chain: Callable[[], list[x509.Certificate]]) -> int:
     return _REJECTED
+
+
+def _encoded(certificate: Any) -> bytes:
+    """Return a certificate in OpenSSL's form as the DER that came."""
+    lib.X509_up_ref(certificate)
+    return dump_certificate(FILETYPE_ASN1, X509._from_raw_x509_ptr(certificate))
 
 
 def _nameBytes(name: Any) -> bytes:

@@ -149,7 +149,6 @@ class TLSConnection:
         self.endRefuses = False
         self._lastWords: bytes | None = None
         self._hasStartedOver = False
-        self._peer: Peer | None = None
         self.acceptance: Acceptance = "seen"
 
     def _begin(self, transport: Any) -> None:
@@ -157,7 +156,7 @@ class TLSConnection:
         select = None if self._configuration.credentialSelector is None else self._chosenContext
         self._channel = Channel(self._raw, self._isClient, select)
         self._verification = PeerVerification(self._configuration, self._raw, self._channel)
-        self._naming = Naming(self._configuration, self._raw, self._channel)
+        self._choice: CredentialChoice | None = None
 
     def start(self) -> None:
         """Begin: a client now has its first message to send."""
@@ -202,6 +201,7 @@ class TLSConnection:
 
     def forgetHandshake(self) -> None:
         """Give back what only the handshake needed: both sides have accepted each other, and `outgoing` is empty."""
+        self._verification.forgetHandshake()
         self._channel.renewBuffers()
 
     @property
@@ -329,16 +329,19 @@ class TLSConnection:
             resumed=self._channel.resumed,
             serverName=text(raw.get_servername()),
             acceptance=self.acceptance,
-            choice=self._naming.own.choice,
+            choice=self._choice,
         )
 
     @property
     def peer(self) -> Peer | None:
         """The peer that was accepted, or None where it presented no certificate."""
-        if self._peer is None and self.isAccepted:
-            result = self._verification.result
-            self._peer = _asPeer(result) if result is not None and result.chain else None
-        return self._peer
+        result = self._verification.result if self.isAccepted else None
+        return Peer(result.chain, result.rule, lambda: result.warnings) if result is not None and result.chain else None
+
+    @property
+    def _naming(self) -> Naming:
+        # Few connections fail, so it is made when one does.
+        return Naming(self._configuration, self._raw, self._channel, self._choice)
 
     def _receiveEarly(self, state: State, ciphertext: bytes) -> bool:
         """Take bytes before the connection is OPEN; return whether there may be application data to read."""
@@ -534,7 +537,7 @@ class TLSConnection:
         assert credentialSelector is not None
         role: Role = "client" if self._isClient else "server"
         choice = credentialSelector.chosen(role, self._peersWishes(), datetime.now(timezone.utc))
-        self._naming.own.choice = choice
+        self._choice = choice
         return self._configuration.contextFor(choice)
 
     def _peersWishes(self) -> PeerCapabilities:
@@ -625,7 +628,3 @@ _ANSWERED = frozenset({"SSLv3/TLS write finished", "SSLv3/TLS read change cipher
 
 def _opensTLS(opening: bytes) -> bool:
     return opening[0] in _OPENING_TYPES and (len(opening) == 1 or opening[1] == 3)
-
-
-def _asPeer(result: VerificationResult) -> Peer:
-    return Peer(result.chain, result.rule, lambda: result.warnings)

@@ -14,6 +14,7 @@ from tlscomm._openssl.channel import Channel
 from tlscomm._openssl.errors import OpenSSLError
 from tlscomm._wire.clienthello import isSSL2
 from tlscomm.configuration import Configuration
+from tlscomm.credentials import CredentialChoice
 from tlscomm.credentials._usability import asFailure
 from tlscomm.failures import (
     Alert,
@@ -48,12 +49,14 @@ class Naming:
         own: the certificate that we show.
     """
 
-    def __init__(self, configuration: Configuration, raw: SSL.Connection, channel: Channel) -> None:
+    def __init__(
+        self, configuration: Configuration, raw: SSL.Connection, channel: Channel, choice: CredentialChoice | None
+    ) -> None:
         self._configuration = configuration
         self._isClient = configuration.isClient
         self._raw = raw
         self._channel = channel
-        self.own = OwnCertificate(configuration, raw, channel)
+        self.own = OwnCertificate(configuration, raw, channel, choice)
         self._negotiation = Negotiation(configuration, raw, self.own)
 
     def brokenOff(self, broken: OpenSSLError, opening: bytes) -> TLSFailure:

@@ -47,13 +47,15 @@ class OwnCertificate:
         choice: which of several credentials we showed, or None where there was nothing to choose.
     """
 
-    def __init__(self, configuration: Configuration, raw: SSL.Connection, channel: Channel) -> None:
+    def __init__(
+        self, configuration: Configuration, raw: SSL.Connection, channel: Channel, choice: CredentialChoice | None
+    ) -> None:
         self._configuration = configuration
         self._isClient = configuration.isClient
         self._raw = raw
         self._channel = channel
         self._named: Sequence[x509.Name] | None = None
-        self.choice: CredentialChoice | None = None
+        self.choice = choice
 
     @property
     def isMissing(self) -> bool:

@@ -36,6 +36,7 @@ from tlscomm.failures import (
     failureForCode,
     printable,
 )
+from tlscomm.tls._keptverdict import KeptVerdict
 from tlscomm.verification import Answer, OpenSSLResult, Question, VerificationResult, Verifier
 from tlscomm.verification._opensslerrors import FOLLOWING, asProblem, errorToReport
 from tlscomm.verification._paths import SearchBudget
@@ -45,6 +46,9 @@ from tlscomm.x509._unreadable import unreadableText
 
 __all__ = ["PeerVerification"]
 
+#: What a hook would say that changes nothing.
+_NOTHING_OVERRULED = Answer()
+
 _REVOCATION = frozenset({"revoked", "revocation-unknown"})
 
 
@@ -52,8 +56,7 @@ class PeerVerification:
     """Decides on the peer of one connection.
 
     Attributes:
-        result: what came of it, once that is known.
-        awaited: what a hook has returned that has to be waited for, or None.
+        pendingAnswer: what a hook has returned that has to be waited for, or None.
         isSettled: whether the verdict has fallen.
         hasAccepted: whether it lets the peer in; where it does not, `takeRefusal` says why.
     """
@@ -74,12 +77,26 @@ class PeerVerification:
         self._overruling: Answer | None = None
         self._acceptedAt: datetime | None = None
         self._refusal: TLSFailure | None = None
-        self.result: VerificationResult | None = None
+        self._result: VerificationResult | None = None
+        self._kept: KeptVerdict | None = None
         self.pendingAnswer: Awaitable[Answer | bool] | None = None
         self.isSettled = False
         self.hasAccepted = False
         channel.judge = self._note
         channel.weigh = self._weigh
+
+    @property
+    def result(self) -> VerificationResult | None:
+        """What came of it, once that is known."""
+        return self._result if self._kept is None else self._kept.of(self._channel.peerCertificate)
+
+    def forgetHandshake(self) -> None:
+        """Keep no more than what `result` and `revalidate` need; the peer is accepted."""
+        self._findings = self._budget = None
+        if self._result is not None and self._result.chain:
+            self._channel.keepPeerCertificate()
+            self._kept = KeptVerdict(self._result)
+            self._result = None
 
     def takeRefusal(self) -> TLSFailure | None:
         """Return why the peer is refused, once: it is the failure of the connection from then on."""
@@ -101,7 +118,7 @@ class PeerVerification:
     def look(self) -> None:
         """Judge the peer, as far as it can be done without the hook."""
         try:
-            self.result = self._judge()
+            self._result = self._judge()
         except Exception as broken:
             self._settle(_broken(broken))
 
@@ -126,7 +143,7 @@ class PeerVerification:
         if self.isSettled or self.result is None:
             return
         if self._configuration.hook is None:
-            self._conclude(Answer())
+            self._conclude(_NOTHING_OVERRULED)
             return
         try:
             answer = self._configuration.hook(question(self.result))
@@ -167,10 +184,10 @@ class PeerVerification:
         Args:
             verifier: what a peer has to be now; what it had to be then where None.
         """
+        if self._result is None and self._kept is None:
+            return None
         presented = self._channel.presented
         verifier = verifier or self._configuration.verifier
-        if self.result is None:
-            return None
         if not presented:
             return NoCertificate() if verifier.requiresCertificate else None
         try:
@@ -202,7 +219,7 @@ class PeerVerification:
             opensslResult = self._findings = OpenSSLResult(tuple(_asProblems(errors)), tuple(builtChain()))
             if self._isClient:
                 return 0
-            self.result = result = self._configuration.verifier.verify(
+            self._result = result = self._configuration.verifier.verify(
                 opensslResult.chain, opensslResult=opensslResult, budget=self._budget, isEarly=True
             )
         except Exception as broken:
@@ -300,7 +317,7 @@ class PeerVerification:
         else:
             self._overruling, self._acceptedAt = answer, datetime.now(timezone.utc)
             overruled = result.problems
-            self.result = replace(result, problems=(), overruled=overruled) if overruled else result
+            self._result = replace(result, problems=(), overruled=overruled) if overruled else result
             self._settle(None)
 
     def _settle(self, failure: TLSFailure | None) -> None:
