@@ -218,11 +218,11 @@ class Side:
 class Conversation:
     """A client and a server with a connection in memory between them."""
 
-    def __init__(self, client: Any, server: Any, clock: Clock) -> None:
+    def __init__(self, client: Any, server: Any, clock: Clock, link: type[MemoryLink] = MemoryLink) -> None:
         self.clock = clock
         self.client: Any = client
         self.server: Any = server
-        self.link = MemoryLink(*(side.transport if isinstance(side, Side) else side for side in (client, server)))
+        self.link = link(*(side.transport if isinstance(side, Side) else side for side in (client, server)))
 
     def flush(self) -> None:
         """Carry everything, and what is said in answer, until nothing moves any more.
@@ -251,7 +251,13 @@ class Conversation:
 
 
 class ConversationCase(SynchronousTestCase):
-    """A test in which sides talk."""
+    """A test in which sides talk.
+
+    Attributes:
+        link: the class of the connection in memory between them.
+    """
+
+    link: type[MemoryLink] = MemoryLink
 
     def setUp(self) -> None:
         self._conversations: list[Conversation] = []
@@ -286,7 +292,7 @@ class ConversationCase(SynchronousTestCase):
         if server is None or isinstance(server, dict):
             settings = {"deadlines": limits, **(server or {})}
             server = Side(serverConfiguration(**settings), serverProtocol, clock)
-        conversation = Conversation(client, server, clock)
+        conversation = Conversation(client, server, clock, self.link)
         self._conversations.append(conversation)
         self.addCleanup(self._breakOff, conversation)
         return conversation

@@ -12,6 +12,7 @@ from conversation import (
     clientConfiguration,
     serverConfiguration,
 )
+from directlink import DirectLink, DirectlyWritten
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
@@ -20,6 +21,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.failures import Undecodable
+from tlscomm.testing import MemoryLink
 from tlscomm.verification import Question
 
 #: Without a deadline, which would make the clock part of the test, and the same plays every time.
@@ -179,6 +181,10 @@ PAIRS = st.sampled_from(
 )
 
 
+#: Between transports that are written to as any, and Twisted's own, which are written to directly.
+LINKS = st.sampled_from([MemoryLink, DirectLink])
+
+
 @dataclass
 class Play:
     """A conversation, and what can be done in it."""
@@ -240,34 +246,39 @@ class Play:
         getattr(self.conversation.link, side).lose(ConnectionLost())
 
 
-class RandomTests(SynchronousTestCase):
+class RandomTests(DirectlyWritten, SynchronousTestCase):
     """What holds whatever happens."""
 
     @unhurried
-    @given(st.sampled_from(GOOD), PAIRS, st.lists(ACTIONS, max_size=9), st.lists(ACTIONS, min_size=9, max_size=60))
-    def test_accepted(self, client: Any, protocols: tuple[Any, Any], before: list[Any], actions: list[Any]) -> None:
+    @given(
+        st.sampled_from(GOOD), PAIRS, LINKS, st.lists(ACTIONS, max_size=9), st.lists(ACTIONS, min_size=9, max_size=60)
+    )
+    def test_accepted(
+        self, client: Any, protocols: tuple[Any, Any], link: Any, before: list[Any], actions: list[Any]
+    ) -> None:
         """Only what was sent arrives, in order, and not before both have accepted; both sides end; nothing is left."""
-        play = self.played(client, protocols)
+        play = self.played(client, protocols, link)
         self.acted(play, [*before, ("flush",), *actions])
         self.ended(play)
         self.over(play)
 
     @unhurried
-    @given(st.sampled_from(GOOD), PAIRS, st.lists(st.one_of(*CALM), min_size=9, max_size=60))
-    def test_calm(self, client: Any, protocols: tuple[Any, Any], actions: list[Any]) -> None:
+    @given(st.sampled_from(GOOD), PAIRS, LINKS, st.lists(st.one_of(*CALM), min_size=9, max_size=60))
+    def test_calm(self, client: Any, protocols: tuple[Any, Any], link: Any, actions: list[Any]) -> None:
         """Where nothing goes wrong both end in order, at once, and all that was sent to who still listened arrives."""
-        play = self.played(client, protocols)
-        self.acted(play, [("flush",), *actions])
+        play = self.played(client, protocols, link)
+        # A server that ends before it has sent any data is taken for one that refuses.
+        self.acted(play, [("flush",), ("write", "server", 1), ("flush",), *actions])
         self.ended(play)
         if Raising not in protocols:
             self.assertNothingMissing(play)
         self.over(play)
 
     @unhurried
-    @given(st.sampled_from(BAD), PAIRS, st.lists(ACTIONS, max_size=30))
-    def test_refused(self, client: Any, protocols: tuple[Any, Any], actions: list[Any]) -> None:
+    @given(st.sampled_from(BAD), PAIRS, LINKS, st.lists(ACTIONS, max_size=30))
+    def test_refused(self, client: Any, protocols: tuple[Any, Any], link: Any, actions: list[Any]) -> None:
         """Of a connection that one side refuses the server's protocol never hears; both sides end; nothing is left."""
-        play = self.played(client, protocols)
+        play = self.played(client, protocols, link)
         self.acted(play, actions)
         self.ended(play)
         self.over(play)
@@ -276,14 +287,14 @@ class RandomTests(SynchronousTestCase):
         self.assertEqual((sides["client"].received, sides["server"].received), (b"", b""))
 
     @unhurried
-    @given(st.sampled_from(ASKING), PAIRS, askings())
-    @example(ASKING[0], (Recorder, Recorder), ENDED_WHILE_ASKING)
-    @example(ASKING[1], (Recorder, Recorder), ENDED_WHILE_ASKING)
-    def test_asked(self, client: Any, protocols: tuple[Any, Any], actions: list[Any]) -> None:
+    @given(st.sampled_from(ASKING), PAIRS, LINKS, askings())
+    @example(ASKING[0], (Recorder, Recorder), MemoryLink, ENDED_WHILE_ASKING)
+    @example(ASKING[1], (Recorder, Recorder), MemoryLink, ENDED_WHILE_ASKING)
+    def test_asked(self, client: Any, protocols: tuple[Any, Any], link: Any, actions: list[Any]) -> None:
         """Where both ask hooks, no peer is let in before its hook has said so; both sides end; nothing is left."""
         for hook in HOOKS.values():
             hook.forget()
-        play = self.played(client, protocols, ASKING_SERVER)
+        play = self.played(client, protocols, link, ASKING_SERVER)
         for action in actions:
             play.act(*action)
             self.assertInOrder(play)
@@ -301,12 +312,12 @@ class RandomTests(SynchronousTestCase):
         if "data" in play.sides["client"].events:
             self.assertTrue(HOOKS["server"].hasAccepted)
 
-    def played(self, client: Any, protocols: tuple[Any, Any], server: Any = SERVER) -> Play:
+    def played(self, client: Any, protocols: tuple[Any, Any], link: Any, server: Any = SERVER) -> Play:
         clock = Clock()
         sides = {"client": Side(client, protocols[0], clock), "server": Side(server, protocols[1], clock)}
         for side in sides.values():
             side.written, side.hasEnded = bytearray(), False  # type: ignore[attr-defined]
-        return Play(Conversation(*sides.values(), clock), sides=sides)
+        return Play(Conversation(*sides.values(), clock, link), sides=sides)
 
     def acted(self, play: Play, actions: list[Any]) -> None:
         for action in actions:

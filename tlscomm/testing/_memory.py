@@ -133,7 +133,10 @@ class MemoryLink:
     Attributes:
         client: the client's end.
         server: the server's end.
+        end: the class of both ends.
     """
+
+    end: Any = MemoryTransport
 
     def __init__(self, client: IProtocol, server: IProtocol) -> None:
         """
@@ -142,8 +145,8 @@ class MemoryLink:
             server: a server's.
         """
         ends = IPv4Address("TCP", "127.0.0.1", 40001), IPv4Address("TCP", "127.0.0.1", 8443)
-        self.client = MemoryTransport(client, *ends)
-        self.server = MemoryTransport(server, *reversed(ends))
+        self.client: MemoryTransport = self.end(client, *ends)
+        self.server: MemoryTransport = self.end(server, *reversed(ends))
         server.makeConnection(self.server)
         client.makeConnection(self.client)
 

@@ -30,6 +30,7 @@ from zope.interface import implementer
 
 from tlscomm.tls import TLSConnection
 from tlscomm.transport._answers import Answers
+from tlscomm.transport._directwrite import DirectWrite, canWriteDirectly
 
 try:
     from fcntl import ioctl
@@ -78,6 +79,7 @@ class Output:
         self._onBroken = onBroken
         self._connection: Any = None
         self._transport: Any = None
+        self._direct: DirectWrite | None = None
         self._queue: deque[bytes] = deque()
         self._queued = 0
         self._held = False
@@ -101,6 +103,7 @@ class Output:
         """Begin, with what encrypts and with the transport that takes the ciphertext."""
         self._connection = connection
         self._transport = transport
+        self._direct = DirectWrite(transport) if canWriteDirectly(transport) else None
         self._isAttached = True
         transport.registerProducer(self, True)  # type: ignore[attr-defined]
 
@@ -191,7 +194,7 @@ class Output:
         self._handedOver += len(ciphertext)
         if isOwn:
             self._ownEnd = self._handedOver
-        self._transport.write(ciphertext)
+        (self._direct or self._transport).write(ciphertext)
 
     def registerProducer(self, producer: IPushProducer | IPullProducer, streaming: bool) -> None:
         """Tell a producer from now on when to pause and when to go on; one at a time (`twisted.internet.interfaces`).
@@ -243,6 +246,11 @@ class Output:
     def isMoving(self) -> bool:
         """Whether bytes of ours, not TLS's own answers, are on their way to the peer, as far as this machine knows."""
         return bool(self._queue) or self._taken() < self._ownEnd
+
+    @property
+    def isLost(self) -> bool:
+        """Whether TCP is lost, and an end of its stream is none (`DirectWrite.isLost`)."""
+        return self._direct is not None and self._direct.isLost
 
     @property
     def unsent(self) -> int:

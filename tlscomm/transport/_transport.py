@@ -161,7 +161,7 @@ class TLSTransport(TransportProxy):
 
     def readConnectionLost(self) -> None:
         """TCP's other side will send no more."""
-        if self._readEnded:
+        if self._readEnded or self._output.isLost:
             return
         self._readEnded = True
         if self.phase is Phase.CLOSING or self.phase is Phase.LINGERING:

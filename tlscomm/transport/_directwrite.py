@@ -1,0 +1,106 @@
+"""Bytes given to the kernel at once, where Twisted's TCP transport gives them to it in the next turn of the reactor.
+
+Twisted keeps what is written and asks the reactor to say when the socket takes it. That is two changes of what the
+reactor watches and one more turn of it for each message, though the socket nearly always takes a message at once. So a
+message is offered to the socket first, and Twisted is given only what the socket did not take.
+
+It is right because nothing can be told from outside but the time. The socket is written to only where Twisted would
+write these bytes to it next: nothing waits in the transport, no end was asked for, and no TLS of Twisted's was started
+above it. Whatever else happens is left to Twisted: the rest of a short write, with which it pauses and resumes the
+producer, and an error, which it finds in its next turn and never within a call of ours.
+
+The kernel tells of some errors once. What a write of ours was told, Twisted would not be told again, and a read that
+follows would look like an end in order. So that error is kept for Twisted's own next write, and `DirectWrite.isLost`
+says that an end of the stream is none.
+
+It is done only with Twisted's own class of TCP connections, by attributes of it that are private in part. A transport
+that lacks one, or does anything of its own when it is written to, as those of Unix sockets do, which send file
+descriptors too, is written to in the ordinary way.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import Any
+
+from twisted.internet.main import CONNECTION_LOST
+from twisted.internet.tcp import Connection
+
+__all__ = ["DirectWrite", "canWriteDirectly"]
+
+#: What is written to the socket in succession before Twisted is given a write, with which it may pause the producer
+#: until its next turn: one that writes as long as it may must not keep the reactor from all others.
+_MOST = 1 << 18
+
+#: The methods by which Twisted's TCP transport writes, all of which have to be its own.
+_METHODS = ("write", "writeSomeData", "doWrite", "startWriting", "loseConnection", "loseWriteConnection")
+
+#: What is asked of a transport before each write.
+_ATTRIBUTES = (
+    *("connected", "disconnecting", "_writeDisconnecting", "_aborting", "TLS"),
+    *("dataBuffer", "_tempDataBuffer", "socket"),
+)
+
+#: The socket is full, for Twisted too.
+_FULL = (errno.EWOULDBLOCK, errno.EAGAIN, errno.ENOBUFS)
+
+
+def canWriteDirectly(transport: object) -> bool:
+    """Return whether a transport is Twisted's TCP connection, and writes in no way of its own."""
+    if not isinstance(transport, Connection) or not all(hasattr(transport, name) for name in _ATTRIBUTES):
+        return False
+    own, kind = vars(transport), type(transport)
+    return not any(name in own or getattr(kind, name) is not getattr(Connection, name) for name in _METHODS)
+
+
+class DirectWrite:
+    """Writes to a TCP transport for which `canWriteDirectly`.
+
+    Attributes:
+        isLost: whether a write was told by the kernel that the connection is lost. The transport's ``connectionLost``
+            follows, and an end of the stream that it tells of before is none.
+    """
+
+    __slots__ = ("_left", "_transport", "isLost")
+
+    def __init__(self, transport: Any) -> None:
+        self.isLost = False
+        self._left = _MOST
+        self._transport = transport
+
+    def write(self, data: bytes) -> None:
+        """Write to the socket what it takes, and to the transport the rest; as the transport's own ``write`` else."""
+        transport = self._transport
+        if self._left <= 0:
+            self._left = _MOST
+        elif (
+            transport.connected
+            and not transport.dataBuffer
+            and not transport._tempDataBuffer
+            and not transport.disconnecting
+            and not transport._writeDisconnecting
+            and not transport._aborting
+            and not transport.TLS
+        ):
+            size = len(data)
+            self._left -= size
+            try:
+                sent = transport.socket.send(data)
+            except OSError as problem:
+                self._noteProblem(problem)
+                sent = 0
+            if sent == size:
+                return
+            data = data[sent:]
+        transport.write(data)
+
+    def _noteProblem(self, problem: OSError) -> None:
+        # Of a stream that has ended in order before, EPIPE says so as often as it is asked, and a read says it first.
+        if problem.errno not in _FULL and problem.errno != errno.EPIPE:
+            self.isLost = True
+            self._transport.writeSomeData = _connectionLost
+
+
+def _connectionLost(_data: bytes) -> BaseException:
+    """Stand in for ``writeSomeData`` of a transport, which would not be told again what a write was told."""
+    return CONNECTION_LOST
