@@ -1,10 +1,12 @@
-.PHONY: help demo test lint types docs environment programs clean distclean
+.PHONY: help demo test lint types docs bench bench-quick environment programs clean distclean
 
 # As modules: a script in .venv/bin starts with the path of its interpreter, which may be too long for the system.
 RUN = .venv/bin/python -m
+# An environment of its own, so that the one for development need not change for it.
+BENCH = .venv-bench/bin/python -m benchmarks.bench
 
 help: ## Say what each target does
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r target text; do \
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r target text; do \
 		printf '%-20s %s\n' "$$target" "$$text"; done
 
 demo: environment ## Show a server and a client that accept each other, and one refusal
@@ -22,6 +24,14 @@ types: environment ## Check types
 
 docs: environment ## Build the documentation in docs/_build/html
 	@$(RUN) sphinx -W -n -q --keep-going -b html docs docs/_build/html
+
+bench: ## Measure what tlscomm costs, next to others, in ten minutes at most
+	@VENV=.venv-bench EXTRAS=bench sh scripts/environment.sh
+	@$(BENCH) --json benchmarks/bench.json
+
+bench-quick: ## Measure the same in a minute, less well
+	@VENV=.venv-bench EXTRAS=bench sh scripts/environment.sh
+	@$(BENCH) --quick
 
 environment: ## Make .venv, or bring it up to date
 	@sh scripts/environment.sh

@@ -1,0 +1,86 @@
+"""The certificates of one run: an authority, a server, and as many clients as a measure wants, ECDSA P-256 all."""
+
+from __future__ import annotations
+
+import ssl
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+__all__ = ["Certificates"]
+
+_DAY = timedelta(days=1)
+
+
+class Certificates:
+    """A folder with ``ca.pem``, ``server.pem`` and ``server.key``, and client certificates by number.
+
+    Attributes:
+        folder: where they are.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._authority = self._issue("authority", self._key, x509.BasicConstraints(True, 0))
+        (folder / "ca.pem").write_bytes(self._authority.public_bytes(Encoding.PEM))
+        # The clients have certificates of their own and one key: a key costs more to make than to use.
+        self._clientKey = ec.generate_private_key(ec.SECP256R1())
+        key = ec.generate_private_key(ec.SECP256R1())
+        names = x509.SubjectAlternativeName([x509.DNSName("localhost")])
+        purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
+        self._write("server", key, self._issue("localhost", key, x509.BasicConstraints(False, None), names, purpose))
+
+    def client(self, number: int) -> Path:
+        """Return the file of a client's certificate and its key."""
+        path = self.folder / f"client{number}.pem"
+        if not path.exists():
+            purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
+            certificate = self._issue(f"client {number}", self._clientKey, x509.BasicConstraints(False, None), purpose)
+            self._write(path.stem, self._clientKey, certificate)
+            path.write_bytes(path.read_bytes() + path.with_suffix(".key").read_bytes())
+        return path
+
+    def context(self, number: int) -> ssl.SSLContext:
+        """Return a client's context that shows a certificate and does nothing that is not needed.
+
+        The group is named, since what clients offer by default differs between versions of OpenSSL, and with it the
+        work of the server.
+        """
+        made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        made.check_hostname = False
+        made.verify_mode = ssl.CERT_NONE
+        made.minimum_version = ssl.TLSVersion.TLSv1_3
+        made.set_ecdh_curve("X25519")
+        made.load_cert_chain(self.client(number))
+        return made
+
+    def _issue(self, name: str, key: ec.EllipticCurvePrivateKey, *extensions: x509.ExtensionType) -> x509.Certificate:
+        now = datetime.now(timezone.utc)
+        authority = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "authority")])
+        public = key.public_key()
+        identifier = x509.SubjectKeyIdentifier.from_public_key(public)
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+            .issuer_name(authority)
+            .public_key(public)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - _DAY)
+            .not_valid_after(now + _DAY)
+        )
+        for extension in (*extensions, identifier, issuer):
+            builder = builder.add_extension(extension, critical=isinstance(extension, x509.BasicConstraints))
+        return builder.sign(self._key, hashes.SHA256())
+
+    def _write(self, name: str, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> None:
+        (self.folder / f"{name}.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+        path = self.folder / f"{name}.key"
+        path.touch(0o600)
+        path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))

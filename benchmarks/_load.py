@@ -1,0 +1,232 @@
+"""Clients that ask much of a server and do little themselves: non-blocking sockets, epoll, TLS in memory.
+
+What is read and written goes through memory and not through OpenSSL's own reading and writing of the socket: that would
+read each record in two calls, and write each with one. A client is told that it was accepted by the first thing that
+comes after its own Finished: a ticket, or what it is sent.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+__all__ = ["Client", "Load", "Refused", "Talker", "Visitor"]
+
+_READ = select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR
+_SIZE = 1 << 18
+_PATIENCE = 60.0
+
+
+class Refused(Exception):
+    """The server did not do what a measure is about."""
+
+
+class Load:
+    """Runs clients of one server until they are done."""
+
+    def __init__(self, port: int) -> None:
+        self._address = ("127.0.0.1", port)
+        self._epoll = select.epoll()
+        self._clients: dict[int, Client] = {}
+        self.buffer = bytearray(_SIZE)
+
+    def connect(self, client: Client) -> None:
+        """Begin a connection."""
+        plain = socket.socket()
+        plain.setblocking(False)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        plain.connect_ex(self._address)
+        self._clients[plain.fileno()] = client
+        # Writable means connected, and the handshake begins.
+        self._epoll.register(plain, _READ | select.EPOLLOUT)
+        client.begin(self, plain)
+
+    def wantWriting(self, plain: socket.socket, wanted: bool) -> None:
+        self._epoll.modify(plain, _READ | select.EPOLLOUT if wanted else _READ)
+
+    def forget(self, plain: socket.socket) -> None:
+        """Leave a connection as it is."""
+        self._epoll.unregister(plain)
+        del self._clients[plain.fileno()]
+
+    def runUntil(self, isDone: Callable[[], bool]) -> None:
+        clients, poll = self._clients, self._epoll.poll
+        patience = time.monotonic() + _PATIENCE
+        while not isDone():
+            ready = poll(1.0)
+            for number, events in ready:
+                # One that was answered in this turn may have closed another.
+                if (client := clients.get(number)) is None:
+                    continue
+                if events & select.EPOLLOUT:
+                    client.writable()
+                if events & _READ and number in clients:
+                    client.readable()
+            if ready:
+                patience = time.monotonic() + _PATIENCE
+            elif time.monotonic() > patience:
+                raise Refused("nothing has come for a minute")
+
+    def visit(self, clients: Iterable[Client], atOnce: int) -> None:
+        """Connect them all, so many at a time, and run until all are gone."""
+        waiting = iter(clients)
+        for client in waiting:
+            self.connect(client)
+            if len(self._clients) >= atOnce:
+                break
+        clients_ = self._clients
+
+        def isDone() -> bool:
+            while len(clients_) < atOnce and (client := next(waiting, None)) is not None:
+                self.connect(client)
+            return not clients_
+
+        self.runUntil(isDone)
+
+
+class Client:
+    """One connection. Extend it: what is done when it was accepted, and with what it receives."""
+
+    def __init__(self, context: ssl.SSLContext, session: ssl.SSLSession | None = None) -> None:
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname="localhost", session=session)
+        self._unsent = b""
+        self._isConnected = self._isShaken = self.isAccepted = self._isClosing = False
+
+    def accepted(self) -> None:
+        """The server has accepted us."""
+
+    def received(self, size: int) -> None:
+        """So many bytes of plaintext have come."""
+
+    def begin(self, load: Load, plain: socket.socket) -> None:
+        self._load, self._plain = load, plain
+
+    def writable(self) -> None:
+        if not self._isConnected:
+            if error := self._plain.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                raise Refused(f"connecting failed: {error}")
+            self._isConnected = True
+            self._shake()
+        self._send()
+        if not self._unsent:
+            self._load.wantWriting(self._plain, False)
+
+    def readable(self) -> None:
+        try:
+            data = self._plain.recv(_SIZE)
+        except BlockingIOError:
+            return
+        except ConnectionError:
+            data = b""
+        if not data:
+            self._end()
+            return
+        self._incoming.write(data)
+        if not self._isShaken:
+            self._shake()
+            self._send()
+            # Go sends the ticket of a resumed session with its first flight.
+            if not (self._isShaken and self._incoming.pending):
+                return
+        read, buffer, total = self.tls.read, self._load.buffer, 0
+        try:
+            while size := read(_SIZE, buffer):
+                total += size
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLZeroReturnError:
+            self.close()
+        except ssl.SSLError as error:
+            raise Refused(str(error)) from None
+        if not self.isAccepted:
+            self.isAccepted = True
+            self.accepted()
+        if total:
+            self.received(total)
+
+    def write(self, *pieces: bytes) -> None:
+        """Send pieces, each in records of its own."""
+        for piece in pieces:
+            self.tls.write(piece)
+        self._send()
+
+    def close(self) -> None:
+        """Say that we are done. The server's end of the stream ends the connection."""
+        if not self._isClosing:
+            self._isClosing = True
+            with suppress(ssl.SSLError):
+                self.tls.unwrap()
+            self._send()
+
+    def leave(self) -> socket.socket:
+        """Keep the connection open without a client, for as long as what is returned is kept."""
+        self._load.forget(self._plain)
+        return self._plain
+
+    def _shake(self) -> None:
+        try:
+            self.tls.do_handshake()
+            self._isShaken = True
+        except ssl.SSLWantReadError:
+            pass
+
+    def _send(self) -> None:
+        data = self._unsent + self._outgoing.read() if self._unsent else self._outgoing.read()
+        if not data:
+            return
+        try:
+            sent = self._plain.send(data)
+        except BlockingIOError:
+            sent = 0
+        except ConnectionError:
+            self._unsent = b""
+            return
+        isNew, self._unsent = not self._unsent, data[sent:]
+        if isNew and self._unsent:
+            self._load.wantWriting(self._plain, True)
+
+    def _end(self) -> None:
+        if not self.isAccepted:
+            raise Refused("the server closed the connection before it had accepted the client")
+        self._load.forget(self._plain)
+        self._plain.close()
+
+
+class Visitor(Client):
+    """Closes as soon as it was accepted."""
+
+    #: The session of the visit, for one that resumes it.
+    session: ssl.SSLSession | None = None
+
+    def accepted(self) -> None:
+        self.session = self.tls.session
+        self.close()
+
+
+class Talker(Client):
+    """Sends messages of one size and counts what comes back: so many in flight, and so many in all."""
+
+    def __init__(self, context: ssl.SSLContext, message: bytes, inFlight: int) -> None:
+        super().__init__(context)
+        self._message, self._inFlight = message, inFlight
+        self._got = self._unsentMessages = 0
+        self.left = 0
+
+    def talk(self, count: int) -> None:
+        """Send so many messages, and await as many."""
+        first = min(count, self._inFlight)
+        self.left, self._unsentMessages = count, count - first
+        self.write(*[self._message] * first)
+
+    def received(self, size: int) -> None:
+        self._got += size
+        came, self._got = divmod(self._got, len(self._message))
+        self.left -= came
+        if more := min(came, self._unsentMessages):
+            self._unsentMessages -= more
+            self.write(*[self._message] * more)

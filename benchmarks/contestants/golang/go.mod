@@ -1,0 +1,3 @@
+module tlscomm.invalid/benchmark
+
+go 1.18
