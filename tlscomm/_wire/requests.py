@@ -8,7 +8,8 @@ messages are whole; what is not as it should be here all the same says nothing a
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+
+from tlscomm._dataclasses import dataclass
 
 __all__ = ["CertificateRequest", "ClientHello", "readCertificateRequest", "readClientHello"]
 

@@ -13,9 +13,9 @@ no rule that allows fits, and every rule that denies does.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import islice
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.access._peer import Peer
 from tlscomm.access._presented import PresentedIdentifiers
 from tlscomm.access._rule import AccessRule, Condition, allOf, anyOf, noneOf

@@ -14,11 +14,11 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Callable
-from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
 import idna
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.access._globs import Split
 from tlscomm.failures import printable
 

@@ -8,12 +8,12 @@ keeps a peer out has to take it for "yes".
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.access._globs import Texts
 from tlscomm.access._nameforms import DNS, EMAIL, LABEL, TRUST_DOMAIN, URI, NameForm, folded, isSPIFFE
 from tlscomm.access._peer import Peer

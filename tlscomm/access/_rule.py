@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.access._conditions import Test, compiled
 from tlscomm.access._peer import Peer
 from tlscomm.access._presented import PresentedIdentifiers

@@ -9,7 +9,6 @@ is printed, nothing is read from the connection either.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred
@@ -18,6 +17,7 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.commandline._messages import Outgoing
 from tlscomm.commandline._report import Report
 from tlscomm.commandline._streams import OutputStream

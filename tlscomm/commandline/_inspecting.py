@@ -12,7 +12,7 @@ import shlex
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -20,6 +20,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.credentials import Credential, PassphraseSource
 from tlscomm.credentials._authorities import distrust
 from tlscomm.credentials._contents import Contents

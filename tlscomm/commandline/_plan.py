@@ -9,8 +9,9 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tlscomm._dataclasses import dataclass
 
 if TYPE_CHECKING:
     from tlscomm.configuration import ClientConfiguration

@@ -7,12 +7,13 @@ A user who has a code in a log line has a terminal, and perhaps no browser. The 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from difflib import get_close_matches
 from inspect import getdoc
 
 import click
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.commandline._printing import Row, heading, say, table, writeJSON
 from tlscomm.failures import CODES, Alert, CertificateFailure, Refused, TLSFailure, alertForCode, codeForAlert
 from tlscomm.failures._alerts import CLOSE_NOTIFY

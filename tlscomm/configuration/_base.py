@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
@@ -13,6 +13,7 @@ from cryptography import x509
 from OpenSSL import SSL
 
 from tlscomm import _openssl
+from tlscomm._dataclasses import dataclass
 from tlscomm.credentials import Credential, CredentialChoice, CredentialSelector, checkUsable
 from tlscomm.failures import KeyTooWeak
 from tlscomm.revocation import Revocation

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ from cryptography import x509
 from OpenSSL import SSL
 
 from tlscomm import _openssl
+from tlscomm._dataclasses import dataclass
 from tlscomm.access import NO_ACCESS_RULES, AccessRules
 from tlscomm.configuration._base import Base
 from tlscomm.configuration._sessions import Sessions

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any, ClassVar, cast
 
@@ -10,6 +10,7 @@ from cryptography import x509
 from OpenSSL import SSL
 
 from tlscomm import _openssl
+from tlscomm._dataclasses import dataclass
 from tlscomm.configuration._base import AcceptanceHistory, Deadlines
 from tlscomm.configuration._twistedprotocols import hasProtocols
 from tlscomm.credentials import CredentialChoice

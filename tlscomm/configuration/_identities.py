@@ -7,12 +7,13 @@ pass phrase that of whatever it opens, so their order does not matter, and a wro
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, partial
 
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.credentials import Credential, loadCredential, loadPrivateKeys
 from tlscomm.credentials._ordering import fits
 from tlscomm.credentials._passphrasesources import Prompt, anyPassphrase

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, TypeVar, cast
 
 from OpenSSL import SSL
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.configuration._base import Base
 from tlscomm.configuration._client import ClientConfiguration
 from tlscomm.configuration._server import ServerConfiguration

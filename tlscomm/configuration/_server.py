@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,6 +13,7 @@ from OpenSSL import SSL
 from twisted.logger import Logger
 
 from tlscomm import _openssl
+from tlscomm._dataclasses import dataclass
 from tlscomm.access import NO_ACCESS_RULES, AccessRules
 from tlscomm.configuration._base import Base, Configuration
 from tlscomm.configuration._twistedprotocols import hasProtocols

@@ -12,9 +12,11 @@ import contextlib
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Flag, auto
 from typing import TYPE_CHECKING, Any
+
+from tlscomm._dataclasses import dataclass
 
 if TYPE_CHECKING:
     from tlscomm.access import AccessRule

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TypeAlias
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.credentials._cost import Unsupported, UnsupportedCipher, Work
 from tlscomm.credentials._passphrase import Passphrase, PassphraseSource
 from tlscomm.credentials._sources import Source, SourceLike, nameOf, readSource

@@ -13,13 +13,14 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.credentials._authorities import readAuthorities
 from tlscomm.credentials._contents import Contents
 from tlscomm.credentials._formats import readContents

@@ -12,9 +12,10 @@ import binascii
 import codecs
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.credentials._binary import READERS, isBinary, readBeginning, readBinary
 from tlscomm.credentials._contents import Contents, Reader, Reading
 from tlscomm.credentials._passphrase import Passphrase

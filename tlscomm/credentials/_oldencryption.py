@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 from cryptography.hazmat.primitives.serialization.pkcs12 import PKCS12Certificate, PKCS12KeyAndCertificates, load_pkcs12
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.credentials._cost import Unsupported, UnsupportedCipher, Work, bounded, saltOf
 from tlscomm.credentials._integrity import sealed
 from tlscomm.credentials._passphrase import NotOpened, Secret, Spelling, WrongPassphrase

@@ -6,9 +6,9 @@ No object here shows a secret in its `repr`, so a traceback that prints local va
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.failures import PassphraseRequired, PassphraseWrong, TLSFailure
 
 __all__ = [

@@ -7,7 +7,6 @@ first of several keys alone, and pay whatever is asked for by a key that shows o
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from cryptography.exceptions import InternalError
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from cryptography.hazmat.primitives.padding import PKCS7
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.credentials._cost import MOST_MEMORY, Unsupported, UnsupportedCipher, Work, bounded, saltOf
 from tlscomm.credentials._passphrase import Secret, Spelling, WrongPassphrase
 from tlscomm.x509 import _der

@@ -11,12 +11,13 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.credentials._binary import readBinary, readersFor
 from tlscomm.credentials._contents import Contents, Reading, named
 from tlscomm.credentials._cost import Unsupported, UnsupportedCipher

@@ -19,12 +19,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.credentials._contents import CONVERT_PFX, Contents, Reading, certificatesOf, named, placeOf
 from tlscomm.credentials._cost import Unsupported
 from tlscomm.credentials._encryption import encryptionOf

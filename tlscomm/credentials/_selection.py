@@ -20,7 +20,6 @@ Each step keeps those that fit, or all where none does; of what is left the firs
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Literal, TypeAlias
@@ -29,6 +28,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
+from tlscomm._dataclasses import dataclass
 from tlscomm._wire.requests import readCertificateRequest, readClientHello
 from tlscomm.credentials._credential import Credential
 from tlscomm.failures import printable

@@ -15,9 +15,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import BinaryIO, Protocol, TypeAlias
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.credentials._permissions import isReadableByOthers
 from tlscomm.failures import FileNotFound, Unreadable, printable
 

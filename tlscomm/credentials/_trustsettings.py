@@ -8,10 +8,10 @@ as it does with OpenSSL: a use that is rejected is not allowed, and where any us
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.x509 import _der
 from tlscomm.x509._purposes import purposeFor, purposesText
 from tlscomm.x509._roles import ROLES, Role

@@ -6,8 +6,9 @@ say. An alert that fits several causes maps to ``refused``: the connection's oth
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from tlscomm._dataclasses import dataclass
 
 __all__ = ["CLOSE_NOTIFY", "Alert", "alertForCode", "codeForAlert"]
 

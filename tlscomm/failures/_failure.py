@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import Any, ClassVar, Literal
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.failures._alerts import Alert
 
 __all__ = [

@@ -15,7 +15,7 @@ import errno
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from os import PathLike
 from pathlib import Path
@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes, CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.credentials import Credential, loadCertificates, loadCredential, usabilityProblems
 from tlscomm.failures import TLSFailure, Unreadable, UnsafePermissions
 from tlscomm.issuing._certificates import (

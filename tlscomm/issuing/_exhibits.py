@@ -7,7 +7,7 @@ is put together here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from hashlib import sha256
@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtensionOID
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.credentials import Credential
 from tlscomm.issuing._authority import Authority, withBadSignature
 from tlscomm.issuing._certificates import newKey

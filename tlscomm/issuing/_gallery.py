@@ -19,7 +19,7 @@ from __future__ import annotations
 import errno
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timezone
 from functools import cached_property
 from os import PathLike
@@ -29,6 +29,7 @@ from typing import Any, Literal
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, pkcs12
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.credentials import Credential
 from tlscomm.issuing._exhibits import SERVER_NAME, Authorities, Bench
 from tlscomm.x509 import _encoding as _export

@@ -16,13 +16,13 @@ Four rules beyond those of the RFC:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Literal
 
 from cryptography import x509
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.failures import printable
 from tlscomm.failures._wording import timeText
 from tlscomm.revocation._revocationlist import ALL_REASONS, Kind, RevocationList, kindOf

@@ -13,9 +13,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.credentials import SourceLike
 from tlscomm.credentials._contents import FoundList
 from tlscomm.credentials._formats import formOf, readContents

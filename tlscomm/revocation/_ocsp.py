@@ -14,7 +14,6 @@ certificate that it issued itself, for that purpose. What the RFC leaves open is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import islice
@@ -28,6 +27,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.credentials._sources import STANDARD_INPUT, readSource
 from tlscomm.credentials._wrappings import decoded, unwrapped
 from tlscomm.failures import Damaged, Unreadable, printable

@@ -11,11 +11,12 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeAlias
 
 from cryptography import x509
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.revocation._retrying import Schedule
 from tlscomm.x509 import _der
 from tlscomm.x509._remembering import remembering

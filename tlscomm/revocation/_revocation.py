@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -21,6 +21,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.logger import Logger
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.credentials import SourceLike
 from tlscomm.credentials._rereading import FileLooks
 from tlscomm.failures import Problem, TLSFailure

@@ -7,7 +7,6 @@ than a moment.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -19,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.x509.oid import CRLEntryExtensionOID, ExtensionOID
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.failures import printable
 from tlscomm.revocation._entries import EncodedList
 from tlscomm.x509._canonicalname import canonicalName

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID
 from twisted.logger import Logger
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.credentials import Credential
 from tlscomm.credentials._rereading import FileLooks
 from tlscomm.failures import TLSFailure, printable

@@ -16,7 +16,6 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 from twisted.application.service import Service
@@ -32,6 +31,7 @@ from twisted.internet.interfaces import (
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.configuration import ServerConfiguration
 from tlscomm.transport import TLSFactory, describeAddress
 from tlscomm.transport._eventlog import EventLog

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.credentials import Credential
 from tlscomm.failures import TLSFailure, UnknownFormat, printable
 from tlscomm.x509 import _encoding as _export

@@ -21,9 +21,9 @@ import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.failures import FileNotFound, StoreReadOnly, Unreadable, UnsafePermissions, printable
 from tlscomm.x509._files import File, exclusively, makeFolder, writeFiles
 

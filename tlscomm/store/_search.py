@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime, timezone
 from typing import Any, Protocol, TypeVar
 
@@ -17,6 +17,7 @@ import idna
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.failures import printable
 from tlscomm.x509._distinguishednames import parsedName
 from tlscomm.x509._extensions import extensionsOf

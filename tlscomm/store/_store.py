@@ -21,7 +21,7 @@ import os
 import shlex
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +30,7 @@ from typing import NoReturn
 from cryptography import x509
 from twisted.logger import Logger
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.credentials import Credential, loadCredential
 from tlscomm.credentials._ordering import chainOf, rootOf
 from tlscomm.failures import (

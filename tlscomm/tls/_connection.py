@@ -33,13 +33,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from enum import Enum
 from typing import Any, Literal
 
 from OpenSSL import SSL
 
+from tlscomm._dataclasses import dataclass
 from tlscomm._openssl.channel import Channel
 from tlscomm._openssl.errors import OpenSSLError
 from tlscomm._wire.alerts import plainAlert, sealedAlert

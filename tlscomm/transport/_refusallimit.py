@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from tlscomm._dataclasses import dataclass
 
 __all__ = ["Event", "RefusalLimit", "TracebackLimit", "networkOf"]
 

@@ -11,12 +11,12 @@ it yet. It may answer at once, or with a Deferred or a coroutine; the peer then 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
 from cryptography import x509
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.access import Peer
 from tlscomm.failures import CODES, CertificateFailure, Problem
 from tlscomm.failures._lazyproblems import LazyProblems
@@ -49,7 +49,7 @@ class Question:
     serverName: str | None = None
     chain: tuple[x509.Certificate, ...] = ()
     problems: tuple[Problem, ...] = ()
-    warnings: LazyProblems = LazyProblems()  # noqa: RUF009 (each object has problems of its own)
+    warnings: LazyProblems = LazyProblems()
     version: str = ""
     cipher: str = ""
     alpn: str | None = None

@@ -21,10 +21,11 @@ Key identifiers are hints, and only say which way is tried first (RFC 4158, sect
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from cryptography import x509
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.x509._canonicalname import CanonicalName
 from tlscomm.x509._certificate import ParsedCertificate, parsedCertificate
 from tlscomm.x509._signatures import hasSigned

@@ -11,11 +11,12 @@ every chain of an authority that demands one. So it is not asked.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.x509 import _der
 from tlscomm.x509._certificate import ParsedCertificate
 

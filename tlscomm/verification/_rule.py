@@ -8,11 +8,12 @@ one that is trusted. So a chain can be judged while it is being built, from the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Literal
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.failures import Problem
 from tlscomm.x509._certificate import ParsedCertificate
 from tlscomm.x509._roles import Role

@@ -7,11 +7,11 @@ are checked only when the warnings of a verdict are read: `RuleCheck` keeps what
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.failures import Problem
 from tlscomm.verification._corerules import CORE
 from tlscomm.verification._formrules import HYGIENE

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from typing import Any, Literal
@@ -18,6 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL.crypto import X509
 
+from tlscomm._dataclasses import dataclass
 from tlscomm._openssl import decodingFault
 from tlscomm.failures import Damaged
 from tlscomm.verification._trustroots import certificatesOf

@@ -12,13 +12,14 @@ Every problem is collected, because a person who mends one wants to know of the 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timezone
 from functools import cached_property
 from itertools import islice
 
 from cryptography import x509
 
+from tlscomm._dataclasses import dataclass
 from tlscomm._openssl import PathBuilder, verifyPath
 from tlscomm.access import NO_ACCESS_RULES, AccessRule, AccessRules, Peer
 from tlscomm.failures import Problem

@@ -11,8 +11,9 @@ the bytes that are there.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
+
+from tlscomm._dataclasses import dataclass
 
 __all__ = [
     "BIT_STRING",

@@ -15,9 +15,9 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.failures import Unreadable, printable
 
 __all__ = ["File", "exclusively", "makeFolder", "writeFiles"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from cryptography import x509
+
+from tlscomm._dataclasses import dataclass
 
 __all__ = ["NAME_KINDS", "NameKind", "UnreadableName", "kindOf"]
 

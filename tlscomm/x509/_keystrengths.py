@@ -11,13 +11,12 @@ as well, which P-256 is and secp256k1 is not.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.x509.oid import PublicKeyAlgorithmOID
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.x509._unreadable import REJECTIONS
 
 __all__ = [

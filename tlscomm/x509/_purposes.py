@@ -7,10 +7,10 @@ OpenSSL does not take it either.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
+from tlscomm._dataclasses import dataclass
 from tlscomm.failures import printable
 from tlscomm.x509._roles import Role
 
