@@ -278,7 +278,7 @@ class OnSocketsTests(SynchronousTestCase):
     def play(self, act: Callable[[Any, Any, Any, Any], object], directly: bool) -> tuple[Any, Any]:
         """Let two sides accept each other, act, and return what the server was told, and how TCP was written to."""
         self.patch(_output, "canWriteDirectly", canWriteDirectly if directly else lambda _: False)
-        clock = Clock()
+        self.clock = clock = Clock()
         with socket.create_server(("127.0.0.1", 0)) as listener:
             theirs = socket.create_connection(listener.getsockname())
             ours, _ = listener.accept()
@@ -333,13 +333,13 @@ class OnSocketsTests(SynchronousTestCase):
             def act(client: Any, server: Any, ends: Any, turn: Any, hasSaid: bool = hasSaid) -> None:
                 if hasSaid:
                     client.transport.write(b"before")
-                    client.transport._clock.advance(0)
+                    self.clock.advance(0)
                     ends[0].doWrite()
                 ends[0].socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 ends[0].socket.close()
                 ends[0].connected = 0
                 server.transport.write(b"reply")
-                server.transport._clock.advance(0)
+                self.clock.advance(0)
                 self.assertNotIn("lost", server.events)
 
             server = self.both(act)
@@ -352,10 +352,10 @@ class OnSocketsTests(SynchronousTestCase):
             ends[0].socket.shutdown(socket.SHUT_WR)
             ends[0].connected = 0
             server.transport.write(b"reply")
-            server.transport._clock.advance(0)
+            self.clock.advance(0)
             ends[0].socket.close()
             server.transport.write(b"more")
-            server.transport._clock.advance(0)
+            self.clock.advance(0)
 
         self.assertEqual(self.both(act).failure.code, "truncated")
 
@@ -364,7 +364,7 @@ class OnSocketsTests(SynchronousTestCase):
 
         def act(client: Any, server: Any, ends: Any, turn: Any) -> None:
             server.transport.write(b"never sent")
-            ends[1].reactor.callLater = server.transport._clock.callLater
+            ends[1].reactor.callLater = self.clock.callLater
             server.transport.abortConnection()
             turn()
             self.assertEqual(client.received, b"")
