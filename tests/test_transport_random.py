@@ -22,6 +22,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.failures import Undecodable
 from tlscomm.testing import MemoryLink
+from tlscomm.transport import _turns as turns
 from tlscomm.verification import Question
 
 #: Without a deadline, which would make the clock part of the test, and the same plays every time.
@@ -182,7 +183,13 @@ PAIRS = st.sampled_from(
 
 
 #: Between transports that are written to as any, and Twisted's own, which are written to directly.
-LINKS = st.sampled_from([MemoryLink, DirectLink])
+LINKS = (MemoryLink, DirectLink)
+
+#: The seconds of one turn for handshakes: more than there are, or so little that each step waits for the next turn.
+LIMITS = (1e9, -1.0)
+
+#: Each link with each limit.
+WAYS = st.sampled_from([(link, limit) for link in LINKS for limit in LIMITS])
 
 
 @dataclass
@@ -210,7 +217,9 @@ class Play:
         (link.toClient if side == "client" else link.toServer)(size)
 
     def flush(self) -> None:
-        self.conversation.flush()
+        # Where all steps wait, more has to be carried until a handshake is done.
+        for _ in range(2):
+            self.conversation.flush()
 
     def advance(self, seconds: float) -> None:
         self.conversation.clock.advance(seconds)
@@ -251,22 +260,22 @@ class RandomTests(DirectlyWritten, SynchronousTestCase):
 
     @unhurried
     @given(
-        st.sampled_from(GOOD), PAIRS, LINKS, st.lists(ACTIONS, max_size=9), st.lists(ACTIONS, min_size=9, max_size=60)
+        st.sampled_from(GOOD), PAIRS, WAYS, st.lists(ACTIONS, max_size=9), st.lists(ACTIONS, min_size=9, max_size=60)
     )
     def test_accepted(
-        self, client: Any, protocols: tuple[Any, Any], link: Any, before: list[Any], actions: list[Any]
+        self, client: Any, protocols: tuple[Any, Any], way: Any, before: list[Any], actions: list[Any]
     ) -> None:
         """Only what was sent arrives, in order, and not before both have accepted; both sides end; nothing is left."""
-        play = self.played(client, protocols, link)
+        play = self.played(client, protocols, way)
         self.acted(play, [*before, ("flush",), *actions])
         self.ended(play)
         self.over(play)
 
     @unhurried
-    @given(st.sampled_from(GOOD), PAIRS, LINKS, st.lists(st.one_of(*CALM), min_size=9, max_size=60))
-    def test_calm(self, client: Any, protocols: tuple[Any, Any], link: Any, actions: list[Any]) -> None:
+    @given(st.sampled_from(GOOD), PAIRS, WAYS, st.lists(st.one_of(*CALM), min_size=9, max_size=60))
+    def test_calm(self, client: Any, protocols: tuple[Any, Any], way: Any, actions: list[Any]) -> None:
         """Where nothing goes wrong both end in order, at once, and all that was sent to who still listened arrives."""
-        play = self.played(client, protocols, link)
+        play = self.played(client, protocols, way)
         # A server that ends before it has sent any data is taken for one that refuses.
         self.acted(play, [("flush",), ("write", "server", 1), ("flush",), *actions])
         self.ended(play)
@@ -275,10 +284,10 @@ class RandomTests(DirectlyWritten, SynchronousTestCase):
         self.over(play)
 
     @unhurried
-    @given(st.sampled_from(BAD), PAIRS, LINKS, st.lists(ACTIONS, max_size=30))
-    def test_refused(self, client: Any, protocols: tuple[Any, Any], link: Any, actions: list[Any]) -> None:
+    @given(st.sampled_from(BAD), PAIRS, WAYS, st.lists(ACTIONS, max_size=30))
+    def test_refused(self, client: Any, protocols: tuple[Any, Any], way: Any, actions: list[Any]) -> None:
         """Of a connection that one side refuses the server's protocol never hears; both sides end; nothing is left."""
-        play = self.played(client, protocols, link)
+        play = self.played(client, protocols, way)
         self.acted(play, actions)
         self.ended(play)
         self.over(play)
@@ -287,14 +296,15 @@ class RandomTests(DirectlyWritten, SynchronousTestCase):
         self.assertEqual((sides["client"].received, sides["server"].received), (b"", b""))
 
     @unhurried
-    @given(st.sampled_from(ASKING), PAIRS, LINKS, askings())
-    @example(ASKING[0], (Recorder, Recorder), MemoryLink, ENDED_WHILE_ASKING)
-    @example(ASKING[1], (Recorder, Recorder), MemoryLink, ENDED_WHILE_ASKING)
-    def test_asked(self, client: Any, protocols: tuple[Any, Any], link: Any, actions: list[Any]) -> None:
+    @given(st.sampled_from(ASKING), PAIRS, WAYS, askings())
+    @example(ASKING[0], (Recorder, Recorder), (MemoryLink, 1e9), ENDED_WHILE_ASKING)
+    @example(ASKING[0], (Recorder, Recorder), (MemoryLink, -1.0), ENDED_WHILE_ASKING)
+    @example(ASKING[1], (Recorder, Recorder), (MemoryLink, 1e9), ENDED_WHILE_ASKING)
+    def test_asked(self, client: Any, protocols: tuple[Any, Any], way: Any, actions: list[Any]) -> None:
         """Where both ask hooks, no peer is let in before its hook has said so; both sides end; nothing is left."""
         for hook in HOOKS.values():
             hook.forget()
-        play = self.played(client, protocols, link, ASKING_SERVER)
+        play = self.played(client, protocols, way, ASKING_SERVER)
         for action in actions:
             play.act(*action)
             self.assertInOrder(play)
@@ -312,7 +322,9 @@ class RandomTests(DirectlyWritten, SynchronousTestCase):
         if "data" in play.sides["client"].events:
             self.assertTrue(HOOKS["server"].hasAccepted)
 
-    def played(self, client: Any, protocols: tuple[Any, Any], link: Any, server: Any = SERVER) -> Play:
+    def played(self, client: Any, protocols: tuple[Any, Any], way: Any, server: Any = SERVER) -> Play:
+        link, limit = way
+        self.patch(turns, "_TURN_SECONDS", limit)
         clock = Clock()
         sides = {"client": Side(client, protocols[0], clock), "server": Side(server, protocols[1], clock)}
         for side in sides.values():

@@ -26,6 +26,7 @@ from tlscomm.transport._phases import Phase
 from tlscomm.transport._refusallimit import TracebackLimit
 from tlscomm.transport._revalidation import Revalidation
 from tlscomm.transport._transport import TLSTransport
+from tlscomm.transport._turns import HandshakeTurns
 
 _log = Logger(namespace="tlscomm")
 
@@ -50,6 +51,7 @@ class TLSFactory:
         connections: the transports that are alive, accepted or not yet.
         changes: how often what a peer has to be has changed.
         hookTracebacks: how often the traceback of a hook is logged.
+        turns: when the steps of handshakes are taken.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class TLSFactory:
         self.connections: set[TLSTransport] = set()
         self.changes = 0
         self.hookTracebacks = TracebackLimit(clock)
+        self.turns = HandshakeTurns(clock)
         self._awaitingEnd: list[Deferred[None]] = []
         self._users = 0
         self._used: _Used | None = None

@@ -15,6 +15,7 @@ from tlscomm._waits import Waits
 from tlscomm.configuration import Configuration
 from tlscomm.failures import TLSFailure
 from tlscomm.transport._refusallimit import TracebackLimit
+from tlscomm.transport._turns import HandshakeTurns
 from tlscomm.verification import Verifier
 
 __all__ = ["Factory", "Observer", "Transport"]
@@ -75,6 +76,10 @@ class Factory(Protocol):
     @property
     def hookTracebacks(self) -> TracebackLimit:
         """How often the traceback of a hook is logged."""
+
+    @property
+    def turns(self) -> HandshakeTurns:
+        """When steps of handshakes are taken."""
 
     def revalidateOne(self, transport: Transport) -> None:
         """Judge one open connection again, where that is wanted."""

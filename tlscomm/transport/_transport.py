@@ -61,7 +61,7 @@ _log = Logger(namespace="tlscomm")
 #: An enumeration's member costs more to find than a name of the module, and these are asked for in every read.
 _OPEN, _CLOSED, _FAILED = State.OPEN, State.CLOSED, State.FAILED
 
-_FLUSHING = Phase.FLUSHING
+_HANDSHAKE, _FLUSHING = Phase.HANDSHAKE, Phase.FLUSHING
 
 #: The phases in which the connection has ended, and only TCP has yet to.
 _OVER = (Phase.LINGERING, Phase.ABORTED, Phase.LOST)
@@ -98,7 +98,7 @@ class TLSTransport(TransportProxy):
         self._clock = factory.waits
         self._configuration = factory.configuration
         self._deadlines = self._configuration.deadlines
-        self._output = Output(self._clock, self._stuck, self._noteDrained, self._brokenAbove, self._answersTaken)
+        self._output = Output(self._clock, self._stuck, self._noteDrained, self._brokenAbove, self._readOn)
         self._began = 0.0
         self._acceptedAt = 0.0
         self._timer: IDelayedCall | None = None
@@ -145,6 +145,9 @@ class TLSTransport(TransportProxy):
         if self._deaf:
             self._discard(data)
             return
+        if self.phase is _HANDSHAKE:
+            self.factory.turns.receive(self, data)
+            return
         connection, output = self._connection, self._output
         output.hold()
         plaintext = connection.receive(data)
@@ -159,8 +162,34 @@ class TLSTransport(TransportProxy):
             if self.phase is Phase.UNCONFIRMED:
                 output.noteVain(len(data), 0)
 
+    def takeStep(self, data: bytes) -> None:
+        """Part of `Handshaking`: go on with the handshake."""
+        self._output.hold()
+        self._proceed(self._connection.receive(data))
+        if self.phase is Phase.UNCONFIRMED:
+            self._output.noteVain(len(data), 0)
+
+    def awaitTurn(self) -> None:
+        """Part of `Handshaking`: there are too many handshakes in this turn of the reactor."""
+        self.transport.pauseProducing()
+
+    def takeTurn(self, data: bytes, seconds: float) -> None:
+        """Part of `Handshaking`: go on with what has waited, as if it had come now."""
+        if self.phase is not _HANDSHAKE:
+            return
+        self._began += seconds
+        if self._timer is None:
+            self._startTimer(self._handshakeLeft(), self._handshakeTimedOut)
+        try:
+            self.takeStep(data)
+        except Exception:
+            self._brokenAbove()
+        else:
+            self._readOn()
+
     def readConnectionLost(self) -> None:
         """TCP's other side will send no more."""
+        self.factory.turns.hurry(self)
         if self._readEnded or self._output.isLost:
             return
         self._readEnded = True
@@ -178,6 +207,7 @@ class TLSTransport(TransportProxy):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """TCP is gone: tell all that have to know, once."""
+        self.factory.turns.hurry(self)
         self._stopTimer()
         self.factory.forget(self)
         if self._cause is None and self.phase not in _OVER:
@@ -621,6 +651,13 @@ class TLSTransport(TransportProxy):
         self._abortTCP()
 
     def _handshakeTimedOut(self) -> None:
+        self._timer = None
+        if self.factory.turns.isWaiting(self):
+            # What was missing has come in time, and it is we who have yet to look at it.
+            return
+        if left := self._handshakeLeft():
+            self._startTimer(left, self._handshakeTimedOut)
+            return
         self._connection.timeOut()
         self._noteFailure()
         self._abortTCP()
@@ -645,8 +682,8 @@ class TLSTransport(TransportProxy):
         if not (self._readEnded or self._output.answers.areTooMany):
             self.transport.resumeProducing()
 
-    def _answersTaken(self) -> None:
-        """The peer has taken TLS's answers, and may ask for more."""
+    def _readOn(self) -> None:
+        """Read on, unless there is another reason not to."""
         if not (self._paused or self._early) and self.phase is not Phase.ASKING:
             self._resumeTCP()
 
