@@ -44,6 +44,7 @@ from tlscomm.failures._loggedfailure import logFailure
 from tlscomm.tls import State, TLSConnection
 from tlscomm.tls._peerverification import hookFailure
 from tlscomm.transport._acceptance import VERDICT_SECONDS, doubtPatience, learn, silencePatience
+from tlscomm.transport._accepting import paceAccepting
 from tlscomm.transport._address import describeAddress
 from tlscomm.transport._awaitables import asDeferred
 from tlscomm.transport._halfclosing import asHalfCloseable
@@ -136,6 +137,8 @@ class TLSTransport(TransportProxy):
         if self._configuration.isClient:
             self._connection.start()
             self._proceed(b"")
+        else:
+            paceAccepting(getattr(transport, "server", None), self._clock.seconds)
 
     def connectionMade(self) -> None:
         """Part of `IProtocol`; `makeConnection` does the work."""
