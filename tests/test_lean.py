@@ -1,6 +1,7 @@
 """What an open connection keeps in memory, and that giving the rest back loses nothing."""
 
 import gc
+from enum import Enum
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -8,16 +9,20 @@ from conversation import AUTHORITY, CLIENT, ROOTS, STRANGER, VERSIONS, Conversat
 from cryptography import x509
 from hooks import Asked
 from OpenSSL import SSL
+from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
+from zope.interface import Interface, directlyProvides, providedBy
 
 from tlscomm._openssl.channel import Channel
+from tlscomm._waits import Waits
 from tlscomm.access import AccessRules
-from tlscomm.configuration import ClientConfiguration, ServerConfiguration
+from tlscomm.configuration import ClientConfiguration, Deadlines, ServerConfiguration
 from tlscomm.credentials import Credential
 from tlscomm.testing import MemoryTransport
 from tlscomm.transport import TLSFactory, TLSTransport
-from tlscomm.verification import insecurelyAccept
+from tlscomm.verification import Answer, insecurelyAccept
+from tlscomm.verification._rule import RuleBook
 
 
 class Echo(Protocol):
@@ -159,10 +164,43 @@ class Verdict(ConversationCase):
         self.assertIs(one.chain[1], other.chain[1])
 
 
+class Objects(ConversationCase):
+    """What an open connection consists of."""
+
+    def test_noDictionaries(self) -> None:
+        """None of its own objects has a dictionary: each would take several times what an attribute does."""
+        for version in VERSIONS:
+            conversation = self.opened(version)
+            for side in (conversation.client, conversation.server):
+                for each in held(side.transport):
+                    if type(each).__module__.startswith("tlscomm."):
+                        self.assertEqual(getattr(each, "__dict__", {}), {}, each)
+
+    def test_attributesOfOthers(self) -> None:
+        """A program may set attributes of its own on a transport, and declare interfaces, as on any of Twisted's."""
+        transport = self.opened().server.transport
+        transport.account = "accounts/7"
+        directlyProvides(transport, *providedBy(transport), IOther)
+        self.assertEqual(transport.account, "accounts/7")
+        self.assertTrue(IOther.providedBy(transport) and ISSLTransport.providedBy(transport))
+
+    def test_fewObjects(self) -> None:
+        """The collector has few objects of it to look at."""
+        for version in VERSIONS:
+            conversation = self.opened(version)
+            for side in (conversation.client, conversation.server):
+                tracked = [each for each in held(side.transport) if gc.is_tracked(each)]
+                self.assertLessEqual(len(tracked), 22)
+
+
+class IOther(Interface):
+    """An interface of a program."""
+
+
 def held(transport: TLSTransport) -> list[object]:
     """Return all objects that live because of a transport, and not of what it shares with others."""
     found: dict[int, object] = {}
-    configurations = (ClientConfiguration, ServerConfiguration, SSL.Context)
+    configurations = (ClientConfiguration, ServerConfiguration, SSL.Context, Deadlines, Waits, RuleBook, Answer, Enum)
     shared = (type, ModuleType, FunctionType, TLSFactory, MemoryTransport, Clock, Side, *configurations)
     waiting: list[object] = [transport]
     while waiting:

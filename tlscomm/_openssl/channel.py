@@ -83,6 +83,37 @@ class Channel:
         error: what broke the connection after the handshake, or None.
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_cacheMode",
+        "_foreignInfo",
+        "_foreignVerify",
+        "_in",
+        "_isClient",
+        "_leafSeen",
+        "_out",
+        "_peerCertificate",
+        "_problems",
+        "_select",
+        "_selectionFailures",
+        "_sessions",
+        "_shown",
+        "_ssl",
+        "_vetoed",
+        "alertReceived",
+        "alertSent",
+        "certificateRequest",
+        "certificateRequested",
+        "certificateSent",
+        "closed",
+        "connection",
+        "error",
+        "judge",
+        "secret",
+        "ticketSeen",
+        "weigh",
+    )
+
     def __init__(
         self, connection: SSL.Connection, isClient: bool, select: Callable[[], SSL.Context | None] | None = None
     ) -> None:
@@ -102,14 +133,14 @@ class Channel:
         self.judge: Judge = _refuseAll
         self.weigh: Weigh | None = None
         self._select = select
-        self._selectionFailures: list[Exception] = []
+        self._selectionFailures: tuple[Exception, ...] = ()
         self._shown: SSL.Context | None = None
         self._sessions: Any = connection.get_context()._context
         self._cacheMode: int | None = None
         self._foreignVerify: Any = connection._verify_callback
         self._foreignInfo: Any = connection.get_context()._info_callback
         self._vetoed = False
-        self._problems: list[tuple[int, int]] = []
+        self._problems: tuple[tuple[int, int], ...] = ()
         self._leafSeen = False
         self._isClient = isClient
         self.alertReceived: int | None = None
@@ -369,7 +400,7 @@ class Channel:
         depth = lib.X509_STORE_CTX_get_error_depth(context)
         if not ok:
             # Going on after an error makes OpenSSL report the next one, and in the end the leaf with ok = 1.
-            self._problems.append((lib.X509_STORE_CTX_get_error(context), depth))
+            self._problems = (*self._problems, (lib.X509_STORE_CTX_get_error(context), depth))
             if self.weigh is not None and len(self._problems) == 1:
                 verdict = self.weigh(self._problems, encodedChain(context))
                 if verdict:
@@ -392,7 +423,7 @@ class Channel:
         try:
             context = self._select()
         except Exception as problem:
-            self._selectionFailures.append(problem)
+            self._selectionFailures = (*self._selectionFailures, problem)
             return 0
         if context is not None:
             # Not by the connection's own method: the context of its sessions is the one that it began with.

@@ -127,6 +127,31 @@ class TLSConnection:
             hook is asked, because a proxy's header may tell the address after TCP is connected.
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_channel",
+        "_choice",
+        "_configuration",
+        "_hasSpoken",
+        "_hasStartedOver",
+        "_heard",
+        "_isClient",
+        "_isDone",
+        "_isSessionKept",
+        "_lastWords",
+        "_opening",
+        "_raw",
+        "_received",
+        "_verification",
+        "acceptance",
+        "askAddress",
+        "endRefuses",
+        "failure",
+        "isAccepted",
+        "isConfirmed",
+        "state",
+    )
+
     def __init__(self, configuration: Configuration, transport: Any = None) -> None:
         """
         Args:
@@ -203,6 +228,7 @@ class TLSConnection:
     def forgetHandshake(self) -> None:
         """Give back what only the handshake needed: both sides have accepted each other, and `outgoing` is empty."""
         self._verification.forgetHandshake()
+        self._channel.release()
         self._channel.renewBuffers()
 
     @property

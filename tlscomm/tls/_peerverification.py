@@ -61,6 +61,23 @@ class PeerVerification:
         hasAccepted: whether it lets the peer in; where it does not, `takeRefusal` says why.
     """
 
+    __slots__ = (
+        "_acceptedAt",
+        "_budget",
+        "_channel",
+        "_configuration",
+        "_findings",
+        "_isClient",
+        "_kept",
+        "_overruling",
+        "_raw",
+        "_refusal",
+        "_result",
+        "hasAccepted",
+        "isSettled",
+        "pendingAnswer",
+    )
+
     def __init__(self, configuration: Configuration, raw: SSL.Connection, channel: Channel) -> None:
         """
         Args:

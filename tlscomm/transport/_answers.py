@@ -15,7 +15,7 @@ new keys, is far less.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
@@ -34,6 +34,22 @@ _MOST_VAIN = 1 << 16
 _VAIN_SECONDS = 4.0
 
 
+class Stream(Protocol):
+    """The stream of all that a connection sends, as far as its answers know it."""
+
+    def taken(self) -> int:
+        """Return how many bytes of it the peer has taken."""
+
+    def stopReading(self) -> None:
+        """The peer is not to be read any more."""
+
+    def answersTaken(self) -> None:
+        """The peer may be read again."""
+
+    def answersStuck(self) -> None:
+        """The peer has not taken the answers before the deadline."""
+
+
 class Answers:
     """Counts the answers of a connection in the stream of all that is sent.
 
@@ -42,29 +58,31 @@ class Answers:
         areTooMany: whether the peer is not to be read until it has taken them.
     """
 
-    def __init__(
-        self,
-        clock: IReactorTime,
-        taken: Callable[[], int],
-        onTooMany: Callable[[], None],
-        onTaken: Callable[[], None],
-        onStuck: Callable[[], None],
-    ) -> None:
+    __slots__ = (
+        "_clock",
+        "_count",
+        "_countedFrom",
+        "_received",
+        "_since",
+        "_stoppedAt",
+        "_stream",
+        "_timer",
+        "_until",
+        "_vain",
+        "areTooMany",
+        "deadline",
+    )
+
+    def __init__(self, clock: IReactorTime, stream: Stream) -> None:
         """
         Args:
             clock: tells the time and calls later.
-            taken: returns how many bytes of the stream the peer has taken.
-            onTooMany: called when the peer is not to be read any more.
-            onTaken: called when it may be read again.
-            onStuck: called when it has not taken them before the deadline.
+            stream: that of all that is sent.
         """
         self.deadline: float | None = None
         self.areTooMany = False
         self._clock = clock
-        self._taken = taken
-        self._onTooMany = onTooMany
-        self._onTaken = onTaken
-        self._onStuck = onStuck
+        self._stream = stream
         self._count = 0
         self._countedFrom = 0
         self._stoppedAt = 0
@@ -84,7 +102,7 @@ class Answers:
         self._count += count
         if self._count <= _MOST or self.areTooMany:
             return
-        if self._taken() >= self._countedFrom:
+        if self._stream.taken() >= self._countedFrom:
             # The peer takes what is sent to it. How far it has come is known when as many have followed.
             self._count, self._countedFrom = 0, end
             return
@@ -108,7 +126,7 @@ class Answers:
         self.areTooMany = True
         self._stoppedAt, self._since = end, self._clock.seconds()
         self._until = self._since + seconds
-        self._onTooMany()
+        self._stream.stopReading()
         self._lookLater()
 
     def end(self) -> None:
@@ -117,29 +135,37 @@ class Answers:
             self._timer.cancel()
             self._timer = None
         # What leads back to the connection goes, so that it is freed with its last user and not by a collection.
-        self._taken = _all
-        self._onTooMany = self._onTaken = self._onStuck = _nothing
+        self._stream = _ENDED
 
     def _lookLater(self) -> None:
         self._timer = self._clock.callLater(_INTERVAL, self._look)
 
     def _look(self) -> None:
         self._timer = None
-        areTaken, now = self._taken() >= self._stoppedAt, self._clock.seconds()
+        areTaken, now = self._stream.taken() >= self._stoppedAt, self._clock.seconds()
         if areTaken and now >= self._until:
             self.areTooMany = False
             self._count, self._countedFrom = 0, self._stoppedAt
-            self._onTaken()
+            self._stream.answersTaken()
         elif not areTaken and self.deadline is not None and now - self._since >= self.deadline:
-            self._onStuck()
+            self._stream.answersStuck()
         else:
             self._lookLater()
 
 
-def _nothing() -> None:
-    """Stand in for whom there is nothing more to tell."""
+class _Ended(Stream):
+    """Stands in for the stream of a connection that is over."""
+
+    __slots__ = ()
+
+    def taken(self) -> int:
+        return sys.maxsize
+
+    def stopReading(self) -> None: ...
+
+    def answersTaken(self) -> None: ...
+
+    def answersStuck(self) -> None: ...
 
 
-def _all() -> int:
-    """Stand in for what the peer has taken, when nothing is sent any more."""
-    return sys.maxsize
+_ENDED = _Ended()

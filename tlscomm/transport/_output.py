@@ -20,10 +20,8 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections import deque
-from collections.abc import Callable
 from socket import AF_INET, AF_INET6
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IPullProducer, IPushProducer, IReactorTime, ITransport
 from zope.interface import implementer
@@ -47,6 +45,22 @@ _CHUNK = 1 << 16
 _LOOKS = 4
 
 
+class Owner(Protocol):
+    """What an output tells the transport that it belongs to."""
+
+    def noteStuck(self) -> None:
+        """Nothing has moved for the length of the deadline."""
+
+    def noteDrained(self) -> None:
+        """Everything that was written is with TCP."""
+
+    def noteBroken(self) -> None:
+        """The producer has raised; its exception is being handled."""
+
+    def readOn(self) -> None:
+        """The peer, which was not read any more, may be read again."""
+
+
 @implementer(IPushProducer)
 class Output:
     """Takes plaintext from an application and gives ciphertext to a transport, which it obeys as its producer.
@@ -55,32 +69,48 @@ class Output:
         answers: what TLS writes by itself.
     """
 
-    def __init__(
-        self,
-        clock: IReactorTime,
-        onStuck: Callable[[], None],
-        onDrained: Callable[[], None],
-        onBroken: Callable[[], None],
-        onAnswersTaken: Callable[[], None],
-    ) -> None:
+    __slots__ = (
+        "_blocked",
+        "_blockedAt",
+        "_clock",
+        "_connection",
+        "_deadline",
+        "_direct",
+        "_flushing",
+        "_handedOver",
+        "_held",
+        "_isAttached",
+        "_isEnding",
+        "_isOver",
+        "_moved",
+        "_ownEnd",
+        "_owner",
+        "_producer",
+        "_producerHasMore",
+        "_producerPaused",
+        "_queue",
+        "_queued",
+        "_streaming",
+        "_transport",
+        "_vainLooks",
+        "_watch",
+        "answers",
+    )
+
+    def __init__(self, clock: IReactorTime, owner: Owner) -> None:
         """
         Args:
             clock: tells the time and calls later.
-            onStuck: called when nothing has moved for the length of the deadline.
-            onDrained: called whenever everything was handed to the transport.
-            onBroken: called when the producer has raised, while its exception is handled.
-            onAnswersTaken: called when the peer, which was not read any more, may be read again.
+            owner: is told what becomes of what was sent.
         """
-        self.answers = Answers(clock, self._taken, self._stopReading, onAnswersTaken, onStuck)
+        self.answers = Answers(clock, self)
         self._deadline: float | None = None
         self._clock = clock
-        self._onStuck = onStuck
-        self._onDrained = onDrained
-        self._onBroken = onBroken
+        self._owner = owner
         self._connection: Any = None
         self._transport: Any = None
         self._direct: DirectWrite | None = None
-        self._queue: deque[bytes] = deque()
+        self._queue: list[bytes] = []
         self._queued = 0
         self._held = False
         self._blocked = False
@@ -164,7 +194,7 @@ class Output:
             if self._producer is not None:
                 self._feed()
             if self.isEmpty:
-                self._onDrained()
+                self._owner.noteDrained()
 
     def flushLast(self) -> None:
         """Send all that there is, because an end was asked for."""
@@ -178,7 +208,7 @@ class Output:
             try:
                 producer.stopProducing()
             except Exception:
-                self._onBroken()
+                self._owner.noteBroken()
 
     def handOver(self, isOwn: bool = False) -> None:
         """Give the transport what TLS has to say, without a look at what is queued.
@@ -216,7 +246,7 @@ class Output:
         """Forget the producer."""
         self._producer = None
         if self.isEmpty:
-            self._onDrained()
+            self._owner.noteDrained()
 
     @property
     def producer(self) -> object:
@@ -245,7 +275,7 @@ class Output:
     @property
     def isMoving(self) -> bool:
         """Whether bytes of ours, not TLS's own answers, are on their way to the peer, as far as this machine knows."""
-        return bool(self._queue) or self._taken() < self._ownEnd
+        return bool(self._queue) or self.taken() < self._ownEnd
 
     @property
     def isLost(self) -> bool:
@@ -289,7 +319,7 @@ class Output:
         self.discard()
         self.stopProducer()
         # What leads back to the transport goes, so that it is freed with its last user and not by a collection.
-        self._onStuck = self._onDrained = self._onBroken = _nothing
+        self._owner = _GONE
         if self._connection is not None:
             self._connection.release()
 
@@ -311,29 +341,44 @@ class Output:
     def stopProducing(self) -> None:
         """The transport is gone; its connectionLost says the rest."""
 
+    def taken(self) -> int:
+        """Return how many bytes that were handed over the peer's machine has acknowledged, at most."""
+        return self._handedOver - self._unsent()
+
+    def stopReading(self) -> None:
+        """Part of `tlscomm.transport._answers.Stream`."""
+        self._transport.pauseProducing()
+
+    def answersTaken(self) -> None:
+        """Part of `tlscomm.transport._answers.Stream`."""
+        self._owner.readOn()
+
+    def answersStuck(self) -> None:
+        """Part of `tlscomm.transport._answers.Stream`."""
+        self._owner.noteStuck()
+
     def _flushLater(self) -> None:
         self._flushing = None
         if self.hasPullProducer and not self._queue and not self._blocked:
             self._resumeProducer()
         self.flush()
 
-    def _stopReading(self) -> None:
-        self._transport.pauseProducing()
-
     def _takeChunk(self) -> bytes:
         queue = self._queue
         if self._queued <= _CHUNK:
-            data = queue.popleft() if len(queue) == 1 else b"".join(queue)
+            data = queue[0] if len(queue) == 1 else b"".join(queue)
             queue.clear()
             self._queued = 0
             return data
-        taken = [queue.popleft()]
-        size = len(taken[0])
-        while size + len(queue[0]) <= _CHUNK:
-            size += len(queue[0])
-            taken.append(queue.popleft())
+        count, size = 1, len(queue[0])
+        while size + len(queue[count]) <= _CHUNK:
+            size += len(queue[count])
+            count += 1
+        data = b"".join(queue[:count])
+        # An empty deque takes 600 bytes of each connection, and this moves 8 for each piece that is left.
+        del queue[:count]
         self._queued -= size
-        return b"".join(taken)
+        return data
 
     def _feed(self) -> None:
         """Everything is with the transport, so the producer may go on."""
@@ -349,7 +394,7 @@ class Output:
         try:
             self._producer.resumeProducing()
         except Exception:
-            self._onBroken()
+            self._owner.noteBroken()
 
     def _pauseProducer(self) -> None:
         if self._producer is None or not self._streaming or self._producerPaused:
@@ -358,7 +403,7 @@ class Output:
         try:
             self._producer.pauseProducing()
         except Exception:
-            self._onBroken()
+            self._owner.noteBroken()
 
     def _watchMovement(self) -> None:
         # A watch ends only when nothing is on its way, so all that was handed over before has moved.
@@ -377,12 +422,9 @@ class Output:
         self._vainLooks = self._vainLooks + 1 if moved <= self._moved else 0
         self._moved = moved
         if self._vainLooks >= _LOOKS:
-            self._onStuck()
+            self._owner.noteStuck()
         else:
             self._lookLater()
-
-    def _taken(self) -> int:
-        return self._handedOver - self._unsent()
 
     def _unsent(self) -> int:
         """Return how many bytes were handed over and have not been acknowledged by the peer's machine, at least."""
@@ -397,8 +439,21 @@ class Output:
         return max(buffered, since) + _heldByKernel(transport)
 
 
-def _nothing() -> None:
-    """Stand in for whom there is nothing more to tell."""
+class _Gone(Owner):
+    """Stands in for the owner when there is nothing more to tell."""
+
+    __slots__ = ()
+
+    def noteStuck(self) -> None: ...
+
+    def noteDrained(self) -> None: ...
+
+    def noteBroken(self) -> None: ...
+
+    def readOn(self) -> None: ...
+
+
+_GONE = _Gone()
 
 
 def _heldByKernel(transport: Any) -> int:

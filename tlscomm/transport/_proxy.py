@@ -22,13 +22,15 @@ class TransportProxy:
         transport: the TCP transport below.
     """
 
-    transport: Any = None
+    __slots__ = ()
+
+    transport: Any
     protocol: IProtocol | None
     connected: bool
     disconnecting: bool
     _connection: TLSConnection
     _output: Output
-    _address: IAddress | None = None
+    _address: IAddress | None
 
     @property
     def tls(self) -> TLSFacts:

@@ -86,6 +86,39 @@ class TLSTransport(TransportProxy):
         bytesSent: bytes of application data from the protocol above.
     """
 
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_accepted",
+        "_acceptedAt",
+        "_address",
+        "_asked",
+        "_began",
+        "_cause",
+        "_changesKnown",
+        "_clock",
+        "_configuration",
+        "_connection",
+        "_deadlines",
+        "_deaf",
+        "_discarded",
+        "_early",
+        "_isDoubting",
+        "_output",
+        "_paused",
+        "_readEnded",
+        "_timer",
+        "_unwanted",
+        "bytesReceived",
+        "bytesSent",
+        "connected",
+        "disconnecting",
+        "factory",
+        "phase",
+        "protocol",
+        "transport",
+    )
+
     def __init__(self, factory: Factory, address: IAddress | None = None) -> None:
         self.factory = factory
         self.protocol: IProtocol | None = None
@@ -99,7 +132,7 @@ class TLSTransport(TransportProxy):
         self._clock = factory.waits
         self._configuration = factory.configuration
         self._deadlines = self._configuration.deadlines
-        self._output = Output(self._clock, self._stuck, self._noteDrained, self._brokenAbove, self._readOn)
+        self._output = Output(self._clock, self)
         self._began = 0.0
         self._acceptedAt = 0.0
         self._timer: IDelayedCall | None = None
@@ -124,7 +157,7 @@ class TLSTransport(TransportProxy):
             self._connection = TLSConnection(self._configuration, self)
         except Exception:
             # An external creator of connections may raise anything.
-            self._brokenAbove()
+            self.noteBroken()
             return
         self._began = self._clock.seconds()
         if self._configuration.hook is not None:
@@ -186,9 +219,9 @@ class TLSTransport(TransportProxy):
         try:
             self.takeStep(data)
         except Exception:
-            self._brokenAbove()
+            self.noteBroken()
         else:
-            self._readOn()
+            self.readOn()
 
     def readConnectionLost(self) -> None:
         """TCP's other side will send no more."""
@@ -490,7 +523,7 @@ class TLSTransport(TransportProxy):
             if IHandshakeListener.providedBy(protocol):
                 cast(IHandshakeListener, protocol).handshakeCompleted()
         except Exception:
-            self._brokenAbove()
+            self.noteBroken()
         else:
             if (accepted := self._takeAccepted()) is not None:
                 accepted.callback(protocol)
@@ -506,7 +539,7 @@ class TLSTransport(TransportProxy):
         try:
             self.protocol.dataReceived(plaintext)
         except Exception:
-            self._brokenAbove()
+            self.noteBroken()
 
     def _deliverEarly(self) -> None:
         """Deliver what came together with the acceptance, to a protocol that paused at once."""
@@ -559,9 +592,9 @@ class TLSTransport(TransportProxy):
             try:
                 (self.loseConnection if halfCloseable is None else halfCloseable.readConnectionLost)()
             except Exception:
-                self._brokenAbove()
+                self.noteBroken()
 
-    def _noteDrained(self) -> None:
+    def noteDrained(self) -> None:
         """Everything that was written is with TCP."""
         if self._connection.state is _FAILED:
             self._end()
@@ -638,7 +671,7 @@ class TLSTransport(TransportProxy):
             if not plaintext:
                 self._output.noteVain(len(data), self.bytesReceived + self._unwanted)
 
-    def _brokenAbove(self) -> None:
+    def noteBroken(self) -> None:
         """What is above has raised. It is not asked to go on, so the connection ends at once."""
         if (accepted := self._takeAccepted()) is not None:
             accepted.errback(Failure())
@@ -646,7 +679,7 @@ class TLSTransport(TransportProxy):
             logFailure(_log, "the protocol above or its producer failed, so the connection ends")
         self.abortConnection()
 
-    def _stuck(self) -> None:
+    def noteStuck(self) -> None:
         detail = f"nothing moved for {self._deadlines.write} s"
         if self._output.answers.areTooMany:
             detail = f"the peer asked TLS for answers, and had not taken them after {self._deadlines.write} s"
@@ -685,7 +718,7 @@ class TLSTransport(TransportProxy):
         if not (self._readEnded or self._output.answers.areTooMany):
             self.transport.resumeProducing()
 
-    def _readOn(self) -> None:
+    def readOn(self) -> None:
         """Read on, unless there is another reason not to."""
         if not (self._paused or self._early) and self.phase is not Phase.ASKING:
             self._resumeTCP()
