@@ -6,18 +6,18 @@ This is the path of every byte, so OpenSSL is called directly there, by names of
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from cryptography import x509
 from OpenSSL import SSL
-from OpenSSL.crypto import FILETYPE_ASN1, X509, dump_certificate
 
 from tlscomm._openssl.binding import ffi, lib
 from tlscomm._openssl.callbacks import alertCallback, certificateCallback, channels, infoCallback, verifyCallback
+from tlscomm._openssl.certificates import ReadChain, encodedCertificate, readCertificate
 from tlscomm._openssl.contexts import keepSecrets
 from tlscomm._openssl.errors import OpenSSLError, clearErrors, errorQueue
-from tlscomm._openssl.paths import builtChain, encodedChain
+from tlscomm._openssl.paths import encodedChain
 
 __all__ = ["Channel"]
 
@@ -44,8 +44,7 @@ _available = lib.BIO_get_mem_data
 _asBuffer = ffi.buffer
 
 
-Judge = Callable[[Sequence[tuple[int, int]], Callable[[], list[x509.Certificate]]], int]
-Weigh = Callable[[Sequence[tuple[int, int]], Sequence[bytes]], int]
+Judge = Callable[[Sequence[tuple[int, int]], Sequence[bytes]], int]
 
 
 class _Scratch(threading.local):
@@ -65,9 +64,9 @@ class Channel:
 
     Attributes:
         judge: called in a full handshake in which the peer sent a certificate, with OpenSSL's problems as pairs of
-            error number and depth, and with a function that returns the chain. It returns 0 to accept, or the error
-            number that makes OpenSSL send the alert that fits. It is called again where OpenSSL finds another problem
-            afterwards. Until it is set every certificate is refused.
+            error number and depth, and with the chain (DER). It returns 0 to accept, or the error number that makes
+            OpenSSL send the alert that fits. It is called again where OpenSSL finds another problem afterwards. Until
+            it is set every certificate is refused.
         weigh: called where OpenSSL has found its first problem, before it has verified a signature with a key that a
             stranger may have chosen, with that problem and the chain (DER). It returns 0 to have OpenSSL go on, or the
             error number to end the handshake with. None where there is nothing to weigh.
@@ -131,7 +130,7 @@ class Channel:
         self._in = connection._into_ssl
         self._out = connection._from_ssl
         self.judge: Judge = _refuseAll
-        self.weigh: Weigh | None = None
+        self.weigh: Judge | None = None
         self._select = select
         self._selectionFailures: tuple[Exception, ...] = ()
         self._shown: SSL.Context | None = None
@@ -327,34 +326,35 @@ class Channel:
     @property
     def peerCertificate(self) -> x509.Certificate:
         """The peer's own certificate, which `keepPeerCertificate` has kept."""
-        return x509.load_der_x509_certificate(_encoded(self._peerCertificate))
+        return readCertificate(encodedCertificate(self._peerCertificate))
 
     @property
-    def presented(self) -> list[x509.Certificate]:
+    def presented(self) -> ReadChain:
         """The certificates that the peer sent in this handshake, or in the one that it resumes, its own first."""
-        own = self.connection.get_peer_certificate(as_cryptography=True)
-        if own is None:
-            return []
-        sent = self.connection.get_peer_cert_chain(as_cryptography=True) or []
-        # A client's list has the server's own certificate, and a server's has not the client's.
-        return [own, *(sent[1:] if self._isClient else sent)]
+        return ReadChain.of(map(encodedCertificate, self._presented()))
 
-    def presentedWhile(self, isWanted: Callable[[bytes], bool]) -> list[x509.Certificate]:
-        """Return the certificates that the peer sent in this handshake, its own first, as far as they are wanted.
+    def presentedWhile(self, isWanted: Callable[[bytes], bool]) -> ReadChain:
+        """Return the certificates that a peer sent that is refused, its own first, as far as they are wanted.
 
         Args:
             isWanted: asked about each but its own, as DER. After the first that is not, no other one is looked at.
         """
-        own = self.connection.get_peer_certificate(as_cryptography=True)
-        if own is None:
-            return []
-        chain, stack = [own], lib.SSL_get_peer_cert_chain(self._ssl)
-        for index in range(int(self._isClient), 0 if stack == ffi.NULL else lib.sk_X509_num(stack)):
-            encoded = _encoded(lib.sk_X509_value(stack, index))
-            if not isWanted(encoded):
+        wanted: list[bytes] = []
+        for encoded in map(encodedCertificate, self._presented()):
+            if wanted and not isWanted(encoded):
                 break
-            chain.append(x509.load_der_x509_certificate(encoded))
-        return chain
+            wanted.append(encoded)
+        return ReadChain.of(wanted, isStrangers=True)
+
+    def _presented(self) -> Iterator[Any]:
+        own = lib.SSL_get_peer_certificate(self._ssl)
+        if own == ffi.NULL:
+            return
+        yield ffi.gc(own, lib.X509_free)
+        stack = lib.SSL_get_peer_cert_chain(self._ssl)
+        # A client's list has the server's own certificate, and a server's has not the client's.
+        for index in range(int(self._isClient), 0 if stack == ffi.NULL else lib.sk_X509_num(stack)):
+            yield lib.sk_X509_value(stack, index)
 
     @property
     def staple(self) -> bytes | None:
@@ -410,7 +410,7 @@ class Channel:
         if not self._leafSeen and (depth or not ok):
             return 1
         self._leafSeen = True
-        verdict = self.judge(self._problems, lambda: builtChain(context))
+        verdict = self.judge(self._problems, encodedChain(context))
         if not verdict and self._vetoed:
             verdict = _REJECTED
         # A session keeps this number, its tickets too, and is known by it for one that was not good in itself.
@@ -451,14 +451,8 @@ class Channel:
             self.ticketSeen = True
 
 
-def _refuseAll(_problems: Sequence[tuple[int, int]], _chain: Callable[[], list[x509.Certificate]]) -> int:
+def _refuseAll(_problems: Sequence[tuple[int, int]], _chain: Sequence[bytes]) -> int:
     return _REJECTED
-
-
-def _encoded(certificate: Any) -> bytes:
-    """Return a certificate in OpenSSL's form as the DER that came."""
-    lib.X509_up_ref(certificate)
-    return dump_certificate(FILETYPE_ASN1, X509._from_raw_x509_ptr(certificate))
 
 
 def _nameBytes(name: Any) -> bytes:

@@ -10,22 +10,20 @@ from typing import Any, TypeAlias
 from cryptography import x509
 from OpenSSL import SSL
 from OpenSSL.crypto import (
-    FILETYPE_ASN1,
     X509,
     X509Store,
     X509StoreContext,
     X509StoreContextError,
     X509StoreFlags,
-    dump_certificate,
 )
 from OpenSSL.crypto import Error as CryptoError
 
 from tlscomm._openssl.binding import ffi, lib
+from tlscomm._openssl.certificates import encodedCertificate
 from tlscomm._openssl.errors import clearErrors
 
 __all__ = [
     "PathBuilder",
-    "builtChain",
     "encodedChain",
     "isSignedBy",
     "prepareForPaths",
@@ -156,19 +154,15 @@ def _built(store: X509Store, leaf: x509.Certificate, others: Sequence[x509.Certi
 
 
 def encodedChain(context: Any) -> list[bytes]:
-    """Return the chain that OpenSSL has built in a store context, DER, the peer's own certificate first.
-
-    The bytes are those that came: to load a certificate and to write it again costs more than a stranger is granted.
-    """
+    """Return the chain that OpenSSL has built in a store context, DER, the peer's own certificate first."""
     stack = lib.X509_STORE_CTX_get1_chain(context)
     if stack == ffi.NULL:
         return []
-    stack = ffi.gc(stack, lib.sk_X509_free)
-    # get1 has counted one more reference for each certificate, which the X509 object takes over.
-    chain = [X509._from_raw_x509_ptr(lib.sk_X509_value(stack, index)) for index in range(lib.sk_X509_num(stack))]
-    return [dump_certificate(FILETYPE_ASN1, each) for each in chain]
-
-
-def builtChain(context: Any) -> list[x509.Certificate]:
-    """Return the chain that OpenSSL has built in a store context, the peer's own certificate first."""
-    return [x509.load_der_x509_certificate(each) for each in encodedChain(context)]
+    # get1 has counted one more reference for each certificate.
+    chain = [lib.sk_X509_value(stack, index) for index in range(lib.sk_X509_num(stack))]
+    try:
+        return [encodedCertificate(each) for each in chain]
+    finally:
+        for each in chain:
+            lib.X509_free(each)
+        lib.sk_X509_free(stack)

@@ -128,7 +128,7 @@ class Configuration(Protocol):
         """
 
     def keepSession(
-        self, connection: SSL.Connection, presented: list[x509.Certificate], staple: bytes | None, *, wasAsked: bool
+        self, connection: SSL.Connection, presented: Sequence[x509.Certificate], staple: bytes | None, *, wasAsked: bool
     ) -> None:
         """Keep a client's session for a later connection, if that is wanted: both sides have accepted each other.
 

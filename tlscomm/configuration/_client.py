@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -116,7 +117,7 @@ class ClientConfiguration(Base):
         return connection
 
     def keepSession(
-        self, connection: SSL.Connection, presented: list[x509.Certificate], staple: bytes | None, *, wasAsked: bool
+        self, connection: SSL.Connection, presented: Sequence[x509.Certificate], staple: bytes | None, *, wasAsked: bool
     ) -> None:
         if self.resumption:
             self._sessions.keep(connection, presented, staple, wasAsked)
@@ -130,7 +131,7 @@ class ClientConfiguration(Base):
     def wasAsked(self, connection: SSL.Connection) -> bool:
         return self._sessions.wasAsked(connection)
 
-    def _isStillGood(self, presented: list[x509.Certificate], staple: bytes | None) -> bool:
+    def _isStillGood(self, presented: Sequence[x509.Certificate], staple: bytes | None) -> bool:
         return not self.verifier.verify(presented, staple=staple).problems
 
     @cached_property

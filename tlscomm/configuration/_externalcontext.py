@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import field
 from functools import cached_property
 from typing import Any, ClassVar, cast
@@ -83,7 +84,7 @@ class ExternalContextConfiguration:
         return connection
 
     def keepSession(
-        self, connection: SSL.Connection, presented: list[x509.Certificate], staple: bytes | None, *, wasAsked: bool
+        self, connection: SSL.Connection, presented: Sequence[x509.Certificate], staple: bytes | None, *, wasAsked: bool
     ) -> None:
         """Part of `Configuration`. The maker of the context resumes its sessions, if at all."""
 

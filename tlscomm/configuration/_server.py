@@ -207,7 +207,7 @@ class ServerConfiguration(Base):
         return os.urandom(_NAME_BYTES)
 
     def keepSession(
-        self, connection: SSL.Connection, presented: list[x509.Certificate], staple: bytes | None, *, wasAsked: bool
+        self, connection: SSL.Connection, presented: Sequence[x509.Certificate], staple: bytes | None, *, wasAsked: bool
     ) -> None:
         """Part of `Configuration`. A server's sessions are with OpenSSL."""
 

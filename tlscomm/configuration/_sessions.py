@@ -11,7 +11,7 @@ and what would be refused now is not resumed at all: a handshake in full may bri
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -27,7 +27,7 @@ _MOST = 8
 
 class _Kept(NamedTuple):
     session: SSL.Session
-    presented: list[x509.Certificate]
+    presented: Sequence[x509.Certificate]
     staple: bytes | None
     wasAsked: bool
 
@@ -45,7 +45,7 @@ class Sessions:
         self._resumed: WeakKeyDictionary[SSL.Connection, _Kept] = WeakKeyDictionary()
 
     def keep(
-        self, connection: SSL.Connection, presented: list[x509.Certificate], staple: bytes | None, wasAsked: bool
+        self, connection: SSL.Connection, presented: Sequence[x509.Certificate], staple: bytes | None, wasAsked: bool
     ) -> None:
         """Keep the session of a connection that was accepted.
 
@@ -59,7 +59,7 @@ class Sessions:
             self._kept.append(_Kept(session, presented, staple, wasAsked))
 
     def resume(
-        self, connection: SSL.Connection, isGood: Callable[[list[x509.Certificate], bytes | None], bool]
+        self, connection: SSL.Connection, isGood: Callable[[Sequence[x509.Certificate], bytes | None], bool]
     ) -> None:
         """Have a new connection offer the latest good session, which is then spent.
 

@@ -115,6 +115,14 @@ class Revocation:
         return not self._isSilent and self.mode != "off"
 
     @property
+    def isIdle(self) -> bool:
+        """Whether nothing is known but by what servers staple: `check` says nothing then of a peer without a response.
+
+        Of a server's certificate that has to come with one it does.
+        """
+        return self._isSilent
+
+    @property
     def lists(self) -> tuple[x509.CertificateRevocationList, ...]:
         """All lists that count now."""
         fetched = [] if self._fetcher is None else self._fetcher.lists

@@ -23,6 +23,7 @@ from cryptography import x509
 from OpenSSL import SSL
 from twisted.python.reflect import safe_repr, safe_str
 
+from tlscomm._openssl.certificates import ReadChain
 from tlscomm._openssl.channel import Channel
 from tlscomm.configuration import Configuration
 from tlscomm.failures import (
@@ -224,7 +225,7 @@ class PeerVerification:
         self._settle(failure)
         return errorToReport(failure.code, failure.opensslError)
 
-    def _note(self, errors: Sequence[tuple[int, int]], builtChain: Callable[[], list[x509.Certificate]]) -> int:
+    def _note(self, errors: Sequence[tuple[int, int]], chain: Sequence[bytes]) -> int:
         """Take what OpenSSL found, and end the handshake here where nothing can change the verdict.
 
         The answer makes OpenSSL choose the alert.
@@ -233,7 +234,8 @@ class PeerVerification:
             # A peer that was judged cannot become another.
             return errorToReport("invalid-certificate", None)
         try:
-            opensslResult = self._findings = OpenSSLResult(tuple(_asProblems(errors)), tuple(builtChain()))
+            read = ReadChain.of(chain, isStrangers=bool(errors))
+            opensslResult = self._findings = OpenSSLResult(tuple(_asProblems(errors)) if errors else (), read)
             if self._isClient:
                 return 0
             self._result = result = self._configuration.verifier.verify(
@@ -293,7 +295,7 @@ class PeerVerification:
             return None
         return self._configuration.verifier.verify(found.chain, opensslResult=found, staple=self.staple)
 
-    def _presented(self) -> list[x509.Certificate]:
+    def _presented(self) -> Sequence[x509.Certificate]:
         """Return the certificates that the peer sent; of one that was refused no more than are looked at."""
         if self._budget is None:
             return self._channel.presented
@@ -309,7 +311,7 @@ class PeerVerification:
     def _resultOfThen(self) -> OpenSSLResult:
         """What an external context has accepted stands, because only it knows whom it trusts; but time goes by."""
         resumed, result = self._channel.resumed, self.result
-        chain = result.chain if result is not None and not resumed else tuple(self._channel.presented)
+        chain = result.chain if result is not None and not resumed else self._channel.presented
         # Of a session only that is known which was sent, and servers send more than what their chain needs.
         dated = chain[:1] if resumed and self._isClient else chain
         now = datetime.now(timezone.utc)

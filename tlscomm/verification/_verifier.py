@@ -16,14 +16,17 @@ from dataclasses import field, replace
 from datetime import datetime, timezone
 from functools import cached_property
 from itertools import islice
+from typing import Any, NamedTuple
 
 from cryptography import x509
 
 from tlscomm._dataclasses import dataclass
 from tlscomm._openssl import PathBuilder, verifyPath
+from tlscomm._openssl.certificates import encodings
 from tlscomm.access import NO_ACCESS_RULES, AccessRule, AccessRules, Peer
 from tlscomm.failures import Problem
 from tlscomm.revocation import Revocation
+from tlscomm.revocation._ocsp import mustStaple
 from tlscomm.verification._explanation import malformation, merged, refined
 from tlscomm.verification._opensslerrors import asProblem
 from tlscomm.verification._paths import ByName, Path, PathSearch, SearchBudget, byName
@@ -139,7 +142,7 @@ class VerificationResult:
         return self.chain, self.problems, self.rule, self.warnings
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class _Case:
     """What is to be judged, and when."""
 
@@ -159,6 +162,16 @@ class _Case:
     def isFinal(self) -> bool:
         """Whether OpenSSL has found what no other path makes good: its context may have lists that we do not know."""
         return self.opensslResult is not None and any(problem.code in _FINAL for problem in self.opensslResult.problems)
+
+
+class _Accepted(NamedTuple):
+    """A judgement that is remembered, and what of it time may change."""
+
+    result: VerificationResult
+    notBefore: datetime
+    notAfter: datetime
+    unknown: tuple[Problem, ...]
+    mustStaple: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,7 +200,7 @@ class Verifier:
     profile: Profile = "compatible"
     maximumDepth: int = _MAXIMUM_DEPTH
     requiresCertificate: bool = False
-    _accepted: dict[object, VerificationResult] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _accepted: dict[object, _Accepted] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.profile not in PROFILES:
@@ -234,13 +247,15 @@ class Verifier:
         # Certificates know whole seconds, and the last one belongs to the validity (RFC 5280, section 4.1.2.5).
         case = _Case(tuple(presented), opensslResult, staple, at.replace(microsecond=0), budget, isEarly)
         # A path of our own OpenSSL has been asked about. In a handshake it has not yet looked at all when it asks us.
-        key = (True, opensslResult.chain) if opensslResult is not None and case.isSound else (False, case.presented)
+        byOpenSSL = opensslResult is not None and not opensslResult.problems
+        # All bytes of all certificates, so what is found is about these and no others.
+        key = (byOpenSSL, *encodings(opensslResult.chain if opensslResult is not None and byOpenSSL else presented))
         result = None if case.isFinal else self._remembered(key, case)
         if result is None:
             result = self._judged(case)
             if not result.problems:
                 self._remember(key, result)
-        if all(problem.code == "revocation-unknown" for problem in result.problems):
+        if not result.problems or all(problem.code == "revocation-unknown" for problem in result.problems):
             # OpenSSL and all rules have accepted this path, and a list may be what is missing.
             self.revocation.want(result.chain)
         return result
@@ -430,24 +445,30 @@ class Verifier:
     def _remembered(self, key: object, case: _Case) -> VerificationResult | None:
         """Return the result for a peer that was accepted before, where nothing has changed since."""
         # Taken out and put back, so that those that do not come again are the first to be forgotten.
-        if (result := self._accepted.pop(key, None)) is None:
+        kept = self._accepted.pop(key, None)
+        if kept is None or not kept.notBefore <= case.at <= kept.notAfter:
             return None
-        for certificate in result.chain:
-            if not certificate.not_valid_before_utc <= case.at <= certificate.not_valid_after_utc:
+        if not self.revocation.isIdle or case.staple is not None or kept.unknown or kept.mustStaple:
+            # Lists become old, and a staple is new each time, so this is asked again.
+            revoked, unknown = self._revocation(kept.result.chain, case)
+            if revoked or unknown != kept.unknown:
                 return None
-        # Lists become old, and a staple is new each time, so this is asked again.
-        revoked, unknown = self._revocation(result.chain, case)
-        if revoked or unknown != tuple(each for each in result.noted if each.code == "revocation-unknown"):
-            return None
-        self._accepted[key] = result
-        return result
+        self._accepted[key] = kept
+        return kept.result
 
-    def _remember(self, key: tuple[bool, tuple[x509.Certificate, ...]], result: VerificationResult) -> None:
-        if sum(len(each.tbs_certificate_bytes) for each in key[1]) > _LARGEST_REMEMBERED:
+    def _remember(self, key: tuple[Any, ...], result: VerificationResult) -> None:
+        if sum(map(len, key[1:])) > _LARGEST_REMEMBERED:
             return
         while len(self._accepted) >= _MOST_REMEMBERED:
             self._accepted.pop(next(iter(self._accepted)), None)
-        self._accepted[key] = result
+        try:
+            begins = max(certificate.not_valid_before_utc for certificate in result.chain)
+            ends = min(certificate.not_valid_after_utc for certificate in result.chain)
+        except ValueError:
+            # An external context has accepted what cannot be read here.
+            return
+        unknown = tuple(each for each in result.noted if each.code == "revocation-unknown")
+        self._accepted[key] = _Accepted(result, begins, ends, unknown, mustStaple(result.chain[0]))
 
 
 def _certificates(path: Path) -> tuple[x509.Certificate, ...]:
