@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import sys
 from collections.abc import Iterable
 from typing import SupportsIndex
 
@@ -345,9 +347,11 @@ class LinearTests(SynchronousTestCase):
         """Count what becomes of the buffer's bytes while a message of `size` bytes comes byte by byte."""
         decoder, stream = framing.decoder(size), bytewise(framing.encode("a" * size, size))
         feed(decoder, stream[:10])
-        decoder._held = buffer = _CountedBuffer(decoder._held)
+        buffer = _CountedBuffer(b"".join(decoder._held))
+        decoder._held = [buffer]
         feed(decoder, stream[10:-1])
-        self.assertIs(decoder._held, buffer)
+        self.assertIs(decoder._held[0], buffer)
+        self.assertEqual(len(decoder._held), 1)
         self.assertEqual(len(decoder.receive(stream[-1])), 1)
         return buffer.work
 
@@ -355,6 +359,20 @@ class LinearTests(SynchronousTestCase):
         """A message that comes byte by byte costs a small number of bytes moved for each, however long it is."""
         for framing in FRAMINGS.values():
             self.assertLess(self.work(framing, 5000), 10 * 5000)
+
+    def test_memory(self) -> None:
+        """What is held of a message costs little more memory than it has bytes, however it is cut."""
+        for framing in FRAMINGS.values():
+            stream = framing.encode("a" * 20_000, 20_000)
+            for sizes in ([1], [2, 1], [5000, 1], [1, 1, 5000], [4096], [4095]):
+                decoder, start = framing.decoder(20_000), 0
+                for size in itertools.cycle(sizes):
+                    if start + size >= 20_000:
+                        break
+                    decoder.receive(stream[start : start + size])
+                    start += size
+                self.assertEqual(decoder.pending, start)
+                self.assertLess(sum(map(sys.getsizeof, (decoder._held, *decoder._held))), 1.3 * start)
 
     def test_manyInOneChunk(self) -> None:
         """Messages that are complete in a chunk are never held."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import AnyStr
+
 from tlscomm.failures import Undecodable
 from tlscomm.messages._delimiter import find, split
 from tlscomm.messages._framing import LONG, Decoder, Framing, Message, cut, encodeText, longer, longerThan
 
 __all__ = ["Delimited"]
+
+#: More bytes than a delimiter has, with what a peer may put before it.
+_MOST_UNFINISHED = 8
 
 
 class Delimited(Framing):
@@ -17,7 +22,7 @@ class Delimited(Framing):
 
     Attributes:
         delimiter: what ends a message.
-        optional: what a peer may put between message and delimiter, and is dropped.
+        optional: a character that a peer may put between message and delimiter, and that is dropped, or "".
         endsWithStream: whether an orderly end of the stream ends a message too.
     """
 
@@ -38,31 +43,36 @@ class Delimited(Framing):
     def pieces(self, message: Message | bytearray | memoryview, maximum: int) -> list[bytes]:
         if not isinstance(message, str):
             raise TypeError(f"a message in {self.name} framing is a str, not {type(message).__name__}")
+        if message.isascii() and len(message) >= LONG:
+            # Its characters are its bytes, so it is cut before it is encoded, and not copied as a whole.
+            self._refuseUnreadable(message, self.delimiter, self.optional, maximum)
+            return [piece.encode() for piece in cut("", message, self.delimiter)]
         payload = message.encode() if message.isascii() else encodeText(message)
+        if len(payload) > maximum or self._firstByte in payload or payload[-1:] == self._optionalBytes:
+            self._refuseUnreadable(payload, self.delimiterBytes, self._optionalBytes, maximum)
+        return [payload + self.delimiterBytes] if len(payload) < LONG else cut(b"", payload, self.delimiterBytes)
+
+    def _refuseUnreadable(self, payload: AnyStr, delimiter: AnyStr, optional: AnyStr, maximum: int) -> None:
         if len(payload) > maximum:
             raise longerThan(maximum, len(payload))
-        if self._firstByte in payload and (offset := find(payload, self.delimiterBytes)) >= 0:
+        if (offset := find(payload, delimiter)) >= 0:
             raise Undecodable(f"the message contains the delimiter, at byte {offset}", side="local")
-        if self.optional and payload.endswith(self._optionalBytes):
+        if optional and payload.endswith(optional):
             raise Undecodable(f"the message ends in {self._optionalBytes!r}, which the peer would drop", side="local")
-        if len(payload) < LONG:
-            return [payload + self.delimiterBytes]
-        return cut(b"", payload, self.delimiterBytes)
 
     def decoder(self, maximum: int) -> Decoder:
         return _DelimitedDecoder(self, maximum)
 
-    def parse(self, payload: bytes | bytearray, maximum: int) -> str:
+    def parse(self, payload: bytes, maximum: int) -> str:
         """Read what stood before a delimiter, or raise `MessageTooLong` or `Undecodable`."""
         payload = payload.removesuffix(self._optionalBytes)
         if len(payload) > maximum:
             raise longer(maximum)
         return _decodeText(payload)
 
-    def unfinished(self, held: bytes | bytearray, data: bytes) -> int:
-        """How many bytes at the end of `held` and `data` could be the start of a delimiter."""
+    def unfinished(self, tail: bytes | bytearray) -> int:
+        """Return how many bytes at the end of `tail` could be the start of a delimiter."""
         ending = self._optionalBytes + self.delimiterBytes
-        tail = held[-len(ending) :] + data[-len(ending) :]
         return next(size for size in reversed(range(len(ending))) if tail.endswith(ending[:size]))
 
 
@@ -114,14 +124,13 @@ class _DelimitedDecoder(Decoder):
         delimiter = self._framing.delimiterBytes
         after = len(delimiter)
         # A delimiter may have begun in what is held.
-        edge = self._held[1 - after :] if after > 1 else b""
+        edge = self._edge(after - 1) if after > 1 else b""
         if delimiter[0] in edge and (begun := len(edge) - (edge + data[: after - 1]).find(delimiter)) <= len(edge):
             after -= begun
-            payload = self._release()[:-begun]
+            payload = b"".join(self._release())[:-begun]
         elif (end := find(data, delimiter)) >= 0:
             after += end
-            payload = self._release()
-            payload += data[:end]
+            payload = b"".join((*self._release(), data[:end]))
         else:
             self._hold(data)
             return len(data)
@@ -130,17 +139,17 @@ class _DelimitedDecoder(Decoder):
 
     def _hold(self, data: bytes) -> None:
         excess = self.pending + len(data) - self._maximum
-        if excess > 0 and excess > self._framing.unfinished(self._held, data):
+        if excess > 0 and excess > self._framing.unfinished(self._edge(_MOST_UNFINISHED) + data[-_MOST_UNFINISHED:]):
             raise longer(self._maximum)
         super()._hold(data)
 
-    def _last(self, rest: bytes | bytearray) -> Message:
+    def _last(self, rest: bytes) -> Message:
         if self._framing.endsWithStream:
             return self._framing.parse(rest, self._maximum)
         return super()._last(rest)
 
 
-def _decodeText(payload: bytes | bytearray) -> str:
+def _decodeText(payload: bytes) -> str:
     try:
         return payload.decode()
     except UnicodeDecodeError as error:

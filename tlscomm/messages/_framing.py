@@ -22,7 +22,7 @@ Messages that were complete before it are still delivered.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TypeAlias
+from typing import AnyStr, TypeAlias
 
 from tlscomm.failures import MessageTooLong, TLSFailure, Truncated, Undecodable
 
@@ -30,6 +30,9 @@ __all__ = ["LONG", "Decoder", "Framing", "Message", "cut", "encodeText", "longer
 
 #: How many bytes a message has that is sent in pieces, because a copy of the whole costs more than they do.
 LONG = 1 << 17
+
+#: Pieces of a message that are shorter are put together while they are held.
+_SMALL = 4096
 
 #: How many bytes such a piece has: what TLS encrypts at once, so that it need not be cut again.
 _PIECE = 1 << 16
@@ -97,7 +100,7 @@ class Decoder(ABC):
         self.failure: TLSFailure | None = None
         self.pending = 0
         self._maximum = maximum
-        self._held: bytes | bytearray = b""
+        self._held: list[bytes | bytearray] | tuple[()] = ()
 
     def receive(self, data: bytes) -> list[Message]:
         """Take the next bytes of the stream.
@@ -126,7 +129,7 @@ class Decoder(ABC):
         messages: list[Message] = []
         if self.pending:
             try:
-                messages.append(self._last(self._release()))
+                messages.append(self._last(b"".join(self._release())))
             except TLSFailure as failure:
                 self._fail(failure)
         return messages
@@ -141,24 +144,33 @@ class Decoder(ABC):
             TLSFailure: the next message is bad.
         """
 
-    def _last(self, rest: bytes | bytearray) -> Message:
+    def _last(self, rest: bytes) -> Message:
         """Make a message of what was held at the end of the stream, or raise a `TLSFailure`."""
         raise Truncated(f"it ended after byte {len(rest)} of a message", side="remote")
 
     def _hold(self, data: bytes) -> None:
-        held = self._held
-        if not held:
-            # Most messages that are cut come in two pieces, so the first is not copied.
-            self._held = data
-        elif isinstance(held, bytearray):
-            held += data
-        else:
-            self._held = bytearray(held)
-            self._held += data
+        """Hold back a piece of a message: a large one as it is, small ones together, since each costs 33 bytes more."""
         self.pending += len(data)
+        if not self._held:
+            self._held = [data]
+        elif len(data) >= _SMALL or (len(last := self._held[-1]) >= _SMALL and isinstance(last, bytes)):
+            self._held.append(data)
+        elif isinstance(last, bytearray):
+            last += data
+        else:
+            self._held[-1] = bytearray(last) + data
 
-    def _release(self) -> bytes | bytearray:
-        held, self._held, self.pending = self._held, b"", 0
+    def _edge(self, size: int) -> bytes | bytearray:
+        """Return the last `size` bytes that are held, or all. One of two pieces that follow each other is longer."""
+        last = self._held[-1] if self._held else b""
+        if len(last) >= size or len(self._held) < 2:
+            return last[-size:]
+        return self._held[-2][-size:] + last
+
+    def _release(self) -> list[bytes | bytearray]:
+        """Return the pieces that are held, and let go of them."""
+        held = list(self._held)
+        self._held, self.pending = (), 0
         return held
 
     def _fail(self, failure: TLSFailure) -> None:
@@ -167,7 +179,7 @@ class Decoder(ABC):
         self._release()
 
 
-def cut(prefix: bytes, payload: bytes, ending: bytes) -> list[bytes]:
+def cut(prefix: AnyStr, payload: AnyStr, ending: AnyStr) -> list[AnyStr]:
     """Put `prefix` before `payload` and `ending` after it, and return them in pieces."""
     first = _PIECE - len(prefix)
     pieces = [prefix + payload[:first]]

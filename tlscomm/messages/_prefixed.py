@@ -129,7 +129,7 @@ class _PrefixedDecoder(Decoder):
         if self.pending:
             if self._located is None:
                 # Only a part of the prefix is held, a few bytes.
-                data = bytes(self._release()) + data
+                data = b"".join((*self._release(), data))
                 size = len(data)
             elif self._located[1] + len(trailer) > self.pending + size:
                 self._hold(data)
@@ -160,7 +160,8 @@ class _PrefixedDecoder(Decoder):
         missing = end + len(trailer) - self.pending
         # A trailer is one byte at most, so what is missing includes it.
         last = missing - len(trailer)
-        payload = b"".join((memoryview(self._release())[begin:], memoryview(data)[:last]))
+        first, *others = self._release()
+        payload = b"".join((memoryview(first)[begin:], *others, memoryview(data)[:last]))
         if data[last:missing] != trailer:
             raise _noTrailer(end - begin, trailer)
         messages.append(payload)

@@ -38,7 +38,7 @@ from zope.interface import implementer
 from tlscomm._waits import Waits
 from tlscomm.failures import ReadTimeout, TLSFailure, Truncated
 from tlscomm.failures._loggedfailure import logFailure
-from tlscomm.messages._framing import Decoder, Framing, Message
+from tlscomm.messages._framing import Framing, Message
 from tlscomm.messages._framings import framingNamed
 
 __all__ = ["MessageFactory", "MessageProtocol", "RequestProtocol"]
@@ -129,23 +129,9 @@ class MessageProtocol(Protocol):
     messagesSent = 0
     failure: TLSFailure | None = None
 
-    # Most connections are idle or hand over what comes at once, and need few of these for themselves.
-    _transport: Any
-    _decoder: Decoder
-    _awaitedSince: float
-    #: What has come and was not handed over, the next message last.
-    _waiting: list[Message]
-    _pendingThen = 0
     _timer: IDelayedCall | None = None
     _gone: Failure | None = None
     _awaitingEnd: tuple[Deferred[TLSFailure | None], ...] = ()
-    _handing = False
-    _paused = False
-    _busy = False
-    _peerIsSlow = False
-    _repliesWait = False
-    _stopped = False
-    _ended = False
 
     def messageReceived(self, message: Message) -> Awaitable[object] | None:
         """A message has come. Override this.
@@ -197,10 +183,19 @@ class MessageProtocol(Protocol):
         return ended
 
     def makeConnection(self, transport: ITransport) -> None:
-        self._transport = transport
+        self._transport: Any = transport
         self._decoder = self._framing.decoder(self._maximum)
-        self._waiting = []
+        # What has come and was not handed over, the next message last.
+        self._waiting: list[Message] = []
+        self._handing = False
+        self._paused = False
+        self._busy = False
+        self._peerIsSlow = False
+        self._repliesWait = False
+        self._stopped = False
+        self._ended = False
         self._awaitedSince = self._clock.seconds()
+        self._pendingThen = 0
         transport.registerProducer(_Outlet(self), True)  # type: ignore[attr-defined]
         if self._readTimeout is not None:
             self._timer = self._clock.callLater(self._readTimeout, self._lookAtClock)
