@@ -102,6 +102,20 @@ class PrintingTests(SynchronousTestCase):
         written = self.say(_printing.heading("title"), _printing.table([("a", "word " * 60), ("long name", "x")]))
         self.assertEqual(written, f"title\na          {('word ' * 60).strip()}\nlong name  x\n")
 
+    def test_drawn(self) -> None:
+        """A pipe gets what rich would draw on a line that never ends: columns, several lines, tabs, and no controls."""
+        rows: list[_printing.Row] = [
+            ("", ""),
+            ("name", "one\ntwo\n\nthree "),
+            ("long name", _printing.Styled("a ", ("b", "bold red"), " c\a\b\r")),
+            ("x", "客\u2028客"),
+        ]
+        parts = ("a\tb\v\nc", _printing.heading("[title]"), "", _printing.table(rows), _printing.table([]))
+        plain = self.say(*parts)
+        self.patch(os, "environ", {**os.environ, "FORCE_COLOR": "1"})
+        drawn = re.sub(r"\x1b\[[0-9;]*m", "", self.say(*parts))
+        self.assertEqual(plain, re.sub(" +$", "", drawn, flags=re.MULTILINE))
+
     def test_noMarkup(self) -> None:
         """Text is never taken for markup: a peer may have written it."""
         hostile = "[bold red]CN[/] :smile: [link=https://example]"

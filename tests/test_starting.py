@@ -8,7 +8,11 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import click
+from click.testing import CliRunner
 from twisted.trial.unittest import SynchronousTestCase
+
+from tlscomm.commandline import program
 
 #: Runs the command, and then the reactor.
 COLLECTING = """
@@ -28,6 +32,19 @@ def printed(program: str) -> list[str]:
     """Return the lines that a program prints."""
     done = subprocess.run((sys.executable, "-c", program), capture_output=True, text=True, check=True, timeout=60)
     return done.stdout.splitlines()
+
+
+class HelpTests(SynchronousTestCase):
+    """What ``tlscomm --help`` says of commands without looking at them."""
+
+    def test_summaries(self) -> None:
+        """It is what each command says of itself, however wide the terminal is."""
+        for width in (40, 80, 200):
+            said = CliRunner().invoke(program, ["--help"], terminal_width=width).output
+            whole = click.Group("tlscomm", commands=dict(program.commands), help=program.help)
+            expected = CliRunner().invoke(whole, ["--help"], terminal_width=width).output
+            self.assertEqual(said.partition("Commands:")[2], expected.partition("Commands:")[2])
+            self.assertIn("connect", said)
 
 
 class CollectionTests(SynchronousTestCase):

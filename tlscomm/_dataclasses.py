@@ -39,12 +39,14 @@ def _defined(cls: Any, *, frozen: bool = False, kw_only: bool = False, eq: bool 
     isMade = {"__init__": True, "__repr__": repr, "__eq__": eq, "__hash__": eq and frozen}
     # Python gives a class that defines `__eq__` a `__hash__` that is None.
     names = [name for name in isMade if isMade[name] and vars(cls).get(name) is None]
+    # Without one it would be given its signature, which takes longer to find out than all the rest.
+    cls.__doc__ = cls.__doc__ or cls.__name__
     dataclasses.dataclass(init=False, kw_only=kw_only, eq=False, repr=False)(cls)
     for option, value in (("init", True), ("frozen", frozen), ("eq", eq), ("repr", repr)):
         setattr(cls.__dataclass_params__, option, value)
 
     def make(method: str) -> None:
-        namespace = {"__module__": cls.__module__, "__qualname__": cls.__qualname__}
+        namespace = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
         extended = type(cls)(cls.__name__, (cls,), namespace)
         # Most classes are never compared and never shown.
         isInit = method == "__init__"

@@ -4,7 +4,8 @@ A person at a terminal and a program that reads the output are both served, so e
 asked for goes to standard output and everything said about it to standard error. A failure has its name out of the
 closed list and exit status 1; wrong usage has 2. No traceback answers bad input.
 
-Options have to be explained in an instant, so nothing here imports Twisted or OpenSSL before a command needs them.
+Options have to be explained in an instant, so nothing here imports Twisted or OpenSSL before a command needs them, and
+no command is imported but the one that runs.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from collections.abc import Sequence
 import click
 
 from tlscomm import __version__
-from tlscomm.commandline import _collection, connect, explain, inspect, pki, store, verify
+from tlscomm.commandline import _collection
+from tlscomm.commandline._commands import LazyGroup
 
 __all__ = ["main", "program"]
 
@@ -25,18 +27,10 @@ __all__ = ["main", "program"]
 _INTERRUPTED = 128 + signal.SIGINT
 
 
-@click.group(name="tlscomm", context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, name="tlscomm", context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="tlscomm")
 def program() -> None:
     """Mutual TLS that says what went wrong, and whose turn it is to act."""
-
-
-program.add_command(connect.command)
-program.add_command(explain.command)
-program.add_command(inspect.command)
-program.add_command(pki.group)
-program.add_command(store.group)
-program.add_command(verify.command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

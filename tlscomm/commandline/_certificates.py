@@ -13,9 +13,8 @@ from typing import Any, TypeVar
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from rich.text import Text
 
-from tlscomm.commandline._printing import Row
+from tlscomm.commandline._printing import Row, Styled
 from tlscomm.credentials import Credential, usabilityProblems
 from tlscomm.failures import TLSFailure, printable
 from tlscomm.store._search import KEY_USAGES, isKeyUsage
@@ -76,19 +75,19 @@ def daysLeft(certificate: x509.Certificate, now: datetime) -> int | None:
     return None if dates is None else (dates[1] - now).days
 
 
-def validity(certificate: x509.Certificate, now: datetime) -> Text:
+def validity(certificate: x509.Certificate, now: datetime) -> Styled:
     """Say how long it is valid, in the colour of how soon its owner has to act."""
     dates = validityOf(certificate)
     if dates is None:
-        return Text(_UNREADABLE, style="red")
+        return Styled((_UNREADABLE, "red"))
     begins, ends = dates
     if now < begins:
-        return Text(f"in {(begins - now).days + 1} days", style="red")
+        return Styled((f"in {(begins - now).days + 1} days", "red"))
     left = (ends - now).days
     if left < 0:
-        return Text(f"expired {(now - ends).days} days ago", style="red")
+        return Styled((f"expired {(now - ends).days} days ago", "red"))
     style = "red" if left < _VERY_SOON else "yellow" if left < _SOON else "green"
-    return Text(f"{left} days", style=style)
+    return Styled((f"{left} days", style))
 
 
 def purposes(certificate: x509.Certificate) -> tuple[str, ...]:
@@ -133,7 +132,7 @@ def certificateRows(certificate: x509.Certificate, now: datetime) -> Iterator[Ro
     yield "Subject", facts.subject or "(no name)"
     yield "Issuer", facts.issuer or "(no name)"
     yield "Names", ", ".join(facts.names) or "none"
-    yield "Valid", Text.assemble(f"{facts.notBefore} to {facts.notAfter}, ", validity(certificate, now))
+    yield "Valid", Styled(f"{facts.notBefore} to {facts.notAfter}, ", *validity(certificate, now).parts)
     yield "Purposes", ", ".join(purposes(certificate))
     yield "Key usage", ", ".join(keyUsages(certificate)) or "any"
     yield "Public key", _publicKeyKind(certificate)
@@ -151,9 +150,9 @@ def verdictRows(credential: Credential, now: datetime) -> Iterator[Row]:
 def obstacleRows(role: Role, failures: Sequence[TLSFailure]) -> Iterator[Row]:
     """Say what is in the way of a role, and what to do about it."""
     if not failures:
-        yield f"As a {role}", Text("nothing is in the way", style="green")
+        yield f"As a {role}", Styled(("nothing is in the way", "green"))
     for number, failure in enumerate(failures):
-        yield "" if number else f"As a {role}", Text.assemble((failure.code, "bold red"), f": {failure.message}")
+        yield "" if number else f"As a {role}", Styled((failure.code, "bold red"), f": {failure.message}")
         yield "", failure.nextStep
 
 

@@ -20,7 +20,7 @@ from tlscomm.commandline._certificates import (
     verdictRows,
     verdictsJSON,
 )
-from tlscomm.commandline._printing import Row, isTerminal
+from tlscomm.commandline._printing import Row, Styled, isTerminal
 from tlscomm.failures import printable
 from tlscomm.store import StoreEntry
 
@@ -51,13 +51,13 @@ def listing(entries: Iterable[StoreEntry], *, numbered: bool = False, error: boo
     return table
 
 
-def keyText(entry: StoreEntry) -> Text:
+def keyText(entry: StoreEntry) -> Styled:
     """Say whether an entry has its private key, and what is special about it."""
     if entry.failure is not None:
-        return Text(entry.failure.code, style="bold red")
+        return Styled((entry.failure.code, "bold red"))
     if not entry.hasPrivateKey:
-        return Text("no", style="dim")
-    return Text("yes" if entry.isExportable else "yes, not exportable")
+        return Styled(("no", "dim"))
+    return Styled("yes" if entry.isExportable else "yes, not exportable")
 
 
 def entryRows(entry: StoreEntry) -> Iterator[Row]:
@@ -83,7 +83,7 @@ def entryJSON(entry: StoreEntry) -> dict[str, object]:
     }
 
 
-def _cells(entry: StoreEntry, now: datetime, *, isNarrow: bool) -> tuple[Text | str, ...]:
+def _cells(entry: StoreEntry, now: datetime, *, isNarrow: bool) -> tuple[Text | Styled | str, ...]:
     title, issuer = titleOf(entry.certificate), issuerTitle(entry.certificate)
     return (
         _stacked(title, f"by {issuer}", entry.thumbprint) if isNarrow else Text(title, style="cyan"),

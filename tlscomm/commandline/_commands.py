@@ -1,0 +1,56 @@
+"""The commands that there are, each imported when it is named.
+
+A command explains its options, which are made from tables, and what one needs for that the others need not wait for.
+So they all stand here, with what ``tlscomm --help`` says of each. A test compares that with what they say themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any
+
+import click
+
+__all__ = ["LazyGroup"]
+
+#: The command of each module, and the beginning of its explanation.
+_COMMANDS = {
+    "connect": ("command", "Connect to HOST:PORT, send each message, and print each reply."),
+    "explain": (
+        "command",
+        "Say what a failure CODE means, how to make it happen and what to do; without CODE, list them all.",
+    ),
+    "inspect": (
+        "command",
+        "Say what each FILE holds: certificates, their chain, private keys, PFX, P7B, revocation lists, requests.",
+    ),
+    "pki": ("group", "Make certificates for development and for tests."),
+    "store": ("group", "Look into certificate stores, and change them."),
+    "verify": ("command", "Say whether the other side would accept CREDENTIAL, a PEM or PFX file or store:..."),
+}
+
+
+class _Commands(Mapping[str, click.Command]):
+    def __getitem__(self, name: str) -> click.Command:
+        attribute, _ = _COMMANDS[name]
+        found: click.Command = getattr(import_module(f"tlscomm.commandline.{name}"), attribute)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_COMMANDS)
+
+    def __len__(self) -> int:
+        return len(_COMMANDS)
+
+
+class LazyGroup(click.Group):
+    """A group of the commands that there are."""
+
+    def __init__(self, **options: Any) -> None:
+        commands: Any = _Commands()
+        super().__init__(**options, commands=commands)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        beginnings = {name: click.Command(name, help=beginning) for name, (_, beginning) in _COMMANDS.items()}
+        click.Group(commands=beginnings).format_commands(ctx, formatter)
