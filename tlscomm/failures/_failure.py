@@ -45,7 +45,9 @@ def printable(text: str, limit: int = 200) -> str:
         limit: the most characters of it that are kept.
     """
     # The first cut bounds the work on a name of megabytes, the second the result.
-    escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[: limit + 1])
+    escaped = text[: limit + 1]
+    if not escaped.isprintable():
+        escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in escaped)
     return escaped if len(escaped) <= limit else escaped[: limit - 1] + "…"
 
 

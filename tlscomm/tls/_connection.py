@@ -316,12 +316,11 @@ class TLSConnection:
 
         `facts`, `peer` and `failure` can still be asked for.
         """
-        hasSession = self._channel.ticketSeen or not self._isTLS13
         isRefused = self.endRefuses and self.failure is not None
         if isRefused and self.state is State.CLOSED:
             # The server keeps its late verdict with the session, and asks for no certificate when that is resumed.
             self._configuration.forgetSessions()
-        elif self._isClient and self.isConfirmed and hasSession and not (self._isSessionKept or isRefused):
+        elif self._isClient and self.isConfirmed and not (self._isSessionKept or isRefused) and self._hasSession:
             self._keepSession()
         if self.isAccepted and (self.failure is None or self.failure.alert is None):
             # OpenSSL forgets the session of a connection that was cut. Only a fatal alert asks for that (RFC 8446,
@@ -605,6 +604,10 @@ class TLSConnection:
         return self.state is State.UNCONFIRMED or (
             self.state is State.OPEN and self.endRefuses and not self.isConfirmed
         )
+
+    @property
+    def _hasSession(self) -> bool:
+        return self._channel.ticketSeen or not self._isTLS13
 
     @property
     def _isTLS13(self) -> bool:

@@ -21,6 +21,8 @@ descriptors too, is written to in the ordinary way.
 from __future__ import annotations
 
 import errno
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from twisted.internet.main import CONNECTION_LOST
@@ -40,17 +42,31 @@ _ATTRIBUTES = (
     *("connected", "disconnecting", "_writeDisconnecting", "_aborting", "TLS"),
     *("dataBuffer", "_tempDataBuffer", "socket"),
 )
+_read = attrgetter(*_ATTRIBUTES)
 
 #: The socket is full, for Twisted too.
 _FULL = (errno.EWOULDBLOCK, errno.EAGAIN, errno.ENOBUFS)
 
 
-def canWriteDirectly(transport: object) -> bool:
+def canWriteDirectly(transport: Any) -> bool:
     """Return whether a transport is Twisted's TCP connection, and writes in no way of its own."""
-    if not isinstance(transport, Connection) or not all(hasattr(transport, name) for name in _ATTRIBUTES):
+    kind: Any = type(transport)
+    if not _isOfTwisted(kind):
         return False
-    own, kind = vars(transport), type(transport)
-    return not any(name in own or getattr(kind, name) is not getattr(Connection, name) for name in _METHODS)
+    try:
+        _read(transport)
+    except AttributeError:
+        return False
+    own = vars(transport)
+    return not any(map(own.__contains__, _METHODS))
+
+
+@lru_cache(maxsize=16)
+def _isOfTwisted(kind: type) -> bool:
+    """Return whether a class is of Twisted's TCP connections, and writes in no way of its own."""
+    if not issubclass(kind, Connection):
+        return False
+    return all(getattr(kind, name) is getattr(Connection, name) for name in _METHODS)
 
 
 class DirectWrite:

@@ -725,7 +725,7 @@ class TLSTransport(TransportProxy):
 
     def _nameLoss(self, reason: Failure) -> None:
         """Say why TCP is gone, where that is not known yet."""
-        wasReset = not reason.check(ConnectionDone)
+        wasReset = not isinstance(reason.value, ConnectionDone)
         if wasReset and self.phase is not Phase.CLOSING:
             self._connection.receiveReset(reason.getErrorMessage())
         elif self.phase is not Phase.CLOSING:
