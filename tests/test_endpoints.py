@@ -134,7 +134,7 @@ class ServerEndpointTests(ConversationCase):
             )
             port = self.successResultOf(endpoint.listen(Keeping()))
             self.assertIs(type(port.getHost()), IPv6Address if ":" in interface else IPv4Address)
-            self.assertEqual((reactor.tcpServers[-1][0], reactor.tcpServers[-1][3]), (8443, interface))
+            self.assertEqual((reactor.tcpServers[-1][0], *reactor.tcpServers[-1][2:]), (8443, 1024, interface))
             found = endpoint.factory.configuration
             same = {"revalidation": True, "revocation": found.revocation}
             self.assertEqual(found, serverConfiguration(maximumTLS="1.2", **same))
@@ -372,6 +372,25 @@ class BelowTests(SynchronousTestCase):
 
     def refusal(self, description: str) -> str:
         return str(self.assertRaises(ValueError, endpointBelow, MemoryReactorClock(), description))
+
+    def test_backlog(self) -> None:
+        """A thousand clients may wait to be accepted, where the string does not say how many."""
+        for ours in ("tcp:1", "tcp6:1", r"tcp:1:interface=\:\:1", "tcp:1:127.0.0.1", "tcp:port=1"):
+            self.assertEqual(self.backlog(ours), 1024, ours)
+        for own in ("tcp:1:backlog=7", "tcp:1:backlog=7:interface=127.0.0.1", "tcp:1:127.0.0.1:7"):
+            self.assertEqual(self.backlog(own), 7, own)
+
+    def test_backlogOfUnixSockets(self) -> None:
+        """So it is with Unix sockets."""
+        reactor = MemoryReactorClock()
+        for description, backlog in (("unix:/a", 1024), ("unix:/a:mode=660", 1024), ("unix:/a:backlog=7", 7)):
+            endpointBelow(reactor, description).listen(Factory())
+            self.assertEqual(reactor.unixServers[-1][2], backlog, description)
+
+    def backlog(self, description: str) -> int:
+        reactor = MemoryReactorClock()
+        endpointBelow(reactor, description).listen(Factory())
+        return int(reactor.tcpServers[-1][2])
 
     def test_missingSocket(self) -> None:
         """A socket that systemd has not handed over is named as that, by index and by name."""

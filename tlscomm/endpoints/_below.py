@@ -14,7 +14,13 @@ from twisted.internet.interfaces import IStreamServerEndpoint
 
 from tlscomm.failures import printable
 
-__all__ = ["endpointBelow"]
+__all__ = ["BACKLOG", "endpointBelow"]
+
+#: How many clients may wait to be accepted. With Twisted's 50, most of a thousand that come at once wait for a second.
+BACKLOG = 1024
+
+#: Twisted's own sockets with no more than a place and one other argument.
+_WITHOUT_BACKLOG = re.compile(r"(tcp6?|unix):(\\.|[^:\\])*(:(?!backlog=)(\\.|[^:\\])*)?")
 
 #: Python names the function of the parser, which says nothing to who wrote the string.
 _FUNCTION = re.compile(r"^[\w.]+\(\) ")
@@ -30,13 +36,15 @@ def endpointBelow(reactor: Any, description: str) -> IStreamServerEndpoint:
 
     Args:
         reactor: listens.
-        description: an endpoint string of Twisted's or of a plugin.
+        description: an endpoint string of Twisted's or of a plugin. Where it is for a port or a Unix socket and does not
+            say how many clients may wait there, `BACKLOG` do.
 
     Raises:
         ValueError: it describes none; the message says why.
     """
+    backlog = f":backlog={BACKLOG}" if _WITHOUT_BACKLOG.fullmatch(description) else ""
     try:
-        return cast(IStreamServerEndpoint, serverFromString(reactor, description))
+        return cast(IStreamServerEndpoint, serverFromString(reactor, description + backlog))
     except Exception as problem:
         # A plugin of another project may parse it.
         raise ValueError(_reason(description, problem)) from None

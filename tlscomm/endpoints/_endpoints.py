@@ -25,6 +25,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from tlscomm.configuration import ClientConfiguration, Configuration, ServerConfiguration
+from tlscomm.endpoints._below import BACKLOG
 from tlscomm.endpoints._hosts import AnyHostname, connectFailed
 from tlscomm.endpoints._renewal import RenewedConfiguration, RenewedFactory, WatchedFiles
 from tlscomm.transport import Observer, TLSFactory, TLSTransport, describeAddress
@@ -103,7 +104,7 @@ class TLSServerEndpoint:
         tcp = TCP6ServerEndpoint if ":" in interface else TCP4ServerEndpoint
         return cls(
             reactor,
-            tcp(reactor, port, interface=interface),
+            tcp(reactor, port, BACKLOG, interface),
             ServerConfiguration(**settings),
             observer=observer,
             maximumConnections=maximumConnections,

@@ -30,9 +30,6 @@ __all__ = ["serviceFor"]
 
 _log = Logger(namespace="tlscomm")
 
-#: How many clients may wait to be let in. With Twisted's 50, of a thousand that come at once most wait for a second.
-_BACKLOG = 1024
-
 #: Endpoint strings that speak TLS themselves: Twisted's, txacme's and ours.
 _WITH_TLS = ("ssl:", "tls:", "le:", "tlscomm:")
 
@@ -88,9 +85,8 @@ def _endpoint(reactor: Any, place: str) -> IStreamServerEndpoint:
             f"--listen {printable(place)}: {kind}: would put TLS into TLS, for this server adds its own; say "
             "--listen tcp:PORT, and the certificate with --identity"
         )
-    isPlain = place.startswith(("tcp:", "tcp6:")) and ":backlog=" not in place
     try:
-        return endpointBelow(reactor, f"{place}:backlog={_BACKLOG}" if isPlain else place)
+        return endpointBelow(reactor, place)
     except ValueError as problem:
         raise UsageError(f"--listen {printable(place)}: {problem}") from None
 
