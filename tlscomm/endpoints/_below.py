@@ -36,8 +36,8 @@ def endpointBelow(reactor: Any, description: str) -> IStreamServerEndpoint:
 
     Args:
         reactor: listens.
-        description: an endpoint string of Twisted's or of a plugin. Where it is for a port or a Unix socket and does not
-            say how many clients may wait there, `BACKLOG` do.
+        description: an endpoint string of Twisted's or of a plugin. Where it is for a port or a Unix socket, and does
+            not say how many clients may wait there, `BACKLOG` do.
 
     Raises:
         ValueError: it describes none; the message says why.
