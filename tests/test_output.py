@@ -142,7 +142,7 @@ class WritingTests(OutputCase):
         transport = conversation.server.transport
         for wrong in ("text", None, 5):
             self.assertRaises(TypeError, transport.write, wrong)
-        self.assertRaises(TypeError, transport.writeSequence, ["text"])
+        self.assertRaises(TypeError, transport.writeSequence, [b"bytes", "text"])
         transport.loseConnection()
         self.assertRaises(TypeError, transport.write, "text")
         conversation.flush()

@@ -146,14 +146,14 @@ class MessageTests(ProtocolCase):
         for name, framing in FRAMINGS.items():
             conversation = self.talking(Keeper, Echo, framing=name)
             client, server = conversation.client.protocol, conversation.server.protocol
-            messages = ["one", "", "zwölf 你好", LONG]
+            messages = ["one", "", "zwölf 你好", LONG, LONG * 3, "é" * 100_000]
             for message in messages:
                 client.sendMessage(message)
             conversation.flush()
             expected = messages if framing.isText else [message.encode() for message in messages]
             self.assertEqual((server.messages, client.messages), (expected, expected))
-            self.assertEqual((client.messagesSent, client.messagesReceived), (4, 4))
-            self.assertEqual((server.messagesSent, server.messagesReceived), (4, 4))
+            self.assertEqual((client.messagesSent, client.messagesReceived), (6, 6))
+            self.assertEqual((server.messagesSent, server.messagesReceived), (6, 6))
             client.loseConnection()
             conversation.flush()
             self.assertCodes(conversation, None, None)

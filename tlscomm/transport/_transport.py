@@ -285,8 +285,13 @@ class TLSTransport(TransportProxy):
         self._output.write(data)
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
-        """Send several pieces of application data."""
-        self.write(b"".join(data))
+        """Send several pieces of application data, which need not be joined for it.
+
+        Raises:
+            TypeError: one of them is not bytes. Nothing was sent.
+        """
+        for piece in [piece if type(piece) is bytes else bytes(memoryview(piece)) for piece in data]:
+            self.write(piece)
 
     def loseConnection(self) -> None:
         """End in order: what was written goes out, then close_notify, and the peer's is awaited.
