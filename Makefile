@@ -1,8 +1,9 @@
-.PHONY: help demo test lint types docs bench bench-quick environment programs clean distclean
+.PHONY: help demo test lint types docs bench bench-quick bench-check bench-environment environment programs clean distclean
 
 # As modules: a script in .venv/bin starts with the path of its interpreter, which may be too long for the system.
 RUN = .venv/bin/python -m
 # An environment of its own, so that the one for development need not change for it.
+STORED = benchmarks/stored.json
 BENCH = .venv-bench/bin/python -m benchmarks.bench
 
 help: ## Say what each target does
@@ -25,13 +26,17 @@ types: environment ## Check types
 docs: environment ## Build the documentation in docs/_build/html
 	@$(RUN) sphinx -W -n -q --keep-going -b html docs docs/_build/html
 
-bench: ## Measure what tlscomm costs, next to others, in ten minutes at most
-	@VENV=.venv-bench EXTRAS=bench sh scripts/environment.sh
-	@$(BENCH) --json benchmarks/bench.json
+bench: bench-environment ## Measure what tlscomm costs next to others, in ten minutes
+	@$(BENCH) --json benchmarks/latest.json
 
-bench-quick: ## Measure the same in a minute, less well
-	@VENV=.venv-bench EXTRAS=bench sh scripts/environment.sh
+bench-quick: bench-environment ## Measure the same in a minute, less well
 	@$(BENCH) --quick
+
+bench-check: bench-environment ## Name what became slower than in the stored run, STORED=FILE for another
+	@$(BENCH) --contestant tlscomm --contestant Twisted --check $(STORED)
+
+bench-environment:
+	@VENV=.venv-bench EXTRAS=bench sh scripts/environment.sh
 
 environment: ## Make .venv, or bring it up to date
 	@sh scripts/environment.sh

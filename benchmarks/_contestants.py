@@ -5,16 +5,19 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["OTHER", "PEER", "Contestant", "Server", "contestants", "onLoadCores", "usage"]
+__all__ = ["GRANIAN", "OTHER", "PEER", "Contestant", "Server", "contestants", "onLoadCores"]
 
 #: The one that all ratios are to.
 PEER = "Twisted"
+#: An HTTP server, which can be asked for connections and not for messages.
+GRANIAN = "granian"
 #: What the names of tlscomm's other checkouts begin with.
 OTHER = "tlscomm of "
 
@@ -58,27 +61,14 @@ def contestants(scratch: Path, others: Sequence[str] = ()) -> tuple[dict[str, Co
         python = str(Path(other).resolve() / ".venv" / "bin" / "python")
         found.append(Contestant(OTHER + Path(other).resolve().name, (python, str(_PROGRAMS / "on_tlscomm.py"))))
     found.append(_inPython("asyncio", "on_asyncio.py"))
-    words: tuple[str, ...] = ()
-    for module in ("uvloop", "aiofastnet"):
-        words = (*words, module)
+    for words in ("uvloop",), ("uvloop", "aiofastnet"), (GRANIAN,):
         if all(map(importlib.util.find_spec, words)):
-            found.append(_inPython(module, "on_asyncio.py", *words))
+            program = "on_granian.py" if GRANIAN in words else "on_asyncio.py"
+            found.append(_inPython(words[-1], program, *words))
         else:
-            missing.append(f"{module} is not installed: make bench installs it")
+            missing.append(f"{words[-1]} is not installed: make bench installs it")
     if go := shutil.which("go"):
-        program = scratch / "go-server"
-        built = subprocess.run(
-            [go, "build", "-o", str(program), "."],
-            cwd=_PROGRAMS / "golang",
-            env={**os.environ, "GOFLAGS": "-mod=mod", "GOCACHE": str(scratch / "go-cache")},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if built.returncode:
-            missing.append(f"Go's server cannot be built: {built.stderr.strip()}")
-        else:
-            found.append(Contestant("Go", (str(program),)))
+        found.append(Contestant("Go", (str(_built(go, scratch)),)))
     else:
         missing.append("Go is not installed")
     return {each.name: each for each in found}, missing
@@ -88,18 +78,31 @@ def _inPython(name: str, program: str, *words: str) -> Contestant:
     return Contestant(name, (sys.executable, str(_PROGRAMS / program)), words)
 
 
+def _built(go: str, scratch: Path) -> Path:
+    """Build Go's server. The cache of the compiler is thrown away with it."""
+    program = scratch / "go-server"
+    environment = {**os.environ, "GOCACHE": str(scratch / "go-cache"), "GOFLAGS": "-mod=mod"}
+    subprocess.run([go, "build", "-o", str(program), "."], cwd=_PROGRAMS / "golang", env=environment, check=True)
+    return program
+
+
 class Server:
     """A running contestant.
 
     Attributes:
+        name: the contestant's.
         port: where it listens on the loopback interface.
     """
 
     def __init__(self, contestant: Contestant, folder: Path) -> None:
-        # A process is born where its parent is, and all its threads stay there.
+        self.name = contestant.name
+        # A process is born where its parent is, and all its threads and children stay there.
         os.sched_setaffinity(0, _SERVER)
         try:
-            self._process = subprocess.Popen(contestant.command(folder), stdout=subprocess.PIPE, text=True)
+            # A session of its own, to end its children with it.
+            self._process = subprocess.Popen(
+                contestant.command(folder), stdout=subprocess.PIPE, text=True, start_new_session=True
+            )
         finally:
             onLoadCores()
         assert self._process.stdout is not None
@@ -109,17 +112,27 @@ class Server:
         self.port = int(line)
 
     def cpu(self) -> float:
-        """Seconds of processor time until now, all threads."""
-        return usage(self._process.pid)
+        """Seconds of processor time until now, all processes and threads, as the scheduler counts them (proc(5))."""
+        files = (
+            each
+            for number in _withChildren(self._process.pid)
+            for each in Path(f"/proc/{number}/task").glob("*/schedstat")
+        )
+        return sum(int(each.read_text().split()[0]) for each in files) / 1e9
 
     def memory(self) -> float:
-        """Resident KiB."""
-        pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
+        """Resident KiB of all processes."""
+        pages = sum(
+            int(Path(f"/proc/{number}/statm").read_text().split()[1]) for number in _withChildren(self._process.pid)
+        )
         return pages * os.sysconf("SC_PAGE_SIZE") / 1024
 
+    def _places(self) -> list[Path]:
+        return [Path("/proc", str(number)) for number in _withChildren(self._process.pid)]
+
     def stop(self) -> None:
-        self._process.kill()
-        self._process.wait()
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.communicate()
 
 
 def onLoadCores() -> None:
@@ -127,6 +140,6 @@ def onLoadCores() -> None:
     os.sched_setaffinity(0, _LOAD)
 
 
-def usage(process: int) -> float:
-    """Seconds of processor time of a process, as the scheduler counts them: in nanoseconds (proc(5), ``schedstat``)."""
-    return sum(int(each.read_text().split()[0]) for each in Path(f"/proc/{process}/task").glob("*/schedstat")) / 1e9
+def _withChildren(process: int) -> list[int]:
+    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    return [process, *(each for child in children for each in _withChildren(int(child)))]

@@ -15,6 +15,17 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 __all__ = ["Certificates"]
 
 _DAY = timedelta(days=1)
+_AUTHORITY_USAGE = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 class Certificates:
@@ -27,23 +38,24 @@ class Certificates:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._authority = self._issue("authority", self._key, x509.BasicConstraints(True, 0))
+        self._authority = self._issue("authority", self._key, x509.BasicConstraints(True, 0), _AUTHORITY_USAGE)
         (folder / "ca.pem").write_bytes(self._authority.public_bytes(Encoding.PEM))
         # The clients have certificates of their own and one key: a key costs more to make than to use.
         self._clientKey = ec.generate_private_key(ec.SECP256R1())
         key = ec.generate_private_key(ec.SECP256R1())
         names = x509.SubjectAlternativeName([x509.DNSName("localhost")])
         purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
-        self._write("server", key, self._issue("localhost", key, x509.BasicConstraints(False, None), names, purpose))
+        certificate = self._issue("localhost", key, x509.BasicConstraints(False, None), names, purpose)
+        (folder / "server.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+        _writePrivately(folder / "server.key", _pem(key))
 
     def client(self, number: int) -> Path:
         """Return the file of a client's certificate and its key."""
         path = self.folder / f"client{number}.pem"
         if not path.exists():
-            purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
-            certificate = self._issue(f"client {number}", self._clientKey, x509.BasicConstraints(False, None), purpose)
-            self._write(path.stem, self._clientKey, certificate)
-            path.write_bytes(path.read_bytes() + path.with_suffix(".key").read_bytes())
+            leaf, purpose = x509.BasicConstraints(False, None), x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
+            certificate = self._issue(f"client {number}", self._clientKey, leaf, purpose)
+            _writePrivately(path, _pem(self._clientKey) + certificate.public_bytes(Encoding.PEM))
         return path
 
     def context(self, number: int) -> ssl.SSLContext:
@@ -76,11 +88,16 @@ class Certificates:
             .not_valid_after(now + _DAY)
         )
         for extension in (*extensions, identifier, issuer):
-            builder = builder.add_extension(extension, critical=isinstance(extension, x509.BasicConstraints))
+            builder = builder.add_extension(
+                extension, critical=isinstance(extension, x509.BasicConstraints | x509.KeyUsage)
+            )
         return builder.sign(self._key, hashes.SHA256())
 
-    def _write(self, name: str, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> None:
-        (self.folder / f"{name}.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
-        path = self.folder / f"{name}.key"
-        path.touch(0o600)
-        path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+
+def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def _writePrivately(path: Path, content: bytes) -> None:
+    path.touch(0o600)
+    path.write_bytes(content)

@@ -7,6 +7,7 @@ comes after its own Finished: a ticket, or what it is sent.
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 import ssl
@@ -33,6 +34,7 @@ class Load:
         self._epoll = select.epoll()
         self._clients: dict[int, Client] = {}
         self.buffer = bytearray(_SIZE)
+        self._refused: list[str] = []
 
     def connect(self, client: Client) -> None:
         """Begin a connection."""
@@ -47,6 +49,15 @@ class Load:
 
     def wantWriting(self, plain: socket.socket, wanted: bool) -> None:
         self._epoll.modify(plain, _READ | select.EPOLLOUT if wanted else _READ)
+
+    @property
+    def isIdle(self) -> bool:
+        """Whether no connection is left."""
+        return not self._clients
+
+    def refused(self, why: str) -> None:
+        """A connection has come to nothing. The others go on, and then it is told."""
+        self._refused.append(why)
 
     def forget(self, plain: socket.socket) -> None:
         """Leave a connection as it is."""
@@ -70,20 +81,17 @@ class Load:
                 patience = time.monotonic() + _PATIENCE
             elif time.monotonic() > patience:
                 raise Refused("nothing has come for a minute")
+        if self._refused:
+            raise Refused(f"{len(self._refused)} connections came to nothing: {self._refused[0]}")
 
     def visit(self, clients: Iterable[Client], atOnce: int) -> None:
         """Connect them all, so many at a time, and run until all are gone."""
         waiting = iter(clients)
-        for client in waiting:
-            self.connect(client)
-            if len(self._clients) >= atOnce:
-                break
-        clients_ = self._clients
 
         def isDone() -> bool:
-            while len(clients_) < atOnce and (client := next(waiting, None)) is not None:
+            while len(self._clients) < atOnce and (client := next(waiting, None)) is not None:
                 self.connect(client)
-            return not clients_
+            return self.isIdle
 
         self.runUntil(isDone)
 
@@ -109,7 +117,8 @@ class Client:
     def writable(self) -> None:
         if not self._isConnected:
             if error := self._plain.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-                raise Refused(f"connecting failed: {error}")
+                self._end(os.strerror(error))
+                return
             self._isConnected = True
             self._shake()
         self._send()
@@ -121,10 +130,11 @@ class Client:
             data = self._plain.recv(_SIZE)
         except BlockingIOError:
             return
-        except ConnectionError:
-            data = b""
+        except OSError as error:
+            self._end(str(error))
+            return
         if not data:
-            self._end()
+            self._end("the server closed it before it had accepted the client")
             return
         self._incoming.write(data)
         if not self._isShaken:
@@ -142,7 +152,8 @@ class Client:
         except ssl.SSLZeroReturnError:
             self.close()
         except ssl.SSLError as error:
-            raise Refused(str(error)) from None
+            self._end(str(error))
+            return
         if not self.isAccepted:
             self.isAccepted = True
             self.accepted()
@@ -190,9 +201,9 @@ class Client:
         if isNew and self._unsent:
             self._load.wantWriting(self._plain, True)
 
-    def _end(self) -> None:
+    def _end(self, why: str) -> None:
         if not self.isAccepted:
-            raise Refused("the server closed the connection before it had accepted the client")
+            self._load.refused(why)
         self._load.forget(self._plain)
         self._plain.close()
 

@@ -1,4 +1,4 @@
-"""One row a measure: the median of each contestant, its spread, and its ratio to the peer of all."""
+"""The table: for each measure the median of each contestant, its spread, and what tlscomm's is of it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 
-from benchmarks._contestants import PEER
-from benchmarks._measures import Sample
+from benchmarks._measure import Sample
 
-__all__ = ["heading", "median", "row", "spread"]
+__all__ = ["OURS", "busy", "heading", "median", "row", "spread"]
+
+OURS = "tlscomm"
+
+_TITLE = 50
+_COLUMN = 18
 
 
 def median(samples: Sequence[Sample]) -> float:
-    return statistics.median(each.value for each in samples) if samples else float("nan")
+    return statistics.median(each.value for each in samples) if samples else math.nan
 
 
 def spread(samples: Sequence[Sample]) -> float:
@@ -24,30 +28,45 @@ def spread(samples: Sequence[Sample]) -> float:
     return (high - low) / 2 / median(samples)
 
 
+def busy(samples: Sequence[Sample], side: str) -> float:
+    """What part of a core the server or the load used, 0 where that was not looked at."""
+    parts = [getattr(each, side) / each.seconds for each in samples if each.seconds]
+    return round(statistics.median(parts), 2) if parts else 0.0
+
+
 def heading(names: Sequence[str]) -> str:
-    return " " * 62 + "".join(f"{name[-18:]:>20}" for name in names)
+    return " " * _TITLE + "".join(f"{name[-_COLUMN + 1 :]:>{_COLUMN}}" for name in names)
 
 
-def row(title: str, samples: Mapping[str, Sequence[Sample]]) -> str:
-    peer = median(samples.get(PEER, ()))
-    lines = [f"{title:62}" + "".join(_value(each, peer) for each in samples.values())]
+def row(title: str, names: Sequence[str], samples: Mapping[str, Sequence[Sample]]) -> str:
+    """Return the lines of one measure.
+
+    Args:
+        title: of the measure.
+        names: the columns.
+        samples: by name; those without a column come behind.
+    """
+    ours = median(samples.get(OURS, ()))
+    lines = [f"{title:{_TITLE}}" + "".join(_value(name, samples.get(name, ()), ours) for name in names)]
+    for name in samples.keys() - set(names):
+        lines[0] += f"  {name}:{_value(name, samples[name], ours)}"
     if any(each.load for values in samples.values() for each in values):
-        lines.append(f"{'    busy: server, load':62}" + "".join(map(_busy, samples.values())))
+        busy = "".join(_busy(samples.get(name, ())) for name in names)
+        lines.append(f"{'    busy: server, load':{_TITLE}}{busy}")
     return "\n".join(lines)
 
 
-def _value(samples: Sequence[Sample], peer: float) -> str:
+def _value(name: str, samples: Sequence[Sample], ours: float) -> str:
     value = median(samples)
     if math.isnan(value):
-        return f"{'-':>20}"
-    ratio = "-" if math.isnan(peer) else f"{value / peer:.2f}"
-    return f"{value:>8.3g} ±{spread(samples) * 100:<3.0f}{ratio:>6} "
+        return f"{'-':>{_COLUMN}}"
+    ratio = "" if name == OURS or math.isnan(ours) else f"{ours / value:.2f}"
+    return f"{f'{value:.3g} ±{spread(samples):.0%}':>{_COLUMN - 6}}{ratio:>6}"
 
 
 def _busy(samples: Sequence[Sample]) -> str:
-    if not samples or not samples[0].seconds:
-        return f"{'':20}"
-    server = statistics.median(each.server / each.seconds for each in samples)
-    load = statistics.median(each.load / each.seconds for each in samples)
+    server, load = busy(samples, "server"), busy(samples, "load")
+    if not load:
+        return " " * _COLUMN
     mark = "*" if load > server else " "
-    return f"{f'{server:.0%} {load:.0%}':>18}{mark} "
+    return f"{f'{server:.0%} {load:.0%}{mark}':>{_COLUMN}}"

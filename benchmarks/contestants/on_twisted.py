@@ -1,7 +1,6 @@
 """Plain Twisted over ``ssl.CertificateOptions``: the peer of all ratios.
 
-Messages are split by hand (`Splitter`) or, with the word ``messages`` behind the folder, by tlscomm's own
-`MessageProtocol`, which knows nothing of TLS.
+Messages are split by hand. tlscomm's own `MessageProtocol` works over Twisted's TLS too, and costs it a little more.
 """
 
 from __future__ import annotations
@@ -25,27 +24,17 @@ class Echo(Protocol):
             self.transport.write(echoed(message))
 
 
-def messageFactory() -> Factory:
-    from tlscomm.messages import Message, MessageFactory, MessageProtocol
-
-    class EchoMessages(MessageProtocol):
-        def messageReceived(self, message: Message) -> None:
-            self.sendMessage(message)
-
-    return MessageFactory(EchoMessages, readTimeout=None)
-
-
 def options(folder: Path) -> CertificateOptions:
     own = PrivateCertificate.loadPEM((folder / "server.key").read_bytes() + (folder / "server.pem").read_bytes())
     return own.options(Certificate.loadPEM((folder / "ca.pem").read_bytes()))
 
 
-def main(folder: Path, *words: str) -> None:
-    factory = messageFactory() if "messages" in words else Factory.forProtocol(Echo)
+def main(folder: Path) -> None:
+    factory = Factory.forProtocol(Echo)
     factory.noisy = False
     listening = SSL4ServerEndpoint(reactor, 0, options(folder), backlog=4096, interface="127.0.0.1").listen(factory)
     listening.addCallback(lambda port: print(port.getHost().port, flush=True))
     reactor.run()  # type: ignore[attr-defined]
 
 
-main(Path(sys.argv[1]), *sys.argv[2:])
+main(Path(sys.argv[1]))
