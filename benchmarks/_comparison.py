@@ -1,7 +1,7 @@
 """What became slower since a run that was kept.
 
-Two runs are compared by what tlscomm cost of its peer in each, which is plain Twisted most often: times of two machines,
-or of one machine on two days, say more about the machines.
+Two runs are compared by what tlscomm cost of its peer in each, which is plain Twisted most often: times of two
+machines, or of one machine on two days, say more about the machines.
 """
 
 from __future__ import annotations
