@@ -368,6 +368,22 @@ class ServingTests(TwistdCase):
         self.assertIn("LookupError: bug", errors)
         self.assertIn("said by the application", errors)
 
+    def test_collections(self) -> None:
+        """What is there when it begins, the application's classes too, no collection of garbage goes through any more."""
+        Path("counting.py").write_text(
+            "import gc\n"
+            "from tlscomm.messages import MessageProtocol\n"
+            "class Counting(MessageProtocol):\n"
+            "    async def messageReceived(self, message):\n"
+            "        tracked = gc.get_objects()\n"
+            "        found = [any(each is one for each in tracked) for one in (Counting, self)]\n"
+            "        self.sendMessage('%d %d' % tuple(found))\n"
+        )
+        _, port = self.serveJSON("--application", "counting:Counting")
+        with self.connect(port) as tls:
+            tls.sendall(b"?<EOF>")
+            self.assertEqual(tls.recv(100), b"0 1<EOF>")
+
     def test_noOptions(self) -> None:
         """Without a word about certificates it prints a line with all that is needed to talk to it."""
         server = self.serve()

@@ -24,6 +24,7 @@ from tlscomm import __version__
 from tlscomm.configuration._settings import defaultsOn, formerNamesOn, settingsOn
 from tlscomm.configuration._settingtypes import Interface, Setting
 from tlscomm.failures import TLSFailure
+from tlscomm.server._collection import leaveOutOfCollections
 
 if TYPE_CHECKING:
     from tlscomm.server._service import TLSService
@@ -159,6 +160,9 @@ def makeService(options: Options, reactor: Any = None) -> TLSService:
 
     if reactor is None:
         from twisted.internet import reactor
+
+        # The process is the server's alone.
+        reactor.callWhenRunning(leaveOutOfCollections)
     with _saidPlainly(options):
         return serviceFor(options.settings, reactor, isForeground=options.isForeground)
 
