@@ -7,7 +7,7 @@ from typing import Any
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm._wire.alerts import plainAlert, sealedAlert
+from tlscomm._wire.alerts import fatalAlert, plainAlert, sealedAlert
 from tlscomm.access import AccessRules
 from tlscomm.configuration import ClientConfiguration, ServerConfiguration
 from tlscomm.failures import CODES, Alert, CertificateFailure, NotAllowed, alertForCode, codeForAlert
@@ -17,6 +17,7 @@ from tlscomm.tls import State, TLSConnection, pump
 AUTHORITY = Authority.create()
 SERVER = AUTHORITY.issue("server", role="server", dnsNames=["localhost"])
 CLIENT = AUTHORITY.issue("client", role="client")
+STRANGER = Authority.create(organization="strangers").issue("client", role="client")
 ROOTS = (AUTHORITY.certificate,)
 SUITES = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
 
@@ -99,9 +100,102 @@ class ClientsAlert(SynchronousTestCase):
             self.assertEqual(other.failure and other.failure.alert, Alert(42, "received"))
 
 
+class Named(SynchronousTestCase):
+    """An alert that ends a handshake is named on both sides, whoever sends it, and in the clear or sealed."""
+
+    def shaken(self, one: TLSConnection, other: TLSConnection, number: int, sender: str) -> None:
+        one.start()
+        pump(one, other)
+        for side, name in ((one, "client"), (other, "server")):
+            assert side.failure is not None
+            self.assertEqual(side.failure.alert, Alert(number, "sent" if name == sender else "received"), name)
+
+    def test_serversSealed(self) -> None:
+        """OpenSSL refuses a client's certificate, under TLS 1.3 in the first record under the server's secret."""
+        for suite in (None, *SUITES):
+            version = "1.2" if suite is None else "1.3"
+            one = ClientConfiguration(serverName="localhost", roots=ROOTS, credential=STRANGER, maximumTLS=version)
+            if suite is not None:
+                one._context.set_tls13_ciphersuites(suite.encode())
+            self.shaken(TLSConnection(one), server("cn=client"), 48, "server")
+
+    def test_withoutCertificate(self) -> None:
+        for version, number in (("1.2", 40), ("1.3", 116)):
+            one = ClientConfiguration(serverName="localhost", roots=ROOTS, maximumTLS=version)
+            self.shaken(TLSConnection(one), server("cn=client"), number, "server")
+
+    def test_serversInTheClear(self) -> None:
+        """Nothing is common, so nothing can be sealed."""
+        other = ServerConfiguration(credential=SERVER, clientRoots=ROOTS, minimumTLS="1.3")
+        self.shaken(TLSConnection(client(maximumTLS="1.2")), TLSConnection(other), 70, "server")
+
+    def test_clients(self) -> None:
+        """OpenSSL refuses what it cannot go on with: here a server that has changed a byte of its last message."""
+        for version, number in (("1.2", 20), ("1.3", 20)):
+            one, other = TLSConnection(client(maximumTLS=version)), server("cn=client")
+            one.start()
+            other.receive(one.outgoing())
+            if version == "1.2":
+                one.receive(other.outgoing())
+                other.receive(one.outgoing())
+            flight = bytearray(other.outgoing())
+            flight[-1] ^= 1
+            one.receive(bytes(flight))
+            assert one.failure is not None
+            self.assertEqual(one.failure.alert, Alert(number, "sent"))
+
+
+class NotFatal(SynchronousTestCase):
+    """TLS 1.2 knows alerts that are not fatal, and some peers refuse by one and an orderly close."""
+
+    WORDS = bytes.fromhex("1503030002012a 15030300020100")
+
+    def assertRefused(self, side: TLSConnection) -> None:
+        side.receive(self.WORDS)
+        assert side.failure is not None
+        self.assertEqual((side.failure.side, side.failure.alert), ("remote", Alert(42, "received")))
+
+    def test_fromAClient(self) -> None:
+        one, other = TLSConnection(client(maximumTLS="1.2")), server("cn=client")
+        one.start()
+        other.receive(one.outgoing())
+        self.assertRefused(other)
+
+    def test_fromAServer(self) -> None:
+        """In the place of its first message, and of its last."""
+        one = TLSConnection(client(maximumTLS="1.2"))
+        one.start()
+        self.assertRefused(one)
+        one, other = TLSConnection(client(maximumTLS="1.2")), server("cn=client")
+        one.start()
+        other.receive(one.outgoing())
+        one.receive(other.outgoing())
+        self.assertRefused(one)
+
+    def test_insteadOfAnyMessage(self) -> None:
+        """From a server of either version that is offered."""
+        one = TLSConnection(client())
+        one.start()
+        self.assertRefused(one)
+
+
 class Records(SynchronousTestCase):
     def test_inTheClear(self) -> None:
         self.assertEqual(plainAlert(49), b"\x15\x03\x03\x00\x02\x02\x31")
+
+    def test_read(self) -> None:
+        """What a flight of ours ends with is read: in the clear, or the first record under a secret."""
+        secret, other = bytes(32), bytes(31) + b"1"
+        before = b"\x16\x03\x03\x00\x03abc" + b"\x14\x03\x03\x00\x01\x01"
+        for suite in SUITES:
+            sealed = before + sealedAlert(49, suite, secret)
+            self.assertEqual(fatalAlert(sealed, suite, secret), 49)
+            self.assertIsNone(fatalAlert(sealed, suite, other))
+            self.assertIsNone(fatalAlert(sealed, suite, None))
+            self.assertIsNone(fatalAlert(sealed, "TLS_NEW", secret))
+            self.assertEqual(fatalAlert(before + plainAlert(50), suite, secret), 50)
+        for none in (b"", before, plainAlert(49) + before, bytes.fromhex("15030300020100")):
+            self.assertIsNone(fatalAlert(none, SUITES[0], secret), none)
 
     def test_anUnknownSuiteHasNoRecord(self) -> None:
         self.assertEqual(sealedAlert(49, "TLS_NEW", bytes(32)), b"")

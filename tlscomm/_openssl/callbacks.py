@@ -1,6 +1,10 @@
 """The functions that OpenSSL calls, and the channel that each call is about.
 
 An exception must not cross OpenSSL. cffi prints it and returns the value of `error`, which refuses.
+
+To be called costs as much as to verify a tenth of a signature, and OpenSSL would call fifty times in a handshake to say
+in which state it is. So it is asked to do that only where a state, or an alert, is to be heard of in no other way
+(`Channel.noteEvents`), and what is called often decides first, and without the channel, whether it has anything to do.
 """
 
 from __future__ import annotations
@@ -19,12 +23,28 @@ __all__ = [
     "infoCallback",
     "keylogCallback",
     "messageCallback",
+    "strictVerifyCallback",
     "verifyCallback",
 ]
 
 #: A handshake record and CertificateRequest (RFC 8446, sections 5.1 and 4).
 _HANDSHAKE = 22
 _CERTIFICATE_REQUEST = b"\x0d"
+
+#: How the lines begin that have the secret under which a server, or a client, refuses (`Channel.secret`). The others
+#: are told apart from them by as much.
+_SECRETS = {b"SERVER_T": False, b"CLIENT_H": True}
+_LABEL = 8
+
+#: The states of a client in which something is learnt, and what of a channel is true from then on.
+_STATES = {
+    b"SSLv3/TLS read server certificate request": "certificateRequested",
+    b"SSLv3/TLS write client certificate": "certificateRequested",
+    b"SSLv3/TLS write certificate verify": "certificateSent",
+    b"SSLv3/TLS read server session ticket": "ticketSeen",
+}
+#: The same by where OpenSSL has the names of its states, which are constants.
+_statesByPlace: dict[Any, str] = {}
 
 
 class _Called(Protocol):
@@ -39,7 +59,7 @@ class _Called(Protocol):
 
     def _showCertificate(self) -> int: ...
 
-    def _noteEvent(self, where: int, value: int) -> None: ...
+    def _noteAlert(self, where: int, value: int) -> None: ...
 
 
 #: OpenSSL hands a callback the SSL*, and Python needs the object again. Weak, so that the map keeps nothing alive.
@@ -48,31 +68,51 @@ channels: WeakValueDictionary[Any, _Called] = WeakValueDictionary()
 
 @ffi.callback("int (*)(int, X509_STORE_CTX *)", error=0)  # type: ignore[untyped-decorator]
 def verifyCallback(ok: int, context: Any) -> int:
+    if ok and lib.X509_STORE_CTX_get_error_depth(context):
+        # Above the peer's own certificate a channel looks at problems alone.
+        return 1
+    return _verified(ok, context)
+
+
+@ffi.callback("int (*)(int, X509_STORE_CTX *)", error=0)  # type: ignore[untyped-decorator]
+def strictVerifyCallback(ok: int, context: Any) -> int:
+    """The same for a channel whose connection has a verification callback of its own, which is asked each time."""
+    return _verified(ok, context)
+
+
+def _verified(ok: int, context: Any) -> int:
     ssl = lib.X509_STORE_CTX_get_ex_data(context, lib.SSL_get_ex_data_X509_STORE_CTX_idx())
     return channels[ssl]._verify(ok, context)
 
 
 @ffi.callback("void (*)(const SSL *, const char *)")  # type: ignore[untyped-decorator]
 def keylogCallback(ssl: Any, line: Any) -> None:
-    if (channel := channels.get(ssl)) is not None:
-        label, _, secret = ffi.string(line).split(b" ")
-        if label == (b"CLIENT_HANDSHAKE_TRAFFIC_SECRET" if channel._isClient else b"SERVER_TRAFFIC_SECRET_0"):
-            channel.secret = bytes.fromhex(secret.decode("ascii"))
+    isOfClient = _SECRETS.get(ffi.unpack(line, _LABEL))
+    if isOfClient is not None and (channel := channels.get(ssl)) is not None and channel._isClient is isOfClient:
+        channel.secret = bytes.fromhex(ffi.string(line).rpartition(b" ")[2].decode("ascii"))
 
 
 @ffi.callback("void (*)(const SSL *, int, int)")  # type: ignore[untyped-decorator]
 def infoCallback(ssl: Any, where: int, value: int) -> None:
-    if (channel := channels.get(ssl)) is not None:
-        if channel._foreignInfo is not None:
-            channel._foreignInfo(ssl, where, value)
-        channel._noteEvent(where, value)
+    """Tell a client of its states, and an external context's own callback of everything."""
+    place = lib.SSL_state_string_long(ssl)
+    if (learnt := _statesByPlace.get(place)) is None:
+        learnt = _statesByPlace[place] = _STATES.get(ffi.string(place), "")
+    if (channel := channels.get(ssl)) is None:
+        return
+    if channel._foreignInfo is not None:
+        channel._foreignInfo(ssl, where, value)
+    if where & SSL.SSL_CB_ALERT:
+        channel._noteAlert(where, value)
+    elif learnt and channel._isClient:
+        setattr(channel, learnt, True)
 
 
-# A server has some twenty states in a handshake, and nothing is to be learnt from them but alerts.
 @ffi.callback("void (*)(const SSL *, int, int)")  # type: ignore[untyped-decorator]
 def alertCallback(ssl: Any, where: int, value: int) -> None:
+    """Tell a server of its alerts. From its states it has nothing to learn."""
     if where & SSL.SSL_CB_ALERT and (channel := channels.get(ssl)) is not None:
-        channel._noteEvent(where, value)
+        channel._noteAlert(where, value)
 
 
 @ffi.callback("int (*)(SSL *, void *)", error=0)  # type: ignore[untyped-decorator]

@@ -7,16 +7,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 from cryptography import x509
 from OpenSSL import SSL
 
 from tlscomm._openssl.binding import ffi, lib
-from tlscomm._openssl.callbacks import alertCallback, certificateCallback, channels, infoCallback, verifyCallback
+from tlscomm._openssl.callbacks import (
+    alertCallback,
+    certificateCallback,
+    channels,
+    infoCallback,
+    strictVerifyCallback,
+    verifyCallback,
+)
 from tlscomm._openssl.certificates import ReadChain, encodedCertificate, readCertificate
 from tlscomm._openssl.contexts import keepSecrets
-from tlscomm._openssl.errors import OpenSSLError, clearErrors, errorQueue
+from tlscomm._openssl.errors import OpenSSLError, clearErrors, takeErrors
 from tlscomm._openssl.paths import encodedChain
 
 __all__ = ["Channel"]
@@ -71,7 +78,8 @@ class Channel:
             stranger may have chosen, with that problem and the chain (DER). It returns 0 to have OpenSSL go on, or the
             error number to end the handshake with. None where there is nothing to weigh.
         alertReceived: the number of the last fatal alert from the peer, or None.
-        alertSent: the number of the last fatal alert that we sent, or None.
+        alertSent: the number of the last fatal alert that we sent; None where there was none, or where it is yet to be
+            found in `output`.
         secret: under TLS 1.3, what the first record is sealed with that follows our verdict on the peer.
         certificateRequested: whether the server asked this client for a certificate.
         certificateSent: whether this client sent one and proved that it has the key.
@@ -90,6 +98,7 @@ class Channel:
         "_in",
         "_isClient",
         "_leafSeen",
+        "_notesEvents",
         "_out",
         "_peerCertificate",
         "_problems",
@@ -137,7 +146,7 @@ class Channel:
         self._sessions: Any = connection.get_context()._context
         self._cacheMode: int | None = None
         self._foreignVerify: Any = connection._verify_callback
-        self._foreignInfo: Any = connection.get_context()._info_callback
+        self._foreignInfo = cast("Any", connection.get_context()._info_callback)
         self._vetoed = False
         self._problems: tuple[tuple[int, int], ...] = ()
         self._leafSeen = False
@@ -153,9 +162,11 @@ class Channel:
         self.error: OpenSSLError | None = None
         channels[self._ssl] = self
         keepSecrets(connection.get_context())
-        lib.SSL_set_verify(self._ssl, self._verifyMode(), verifyCallback)
-        needsStates = isClient or self._foreignInfo is not None
-        lib.SSL_set_info_callback(self._ssl, infoCallback if needsStates else alertCallback)
+        callback = verifyCallback if self._foreignVerify is None else strictVerifyCallback
+        lib.SSL_set_verify(self._ssl, self._verifyMode(), callback)
+        self._notesEvents = False
+        if self._foreignInfo is not None:
+            self.noteEvents()
         if select is not None:
             lib.SSL_set_cert_cb(self._ssl, certificateCallback, ffi.NULL)
         if isClient:
@@ -189,11 +200,27 @@ class Channel:
         if self._cacheMode is not None:
             lib.SSL_CTX_set_session_cache_mode(self._sessions, self._cacheMode)
         if result == 1:
+            self.noteEvents()
             return True
         error = lib.SSL_get_error(self._ssl, result)
         if error in (lib.SSL_ERROR_WANT_READ, lib.SSL_ERROR_WANT_WRITE):
+            if not self._notesEvents and lib.SSL_version(self._ssl) == SSL.TLS1_2_VERSION:
+                self.noteEvents()
             return False
-        raise OpenSSLError(errorQueue(), self._foreignProblems())
+        # Under a name it would know itself, by its traceback.
+        raise self._handshakeError()
+
+    def noteEvents(self) -> None:
+        """Have OpenSSL tell from now on of alerts, and a client of its states.
+
+        A handshake does without, as far as it can. The fatal alert that ends it is among OpenSSL's errors where it
+        came, and in `output` where we sent it. TLS 1.2 knows alerts that are not fatal, by which some peers refuse all
+        the same. A client learns that it was asked for a certificate, and whether it has sent one, when it answers.
+        """
+        if not self._notesEvents:
+            self._notesEvents = True
+            needsStates = self._isClient or self._foreignInfo is not None
+            lib.SSL_set_info_callback(self._ssl, infoCallback if needsStates else alertCallback)
 
     def read(self) -> bytes:
         """Return all plaintext that is there. The end of it, in order or not, is in `closed` and `error`."""
@@ -236,7 +263,7 @@ class Channel:
                 count = _write(self._ssl, rest + sent, size - sent)
                 sent = sent + count if count > 0 else -1
         if sent <= 0:
-            raise OpenSSLError(errorQueue())
+            raise takeErrors()
 
     def close(self) -> None:
         """Write close_notify, unless it was written before."""
@@ -310,6 +337,12 @@ class Channel:
         return bool(_available(self._out, _scratch.pointer))
 
     @property
+    def output(self) -> bytes:
+        """The bytes that have yet to be drained."""
+        size = _available(self._out, _scratch.pointer)
+        return _asBuffer(_scratch.pointer[0], size)[:] if size > 0 else b""
+
+    @property
     def foundThen(self) -> int:
         """The number of an error that OpenSSL found in the handshake of this session, even if overruled, or 0."""
         return int(lib.SSL_get_verify_result(self._ssl))
@@ -368,13 +401,25 @@ class Channel:
         if error == lib.SSL_ERROR_ZERO_RETURN:
             self.closed = True
         elif error not in (lib.SSL_ERROR_WANT_READ, lib.SSL_ERROR_WANT_WRITE):
-            reasons = errorQueue()
+            broken = self._takeErrors()
             # OpenSSL takes a close_notify after user_canceled for no end. Java sends both (RFC 8446, section 6.1).
-            isClosed = not reasons and self.alertReceived is None
+            isClosed = not broken.reasons and self.alertReceived is None
             if isClosed and self.connection.get_shutdown() & SSL.RECEIVED_SHUTDOWN:
                 self.closed = True
             else:
-                self.error = OpenSSLError(reasons)
+                self.error = broken
+
+    def _takeErrors(self, exceptions: tuple[Exception, ...] = ()) -> OpenSSLError:
+        broken = takeErrors(exceptions)
+        if broken.alertReceived is not None:
+            self.alertReceived = broken.alertReceived
+        return broken
+
+    def _handshakeError(self) -> OpenSSLError:
+        if self._isClient and lib.SSL_get_client_CA_list(self._ssl) != ffi.NULL:
+            # It may have failed before it has answered.
+            self.certificateRequested = True
+        return self._takeErrors(self._foreignProblems())
 
     def _foreignProblems(self) -> tuple[Exception, ...]:
         # pyOpenSSL keeps what its callbacks raised until its own do_handshake raises it, which is not called here.
@@ -410,6 +455,8 @@ class Channel:
         if not self._leafSeen and (depth or not ok):
             return 1
         self._leafSeen = True
+        if self._isClient:
+            self.noteEvents()
         verdict = self.judge(self._problems, encodedChain(context))
         if not verdict and self._vetoed:
             verdict = _REJECTED
@@ -431,24 +478,13 @@ class Channel:
             self._shown = context
         return int(self._isClient or context is not None)
 
-    def _noteEvent(self, where: int, value: int) -> None:
-        if where & SSL.SSL_CB_ALERT:
-            number, level = value & 0xFF, value >> 8
-            if level == _FATAL or number not in _NOT_FATAL:
-                if where & SSL.SSL_CB_READ:
-                    self.alertReceived = number
-                else:
-                    self.alertSent = number
-        elif self._isClient:
-            self._noteState(ffi.string(lib.SSL_state_string_long(self._ssl)))
-
-    def _noteState(self, state: bytes) -> None:
-        if state == b"SSLv3/TLS read server certificate request":
-            self.certificateRequested = True
-        elif state == b"SSLv3/TLS write certificate verify":
-            self.certificateSent = True
-        elif state == b"SSLv3/TLS read server session ticket":
-            self.ticketSeen = True
+    def _noteAlert(self, where: int, value: int) -> None:
+        number, level = value & 0xFF, value >> 8
+        if level == _FATAL or number not in _NOT_FATAL:
+            if where & SSL.SSL_CB_READ:
+                self.alertReceived = number
+            else:
+                self.alertSent = number
 
 
 def _refuseAll(_problems: Sequence[tuple[int, int]], _chain: Sequence[bytes]) -> int:

@@ -9,16 +9,18 @@ client's refusal is one of these under TLS 1.3: OpenSSL sends it in the clear, a
 
 from __future__ import annotations
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, HashAlgorithm
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
-__all__ = ["plainAlert", "sealedAlert"]
+__all__ = ["fatalAlert", "plainAlert", "sealedAlert"]
 
 _ALERT = 21
 _APPLICATION_DATA = 23
 _FATAL = 2
 _TAG = 16
+_HEADER = 5
 
 #: RFC 8446, appendix B.4: hash, AEAD and key length in bytes.
 _SUITES: dict[str, tuple[type[HashAlgorithm], type[AESGCM] | type[ChaCha20Poly1305], int]] = {
@@ -50,11 +52,40 @@ def sealedAlert(number: int, suite: str, secret: bytes) -> bytes:
     """
     if suite not in _SUITES:
         return b""
-    digest, aead, keyLength = _SUITES[suite]
-    key, nonce = _expand(secret, b"key", keyLength, digest()), _expand(secret, b"iv", 12, digest())
+    aead, nonce = _protection(suite, secret)
     header = bytes((_APPLICATION_DATA, 3, 3)) + (2 + 1 + _TAG).to_bytes(2, "big")
+    return header + aead.encrypt(nonce, bytes((_FATAL, number, _ALERT)), header)
+
+
+def fatalAlert(flight: bytes, suite: str, secret: bytes | None) -> int | None:
+    """Return the number of the fatal alert that a flight of ours ends with, or None where it ends with none.
+
+    Args:
+        flight: whole records.
+        suite: the cipher suite, as the standard names it.
+        secret: of TLS 1.3 the traffic secret, where the alert may be the first record under it.
+    """
+    header = content = b""
+    while flight:
+        end = _HEADER + int.from_bytes(flight[_HEADER - 2 : _HEADER], "big")
+        header, content, flight = flight[:_HEADER], flight[_HEADER:end], flight[end:]
+    if header[:1] == bytes((_APPLICATION_DATA,)) and secret is not None and suite in _SUITES:
+        aead, nonce = _protection(suite, secret)
+        try:
+            content = aead.decrypt(nonce, content, header)
+        except InvalidTag:
+            return None
+        # Behind the content stand its type and padding of any length.
+        content = content.rstrip(b"\0")
+        header, content = content[-1:], content[:-1]
+    isFatal = header[:1] == bytes((_ALERT,)) and len(content) == 2 and content[0] == _FATAL
+    return content[1] if isFatal else None
+
+
+def _protection(suite: str, secret: bytes) -> tuple[AESGCM | ChaCha20Poly1305, bytes]:
+    digest, aead, keyLength = _SUITES[suite]
     # The first record under a secret has sequence number 0, so its nonce is the initialization vector as it is.
-    return header + aead(key).encrypt(nonce, bytes((_FATAL, number, _ALERT)), header)
+    return aead(_expand(secret, b"key", keyLength, digest())), _expand(secret, b"iv", 12, digest())
 
 
 def _expand(secret: bytes, label: bytes, length: int, digest: HashAlgorithm) -> bytes:

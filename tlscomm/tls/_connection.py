@@ -387,6 +387,9 @@ class TLSConnection:
             if len(self._opening) == _LONGEST_OPENING:
                 # OpenSSL counts sessions and not how large their certificates are.
                 self._channel.forbidResumption()
+        if self._opening[:1] == _ALERT and not self._heard:
+            # Of one that is not fatal OpenSSL says nothing otherwise.
+            self._channel.noteEvents()
         if self._heard or not ciphertext or _opensTLS(self._opening):
             self._heard = self._heard or len(self._opening) > 1
             self._advance()
@@ -644,6 +647,7 @@ _ABOUT_CERTIFICATES = frozenset({42, 43, 44, 45, 46, 48, 49, 116})
 
 #: The records that can open a stream: handshake and alert (RFC 8446, section 5.1).
 _OPENING_TYPES = (21, 22)
+_ALERT = b"\x15"
 
 
 #: More than any client's first message, and than all that a client has to say in a handshake.

@@ -12,6 +12,7 @@ from OpenSSL import SSL
 
 from tlscomm._openssl.channel import Channel
 from tlscomm._openssl.errors import OpenSSLError
+from tlscomm._wire.alerts import fatalAlert
 from tlscomm._wire.clienthello import isSSL2
 from tlscomm.configuration import Configuration
 from tlscomm.credentials import CredentialChoice
@@ -66,7 +67,7 @@ class Naming:
             broken: what OpenSSL says.
             opening: the beginning of what came from a client.
         """
-        if self._channel.alertSent == _UNRECOGNIZED_NAME:
+        if self._numberSent == _UNRECOGNIZED_NAME:
             return UnknownServerName(self._negotiation.told("unknown-server-name"), evidence=broken.reasons)
         if broken.exceptions:
             return HookFailed(printable(repr(broken.exceptions[0])), evidence=broken.reasons)
@@ -144,7 +145,15 @@ class Naming:
 
     def alertSent(self) -> Alert | None:
         """Return the fatal alert that OpenSSL has sent, if any."""
-        return None if self._channel.alertSent is None else Alert(self._channel.alertSent, "sent")
+        number = self._numberSent
+        return None if number is None else Alert(number, "sent")
+
+    @property
+    def _numberSent(self) -> int | None:
+        if self._channel.alertSent is None:
+            # Nothing was sent since.
+            return fatalAlert(self._channel.output, self._raw.get_cipher_name() or "", self._channel.secret)
+        return self._channel.alertSent
 
     @property
     def _hasShownCertificate(self) -> bool:
@@ -219,7 +228,7 @@ class Naming:
             return False
         # It says the same of the names of authorities: to a server with another alert, to us before we have answered.
         if self._isClient:
-            return self._channel.alertSent == _BAD_CERTIFICATE
+            return self._numberSent == _BAD_CERTIFICATE
         return any(self._raw.server_random() or b"")
 
     def _problemForAlert(self, number: int) -> Problem:
