@@ -5,14 +5,19 @@ Nothing here measures time: a program starts fast because of what it leaves out,
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 from click.testing import CliRunner
+from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.commandline import program
+from tlscomm.issuing import Authority
+from tlscomm.x509._encoding import keyPEM
 
 #: Runs the command, and then the reactor.
 COLLECTING = """
@@ -28,10 +33,113 @@ run(work)
 """
 
 
+#: Runs the command that follows, in silence, and prints all modules that are loaded then.
+LOADED = """
+import os, sys
+from tlscomm.commandline import main
+output = os.dup(1)
+null = os.open(os.devnull, os.O_WRONLY)
+for descriptor in (1, 2):
+    os.dup2(null, descriptor)
+try:
+    main()
+finally:
+    # One whose loading was put off is of another type until something of it is used.
+    names = sorted(name for name, module in sys.modules.items() if type(module).__name__ != "_LazyModule")
+    os.write(output, " ".join(names).encode())
+"""
+
+#: What no command loads that only explains or refuses.
+HEAVY = frozenset({"twisted", "OpenSSL", "cryptography", "idna", "rich", "attr", "asyncio", "json", "difflib", "email"})
+
+COMMANDS = frozenset({"connect", "explain", "inspect", "pki", "store", "verify"})
+
+
 def printed(program: str) -> list[str]:
     """Return the lines that a program prints."""
     done = subprocess.run((sys.executable, "-c", program), capture_output=True, text=True, check=True, timeout=60)
     return done.stdout.splitlines()
+
+
+def loaded(*arguments: str, **variables: str) -> frozenset[str]:
+    """Return the modules that are loaded when a command has ended."""
+    command = (sys.executable, "-c", LOADED, *arguments)
+    # With this variable rich takes everything for a terminal.
+    environment = {name: value for name, value in os.environ.items() if name != "FORCE_COLOR"} | variables
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=environment)
+    return frozenset(done.stdout.split())
+
+
+def commandsIn(modules: frozenset[str]) -> frozenset[str]:
+    """Return the commands among modules."""
+    return frozenset(name for name in COMMANDS if f"tlscomm.commandline.{name}" in modules)
+
+
+class LoadedTests(SynchronousTestCase):
+    """What each command loads, and what it does without. This is what keeps it fast."""
+
+    def test_light(self) -> None:
+        """Help and wrong usage load nothing heavy, and no command but the one that is named."""
+        for arguments, named in (
+            (("--help",), set[str]()),
+            (("connect", "--help"), {"connect"}),
+            (("verify",), {"verify"}),
+            (("store", "list", "--help"), {"store"}),
+        ):
+            modules = loaded(*arguments)
+            self.assertEqual(modules & HEAVY, set(), arguments)
+            self.assertEqual(commandsIn(modules), named, arguments)
+
+    def test_completion(self) -> None:
+        """A shell that asks how a word goes on waits for nothing heavy either."""
+        words = {"_TLSCOMM_COMPLETE": "bash_complete", "COMP_WORDS": "tlscomm connect --", "COMP_CWORD": "2"}
+        modules = loaded(**words)
+        self.assertEqual((modules & HEAVY, commandsIn(modules)), (set(), {"connect"}))
+
+    def test_explain(self) -> None:
+        """The catalogue is text, and goes to a pipe as it is."""
+        self.assertEqual(loaded("explain", "expired") & HEAVY, set())
+
+    def test_inspect(self) -> None:
+        """To look into a file needs neither Twisted's network nor what makes certificates and draws on terminals."""
+        modules = loaded("inspect", str(Path(__file__)))
+        unwanted = {"twisted.internet", "rich", "asyncio", "tlscomm.issuing._authority", "tlscomm.transport._transport"}
+        self.assertEqual(modules & unwanted, set())
+        self.assertIn("cryptography", modules)
+
+    def test_connect(self) -> None:
+        """To connect needs nothing that reads stores, fetches lists, judges off line, serves, exports or draws."""
+        authority = Authority.create()
+        credential = authority.issue("client", role="client")
+        Path("ca.cer").write_bytes(authority.certificate.public_bytes(Encoding.DER))
+        Path("client.cer").write_bytes(credential.certificate.public_bytes(Encoding.DER))
+        key = Path("client.key")
+        key.touch(0o600)
+        assert credential.privateKey is not None
+        key.write_bytes(keyPEM(credential.privateKey))
+        ours = ("--identity", "client.cer", "--key", "client.key", "--roots", "ca.cer")
+        modules = loaded("connect", "127.0.0.1:1", *ours)
+        self.assertIn("tlscomm.transport._transport", modules, "it has tried to connect")
+        unwanted = {
+            "cryptography.hazmat.primitives.serialization.pkcs7",
+            "http.client",
+            "http.cookiejar",
+            "prompt_toolkit",
+            "rich",
+            "tlscomm.credentials._export",
+            "tlscomm.issuing._authority",
+            "tlscomm.revocation._fetching",
+            "tlscomm.revocation._web",
+            "tlscomm.server._service",
+            "tlscomm.store._store",
+            "tlscomm.testing._pairs",
+            "tlscomm.tls._verdict",
+            "twisted.application",
+            "twisted.web",
+            "urllib.request",
+        }
+        self.assertEqual(modules & unwanted, set())
+        self.assertEqual(commandsIn(modules), {"connect"})
 
 
 class HelpTests(SynchronousTestCase):

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import click
 
 from tlscomm import __version__
-from tlscomm.commandline import _collection
+from tlscomm.commandline import _collection, _unused
 from tlscomm.commandline._commands import LazyGroup
 
 __all__ = ["main", "program"]
@@ -48,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     if arguments is None:
         _collection.postpone()
+        _unused.putOff()
     _occupyStandardDescriptors()
     try:
         return int(program.main(arguments, prog_name="tlscomm", standalone_mode=False) or 0)

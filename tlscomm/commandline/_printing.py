@@ -9,7 +9,6 @@ rich is not even loaded for it, which takes as long as a handshake, its certific
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import warnings
@@ -200,4 +199,6 @@ def warningText(warning: Problem) -> str:
 
 def writeJSON(value: object) -> None:
     """Write one value to standard output, on one line of UTF-8, whatever the locale is."""
+    import json
+
     click.echo(json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace"))

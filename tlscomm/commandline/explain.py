@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from difflib import get_close_matches
 from inspect import getdoc
 
 import click
@@ -150,6 +149,8 @@ def _group(failure: type[TLSFailure]) -> type[TLSFailure]:
 
 
 def _unknown(code: str) -> str:
+    from difflib import get_close_matches
+
     wanted = code.strip().lower().replace("_", "-")
     nearest = get_close_matches(wanted, CODES, n=3, cutoff=0.5)
     advice = f"the nearest are: {', '.join(nearest)}" if nearest else "tlscomm explain lists them all"

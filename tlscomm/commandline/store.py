@@ -330,7 +330,7 @@ def _asked(
 ) -> tuple[X509Store, Search]:
     """Return the store and the search that words and options come to."""
     from tlscomm.store import Search
-    from tlscomm.store._entry import PREFIX
+    from tlscomm.store._prefix import PREFIX
     from tlscomm.store._search import FIELDS
 
     asked = {field: value for field, value in fields.items() if value is not None}

@@ -17,7 +17,7 @@ from tlscomm.configuration._settingtypes import Interface
 from tlscomm.credentials import loadCertificates
 from tlscomm.credentials._passphrasesources import Prompt
 from tlscomm.revocation import Revocation, Staple
-from tlscomm.store import isStoreSource, rootsFromStore, systemRoots
+from tlscomm.store import isStoreSource
 from tlscomm.verification import Hook
 from tlscomm.x509._roles import Role
 
@@ -122,8 +122,12 @@ def loadRoots(
         peerRole: the side of the peers that they are to be trusted for; either where None.
     """
     if source == "system":
+        from tlscomm.store import systemRoots
+
         return systemRoots()
     if isStoreSource(source):
+        from tlscomm.store import rootsFromStore
+
         return rootsFromStore(source)
     return loadCertificates(source, passphrase=passphrase, peerRole=peerRole)
 

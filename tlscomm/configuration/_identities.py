@@ -18,7 +18,7 @@ from tlscomm.credentials import Credential, loadCredential, loadPrivateKeys
 from tlscomm.credentials._ordering import fits
 from tlscomm.credentials._passphrasesources import Prompt, anyPassphrase
 from tlscomm.failures import KeyMismatch, printable
-from tlscomm.store import isStoreSource, loadFromStore
+from tlscomm.store import isStoreSource
 
 __all__ = ["Identities", "loadIdentity"]
 
@@ -88,6 +88,8 @@ def loadIdentity(
     load = partial(loadCredential, passphrase=passphrase, insecureAllowReadableKey=insecureAllowReadableKey)
     if not isStoreSource(source):
         return load(source, key=key)
+    from tlscomm.store import loadFromStore
+
     credential = loadFromStore(source)
     if key is None:
         return credential

@@ -113,36 +113,36 @@ _BEGINNINGS = (
     (b"%pdf-", UnsupportedFormat("a PDF document", _NAME_ANOTHER)),
 )
 
-#: What the beginning of a text looks like, in the order in which it is looked at.
+#: What the beginning of a text looks like, in the order in which it is looked at; compiled for a file that is no other.
 _PATTERNS = (
     # RFC 4253, section 6.6, and others, as in OpenSSH's authorized_keys.
-    (re.compile(rb"\s*(ssh-(rsa|dss|ed25519|ed448)|ecdsa-sha2-|sk-(ssh|ecdsa)-)\S* AAAA"), _SSH_PUBLIC_KEY),
+    (rb"\s*(ssh-(rsa|dss|ed25519|ed448)|ecdsa-sha2-|sk-(ssh|ecdsa)-)\S* AAAA", _SSH_PUBLIC_KEY),
     (
-        re.compile(rb"\s*\{.{,2000}\"(kty|keys)\"\s*:", re.DOTALL),
+        rb"(?s)\s*\{.{,2000}\"(kty|keys)\"\s*:",
         UnsupportedFormat("a JSON Web Key, which is not read here", "Convert it to PEM with the program that made it."),
     ),
     # DER begins with a zero, which is 0x30, and a byte that is not ASCII: what programs make of it in their encodings.
     (
-        re.compile(rb"0(?:\xef\xbf\xbd|\xc2[\x80-\x84]|\xc3[\x87\xa9\xbc\xa2\xa4]|\xe2\x80\x9a|\xe2\x82\xac)"),
+        rb"0(?:\xef\xbf\xbd|\xc2[\x80-\x84]|\xc3[\x87\xa9\xbc\xa2\xa4]|\xe2\x80\x9a|\xe2\x82\xac)",
         UnsupportedFormat("a binary file that a program took for text, so that its bytes are lost", _WRITE_BYTES),
     ),
     (
-        re.compile(rb"48\s+1(?:2[89]|3[0-2])\s+[0-9]{1,3}\s+[0-9]{1,3}\s"),
+        rb"48\s+1(?:2[89]|3[0-2])\s+[0-9]{1,3}\s+[0-9]{1,3}\s",
         UnsupportedFormat("text with the bytes as decimal numbers, as PowerShell writes them", _WRITE_BYTES),
     ),
     (
-        re.compile(rb"(?:[0-9a-fA-F]{4,8}:?\s+)?(?:0x)?30[\s:,]*(?:0x)?8[0-4](?:[\s:,]*(?:0x)?[0-9a-fA-F]{2}){6}"),
+        rb"(?:[0-9a-fA-F]{4,8}:?\s+)?(?:0x)?30[\s:,]*(?:0x)?8[0-4](?:[\s:,]*(?:0x)?[0-9a-fA-F]{2}){6}",
         UnsupportedFormat("text with the bytes in hexadecimal", "Convert it: xxd -r -p FILE NEW.der."),
     ),
     (
-        re.compile(rb"(?:.*\n)?[ \t]*\"?kind\"?:[ \t]*\"?(?:Secret|ConfigMap|Config)\b", re.DOTALL),
+        rb"(?s)(?:.*\n)?[ \t]*\"?kind\"?:[ \t]*\"?(?:Secret|ConfigMap|Config)\b",
         UnsupportedFormat(
             "an object of Kubernetes, and none of its values is PEM",
             "Take the value out: kubectl get secret NAME -o jsonpath='{.data.KEY}' | base64 -d > FILE. Then name FILE.",
         ),
     ),
     (
-        re.compile(rb"[\[{]\s*(?:\"|[\[{])"),
+        rb"[\[{]\s*(?:\"|[\[{])",
         UnsupportedFormat(
             "JSON, and none of its values is PEM",
             "Take the value out, and name the file: jq -r .FIELD FILE > NEW, with | base64 -d where it is in base64.",
@@ -171,4 +171,4 @@ def contentCalled(content: bytes) -> UnsupportedFormat | None:
     start = content[:_BEGINNING].lstrip(b" \t\r\n")
     folded = start[:64].lower()
     known = next((what for beginning, what in _BEGINNINGS if folded.startswith(beginning)), None)
-    return known or next((what for pattern, what in _PATTERNS if pattern.match(start)), None)
+    return known or next((what for pattern, what in _PATTERNS if re.match(pattern, start)), None)

@@ -27,7 +27,6 @@ from tlscomm.credentials._rereading import FileLooks
 from tlscomm.failures import Problem, TLSFailure
 from tlscomm.revocation._backgroundtask import BackgroundTask
 from tlscomm.revocation._crl import GOOD, Status, isListedBy, issuerKey, statusByLists
-from tlscomm.revocation._fetching import ListFetcher
 from tlscomm.revocation._listfiles import ListFiles, readLists
 from tlscomm.revocation._ocsp import mustStaple, statusByResponse
 from tlscomm.revocation._revocationlist import RevocationList
@@ -36,6 +35,8 @@ from tlscomm.x509._facts import subjectText
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
+
+    from tlscomm.revocation._fetching import ListFetcher
 
 __all__ = ["MODES", "Mode", "Revocation", "loadRevocationLists"]
 
@@ -99,6 +100,8 @@ class Revocation:
         self._looks = FileLooks("revocation lists are", self._look, self._takeFiles)
         self._fetcher: ListFetcher | None = None
         if fetchCRLs is not None:
+            from tlscomm.revocation._fetching import ListFetcher
+
             self._fetcher = ListFetcher(fetchCRLs, self._noteChange, fromPrivateAddresses=fetchFromPrivateAddresses)
         self._isSilent = mode is None and not self._given and not self._files and self._fetcher is None
         self.mode: Mode = mode or ("soft" if self._isSilent else "required")

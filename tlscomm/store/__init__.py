@@ -30,8 +30,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tlscomm.store._entry import StoreEntry
     from tlscomm.store._folder import LOCATIONS, NAMES
+    from tlscomm.store._prefix import isStoreSource
     from tlscomm.store._search import Search
-    from tlscomm.store._store import StoreContents, X509Store, isStoreSource, loadFromStore, rootsFromStore
+    from tlscomm.store._store import StoreContents, X509Store, loadFromStore, rootsFromStore
     from tlscomm.store._systemroots import systemRoots
 else:
     __getattr__, __dir__ = lazyFace(
@@ -43,7 +44,7 @@ else:
             "StoreContents": "tlscomm.store._store",
             "StoreEntry": "tlscomm.store._entry",
             "X509Store": "tlscomm.store._store",
-            "isStoreSource": "tlscomm.store._store",
+            "isStoreSource": "tlscomm.store._prefix",
             "loadFromStore": "tlscomm.store._store",
             "rootsFromStore": "tlscomm.store._store",
             "systemRoots": "tlscomm.store._systemroots",

@@ -11,13 +11,13 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, r
 from tlscomm._dataclasses import dataclass
 from tlscomm.credentials import Credential
 from tlscomm.failures import TLSFailure, UnknownFormat, printable
+from tlscomm.store._prefix import PREFIX
 from tlscomm.x509 import _encoding as _export
 from tlscomm.x509._digests import thumbprintOf
 from tlscomm.x509._facts import certificateFacts
 
-__all__ = ["PREFIX", "StoreEntry", "sealed", "sourceOf"]
+__all__ = ["StoreEntry", "sealed", "sourceOf"]
 
-PREFIX = "store:"
 
 _KEYS = (
     rsa.RSAPrivateKey,

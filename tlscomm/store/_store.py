@@ -44,8 +44,9 @@ from tlscomm.failures import (
     UnsafePermissions,
     printable,
 )
-from tlscomm.store._entry import PREFIX, StoreEntry, sealed, sourceOf
+from tlscomm.store._entry import StoreEntry, sealed, sourceOf
 from tlscomm.store._folder import LOCATIONS, NAMES, StoreFolder, exposure, locationNamed, storeNamed
+from tlscomm.store._prefix import PREFIX
 from tlscomm.store._search import Search, newestFirst
 from tlscomm.store._systemroots import systemCertificates, systemRoots
 from tlscomm.x509._certificate import parsedCertificate
@@ -55,12 +56,10 @@ from tlscomm.x509._facts import certificateFacts
 __all__ = [
     "LOCATIONS",
     "NAMES",
-    "PREFIX",
     "Search",
     "StoreContents",
     "StoreEntry",
     "X509Store",
-    "isStoreSource",
     "loadFromStore",
     "rootsFromStore",
     "systemRoots",
@@ -335,11 +334,6 @@ class X509Store:
             return [self._entry(Credential(found), None) for found in systemCertificates(self.name)], []
         except TLSFailure as failure:
             return [], [failure]
-
-
-def isStoreSource(source: str) -> bool:
-    """Whether a source names something in a store: it begins with ``store:``."""
-    return source.startswith(PREFIX)
 
 
 def loadFromStore(source: str) -> Credential:

@@ -20,7 +20,6 @@ from OpenSSL.crypto import X509, X509Store
 
 from tlscomm.credentials import loadCertificates
 from tlscomm.failures import TLSFailure
-from tlscomm.store import systemRoots
 
 __all__ = ["certificatesOf"]
 
@@ -49,6 +48,8 @@ class _NotingContext(SSL.Context):
         return _NotingStore(self.noted)
 
     def set_default_verify_paths(self) -> None:
+        from tlscomm.store import systemRoots
+
         self._note(systemRoots)
 
     def load_verify_locations(self, cafile: _Path | None, capath: _Path | None = None) -> None:

@@ -13,7 +13,6 @@ from cryptography.hazmat.primitives.serialization import (
     KeySerializationEncryption,
     NoEncryption,
     PrivateFormat,
-    pkcs7,
     pkcs12,
 )
 
@@ -35,6 +34,9 @@ def pem(certificates: Iterable[x509.Certificate]) -> bytes:
 
 def p7b(certificates: Iterable[x509.Certificate]) -> bytes:
     """Certificates without keys, PKCS#7 in DER as Windows writes it."""
+    # It loads Python's library for mail, for the signatures that it makes there.
+    from cryptography.hazmat.primitives.serialization import pkcs7
+
     return pkcs7.serialize_certificates(list(certificates), Encoding.DER)
 
 
