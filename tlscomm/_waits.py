@@ -38,14 +38,12 @@ class Waits:
             clock: tells the time and calls later, usually the reactor.
         """
         self._clock = clock
+        self.seconds = clock.seconds
         self._heap: list[tuple[float, int, _Wait]] = []
         self._count = 0
         self._active = 0
         self._call: IDelayedCall | None = None
         self._callAt = 0.0
-
-    def seconds(self) -> float:
-        return self._clock.seconds()
 
     def callLater(self, delay: float, callable: Callable[..., Any], *args: object, **kwargs: object) -> IDelayedCall:
         """Call something in so many seconds; what is returned can be cancelled, and asked whether it is ``active``."""

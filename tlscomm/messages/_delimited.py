@@ -43,14 +43,18 @@ class Delimited(Framing):
     def pieces(self, message: Message | bytearray | memoryview, maximum: int) -> list[bytes]:
         if not isinstance(message, str):
             raise TypeError(f"a message in {self.name} framing is a str, not {type(message).__name__}")
-        if message.isascii() and len(message) >= LONG:
+        if not message.isascii():
+            payload = encodeText(message)
+        elif len(message) < LONG:
+            payload = message.encode()
+        else:
             # Its characters are its bytes, so it is cut before it is encoded, and not copied as a whole.
             self._refuseUnreadable(message, self.delimiter, self.optional, maximum)
             return [piece.encode() for piece in cut("", message, self.delimiter)]
-        payload = message.encode() if message.isascii() else encodeText(message)
-        if len(payload) > maximum or self._firstByte in payload or payload[-1:] == self._optionalBytes:
+        size = len(payload)
+        if size > maximum or self._firstByte in payload or (self.optional and payload[-1:] == self._optionalBytes):
             self._refuseUnreadable(payload, self.delimiterBytes, self._optionalBytes, maximum)
-        return [payload + self.delimiterBytes] if len(payload) < LONG else cut(b"", payload, self.delimiterBytes)
+        return [payload + self.delimiterBytes] if size < LONG else cut(b"", payload, self.delimiterBytes)
 
     def _refuseUnreadable(self, payload: AnyStr, delimiter: AnyStr, optional: AnyStr, maximum: int) -> None:
         if len(payload) > maximum:

@@ -109,7 +109,8 @@ class Decoder(ABC):
             data: any number of bytes, cut anywhere.
 
         Returns:
-            The messages that are now complete, in order. Where one is bad, those before it; then `failure` is set.
+            The messages that are now complete, in order, in a list that is the caller's. Where one is bad, those before
+            it; then `failure` is set.
         """
         messages: list[Message] = []
         if self.failure is None:

@@ -28,9 +28,11 @@ class _Prefixed(Framing):
         return b"".join(self.pieces(message, maximum))
 
     def pieces(self, message: Message | bytearray | memoryview, maximum: int) -> list[bytes]:
-        if isinstance(message, str):
-            payload = message.encode() if message.isascii() else encodeText(message)
-        elif isinstance(message, bytes | bytearray | memoryview):
+        if isinstance(message, bytes):
+            payload = message
+        elif isinstance(message, str):
+            payload = encodeText(message)
+        elif isinstance(message, bytearray | memoryview):
             payload = bytes(message)
         else:
             raise TypeError(f"a message in {self.name} framing is bytes or a str, not {type(message).__name__}")

@@ -207,8 +207,11 @@ class MessageProtocol(Protocol):
         pending = decoder.pending
         if messages or pending >= self._pendingThen + _PROGRESS:
             self._pendingThen = pending
-            self._awaitedSince = self._clock.seconds()
-            self._waiting = messages[::-1] + self._waiting
+            if self._timer is not None:
+                self._awaitedSince = self._clock.seconds()
+            messages.reverse()
+            messages += self._waiting
+            self._waiting = messages
         self._handOverWaiting()
 
     def readConnectionLost(self) -> None:
