@@ -1,13 +1,11 @@
-"""The ``tlscomm:`` endpoint strings.
+"""The ``tlscomm:`` endpoint strings, as Twisted's plugins.
 
-Every program that looks up plugins imports this module, so it imports nothing that costs: no OpenSSL, no reactor. What
-a string needs is imported when it is parsed.
+Every program that looks up plugins imports this module, every ``twistd`` of the machine among them, so it imports
+nothing that costs: neither OpenSSL nor a reactor, nor the table of settings. A string is parsed by
+`tlscomm.endpoints._parsing`, which is imported when there is one.
 """
 
 from __future__ import annotations
-
-from functools import partial
-from typing import Any
 
 from twisted.internet.interfaces import (
     IReactorCore,
@@ -19,17 +17,7 @@ from twisted.internet.interfaces import (
 from twisted.plugin import IPlugin
 from zope.interface import implementer
 
-from tlscomm.configuration._settings import defaultsOn, formerNamesOn, settingsOn
-from tlscomm.configuration._settingtypes import Interface, Whole
-
 __all__ = ["TLSCommClientParser", "TLSCommServerParser"]
-
-_MOST_PORTS = 65535
-
-#: The settings whose files are looked at while a server listens. Lists and OCSP responses are anyway.
-_WATCHED = ("identity", "key", "passphraseFile", "clientRoots", "intermediates")
-#: The same before a client connects.
-_WATCHED_BY_CLIENTS = ("identity", "key", "passphraseFile", "roots", "intermediates")
 
 
 @implementer(IPlugin, IStreamServerEndpointStringParser)
@@ -48,34 +36,9 @@ class TLSCommServerParser:
             ValueError: an argument's value is not one.
             TLSFailure: the credential or the authorities cannot be used.
         """
-        from twisted.internet.endpoints import quoteStringArgument
+        from tlscomm.endpoints._parsing import serverEndpoint
 
-        from tlscomm.configuration._fromsettings import serverConfiguration
-        from tlscomm.credentials._passphrasesources import passphraseSource
-        from tlscomm.endpoints._below import endpointBelow
-        from tlscomm.endpoints._endpoints import TLSServerEndpoint
-        from tlscomm.endpoints._renewal import WatchedFiles
-
-        settings = _parsed(arguments, more, Interface.SERVER_STRING)
-        if not settings["identity"]:
-            raise ValueError("a server's string needs its credential: identity=")
-        # Each can be read once, and what it gave is needed again when the files have changed.
-        settings["passphraseFD"] = [passphraseSource(descriptor=number) for number in settings["passphraseFD"]]
-        # Before they are read, so that no change is missed.
-        files = WatchedFiles(source for name in _WATCHED for source in settings[name])
-        configuration = serverConfiguration(settings)
-        place = None
-        if port is not None:
-            number = Whole(0, _MOST_PORTS).parse(port, "the port")
-            place = f"tcp:{number}:interface={quoteStringArgument(settings.get('interface', ''))}"
-        return TLSServerEndpoint(
-            reactor,
-            endpointBelow(reactor, _either(place, settings.get("endpoint"))),
-            configuration,
-            maximumConnections=settings.get("maximumConnections"),
-            readAgain=partial(serverConfiguration, settings),
-            files=files,
-        )
+        return serverEndpoint(reactor, port, more, arguments)
 
 
 @implementer(IPlugin, IStreamClientEndpointStringParserWithReactor)
@@ -88,52 +51,6 @@ class TLSCommClientParser:
         self, reactor: IReactorCore, host: str | None = None, port: str | None = None, *more: str, **arguments: str
     ) -> IStreamClientEndpoint:
         """Return the endpoint that a string describes; it raises as `TLSCommServerParser.parseStreamServer`."""
-        from twisted.internet.endpoints import clientFromString
+        from tlscomm.endpoints._parsing import clientEndpoint
 
-        from tlscomm.configuration._fromsettings import clientConfiguration
-        from tlscomm.credentials._passphrasesources import passphraseSource
-        from tlscomm.endpoints._endpoints import TLSClientEndpoint
-        from tlscomm.endpoints._hosts import AnyHostname
-        from tlscomm.endpoints._renewal import WatchedFiles
-        from tlscomm.verification._servernames import hostAndServerName
-
-        settings = _parsed(arguments, more, Interface.CLIENT_STRING)
-        if (host is None) != (port is None):
-            raise ValueError("a client's string begins with tlscomm:HOST:PORT, or has endpoint=")
-        address, name = (None, None) if host is None else hostAndServerName(host)
-        if (name := settings.get("serverName", name)) is None:
-            raise ValueError("with endpoint= the server's name must be given: serverName=")
-        settings["passphraseFD"] = [passphraseSource(descriptor=number) for number in settings["passphraseFD"]]
-        files = WatchedFiles(source for kind in _WATCHED_BY_CLIENTS for source in settings[kind])
-        configuration = clientConfiguration(name, settings)
-        endpoint = settings.get("endpoint")
-        below: IStreamClientEndpoint
-        if address is not None and port is not None and endpoint is None:
-            number = Whole(1, _MOST_PORTS).parse(port, "the port")
-            below = AnyHostname(reactor, address, number, timeout=settings["timeout"] or 1e9)
-        else:
-            below = clientFromString(reactor, _either(host, endpoint))
-        readAgain = partial(clientConfiguration, name, settings)
-        return TLSClientEndpoint(reactor, below, configuration, readAgain=readAgain, files=files)
-
-
-def _parsed(arguments: dict[str, str], more: tuple[str, ...], interface: Interface) -> dict[str, Any]:
-    """Return the values of all settings that a string has, by name."""
-    settings = {setting.name: setting for setting in settingsOn(interface)}
-    former = formerNamesOn(interface)
-    said = {former.get(f"{name}=", name).rstrip("="): text for name, text in arguments.items()}
-    if unknown := (*more, *sorted(said.keys() - settings.keys())):
-        side = "server" if interface is Interface.SERVER_STRING else "client"
-        raise TypeError(
-            f"a {side}'s tlscomm: endpoint string has no argument {unknown[0]!r}; it has "
-            f"{', '.join(sorted(settings))}. A colon or an equals sign in a value has a backslash before it"
-        )
-    given = {name: settings[name].parseArgument(text, interface) for name, text in said.items()}
-    return defaultsOn(interface) | given
-
-
-def _either(place: str | None, endpoint: str | None) -> str:
-    """Return the endpoint string below: the one that was given, or TCP."""
-    if (place is None) == (endpoint is None):
-        raise ValueError("say where either with a port or with endpoint=, and not with both")
-    return place or endpoint or ""
+        return clientEndpoint(reactor, host, port, more, arguments)

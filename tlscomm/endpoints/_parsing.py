@@ -1,0 +1,113 @@
+"""From a ``tlscomm:`` endpoint string to an endpoint: its arguments are settings, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from twisted.internet.endpoints import clientFromString, quoteStringArgument
+from twisted.internet.interfaces import IReactorCore, IStreamClientEndpoint, IStreamServerEndpoint
+
+from tlscomm.configuration._fromsettings import clientConfiguration, serverConfiguration
+from tlscomm.configuration._settings import defaultsOn, formerNamesOn, settingsOn
+from tlscomm.configuration._settingtypes import Interface, Whole
+from tlscomm.credentials._passphrasesources import passphraseSource
+from tlscomm.endpoints._below import endpointBelow
+from tlscomm.endpoints._endpoints import TLSClientEndpoint, TLSServerEndpoint
+from tlscomm.endpoints._hosts import AnyHostname
+from tlscomm.endpoints._renewal import WatchedFiles
+from tlscomm.verification._servernames import hostAndServerName
+
+__all__ = ["clientEndpoint", "serverEndpoint"]
+
+_MOST_PORTS = 65535
+
+#: The settings whose files are looked at while a server listens. Lists and OCSP responses are anyway.
+_WATCHED = ("identity", "key", "passphraseFile", "clientRoots", "intermediates")
+#: The same before a client connects.
+_WATCHED_BY_CLIENTS = ("identity", "key", "passphraseFile", "roots", "intermediates")
+
+
+def serverEndpoint(
+    reactor: IReactorCore, port: str | None, more: tuple[str, ...], arguments: Mapping[str, str]
+) -> IStreamServerEndpoint:
+    """Return the endpoint that a server's string describes.
+
+    Args:
+        reactor: listens.
+        port: what stands first in it; None where nothing does.
+        more: what stands there without a name, which nothing has.
+        arguments: the others by name.
+
+    Raises:
+        TypeError: there is no such argument; the message names it.
+        ValueError: an argument's value is not one.
+        TLSFailure: the credential or the authorities cannot be used.
+    """
+    settings = _parsed(arguments, more, Interface.SERVER_STRING)
+    if not settings["identity"]:
+        raise ValueError("a server's string needs its credential: identity=")
+    # Each can be read once, and what it gave is needed again when the files have changed.
+    settings["passphraseFD"] = [passphraseSource(descriptor=number) for number in settings["passphraseFD"]]
+    # Before they are read, so that no change is missed.
+    files = WatchedFiles(source for name in _WATCHED for source in settings[name])
+    configuration = serverConfiguration(settings)
+    place = None
+    if port is not None:
+        number = Whole(0, _MOST_PORTS).parse(port, "the port")
+        place = f"tcp:{number}:interface={quoteStringArgument(settings.get('interface', ''))}"
+    return TLSServerEndpoint(
+        reactor,
+        endpointBelow(reactor, _either(place, settings.get("endpoint"))),
+        configuration,
+        maximumConnections=settings.get("maximumConnections"),
+        readAgain=partial(serverConfiguration, settings),
+        files=files,
+    )
+
+
+def clientEndpoint(
+    reactor: IReactorCore, host: str | None, port: str | None, more: tuple[str, ...], arguments: Mapping[str, str]
+) -> IStreamClientEndpoint:
+    """Return the endpoint that a client's string describes, which begins with a host and a port; as `serverEndpoint`."""
+    settings = _parsed(arguments, more, Interface.CLIENT_STRING)
+    if (host is None) != (port is None):
+        raise ValueError("a client's string begins with tlscomm:HOST:PORT, or has endpoint=")
+    address, name = (None, None) if host is None else hostAndServerName(host)
+    if (name := settings.get("serverName", name)) is None:
+        raise ValueError("with endpoint= the server's name must be given: serverName=")
+    settings["passphraseFD"] = [passphraseSource(descriptor=number) for number in settings["passphraseFD"]]
+    files = WatchedFiles(source for kind in _WATCHED_BY_CLIENTS for source in settings[kind])
+    configuration = clientConfiguration(name, settings)
+    endpoint = settings.get("endpoint")
+    below: IStreamClientEndpoint
+    if address is not None and port is not None and endpoint is None:
+        number = Whole(1, _MOST_PORTS).parse(port, "the port")
+        below = AnyHostname(reactor, address, number, timeout=settings["timeout"] or 1e9)
+    else:
+        below = clientFromString(reactor, _either(host, endpoint))
+    readAgain = partial(clientConfiguration, name, settings)
+    return TLSClientEndpoint(reactor, below, configuration, readAgain=readAgain, files=files)
+
+
+def _parsed(arguments: Mapping[str, str], more: tuple[str, ...], interface: Interface) -> dict[str, Any]:
+    """Return the values of all settings that a string has, by name."""
+    settings = {setting.name: setting for setting in settingsOn(interface)}
+    former = formerNamesOn(interface)
+    said = {former.get(f"{name}=", name).rstrip("="): text for name, text in arguments.items()}
+    if unknown := (*more, *sorted(said.keys() - settings.keys())):
+        side = "server" if interface is Interface.SERVER_STRING else "client"
+        raise TypeError(
+            f"a {side}'s tlscomm: endpoint string has no argument {unknown[0]!r}; it has "
+            f"{', '.join(sorted(settings))}. A colon or an equals sign in a value has a backslash before it"
+        )
+    given = {name: settings[name].parseArgument(text, interface) for name, text in said.items()}
+    return defaultsOn(interface) | given
+
+
+def _either(place: str | None, endpoint: str | None) -> str:
+    """Return the endpoint string below: the one that was given, or TCP."""
+    if (place is None) == (endpoint is None):
+        raise ValueError("say where either with a port or with endpoint=, and not with both")
+    return place or endpoint or ""
