@@ -303,6 +303,36 @@ class BusyTests(ProtocolCase):
             self.assertEqual((protocol.messagesReceived, len(transport.value())), (5000, 25000))
             self.finish(protocol)
 
+    def test_comesMeanwhile(self) -> None:
+        """What comes while others wait is handed over behind them, also what comes while a message is handed over."""
+
+        class Fed(Keeper):
+            def messageReceived(self, message: Any) -> None:
+                super().messageReceived(message)
+                if message == "one":
+                    self.dataReceived(b"four<EOF>fi")
+                    self.pauseProducing()
+
+        protocol, _ = self.plain(Fed)
+        protocol.dataReceived(b"one<EOF>two<EOF>three<EOF>")
+        protocol.dataReceived(b"ve<EOF>six<EOF>")
+        self.assertEqual(protocol.messages, ["one"])
+        protocol.resumeProducing()
+        self.assertEqual(protocol.messages, ["one", "two", "three", "four", "five", "six"])
+        self.finish(protocol)
+
+    def test_lastMeanwhile(self) -> None:
+        """A last message that the end of the stream ends is handed over behind those that wait."""
+        protocol, transport = self.plain(Thinking)
+        protocol.dataReceived(b"one<EOF>two<EOF>three")
+        protocol.readConnectionLost()
+        while protocol.thoughts:
+            self.assertFalse(transport.disconnecting)
+            protocol.think()
+        self.assertEqual(protocol.messages, ["one", "two", "three"])
+        self.assertTrue(transport.disconnecting)
+        self.finish(protocol)
+
     def test_badMessageAfterGoodOnes(self) -> None:
         """Good messages are handed over before a bad one behind them ends it, whatever time each takes."""
         for kind in (Answering, Thinking):
