@@ -20,7 +20,7 @@ from tlscomm.testing import MemoryLink
 from tlscomm.transport import _output
 from tlscomm.transport._directwrite import DirectWrite
 
-__all__ = ["DirectLink", "DirectTransport", "DirectlyWritten", "Kernel"]
+__all__ = ["DirectLink", "DirectTransport", "DirectlyWritten", "Kernel", "Watching"]
 
 
 class Kernel:
@@ -78,7 +78,7 @@ class Kernel:
         return -1
 
 
-class _Watching:
+class Watching:
     """The part of a reactor that knows which ends want to read and to write."""
 
     def __init__(self) -> None:
@@ -89,12 +89,15 @@ class _Watching:
         self.addWriter = self.writers.add
         self.removeWriter = self.writers.discard
 
+    def callLater(self, *_: object) -> None:
+        """Forget the end of a transport: it is for the link to tell to both."""
+
 
 class DirectTransport(Connection):
     """One end, with what tests look at in a `MemoryTransport`."""
 
     def __init__(self, protocol: IProtocol, host: Any, peer: Any) -> None:
-        self._watching = _Watching()
+        self._watching = Watching()
         super().__init__(Kernel(), protocol, self._watching)  # type: ignore[arg-type]
         self.kernel: Any = self.socket
         self.connected = 1

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from conversation import ConversationCase, HalfCloseable, Recorder, Side, clientConfiguration, serverConfiguration
-from directlink import DirectLink, DirectlyWritten, DirectTransport
+from directlink import DirectLink, DirectlyWritten, DirectTransport, Watching
 from twisted.internet import tcp, unix
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone, ConnectionLost
@@ -205,6 +205,66 @@ class Pouring(Recorder):
     def stopProducing(self) -> None: ...
 
 
+class CloseTests(DirectlyWritten, ConversationCase):
+    """An end in order with nothing left to write."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.ends: list[Any] = []
+        self.patch(Watching, "callLater", lambda _, *call: self.ends.append(call))
+
+    def test_atOnce(self) -> None:
+        """TCP is closed in the next turn of the reactor, which watches the socket no more, and nothing is written."""
+        conversation = self.opened()
+        end: Any = conversation.link.server
+        conversation.client.transport.loseConnection()
+        conversation.link.toServer()
+        ((delay, lost, reason),) = self.ends
+        self.assertEqual((delay, lost, reason.type), (0, end.connectionLost, ConnectionDone))
+        self.assertTrue(end.disconnecting)
+        self.assertEqual((end.reactor.readers, end.reactor.writers), (set(), set()))
+        self.assertNotIn((0, 0), end.kernel.calls)
+        end.loseConnection()
+        self.assertEqual(end.reactor.writers, set())
+        conversation.flush()
+        self.assertEqual((conversation.server.failures, conversation.server.events[-1]), ([None], "lost"))
+
+    def test_whatWaits(self) -> None:
+        """What the socket does not take goes first, by Twisted."""
+        conversation = self.opened()
+        end: Any = conversation.link.server
+        conversation.client.transport.loseConnection()
+        end.kernel.room = len(end.kernel.held) + 10
+        conversation.link.toServer()
+        self.assertEqual(self.ends, [])
+        self.assertIn(end, end.reactor.writers)
+        end.kernel.room = 20_000
+        conversation.flush()
+        self.assertEqual((conversation.client.failures, conversation.server.failures), ([None], [None]))
+
+    def test_afterMuch(self) -> None:
+        """After more than a few kilobytes the socket may be full, and Twisted waits until it takes more."""
+        conversation = self.opened()
+        end: Any = conversation.link.server
+        conversation.server.transport.write(bytes(10_000))
+        conversation.flush()
+        conversation.client.transport.loseConnection()
+        conversation.link.toServer()
+        self.assertEqual(self.ends, [])
+        self.assertIn(end, end.reactor.writers)
+        conversation.flush()
+        self.assertEqual(conversation.server.failures, [None])
+
+    def test_lost(self) -> None:
+        """Where a write was told that TCP is lost, so are all: the end is no end in order."""
+        made = transport()
+        direct = DirectWrite(made)
+        made.kernel.error = errno.ECONNRESET
+        direct.write(b"reply")
+        self.assertFalse(direct.close())
+        self.assertFalse(made.disconnecting)
+
+
 class FairnessTests(DirectlyWritten, ConversationCase):
     """One connection does not keep the reactor from others."""
 
@@ -287,6 +347,8 @@ class OnSocketsTests(SynchronousTestCase):
         with ours, theirs:
             ends = OnSocket(theirs, client.transport), OnSocket(ours, server.transport)
             self.assertEqual(server.transport._output._direct is not None, directly)
+            for end in ends:
+                end.reactor.callLater = clock.callLater
 
             def turn(count: int = 12) -> None:
                 for _ in range(count):
@@ -300,7 +362,6 @@ class OnSocketsTests(SynchronousTestCase):
             act(client, server, ends, turn)
             turn()
             for end in ends:
-                end.reactor.callLater = clock.callLater
                 end.abortConnection()
             clock.advance(100)
         return server, client
@@ -364,7 +425,6 @@ class OnSocketsTests(SynchronousTestCase):
 
         def act(client: Any, server: Any, ends: Any, turn: Any) -> None:
             server.transport.write(b"never sent")
-            ends[1].reactor.callLater = self.clock.callLater
             server.transport.abortConnection()
             turn()
             self.assertEqual(client.received, b"")

@@ -9,6 +9,9 @@ write these bytes to it next: nothing waits in the transport, no end was asked f
 above it. Whatever else happens is left to Twisted: the rest of a short write, with which it pauses and resumes the
 producer, and an error, which it finds in its next turn and never within a call of ours.
 
+For the same reason an end with nothing left to write is made in the next turn of the reactor, as it would be there, but
+without asking for a socket that can be written to.
+
 The kernel tells of some errors once. What a write of ours was told, Twisted would not be told again, and a read that
 follows would look like an end in order. So that error is kept for Twisted's own next write, and `DirectWrite.isLost`
 says that an end of the stream is none.
@@ -25,8 +28,9 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
-from twisted.internet.main import CONNECTION_LOST
+from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.tcp import Connection
+from twisted.python.failure import Failure
 
 __all__ = ["DirectWrite", "canWriteDirectly"]
 
@@ -43,6 +47,13 @@ _ATTRIBUTES = (
     *("dataBuffer", "_tempDataBuffer", "socket"),
 )
 _read = attrgetter(*_ATTRIBUTES)
+
+#: What they are where nothing waits to be written or to be ended, but for the socket.
+_state = attrgetter(*_ATTRIBUTES[:-1])
+_NOTHING_WAITS: Any = (True, False, False, False, False, b"", [])
+
+#: What Twisted tells of an end in order.
+_DONE = Failure(CONNECTION_DONE)
 
 #: The socket is full, for Twisted too.
 _FULL = (errno.EWOULDBLOCK, errno.EAGAIN, errno.ENOBUFS)
@@ -109,6 +120,20 @@ class DirectWrite:
                 return
             data = data[sent:]
         transport.write(data)
+
+    def close(self) -> bool:
+        """Close in the next turn of the reactor, if nothing waits; return False and do nothing otherwise.
+
+        Twisted would have the reactor say when the socket takes more, to write nothing to it and close it then. So the
+        socket must be one that would take more.
+        """
+        transport = self._transport
+        if self.isLost or _state(transport) != _NOTHING_WAITS:
+            return False
+        transport.disconnecting = 1
+        transport.stopReading()
+        transport.reactor.callLater(0, transport.connectionLost, _DONE)
+        return True
 
     def _noteProblem(self, problem: OSError) -> None:
         # Of a stream that has ended in order before, EPIPE says so as often as it is asked, and a read says it first.

@@ -41,6 +41,9 @@ __all__ = ["Output"]
 #: How much is encrypted at once: what the TCP transport takes before it asks for a pause.
 _CHUNK = 1 << 16
 
+#: How much in the whole life of a connection is so little that its socket takes more, so that a close need not wait.
+_LITTLE = 1 << 13
+
 #: How often in the length of the write deadline it is looked at whether bytes have moved.
 _LOOKS = 4
 
@@ -301,6 +304,13 @@ class Output:
             # What is written from now on is dropped above, and it is not told any more when the transport is empty.
             self._isAttached = self._blocked = False
             self._transport.unregisterProducer()
+
+    def closeTCP(self) -> None:
+        """Let go of the transport, and have it close once its own buffer is empty."""
+        self.detach()
+        isLittle = self._handedOver <= _LITTLE
+        if not (isLittle and self._direct is not None and self._direct.close()):
+            self._transport.loseConnection()
 
     def discard(self) -> None:
         """Forget what is queued, and send nothing more."""

@@ -230,7 +230,7 @@ class TLSTransport(TransportProxy):
             return
         self._readEnded = True
         if self.phase is Phase.CLOSING or self.phase is Phase.LINGERING:
-            self._closeTCP()
+            self._output.closeTCP()
         elif not self.disconnecting:
             # Who asked for an end himself misses nothing that the peer might still have said.
             self._settleIfLate()
@@ -587,7 +587,7 @@ class TLSTransport(TransportProxy):
         """The peer's close_notify has come. What follows it counts for nothing (RFC 8446, section 6.1)."""
         self._deaf = True
         if self.phase is Phase.CLOSING:
-            self._closeTCP()
+            self._output.closeTCP()
         elif not self.disconnecting:
             self._settleIfLate()
             halfCloseable = asHalfCloseable(self.protocol)
@@ -625,7 +625,7 @@ class TLSTransport(TransportProxy):
         self._output.handOver(isOwn=True)
         self._startTimer(self._deadlines.close, self._closeTimedOut)
         if self._readEnded or self._connection.state is _CLOSED:
-            self._closeTCP()
+            self._output.closeTCP()
 
     def _closeTimedOut(self) -> None:
         isMoving = self._output.isMoving
@@ -635,7 +635,7 @@ class TLSTransport(TransportProxy):
             return
         self._endBecause(CloseTimeout(f"it had {self._deadlines.close} s"))
         # A reset could destroy what the peer has yet to read.
-        (self._abortTCP if isMoving else self._closeTCP)()
+        (self._abortTCP if isMoving else self._output.closeTCP)()
 
     def _end(self) -> None:
         """The connection has FAILED: let the peer hear why, then close."""
@@ -669,7 +669,7 @@ class TLSTransport(TransportProxy):
         if self._connection.state is _FAILED:
             self._end()
         elif self._connection.state is _CLOSED:
-            self._closeTCP()
+            self._output.closeTCP()
         else:
             # What TLS answers by itself does not come after our own close_notify (RFC 8446, section 6.1).
             self._connection.outgoing()
@@ -705,10 +705,6 @@ class TLSTransport(TransportProxy):
 
     def _describePeer(self) -> str | None:
         return describeAddress(self.getPeer())
-
-    def _closeTCP(self) -> None:
-        self._output.detach()
-        self.transport.loseConnection()
 
     def _abortTCP(self) -> None:
         self._stopAsking()
