@@ -369,7 +369,7 @@ class ServingTests(TwistdCase):
         self.assertIn("said by the application", errors)
 
     def test_collections(self) -> None:
-        """What is there when it begins, the application's classes too, no collection of garbage goes through any more."""
+        """No collection of garbage goes through what is there when it begins, the application's classes included."""
         Path("counting.py").write_text(
             "import gc\n"
             "from tlscomm.messages import MessageProtocol\n"

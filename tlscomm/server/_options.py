@@ -15,8 +15,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from twisted.internet.interfaces import IReactorCore
 from twisted.python.usage import Options as _Options
 from twisted.python.usage import UsageError
 
@@ -162,7 +163,7 @@ def makeService(options: Options, reactor: Any = None) -> TLSService:
         from twisted.internet import reactor
 
         # The process is the server's alone.
-        reactor.callWhenRunning(leaveOutOfCollections)
+        cast(IReactorCore, reactor).callWhenRunning(leaveOutOfCollections)
     with _saidPlainly(options):
         return serviceFor(options.settings, reactor, isForeground=options.isForeground)
 
