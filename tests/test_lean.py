@@ -61,6 +61,19 @@ class Buffers(ConversationCase):
         channel.renewBuffers()
         self.assertNotEqual(buffersOf(connection), before)
 
+    def test_afterALargeMessage(self) -> None:
+        """So are those that a large message has filled, once all of it has gone, and what follows goes through."""
+        for version in VERSIONS:
+            conversation = self.opened(version, serverProtocol=Echo)
+            client, server = conversation.client, conversation.server
+            for size in (1 << 20, 1 << 10):
+                client.transport.write(b"m" * size)
+                conversation.flush()
+                before = buffersOf(server.transport.getHandle())
+                conversation.advance(Deadlines().write or 0)
+                self.assertFalse(set(before) & set(buffersOf(server.transport.getHandle())))
+            self.assertEqual(len(client.received), (1 << 20) + (1 << 10))
+
     def test_everyCutOfTheClientsLastFlight(self) -> None:
         """Wherever the network cuts what a client sends last and the data that follows, nothing of it is lost."""
         for version in VERSIONS:

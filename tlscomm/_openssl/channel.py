@@ -151,6 +151,7 @@ class Channel:
         self._problems: tuple[tuple[int, int], ...] = ()
         self._leafSeen = False
         self._isClient = isClient
+        self._peerCertificate: Any = None
         self.alertReceived: int | None = None
         self.alertSent: int | None = None
         self.secret: bytes | None = None
@@ -288,10 +289,10 @@ class Channel:
         lib.SSL_set_session(self._ssl, ffi.NULL)
 
     def renewBuffers(self) -> None:
-        """Give back the memory that the handshake's messages took on their way, unless there are bytes in it.
+        """Give back the memory that bytes took on their way, unless there are some in it.
 
-        OpenSSL's memory grows to the largest flight and never shrinks. It may be called at any time: what OpenSSL has
-        read of a record that is not complete is not kept there.
+        OpenSSL's memory grows to the largest flight or message and never shrinks. It may be called at any time: what
+        OpenSSL has read of a record that is not complete is not kept there.
         """
         if _available(self._in, _scratch.pointer) or _available(self._out, _scratch.pointer):
             return
@@ -353,13 +354,16 @@ class Channel:
         return int(_available(self._in, _scratch.pointer))
 
     def keepPeerCertificate(self) -> None:
-        """Keep the peer's own certificate, in OpenSSL's form, whatever a later handshake of the connection brings."""
-        self._peerCertificate = ffi.gc(lib.SSL_get_peer_certificate(self._ssl), lib.X509_free)
+        """Have `peerCertificate` be that of now, whatever a later handshake of the connection brings."""
+        mayRenegotiate = not lib.SSL_get_options(self._ssl) & SSL.OP_NO_RENEGOTIATION
+        if mayRenegotiate and lib.SSL_version(self._ssl) != SSL.TLS1_3_VERSION:
+            self._peerCertificate = _ownCertificate(self._ssl)
 
     @property
     def peerCertificate(self) -> x509.Certificate:
-        """The peer's own certificate, which `keepPeerCertificate` has kept."""
-        return readCertificate(encodedCertificate(self._peerCertificate))
+        """The peer's own certificate. There must be one."""
+        kept = self._peerCertificate
+        return readCertificate(encodedCertificate(_ownCertificate(self._ssl) if kept is None else kept))
 
     @property
     def presented(self) -> ReadChain:
@@ -485,6 +489,11 @@ class Channel:
                 self.alertReceived = number
             else:
                 self.alertSent = number
+
+
+def _ownCertificate(ssl: Any) -> Any:
+    """Return the peer's own certificate in OpenSSL's form."""
+    return ffi.gc(lib.SSL_get_peer_certificate(ssl), lib.X509_free)
 
 
 def _refuseAll(_problems: Sequence[tuple[int, int]], _chain: Sequence[bytes]) -> int:

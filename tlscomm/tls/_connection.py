@@ -229,6 +229,13 @@ class TLSConnection:
         """Give back what only the handshake needed: both sides have accepted each other, and `outgoing` is empty."""
         self._verification.forgetHandshake()
         self._channel.release()
+        self.renewBuffers()
+
+    def renewBuffers(self) -> None:
+        """Give back the memory that bytes took on their way, as much as the largest message until then.
+
+        It may be called at any time, and does nothing where bytes are under way.
+        """
         self._channel.renewBuffers()
 
     @property

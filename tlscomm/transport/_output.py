@@ -427,6 +427,8 @@ class Output:
     def _lookForMovement(self) -> None:
         self._watch = None
         if not (unsent := self._unsent()) and not self._queue:
+            # A connection that is idle should not keep the memory that its largest message took.
+            self._connection.renewBuffers()
             return
         moved = self._handedOver - unsent
         self._vainLooks = self._vainLooks + 1 if moved <= self._moved else 0
