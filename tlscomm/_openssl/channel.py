@@ -49,6 +49,7 @@ _write = lib.SSL_write
 _drain = lib.BIO_read
 _available = lib.BIO_get_mem_data
 _asBuffer = ffi.buffer
+_ofBuffer = ffi.from_buffer
 
 
 Judge = Callable[[Sequence[tuple[int, int]], Sequence[bytes]], int]
@@ -61,6 +62,8 @@ class _Scratch(threading.local):
         self.buffer = ffi.new("char[]", _BUFFER_SIZE)
         self.view = ffi.buffer(self.buffer)
         self.pointer = ffi.new("char **")
+        # What is of a thread is costly to look up, so it is looked up once.
+        self.all = self.buffer, self.view, self.pointer
 
 
 _scratch = _Scratch()
@@ -88,6 +91,7 @@ class Channel:
         ticketSeen: whether a session ticket came after the handshake, a TLS 1.3 server's sign of acceptance.
         closed: whether the peer's close_notify has come.
         error: what broke the connection after the handshake, or None.
+        isOver: whether either is so, and no more plaintext comes.
     """
 
     __slots__ = (
@@ -116,6 +120,7 @@ class Channel:
         "closed",
         "connection",
         "error",
+        "isOver",
         "judge",
         "secret",
         "ticketSeen",
@@ -161,6 +166,7 @@ class Channel:
         self.ticketSeen = False
         self.closed = False
         self.error: OpenSSLError | None = None
+        self.isOver = False
         channels[self._ssl] = self
         keepSecrets(connection.get_context())
         callback = verifyCallback if self._foreignVerify is None else strictVerifyCallback
@@ -170,6 +176,8 @@ class Channel:
             self.noteEvents()
         if select is not None:
             lib.SSL_set_cert_cb(self._ssl, certificateCallback, ffi.NULL)
+        # pyOpenSSL has OpenSSL write no more than one record a call.
+        lib.SSL_clear_mode(self._ssl, lib.SSL_MODE_ENABLE_PARTIAL_WRITE)
         if isClient:
             connection.set_connect_state()
         else:
@@ -181,12 +189,14 @@ class Channel:
 
     def drain(self) -> bytes:
         """Return the bytes that have to go to the peer now."""
-        if not (size := _available(self._out, _scratch.pointer)):
-            return b""
-        if size <= _BUFFER_SIZE:
-            return _scratch.view[: _drain(self._out, _scratch.buffer, size)]  # type: ignore[no-any-return]
-        large = ffi.new("char[]", size)
-        return _asBuffer(large, _drain(self._out, large, size))[:]  # type: ignore[no-any-return]
+        buffer, view, _ = _scratch.all
+        size = _drain(self._out, buffer, _BUFFER_SIZE)
+        if size < _BUFFER_SIZE:
+            return view[:size] if size > 0 else b""
+        whole = [view[:]]
+        while (size := _drain(self._out, buffer, _BUFFER_SIZE)) > 0:
+            whole.append(view[:size])
+        return b"".join(whole)
 
     def handshake(self) -> bool:
         """Go on with the handshake; return whether it is done.
@@ -223,48 +233,53 @@ class Channel:
             needsStates = self._isClient or self._foreignInfo is not None
             lib.SSL_set_info_callback(self._ssl, infoCallback if needsStates else alertCallback)
 
-    def read(self) -> bytes:
-        """Return all plaintext that is there. The end of it, in order or not, is in `closed` and `error`."""
-        scratch = _scratch
-        buffer = scratch.buffer
+    def read(self, ciphertext: bytes = b"") -> bytes:
+        """Return all plaintext that is there. The end of it, in order or not, is in `closed` and `error`, and `isOver`.
+
+        Args:
+            ciphertext: bytes that came from the peer, as for `feed`.
+        """
+        ssl, source = self._ssl, self._in
+        buffer, view, pointer = _scratch.all
+        if ciphertext:
+            _feed(source, ciphertext, len(ciphertext))
         # SSL_get_error looks into the queue of the thread, where others may have left something.
         clearErrors()
-        total = _read(self._ssl, buffer, _BUFFER_SIZE)
+        total = _read(ssl, buffer, _BUFFER_SIZE)
         if total <= 0:
             self._noteEnd(total)
             return b""
         whole: list[bytes] = []
         # A record may have been decrypted in part only where the buffer was too small for it, and it never is.
-        while _available(self._in, scratch.pointer):
+        while _available(source, pointer):
             if total > _BUFFER_SIZE - _LARGEST_RECORD:
-                whole.append(scratch.view[:total])
+                whole.append(view[:total])
                 total = 0
-            count = _read(self._ssl, buffer + total, _BUFFER_SIZE - total)
+            count = _read(ssl, buffer + total, _BUFFER_SIZE - total)
             if count <= 0:
                 self._noteEnd(count)
                 break
             total += count
-        if whole:
-            whole.append(scratch.view[:total])
-            return b"".join(whole)
-        return scratch.view[:total]  # type: ignore[no-any-return]
+        return b"".join([*whole, view[:total]]) if whole else view[:total]
 
-    def write(self, plaintext: bytes) -> None:
+    def write(self, plaintext: bytes | memoryview) -> None:
         """Encrypt; the ciphertext is drained afterwards.
 
         Raises:
             OpenSSLError: the connection is broken.
         """
         size = len(plaintext)
-        sent = _write(self._ssl, plaintext, size)
-        if 0 < sent < size:
-            # pyOpenSSL's contexts write at most one record a call.
-            rest = ffi.from_buffer(plaintext)
-            while 0 < sent < size:
-                count = _write(self._ssl, rest + sent, size - sent)
-                sent = sent + count if count > 0 else -1
-        if sent <= 0:
+        if _write(self._ssl, plaintext if type(plaintext) is bytes else _ofBuffer(plaintext), size) != size:
             raise takeErrors()
+
+    def sealed(self, plaintext: bytes | memoryview) -> bytes:
+        """Encrypt, and return the bytes that have to go to the peer now: `write` and `drain` in one.
+
+        Raises:
+            OpenSSLError: the connection is broken.
+        """
+        self.write(plaintext)
+        return self.drain()
 
     def close(self) -> None:
         """Write close_notify, unless it was written before."""
@@ -402,16 +417,19 @@ class Channel:
 
     def _noteEnd(self, result: int) -> None:
         error = lib.SSL_get_error(self._ssl, result)
+        if error in (lib.SSL_ERROR_WANT_READ, lib.SSL_ERROR_WANT_WRITE):
+            return
+        self.isOver = True
         if error == lib.SSL_ERROR_ZERO_RETURN:
             self.closed = True
-        elif error not in (lib.SSL_ERROR_WANT_READ, lib.SSL_ERROR_WANT_WRITE):
-            broken = self._takeErrors()
-            # OpenSSL takes a close_notify after user_canceled for no end. Java sends both (RFC 8446, section 6.1).
-            isClosed = not broken.reasons and self.alertReceived is None
-            if isClosed and self.connection.get_shutdown() & SSL.RECEIVED_SHUTDOWN:
-                self.closed = True
-            else:
-                self.error = broken
+            return
+        broken = self._takeErrors()
+        # OpenSSL takes a close_notify after user_canceled for no end. Java sends both (RFC 8446, section 6.1).
+        isClosed = not broken.reasons and self.alertReceived is None
+        if isClosed and self.connection.get_shutdown() & SSL.RECEIVED_SHUTDOWN:
+            self.closed = True
+        else:
+            self.error = broken
 
     def _takeErrors(self, exceptions: tuple[Exception, ...] = ()) -> OpenSSLError:
         broken = takeErrors(exceptions)

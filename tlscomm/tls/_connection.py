@@ -81,6 +81,10 @@ class State(Enum):
     FAILED = "failed"
 
 
+#: An enumeration's member costs more to find than a name of the module, and this one is asked for with each message.
+_OPEN = State.OPEN
+
+
 @dataclass(frozen=True)
 class TLSFacts:
     """What was agreed in the handshake.
@@ -190,28 +194,39 @@ class TLSConnection:
 
     def receive(self, ciphertext: bytes) -> bytes:
         """Take bytes from the peer and return the application data in them; look at `state` and `outgoing` after it."""
-        state = self.state
-        if state is State.OPEN:
-            self._channel.feed(ciphertext)
-        elif not self._receiveEarly(state, ciphertext):
+        channel, state = self._channel, self.state
+        if state is _OPEN:
+            plaintext = channel.read(ciphertext)
+        elif self._receiveEarly(state, ciphertext):
+            plaintext = channel.read()
+        else:
             return b""
-        plaintext = self._channel.read()
-        if plaintext and self.endRefuses:
+        if self.endRefuses and plaintext:
             self._noteFirstData()
-        if self.state is State.UNCONFIRMED:
+        if state is not _OPEN and self.state is State.UNCONFIRMED:
             self._lookForSign()
-        if self._channel.closed or self._channel.error:
+        if channel.isOver:
             self._noteEnd()
         return plaintext
 
-    def send(self, plaintext: bytes) -> None:
+    def send(self, plaintext: bytes | memoryview) -> None:
         """Encrypt application data, which `outgoing` then returns. The connection must be OPEN or CLOSED."""
-        if self.state is State.FAILED:
-            return
-        try:
-            self._channel.write(plaintext)
-        except OpenSSLError as broken:
-            self._fail(ProtocolViolation(evidence=broken.reasons))
+        if self.state is not State.FAILED:
+            try:
+                self._channel.write(plaintext)
+            except OpenSSLError as broken:
+                self._fail(ProtocolViolation(evidence=broken.reasons))
+
+    def sealed(self, plaintext: bytes | memoryview) -> bytes:
+        """Encrypt application data, and return what has to go to the peer now: `send` and `outgoing` in one."""
+        if self.state is _OPEN:
+            try:
+                return self._channel.sealed(plaintext)
+            except OpenSSLError as broken:
+                self._fail(ProtocolViolation(evidence=broken.reasons))
+        else:
+            self.send(plaintext)
+        return self.outgoing()
 
     def outgoing(self) -> bytes:
         """Return the bytes that have to go to the peer now."""

@@ -38,8 +38,10 @@ except ImportError:  # Windows does not tell how much its kernel holds.
 
 __all__ = ["Output"]
 
-#: How much is encrypted at once: what the TCP transport takes before it asks for a pause.
+#: How much is encrypted at once: what the TCP transport takes before it asks for a pause. A write that is longer by no
+#: more than a record is not cut: a message of 64 KiB has a few bytes of framing.
 _CHUNK = 1 << 16
+_LARGEST_CHUNK = _CHUNK + (1 << 14)
 
 #: How much in the whole life of a connection is so little that its socket takes more, so that a close need not wait.
 _LITTLE = 1 << 13
@@ -113,7 +115,7 @@ class Output:
         self._connection: Any = None
         self._transport: Any = None
         self._direct: DirectWrite | None = None
-        self._queue: list[bytes] = []
+        self._queue: list[bytes | memoryview] = []
         self._queued = 0
         self._held = False
         self._blocked = False
@@ -153,16 +155,17 @@ class Output:
     def write(self, data: bytes) -> None:
         """Queue plaintext; it is sent in this turn of the reactor or at the start of the next."""
         size = len(data)
-        if size <= _CHUNK:
+        if size <= _LARGEST_CHUNK:
             self._queue.append(data)
         else:
-            self._queue.extend([data[start : start + _CHUNK] for start in range(0, size, _CHUNK)])
+            # Without a copy.
+            view = memoryview(data)
+            self._queue.extend([view[start : start + _CHUNK] for start in range(0, size, _CHUNK)])
         self._queued += size
         if self._blocked:
             # It goes on where TCP is full of TLS's own answers alone.
             self._pauseProducer()
-            return
-        if not self._held and self._flushing is None:
+        elif not self._held and self._flushing is None:
             self._flushing = self._clock.callLater(0, self._flushLater)
         elif self._queued >= _CHUNK:
             self.flush()
@@ -176,11 +179,9 @@ class Output:
         self._held = False
         if self._queue and not self._blocked:
             self.flush()
-            return
-        before = self._handedOver
-        self.handOver()
-        if self._handedOver != before:
-            self.answers.note(self._handedOver - before, self._handedOver)
+        elif answers := self._connection.outgoing():
+            self._handOver(answers)
+            self.answers.note(len(answers), self._handedOver)
 
     def noteVain(self, count: int, received: int) -> None:
         """Bytes have come without application data, after so many with it (`Answers.noteVain`)."""
@@ -189,14 +190,14 @@ class Output:
 
     def flush(self) -> None:
         """Encrypt and hand over as much as the transport takes."""
-        queue = self._queue
-        while queue and not self._blocked:
-            self._connection.send(self._takeChunk())
-            self.handOver(isOwn=True)
+        while self._queue and not self._blocked:
+            if ciphertext := self._connection.sealed(self._takeChunk()):
+                self._handOver(ciphertext)
+                self._ownEnd = self._handedOver
         if not self._blocked:
-            if self._producer is not None:
+            if self._producer is not None and (self._producerPaused or not self._streaming):
                 self._feed()
-            if self.isEmpty:
+            if not (self._queue or self._blocked):
                 self._owner.noteDrained()
 
     def flushLast(self) -> None:
@@ -219,15 +220,10 @@ class Output:
         Args:
             isOwn: whether we have it say something, application data or an end, and the peer did not ask for all of it.
         """
-        ciphertext = self._connection.outgoing()
-        if not ciphertext:
-            return
-        if self._watch is None and self._deadline is not None:
-            self._watchMovement()
-        self._handedOver += len(ciphertext)
-        if isOwn:
-            self._ownEnd = self._handedOver
-        (self._direct or self._transport).write(ciphertext)
+        if ciphertext := self._connection.outgoing():
+            self._handOver(ciphertext)
+            if isOwn:
+                self._ownEnd = self._handedOver
 
     def registerProducer(self, producer: IPushProducer | IPullProducer, streaming: bool) -> None:
         """Tell a producer from now on when to pause and when to go on; one at a time (`twisted.internet.interfaces`).
@@ -373,18 +369,27 @@ class Output:
             self._resumeProducer()
         self.flush()
 
-    def _takeChunk(self) -> bytes:
+    def _handOver(self, ciphertext: bytes) -> None:
+        if self._watch is None and self._deadline is not None:
+            self._watchMovement()
+        self._handedOver += len(ciphertext)
+        (self._direct or self._transport).write(ciphertext)
+
+    def _takeChunk(self) -> bytes | memoryview:
         queue = self._queue
+        if len(queue) == 1:
+            self._queued = 0
+            return queue.pop()
         if self._queued <= _CHUNK:
-            data = queue[0] if len(queue) == 1 else b"".join(queue)
+            whole = b"".join(queue)
             queue.clear()
             self._queued = 0
-            return data
+            return whole
         count, size = 1, len(queue[0])
         while size + len(queue[count]) <= _CHUNK:
             size += len(queue[count])
             count += 1
-        data = b"".join(queue[:count])
+        data = queue[0] if count == 1 else b"".join(queue[:count])
         # An empty deque takes 600 bytes of each connection, and this moves 8 for each piece that is left.
         del queue[:count]
         self._queued -= size
