@@ -119,13 +119,17 @@ class Rule:
         """Return the same rule for issuers that are trusted alone, or for all others alone."""
         return replace(self, check=lambda position: self.check(position) if position.isIssuingAnchor is areThey else ())
 
-    def problems(self, position: PathPosition) -> Iterator[Problem]:
+    def problems(self, position: PathPosition) -> tuple[Problem, ...]:
         """Say how the rule is broken in a place."""
-        for found in self.check(position):
-            breach = found if isinstance(found, Breach) else Breach(found, position.depth)
-            culprit = position.certificate if breach.depth == position.depth else position.below[breach.depth]
-            detail = f"{breach.detail} ({self.name}, {self.source})"
-            yield Problem(self.code, breach.depth, culprit.subjectText, detail)
+        # Nearly always it is kept.
+        found = tuple(self.check(position))
+        return tuple(self._problem(each, position) for each in found) if found else ()
+
+    def _problem(self, found: str | Breach, position: PathPosition) -> Problem:
+        breach = found if isinstance(found, Breach) else Breach(found, position.depth)
+        culprit = position.certificate if breach.depth == position.depth else position.below[breach.depth]
+        detail = f"{breach.detail} ({self.name}, {self.source})"
+        return Problem(self.code, breach.depth, culprit.subjectText, detail)
 
 
 class RuleBook:
@@ -168,7 +172,7 @@ def problemsAt(position: PathPosition, rules: RuleBook) -> tuple[tuple[Rule, Pro
 
 def _checked(rule: Rule, position: PathPosition) -> tuple[Problem, ...]:
     try:
-        return tuple(rule.problems(position))
+        return rule.problems(position)
     except Exception as broken:
         # What a stranger wrote may break any parser, and a check that breaks has not accepted anything.
         detail = f"it cannot be checked: {unreadableText(broken)} ({rule.name}, {rule.source})"

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-
-from tlscomm._dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = [
     "BIT_STRING",
@@ -65,8 +64,7 @@ class TooMuch(Malformed):
     """There is more of something than any credential has."""
 
 
-@dataclass(frozen=True, repr=False)
-class Element:
+class Element(NamedTuple):
     """Where one tag, length and value lie in some bytes. Its `repr` does not show them.
 
     Attributes:
@@ -86,6 +84,9 @@ class Element:
     end: int
     following: int
     depth: int = 0
+
+    def __repr__(self) -> str:
+        return f"<Element {self.tag:#04x}>"
 
     @property
     def value(self) -> bytes:
