@@ -20,9 +20,10 @@ __all__ = [
     "alertCallback",
     "certificateCallback",
     "channels",
-    "infoCallback",
     "keylogCallback",
     "messageCallback",
+    "sharedInfoCallback",
+    "stateCallback",
     "strictVerifyCallback",
     "verifyCallback",
 ]
@@ -93,25 +94,46 @@ def keylogCallback(ssl: Any, line: Any) -> None:
 
 
 @ffi.callback("void (*)(const SSL *, int, int)")  # type: ignore[untyped-decorator]
-def infoCallback(ssl: Any, where: int, value: int) -> None:
-    """Tell a client of its states, and an external context's own callback of everything."""
-    place = lib.SSL_state_string_long(ssl)
-    if (learnt := _statesByPlace.get(place)) is None:
-        learnt = _statesByPlace[place] = _STATES.get(ffi.string(place), "")
-    if (channel := channels.get(ssl)) is None:
-        return
-    if channel._foreignInfo is not None:
-        channel._foreignInfo(ssl, where, value)
+def stateCallback(ssl: Any, where: int, value: int) -> None:
+    """Tell a client of its states and alerts."""
     if where & SSL.SSL_CB_ALERT:
-        channel._noteAlert(where, value)
-    elif learnt and channel._isClient:
-        setattr(channel, learnt, True)
+        _noteAlert(ssl, where, value)
+    elif learnt := _learntIn(lib.SSL_state_string_long(ssl)):
+        _noteState(ssl, learnt)
 
 
 @ffi.callback("void (*)(const SSL *, int, int)")  # type: ignore[untyped-decorator]
 def alertCallback(ssl: Any, where: int, value: int) -> None:
     """Tell a server of its alerts. From its states it has nothing to learn."""
-    if where & SSL.SSL_CB_ALERT and (channel := channels.get(ssl)) is not None:
+    if where & SSL.SSL_CB_ALERT:
+        _noteAlert(ssl, where, value)
+
+
+@ffi.callback("void (*)(const SSL *, int, int)")  # type: ignore[untyped-decorator]
+def sharedInfoCallback(ssl: Any, where: int, value: int) -> None:
+    """Tell an external context's own callback of everything, and then the channel."""
+    if (channel := channels.get(ssl)) is not None:
+        channel._foreignInfo(ssl, where, value)
+        if where & SSL.SSL_CB_ALERT:
+            _noteAlert(ssl, where, value)
+        elif channel._isClient and (learnt := _learntIn(lib.SSL_state_string_long(ssl))):
+            _noteState(ssl, learnt)
+
+
+def _learntIn(place: Any) -> str:
+    """Return what a client learns in a state, from where OpenSSL has the state's name; nothing in most of them."""
+    if (learnt := _statesByPlace.get(place)) is None:
+        learnt = _statesByPlace[place] = _STATES.get(ffi.string(place), "")
+    return learnt
+
+
+def _noteState(ssl: Any, learnt: str) -> None:
+    if (channel := channels.get(ssl)) is not None:
+        setattr(channel, learnt, True)
+
+
+def _noteAlert(ssl: Any, where: int, value: int) -> None:
+    if (channel := channels.get(ssl)) is not None:
         channel._noteAlert(where, value)
 
 

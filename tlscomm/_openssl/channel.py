@@ -17,7 +17,8 @@ from tlscomm._openssl.callbacks import (
     alertCallback,
     certificateCallback,
     channels,
-    infoCallback,
+    sharedInfoCallback,
+    stateCallback,
     strictVerifyCallback,
     verifyCallback,
 )
@@ -230,8 +231,8 @@ class Channel:
         """
         if not self._notesEvents:
             self._notesEvents = True
-            needsStates = self._isClient or self._foreignInfo is not None
-            lib.SSL_set_info_callback(self._ssl, infoCallback if needsStates else alertCallback)
+            ours = stateCallback if self._isClient else alertCallback
+            lib.SSL_set_info_callback(self._ssl, ours if self._foreignInfo is None else sharedInfoCallback)
 
     def read(self, ciphertext: bytes = b"") -> bytes:
         """Return all plaintext that is there. The end of it, in order or not, is in `closed` and `error`, and `isOver`.

@@ -84,7 +84,7 @@ def keepRequests(context: SSL.Context) -> None:
 
 def keepSecrets(context: SSL.Context) -> None:
     """Have the channels of a context know the secret for an alert that OpenSSL cannot send."""
-    if context in _keepingSecrets:
+    if context._keylog_callback is keylogCallback or context in _keepingSecrets:
         return
     _keepingSecrets.add(context)
     foreign: Any = context._keylog_callback

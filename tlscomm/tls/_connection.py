@@ -420,7 +420,8 @@ class TLSConnection:
                 # OpenSSL may have an alert for it.
                 self._channel.handshake()
             self._fail(self._naming.notTLS(self._opening))
-        return self.state in (State.OPEN, State.UNCONFIRMED)
+        # OpenSSL takes no more than what it needs for the handshake.
+        return self.state in (State.OPEN, State.UNCONFIRMED) and self._channel.waiting > 0
 
     def _advance(self) -> None:
         try:
