@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -11,6 +10,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from OpenSSL import SSL
+
+from tlscomm._openssl.contexts import preferGroups
 
 __all__ = ["Certificates"]
 
@@ -58,18 +60,17 @@ class Certificates:
             _writePrivately(path, _pem(self._clientKey) + certificate.public_bytes(Encoding.PEM))
         return path
 
-    def context(self, number: int) -> ssl.SSLContext:
-        """Return a client's context that shows a certificate and does nothing that is not needed.
+    def context(self, number: int) -> SSL.Context:
+        """Return a client's context that shows a certificate, and verifies none.
 
         The group is named, since what clients offer by default differs between versions of OpenSSL, and with it the
         work of the server.
         """
-        made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        made.check_hostname = False
-        made.verify_mode = ssl.CERT_NONE
-        made.minimum_version = ssl.TLSVersion.TLSv1_3
-        made.set_ecdh_curve("X25519")
-        made.load_cert_chain(self.client(number))
+        made, path = SSL.Context(SSL.TLS_CLIENT_METHOD), self.client(number)
+        made.set_min_proto_version(SSL.TLS1_3_VERSION)
+        preferGroups(made, ["X25519"])
+        made.use_certificate_file(str(path))
+        made.use_privatekey_file(str(path))
         return made
 
     def _issue(self, name: str, key: ec.EllipticCurvePrivateKey, *extensions: x509.ExtensionType) -> x509.Certificate:

@@ -1,8 +1,8 @@
 """Clients that ask much of a server and do little themselves: non-blocking sockets, epoll, TLS in memory.
 
-What is read and written goes through memory and not through OpenSSL's own reading and writing of the socket: that would
-read each record in two calls, and write each with one. A client is told that it was accepted by the first thing that
-comes after its own Finished: a ticket, or what it is sent.
+TLS is OpenSSL's newest, by pyOpenSSL: that of a distribution's Python can take twice as long for a handshake. What is
+read and written goes through memory: OpenSSL's own reading of a socket takes two calls for each record. A client is
+told that it was accepted by the first thing that comes after its own Finished: a ticket, or what it is sent.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 import select
 import socket
-import ssl
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+
+from OpenSSL import SSL
 
 __all__ = ["Client", "Load", "Refused", "Talker", "Visitor"]
 
@@ -99,9 +100,11 @@ class Load:
 class Client:
     """One connection. Extend it: what is done when it was accepted, and with what it receives."""
 
-    def __init__(self, context: ssl.SSLContext, session: ssl.SSLSession | None = None) -> None:
-        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname="localhost", session=session)
+    def __init__(self, context: SSL.Context, session: SSL.Session | None = None) -> None:
+        self.tls = SSL.Connection(context)
+        self.tls.set_connect_state()
+        if session is not None:
+            self.tls.set_session(session)
         self._unsent = b""
         self._isConnected = self._isShaken = self.isAccepted = self._isClosing = False
 
@@ -136,22 +139,20 @@ class Client:
         if not data:
             self._end("the server closed it before it had accepted the client")
             return
-        self._incoming.write(data)
+        self.tls.bio_write(data)
         if not self._isShaken:
             self._shake()
             self._send()
-            # Go sends the ticket of a resumed session with its first flight.
-            if not (self._isShaken and self._incoming.pending):
-                return
-        read, buffer, total = self.tls.read, self._load.buffer, 0
+            return
+        read, buffer, total = self.tls.recv_into, self._load.buffer, 0
         try:
-            while size := read(_SIZE, buffer):
-                total += size
-        except ssl.SSLWantReadError:
+            while True:
+                total += read(buffer)
+        except SSL.WantReadError:
             pass
-        except ssl.SSLZeroReturnError:
+        except SSL.ZeroReturnError:
             self.close()
-        except ssl.SSLError as error:
+        except SSL.Error as error:
             self._end(str(error))
             return
         if not self.isAccepted:
@@ -163,15 +164,15 @@ class Client:
     def write(self, *pieces: bytes) -> None:
         """Send pieces, each in records of its own."""
         for piece in pieces:
-            self.tls.write(piece)
+            self.tls.send(piece)
         self._send()
 
     def close(self) -> None:
         """Say that we are done. The server's end of the stream ends the connection."""
         if not self._isClosing:
             self._isClosing = True
-            with suppress(ssl.SSLError):
-                self.tls.unwrap()
+            with suppress(SSL.Error):
+                self.tls.shutdown()
             self._send()
 
     def leave(self) -> socket.socket:
@@ -183,11 +184,17 @@ class Client:
         try:
             self.tls.do_handshake()
             self._isShaken = True
-        except ssl.SSLWantReadError:
+        except SSL.WantReadError:
             pass
+        except SSL.Error as error:
+            self._load.refused(str(error))
 
     def _send(self) -> None:
-        data = self._unsent + self._outgoing.read() if self._unsent else self._outgoing.read()
+        data = self._unsent
+        # In pieces, of which most of what is sent fits in one.
+        with suppress(SSL.WantReadError):
+            while True:
+                data += self.tls.bio_read(_SIZE)
         if not data:
             return
         try:
@@ -212,17 +219,17 @@ class Visitor(Client):
     """Closes as soon as it was accepted."""
 
     #: The session of the visit, for one that resumes it.
-    session: ssl.SSLSession | None = None
+    session: SSL.Session | None = None
 
     def accepted(self) -> None:
-        self.session = self.tls.session
+        self.session = self.tls.get_session()
         self.close()
 
 
 class Talker(Client):
     """Sends messages of one size and counts what comes back: so many in flight, and so many in all."""
 
-    def __init__(self, context: ssl.SSLContext, message: bytes, inFlight: int) -> None:
+    def __init__(self, context: SSL.Context, message: bytes, inFlight: int) -> None:
         super().__init__(context)
         self._message, self._inFlight = message, inFlight
         self._got = self._unsentMessages = 0
