@@ -23,6 +23,10 @@ __all__ = ["Waits"]
 #: How many that were cancelled may be kept whatever the others are.
 _FEW = 64
 
+#: In how many seconds it is looked first, at the latest. Those that follow are mostly shorter than the first one, and
+#: to ask the clock anew for each of them costs more than to look in vain once.
+_SOON = 1.25
+
 #: Seconds by which a deadline may pass early, so that what floating point loses never makes one late: more than a
 #: clock tells apart that counts from 1970.
 _ROUNDING = 1e-6
@@ -55,19 +59,19 @@ class Waits:
         self._count += 1
         self._active += 1
         heappush(self._heap, (end, self._count, wait))
-        if self._call is None or end < self._callAt:
-            self._lookIn(delay, end)
+        if self._call is None:
+            self._lookIn(min(delay, _SOON))
+        elif end < self._callAt:
+            self._call.cancel()
+            self._lookIn(delay)
         return cast(IDelayedCall, wait)
 
     def getDelayedCalls(self) -> Sequence[IDelayedCall]:
         return self._clock.getDelayedCalls()
 
-    def _lookIn(self, delay: float, end: float) -> None:
-        self._callAt = end
-        if self._call is None:
-            self._call = self._clock.callLater(delay, self._look)
-        else:
-            self._call.reset(delay)
+    def _lookIn(self, delay: float) -> None:
+        self._callAt = self._clock.seconds() + delay
+        self._call = self._clock.callLater(delay, self._look)
 
     def _look(self) -> None:
         """Call all that are due, in their order."""
@@ -86,9 +90,9 @@ class Waits:
 
     def _lookForNext(self, now: float) -> None:
         if self._heap:
-            end = self._heap[0][0]
-            if self._call is None or end < self._callAt:
-                self._lookIn(max(0.0, end - now - _ROUNDING), end)
+            if self._call is not None:
+                self._call.cancel()
+            self._lookIn(max(0.0, self._heap[0][0] - now - _ROUNDING))
 
     def noteCancelled(self) -> None:
         """One of those that are kept was cancelled."""
