@@ -70,7 +70,7 @@ def serverEndpoint(
 def clientEndpoint(
     reactor: IReactorCore, host: str | None, port: str | None, more: tuple[str, ...], arguments: Mapping[str, str]
 ) -> IStreamClientEndpoint:
-    """Return the endpoint that a client's string describes, which begins with a host and a port; as `serverEndpoint`."""
+    """Return the endpoint that a client's string describes, which begins with host and port; as `serverEndpoint`."""
     settings = _parsed(arguments, more, Interface.CLIENT_STRING)
     if (host is None) != (port is None):
         raise ValueError("a client's string begins with tlscomm:HOST:PORT, or has endpoint=")
