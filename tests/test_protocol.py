@@ -1,6 +1,8 @@
 """Messages over a connection, and requests: over TLS, and over plain transports that know nothing of it."""
 
-from collections.abc import Coroutine
+import os
+import sys
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
@@ -16,6 +18,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from tlscomm import messages
 from tlscomm.configuration import Deadlines
 from tlscomm.failures import MessageTooLong, ReadTimeout, Truncated, Undecodable
 from tlscomm.messages import FRAMINGS, MessageFactory, MessageProtocol, RequestProtocol
@@ -168,6 +171,28 @@ class MessageTests(ProtocolCase):
         protocol.loseConnection()
         self.assertTrue(transport.disconnecting)
         self.finish(protocol)
+
+    def test_calls(self) -> None:
+        """A short message that is echoed costs six calls here, and two where it is one of many that come at once."""
+        for name, alone in (("eof", 6), ("line", 6), ("netstring", 8), ("int32", 8)):
+            protocol, _ = self.plain(Echo, framing=name)
+            framed = FRAMINGS[name].encode("short", 100)
+            protocol.dataReceived(framed)
+            self.assertLessEqual(self.calls(protocol.dataReceived, framed), alone)
+            self.assertLessEqual(self.calls(protocol.dataReceived, framed * 64), alone + 63 * (alone - 4))
+            self.finish(protocol)
+
+    def calls(self, function: Callable[[bytes], None], data: bytes) -> int:
+        """Count the calls of functions in the package of messages."""
+        files: list[str] = []
+        before = sys.getprofile()
+        sys.setprofile(lambda frame, event, _: files.append(frame.f_code.co_filename) if event == "call" else None)
+        try:
+            function(data)
+        finally:
+            sys.setprofile(before)
+        folder = os.path.dirname(messages.__file__)
+        return sum(os.path.dirname(file) == folder for file in files)
 
     def test_refusedToSend(self) -> None:
         """A message that the peer could not read back raises, and nothing of it is sent or counted."""

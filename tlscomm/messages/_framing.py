@@ -31,11 +31,11 @@ __all__ = ["LONG", "Decoder", "Framing", "Message", "cut", "encodeText", "longer
 #: How many bytes a message has that is sent in pieces, because a copy of the whole costs more than they do.
 LONG = 1 << 17
 
-#: Pieces of a message that are shorter are put together while they are held.
-_SMALL = 4096
-
 #: How many bytes such a piece has: what TLS encrypts at once, so that it need not be cut again.
 _PIECE = 1 << 16
+
+#: Pieces of a half-received message that are shorter are put together while they are held.
+_SMALL = 4096
 
 Message: TypeAlias = str | bytes
 """What a framing delivers: `str` where `Framing.isText`, else `bytes`."""
@@ -150,7 +150,11 @@ class Decoder(ABC):
         raise Truncated(f"it ended after byte {len(rest)} of a message", side="remote")
 
     def _hold(self, data: bytes) -> None:
-        """Hold back a piece of a message: a large one as it is, small ones together, since each costs 33 bytes more."""
+        """Hold back a piece of a message.
+
+        A large piece is held as it is: a buffer that grows is copied each time it has to move. Small ones are put
+        together, since each takes 33 bytes more than it has.
+        """
         self.pending += len(data)
         if not self._held:
             self._held = [data]
@@ -162,7 +166,10 @@ class Decoder(ABC):
             self._held[-1] = bytearray(last) + data
 
     def _edge(self, size: int) -> bytes | bytearray:
-        """Return the last `size` bytes that are held, or all. One of two pieces that follow each other is longer."""
+        """Return the last `size` bytes that are held, a few, or all where there are fewer.
+
+        Two pieces that follow each other are not both small, so that the last two suffice.
+        """
         last = self._held[-1] if self._held else b""
         if len(last) >= size or len(self._held) < 2:
             return last[-size:]

@@ -10,7 +10,7 @@ from tlscomm.messages._framing import LONG, Decoder, Framing, Message, cut, enco
 
 __all__ = ["Int32", "Netstring"]
 
-#: In how many bytes a colon is looked for first. A length that is not found in them is no ordinary one.
+#: In how many bytes a colon is looked for first.
 _DIGITS = 20
 
 _ZERO = ord("0")
@@ -74,6 +74,7 @@ class Netstring(_Prefixed):
         return b"%d:" % length
 
     def locate(self, data: bytes, start: int, maximum: int) -> tuple[int, int] | None:
+        # Mostly the whole prefix is there and is right; what else it can be is told apart below.
         colon = data.find(b":", start, start + _DIGITS)
         if colon >= 0 and (digits := data[start:colon]).isdigit() and (digits[0] != _ZERO or len(digits) == 1):
             length = int(digits)
