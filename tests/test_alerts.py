@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm._wire.alerts import fatalAlert, plainAlert, sealedAlert
 from tlscomm.access import AccessRules
-from tlscomm.configuration import ClientConfiguration, ServerConfiguration
+from tlscomm.configuration import ClientConfiguration, ExternalContextConfiguration, ServerConfiguration
 from tlscomm.failures import CODES, Alert, CertificateFailure, NotAllowed, alertForCode, codeForAlert
 from tlscomm.issuing import Authority
 from tlscomm.tls import State, TLSConnection, pump
@@ -143,6 +144,30 @@ class Named(SynchronousTestCase):
             one.receive(bytes(flight))
             assert one.failure is not None
             self.assertEqual(one.failure.alert, Alert(number, "sent"))
+
+
+class WithACallbackOfTheirOwn(SynchronousTestCase):
+    """An external context's info callback hears of everything, and alerts are named as elsewhere."""
+
+    def test_heard(self) -> None:
+        for version in ("1.2", "1.3"):
+            for credential, alerts in ((CLIENT, 0), (STRANGER, 1)):
+                heard: list[int] = []
+                options = server("cn=client")._configuration.certificateOptions()
+                context = options.getContext()
+                context.set_info_callback(lambda _connection, where, _value, heard=heard: heard.append(where))
+                other = TLSConnection(ExternalContextConfiguration(creator=options))
+                one = TLSConnection(
+                    ClientConfiguration(serverName="localhost", roots=ROOTS, credential=credential, maximumTLS=version)
+                )
+                one.start()
+                pump(one, other)
+                self.assertEqual(sum(bool(where & SSL.SSL_CB_ALERT) for where in heard), alerts)
+                self.assertGreater(sum(where == SSL.SSL_CB_ACCEPT_LOOP for where in heard), 5)
+                self.assertEqual(bool(SSL.SSL_CB_HANDSHAKE_DONE in heard), not alerts)
+                if alerts:
+                    assert other.failure is not None
+                    self.assertEqual(other.failure.alert, Alert(48, "sent"))
 
 
 class NotFatal(SynchronousTestCase):

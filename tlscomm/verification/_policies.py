@@ -24,6 +24,13 @@ __all__ = ["policyViolation"]
 
 _ANY = "2.5.29.32.0"
 
+#: The extensions without which no policy is demanded, named or mapped. With inhibitAnyPolicy alone nothing is lacking.
+_DEMANDING = (
+    ExtensionOID.CERTIFICATE_POLICIES,
+    ExtensionOID.POLICY_CONSTRAINTS,
+    ExtensionOID.POLICY_MAPPINGS,
+)
+
 #: What each policy that is valid on a level has to be called on the next one.
 _Level = dict[str, set[str]]
 
@@ -36,6 +43,8 @@ def policyViolation(anchor: ParsedCertificate, below: Sequence[ParsedCertificate
             and which policies it names itself does not matter.
         below: the certificates below it, the end entity's first.
     """
+    if not any(each.extension(oid) for each in (anchor, *below) for oid in _DEMANDING):
+        return ""
     try:
         return _violation(anchor, below)
     except (_der.Malformed, IndexError) as unreadable:
