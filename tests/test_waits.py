@@ -118,6 +118,26 @@ class WaitsTests(SynchronousTestCase):
             self.clock.advance(0.5)
             self.assertEqual(self.called, called)
 
+    def test_looksAgain(self) -> None:
+        """One that looks at the clock itself and waits for what is left, however little, is called at that time."""
+        for start in (0, 0.1, 1.7e9 + 0.3):
+            clock = Clock()
+            clock.advance(start)
+            waits, end, called = Waits(clock), start + 5.3, []
+
+            def look(clock: Clock = clock, waits: Waits = waits, end: float = end, called: Any = called) -> None:
+                called.append(clock.seconds())
+                self.assertLess(len(called), 50)
+                if (left := end - clock.seconds()) > 0:
+                    waits.callLater(left, look)
+
+            waits.callLater(9, self.note(9))
+            waits.callLater(0.1, look)
+            for _ in range(70):
+                clock.advance(0.1)
+            self.assertLess(called[-1], end + 0.1 + 1e-6)
+            self.assertGreaterEqual(called[-1], end)
+
     def test_nextTurn(self) -> None:
         """What is for the next turn of the reactor is called then, with what is to be told to it."""
         self.waits.callLater(0, self.called.extend, (1, 2))

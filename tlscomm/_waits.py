@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from heapq import heapify, heappop, heappush
+from math import ulp
 from typing import Any, cast
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -26,10 +27,6 @@ _FEW = 64
 #: In how many seconds it is looked first, at the latest. Those that follow are mostly shorter than the first one, and
 #: to ask the clock anew for each of them costs more than to look in vain once.
 _SOON = 1.25
-
-#: Seconds by which a deadline may pass early, so that what floating point loses never makes one late: more than a
-#: clock tells apart that counts from 1970.
-_ROUNDING = 1e-6
 
 
 @implementer(IReactorTime)
@@ -78,7 +75,7 @@ class Waits:
         self._call = None
         heap, now = self._heap, self._clock.seconds()
         try:
-            while heap and (heap[0][0] <= now + 2 * _ROUNDING or not heap[0][2].active()):
+            while heap and (heap[0][0] <= now or not heap[0][2].active()):
                 wait = heappop(heap)[2]
                 if (expired := wait.expired) is not None:
                     wait.expired = None
@@ -86,13 +83,17 @@ class Waits:
                     expired()
         finally:
             # One may have raised, which is for the clock to log.
-            self._lookForNext(now)
+            self._lookForNext()
 
-    def _lookForNext(self, now: float) -> None:
-        if self._heap:
-            if self._call is not None:
-                self._call.cancel()
-            self._lookIn(max(0.0, self._heap[0][0] - now - _ROUNDING))
+    def _lookForNext(self) -> None:
+        if not self._heap:
+            return
+        if self._call is not None:
+            self._call.cancel()
+        end, now = self._heap[0][0], self._clock.seconds()
+        delay = max(0.0, end - now)
+        # Floating point must not make it late. Where it makes it early, the next look is for the rest.
+        self._lookIn(delay - ulp(end) if now + delay > end > now else delay)
 
     def noteCancelled(self) -> None:
         """One of those that are kept was cancelled."""
