@@ -1,14 +1,30 @@
 """What an open connection keeps in memory, and that giving the rest back loses nothing."""
 
 import gc
+import weakref
+from collections.abc import Iterator
 from enum import Enum
 from types import FunctionType, ModuleType
 from typing import Any
 
-from conversation import AUTHORITY, CLIENT, ROOTS, STRANGER, VERSIONS, Conversation, ConversationCase, PythonPeer, Side
+from conversation import (
+    AUTHORITY,
+    CLIENT,
+    ROOTS,
+    STRANGER,
+    VERSIONS,
+    Conversation,
+    ConversationCase,
+    PythonPeer,
+    Recorder,
+    Side,
+    clientConfiguration,
+    serverConfiguration,
+)
 from cryptography import x509
 from hooks import Asked
 from OpenSSL import SSL
+from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
@@ -66,20 +82,20 @@ class Buffers(ConversationCase):
         for version in VERSIONS:
             conversation = self.opened(version, serverProtocol=Echo)
             client, server = conversation.client, conversation.server
-            for size in (1 << 20, 1 << 10):
+            for size in (1 << 18, 1 << 10):
                 client.transport.write(b"m" * size)
                 conversation.flush()
                 before = buffersOf(server.transport.getHandle())
                 conversation.advance(Deadlines().write or 0)
                 self.assertFalse(set(before) & set(buffersOf(server.transport.getHandle())))
-            self.assertEqual(len(client.received), (1 << 20) + (1 << 10))
+            self.assertEqual(len(client.received), (1 << 18) + (1 << 10))
 
     def test_everyCutOfTheClientsLastFlight(self) -> None:
         """Wherever the network cuts what a client sends last and the data that follows, nothing of it is lost."""
         for version in VERSIONS:
             length = 1
             while self.cutAt(length, version):
-                length += 149
+                length += 223
 
     def cutAt(self, length: int, version: str) -> bool:
         """Cut after so many bytes; return whether there were as many."""
@@ -175,6 +191,59 @@ class Verdict(ConversationCase):
         one, other = self.opened().server.transport.peer, self.opened().server.transport.peer
         self.assertEqual(one.chain[1:], ROOTS)
         self.assertIs(one.chain[1], other.chain[1])
+
+
+class Freed(ConversationCase):
+    """A connection that has ended in any way is freed with its last user, and not by a collection."""
+
+    def assertFreed(self, conversation: Conversation, role: str) -> None:
+        transport = getattr(conversation, role).transport
+        references = [weakref.ref(each) for each in (transport, transport._connection, transport.getHandle())]
+        del transport
+        self._breakOff(conversation)
+        for part in (conversation.link.client, conversation.link.server, conversation.client, conversation.server):
+            vars(part).clear()
+        del part
+        self.assertEqual([reference() for reference in references], [None, None, None])
+
+    def setUp(self) -> None:
+        super().setUp()
+        gc.collect()
+        gc.disable()
+        self.addCleanup(gc.enable)
+
+    def connected(self, version: str) -> Conversation:
+        """Return a conversation that no cleanup keeps."""
+        clock = Clock()
+        client = Side(clientConfiguration(minimumTLS=version, maximumTLS=version), Recorder, clock)
+        return Conversation(client, Side(serverConfiguration(), Recorder, clock), clock)
+
+    def everywhere(self, *, isOpen: bool) -> Iterator[tuple[Conversation, str]]:
+        for version in VERSIONS:
+            for role in ("client", "server"):
+                conversation = self.connected(version)
+                if isOpen:
+                    conversation.flush()
+                yield conversation, role
+
+    def test_timedOut(self) -> None:
+        for conversation, role in self.everywhere(isOpen=False):
+            conversation.link.toServer(10)
+            conversation.clock.advance(Deadlines().handshake or 0)
+            self.assertFreed(conversation, role)
+
+    def test_aborted(self) -> None:
+        for conversation, role in self.everywhere(isOpen=True):
+            transport = getattr(conversation, role).transport
+            transport.write(b"not taken by anything" * 10_000)
+            transport.abortConnection()
+            del transport
+            self.assertFreed(conversation, role)
+
+    def test_lostWithoutAnEnd(self) -> None:
+        for conversation, role in self.everywhere(isOpen=True):
+            getattr(conversation.link, role).lose(ConnectionLost())
+            self.assertFreed(conversation, role)
 
 
 class Objects(ConversationCase):
