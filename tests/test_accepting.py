@@ -15,7 +15,7 @@ from tlscomm.transport._accepting import paceAccepting
 
 
 class AcceptingTests(SynchronousTestCase):
-    """A port of Twisted's accepts one connection a turn, and more where turns are long."""
+    """A port of Twisted's accepts eight connections a turn, and more where turns are long."""
 
     def setUp(self) -> None:
         self.reactor = MemoryReactorClock()
@@ -42,22 +42,22 @@ class AcceptingTests(SynchronousTestCase):
         self.port.doRead()
         return len(self.factory.connections) - before
 
-    def test_one(self) -> None:
-        """Of many that connect at once, each turn accepts one."""
-        counts = [self.accepted(50), *(self.accepted(0) for _ in range(60))]
-        self.assertEqual(counts, [1] * 50 + [0] * 11)
+    def test_few(self) -> None:
+        """Of many that connect at once, each turn accepts eight."""
+        counts = [self.accepted(50), *(self.accepted(0) for _ in range(8))]
+        self.assertEqual(counts, [1, *[8] * 6, 1, 0])
 
     def test_longTurns(self) -> None:
-        """Where turns are long, it soon is one for each 2 ms, and one again when that is over."""
-        counts = [self.accepted(40, 0.02), *(self.accepted(0, 0.02) for _ in range(4))]
-        self.assertEqual(counts, [1, 2, 4, 8, 10])
-        self.assertEqual([self.accepted(0), self.accepted(0)], [1, 1])
+        """Where turns are long, it soon is one for each 2 ms, and eight again when that is over."""
+        counts = [self.accepted(90, 0.04), *(self.accepted(0, 0.04) for _ in range(4))]
+        self.assertEqual(counts, [1, 8, 16, 20, 20])
+        self.assertEqual([self.accepted(0), self.accepted(0)], [8, 8])
 
     def test_lull(self) -> None:
         """After a time in which none has connected, it begins with few again."""
         self.assertEqual(self.accepted(1, 60), 1)
         self.assertEqual(self.accepted(0), 0)
-        self.assertEqual([self.accepted(30, 60), self.accepted(0)], [1, 1])
+        self.assertEqual([self.accepted(30, 60), self.accepted(0)], [1, 8])
 
     def test_otherPorts(self) -> None:
         """What is no port of Twisted's, or no port at all, is left alone."""

@@ -56,7 +56,7 @@ class Shaking:
 
 
 class TurnsTests(SynchronousTestCase):
-    """The steps of one turn have 2 ms."""
+    """The steps of one turn have 5 ms."""
 
     def setUp(self) -> None:
         self.clock = Turning()
@@ -82,14 +82,14 @@ class TurnsTests(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_atOnce(self) -> None:
-        """Of many at once those within 2 ms are taken, and the others in the turns that follow, in their order."""
-        many = self.shaking(20)
+        """Of many at once those within 5 ms are taken, and the others in the turns that follow, in their order."""
+        many = self.shaking(60)
         self.receive(*many)
         while self.turns.isWaiting(many[-1]):
             before, began = len(self.taken), self.clock.seconds()
             self.clock.turn()
-            self.assertLessEqual(len(self.taken) - before, 5)
-            self.assertLess(self.clock.seconds() - began, 0.002 + 0.0006)
+            self.assertLessEqual(len(self.taken) - before, 11)
+            self.assertLess(self.clock.seconds() - began, 0.005 + 0.0006)
         self.assertEqual(self.names(), [each.name for each in many])
         self.clock.turn()
         self.clock.turn()
@@ -98,10 +98,10 @@ class TurnsTests(SynchronousTestCase):
     def test_newTurn(self) -> None:
         """What was spent in one turn is not missing in the next."""
         for _ in range(10):
-            four = self.shaking(4, seconds=0.0004)
-            self.receive(*four)
+            several = self.shaking(12, seconds=0.0004)
+            self.receive(*several)
             self.clock.turn()
-            self.assertEqual([each.waits for each in four], [0, 0, 0, 0])
+            self.assertFalse(any(each.waits for each in several))
 
     def test_longStep(self) -> None:
         """One step is taken in each turn, however long it is."""
@@ -112,7 +112,7 @@ class TurnsTests(SynchronousTestCase):
             self.clock.turn()
 
     def test_busy(self) -> None:
-        """Where open connections make a turn long, handshakes have a quarter of its time instead of 2 ms."""
+        """Where open connections make a turn long, handshakes have a quarter of its time instead of 5 ms."""
         self.receive(*self.shaking(100, seconds=0.001))
         self.clock.turn()
         before = len(self.taken)
@@ -122,7 +122,7 @@ class TurnsTests(SynchronousTestCase):
 
     def test_noOvertaking(self) -> None:
         """What comes while others wait, waits behind them, even where a turn has time left for it."""
-        first = self.shaking(8)
+        first = self.shaking(16)
         self.receive(*first)
         self.clock.rightNow += 1
         late = Shaking(self.clock, 0.0005, self.taken, "late")
@@ -134,7 +134,7 @@ class TurnsTests(SynchronousTestCase):
 
     def test_more(self) -> None:
         """What comes although nothing more is to be read has the step that waits taken before it."""
-        *_, last = many = self.shaking(8)
+        *_, last = many = self.shaking(16)
         self.receive(*many)
         self.turns.receive(last, b"more")
         self.assertEqual(self.taken[-1], (last.name, b"hello"))
@@ -145,10 +145,10 @@ class TurnsTests(SynchronousTestCase):
     def test_clockSetBack(self) -> None:
         """A clock that is set back or ahead does not keep any step from its turn."""
         for jump in (-1000.0, 1000.0):
-            many = self.shaking(12)
-            self.receive(*many[:8])
+            many = self.shaking(24)
+            self.receive(*many[:16])
             self.clock.rightNow += jump
-            self.receive(*many[8:])
+            self.receive(*many[16:])
             for _ in range(8):
                 self.clock.turn()
             self.assertEqual(self.clock.getDelayedCalls(), [])

@@ -1,7 +1,7 @@
 """How many connections a port accepts in one turn of the reactor.
 
 A port of Twisted's accepts as many connections at once as wait, up to a number that begins at a hundred and grows by
-twenty a turn while it is reached, and each takes about as long as ten messages. Here it is one a turn. Those that wait
+twenty a turn while it is reached, and each takes as long as ten messages. Here it is eight a turn. Those that wait
 meanwhile wait in the kernel, as long as the port's backlog. Where turns are long, because open connections have much to
 say, it is more, so that strangers are let in at the same rate.
 
@@ -14,6 +14,8 @@ from collections.abc import Callable
 from typing import Any
 
 __all__ = ["paceAccepting"]
+
+_FEW = 8
 
 #: The seconds of a turn for which another connection is accepted in it.
 _SECONDS_EACH = 0.002
@@ -44,9 +46,11 @@ class _Pace:
     def doRead(self) -> None:
         """Accept, in the place of the port's `twisted.internet.interfaces.IReadDescriptor.doRead`."""
         port, began = self._port, self._seconds()
-        most = max(1, min(2 * self._accepted, int((began - self._began) / _SECONDS_EACH)))
+        most = 1
+        if self._accepted:
+            most = max(_FEW, min(2 * self._accepted, int((began - self._began) / _SECONDS_EACH)))
         port.numberAccepts = most
         self._accept()
-        # Twisted's number grows where so many have come. Where fewer have, the next one begins a time of its own.
+        # Twisted's number grows where so many have come. Where fewer have, the next one may come alone, and much later.
         self._accepted = most if port.numberAccepts > most else 0
         self._began = began

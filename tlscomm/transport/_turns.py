@@ -2,7 +2,7 @@
 
 A step of a handshake, one flight read and answered, costs a hundred times what a message costs, and the reactor serves
 all that has come before it looks again. Five hundred peers that connect at once would keep each open connection waiting
-until all of them are served. So the steps of one turn have 2 ms. Those beyond that wait, first come first served, until
+until all of them are served. So the steps of one turn have 5 ms. Those beyond that wait, first come first served, until
 the next turn, and in between the reactor serves what has come for all others.
 
 It is as if the bytes of a step that waits had yet to come: nothing more is read from its peer meanwhile, so that what
@@ -21,11 +21,12 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 __all__ = ["HandshakeTurns"]
 
-#: What the steps of one turn may take, in seconds. The last one may begin just before that is over.
-_TURN_SECONDS = 0.002
+#: What the steps of one turn may take, in seconds. The last one may begin just before that is over. Shorter turns make
+#: each step dearer, because the processor's caches have forgotten what the one before it needed.
+_TURN_SECONDS = 0.005
 
 #: When so much was spent, the end of the turn is waited for, to give it back. Before that, time alone does.
-_WORTH_WAITING = 0.001
+_WORTH_WAITING = 0.0025
 
 #: Where the rest of a turn is long, the steps get this part of its time instead, so that a busy server lets others in.
 _SHARE = 0.25
