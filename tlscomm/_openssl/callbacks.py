@@ -44,7 +44,7 @@ _STATES = {
     b"SSLv3/TLS write certificate verify": "certificateSent",
     b"SSLv3/TLS read server session ticket": "ticketSeen",
 }
-#: The same by where OpenSSL has the names of its states, which are constants.
+#: The same by where OpenSSL has the names of its states, which are constants; and nothing for all other states.
 _statesByPlace: dict[Any, str] = {}
 
 
@@ -98,7 +98,7 @@ def stateCallback(ssl: Any, where: int, value: int) -> None:
     """Tell a client of its states and alerts."""
     if where & SSL.SSL_CB_ALERT:
         _noteAlert(ssl, where, value)
-    elif learnt := _learntIn(lib.SSL_state_string_long(ssl)):
+    elif (learnt := _statesByPlace.get(lib.SSL_state_string_long(ssl))) != "":
         _noteState(ssl, learnt)
 
 
@@ -116,19 +116,21 @@ def sharedInfoCallback(ssl: Any, where: int, value: int) -> None:
         channel._foreignInfo(ssl, where, value)
         if where & SSL.SSL_CB_ALERT:
             _noteAlert(ssl, where, value)
-        elif channel._isClient and (learnt := _learntIn(lib.SSL_state_string_long(ssl))):
-            _noteState(ssl, learnt)
+        elif channel._isClient:
+            _noteState(ssl, None)
 
 
-def _learntIn(place: Any) -> str:
-    """Return what a client learns in a state, from where OpenSSL has the state's name; nothing in most of them."""
-    if (learnt := _statesByPlace.get(place)) is None:
+def _noteState(ssl: Any, learnt: str | None) -> None:
+    """Note what a client learns in the state that it is in.
+
+    Args:
+        ssl: of the client.
+        learnt: that, or None where the name of the state has to be read first.
+    """
+    if learnt is None:
+        place = lib.SSL_state_string_long(ssl)
         learnt = _statesByPlace[place] = _STATES.get(ffi.string(place), "")
-    return learnt
-
-
-def _noteState(ssl: Any, learnt: str) -> None:
-    if (channel := channels.get(ssl)) is not None:
+    if learnt and (channel := channels.get(ssl)) is not None:
         setattr(channel, learnt, True)
 
 
