@@ -133,9 +133,9 @@ class MemoryLink:
     Attributes:
         client: the client's end.
         server: the server's end.
-        end: the class of both ends.
     """
 
+    #: The class of both ends.
     end: Any = MemoryTransport
 
     def __init__(self, client: IProtocol, server: IProtocol) -> None:
