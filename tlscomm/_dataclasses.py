@@ -23,7 +23,7 @@ else:
         """As `dataclasses.dataclass`, with the same options."""
 
         def decorate(decorated: type) -> type:
-            isPlain = options.keys() <= _OPTIONS and not any(map(dataclasses.is_dataclass, decorated.__bases__))
+            isPlain = options.keys() <= _OPTIONS
             return _defined(decorated, **options) if isPlain else dataclasses.dataclass(**options)(decorated)
 
         return decorate if cls is None else decorate(cls)
@@ -31,7 +31,7 @@ else:
 
 __all__ = ["dataclass"]
 
-#: What a class may be asked to be here. Those with slots, and those that extend another, are few and made at once.
+#: What a class may be asked to be here. Those with slots are few and made at once.
 _OPTIONS = frozenset({"frozen", "kw_only", "eq", "repr"})
 
 
@@ -41,7 +41,9 @@ def _defined(cls: Any, *, frozen: bool = False, kw_only: bool = False, eq: bool 
     names = [name for name in isMade if isMade[name] and vars(cls).get(name) is None]
     # Without one it would be given its signature, which takes longer to find out than all the rest.
     cls.__doc__ = cls.__doc__ or cls.__name__
-    dataclasses.dataclass(init=False, kw_only=kw_only, eq=False, repr=False)(cls)
+    # Whether a class may be frozen that extends another is for `dataclasses` to say, which then freezes it at once.
+    isExtending = any(map(dataclasses.is_dataclass, cls.__bases__))
+    dataclasses.dataclass(init=False, frozen=frozen and isExtending, kw_only=kw_only, eq=False, repr=False)(cls)
     for option, value in (("init", True), ("frozen", frozen), ("eq", eq), ("repr", repr)):
         setattr(cls.__dataclass_params__, option, value)
 
@@ -58,7 +60,8 @@ def _defined(cls: Any, *, frozen: bool = False, kw_only: bool = False, eq: bool 
     for name in names:
         setattr(cls, name, _Unmade(name, cls, make))
     if frozen:
-        _freeze(cls)
+        if not isExtending:
+            _freeze(cls)
     elif eq and vars(cls).get("__hash__") is None:
         cls.__hash__ = None
     return cls  # type: ignore[no-any-return]
