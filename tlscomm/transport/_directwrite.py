@@ -32,11 +32,11 @@ from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.tcp import Connection
 from twisted.python.failure import Failure
 
-__all__ = ["DirectWrite", "canWriteDirectly"]
+__all__ = ["MOST", "DirectWrite", "canWriteDirectly"]
 
-#: What is written to the socket in succession before Twisted is given a write, with which it may pause the producer
+#: What is written to the socket between two reads before Twisted is given a write, with which it may pause the producer
 #: until its next turn: one that writes as long as it may must not keep the reactor from all others.
-_MOST = 1 << 18
+MOST = 1 << 18
 
 #: The methods by which Twisted's TCP transport writes, all of which have to be its own.
 _METHODS = ("write", "writeSomeData", "doWrite", "startWriting", "loseConnection", "loseWriteConnection")
@@ -86,20 +86,22 @@ class DirectWrite:
     Attributes:
         isLost: whether a write was told by the kernel that the connection is lost. The transport's ``connectionLost``
             follows, and an end of the stream that it tells of before is none.
+        left: how many more bytes are written to the socket before Twisted is given a write. It may be set to `MOST` in
+            each turn of the reactor.
     """
 
-    __slots__ = ("_left", "_transport", "isLost")
+    __slots__ = ("_transport", "isLost", "left")
 
     def __init__(self, transport: Any) -> None:
         self.isLost = False
-        self._left = _MOST
+        self.left = MOST
         self._transport = transport
 
     def write(self, data: bytes) -> None:
         """Write to the socket what it takes, and to the transport the rest; as the transport's own ``write`` else."""
         transport = self._transport
-        if self._left <= 0:
-            self._left = _MOST
+        if self.left <= 0:
+            self.left = MOST
         elif (
             transport.connected
             and not transport.dataBuffer
@@ -110,7 +112,7 @@ class DirectWrite:
             and not transport.TLS
         ):
             size = len(data)
-            self._left -= size
+            self.left -= size
             try:
                 sent = transport.socket.send(data)
             except OSError as problem:

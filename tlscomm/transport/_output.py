@@ -2,8 +2,10 @@
 
 Three things happen here, and they are one, because each needs what the others know:
 
-*Coalescing.* A record costs a few microseconds and 22 bytes. Writes of one turn of the reactor become one record: those
-made while bytes are being received leave when that is done, others at the start of the next turn.
+*Coalescing.* A record costs a few microseconds and 22 bytes, and the kernel's call for it more than that. Writes of one
+turn of the reactor become one record: those made while bytes are being received leave when that is done, others at the
+start of the next turn. Nothing tells whether the first write of a turn is its last, as where Deferreds fire one after
+another, so none leaves earlier: what it waits for is the rest of the turn, and no socket.
 
 *Backpressure.* What TCP cannot take stays here in plaintext, and a producer is paused. Nothing grows but what an
 application writes without asking.
@@ -28,7 +30,7 @@ from zope.interface import implementer
 
 from tlscomm.tls import TLSConnection
 from tlscomm.transport._answers import Answers
-from tlscomm.transport._directwrite import DirectWrite, canWriteDirectly
+from tlscomm.transport._directwrite import MOST, DirectWrite, canWriteDirectly
 
 try:
     from fcntl import ioctl
@@ -171,8 +173,10 @@ class Output:
             self.flush()
 
     def hold(self) -> None:
-        """Let writes wait for `release`, which comes in the same turn of the reactor."""
+        """Let writes wait for `release`, which comes in the same turn of the reactor: a new one, as bytes have come."""
         self._held = True
+        if self._direct is not None:
+            self._direct.left = MOST
 
     def release(self) -> None:
         """Send what was written since `hold`, and what TLS itself has to say."""
