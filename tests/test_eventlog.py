@@ -72,6 +72,16 @@ class EndpointTests(ConversationCase):
             str(formatEvent(refused)).startswith("connection 2 from 127.0.0.1:40001 refused, no-certificate: ")
         )
 
+    def test_later(self) -> None:
+        """An event that an observer keeps can be put in words when its connection is gone."""
+        with logged("tlscomm") as events:
+            self.opened(server=self.listening(serverConfiguration()).buildProtocol(None)).link.cut()
+        said = [str(formatEvent(each)) for each in events if "event" in each]
+        self.assertRegex(said[1], r"^connection 1 from 127.0.0.1:40001 authenticated: CN=client, TLSv1.3, TLS_\w+$")
+        self.assertRegex(
+            said[2], r"^connection 1 from 127.0.0.1:40001 closed \(0 bytes received, 0 bytes sent\), reset: "
+        )
+
     def test_client(self) -> None:
         """A client's program learns all from ``connect()``, and nothing of it is written."""
         self.assertIsInstance(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from datetime import datetime, timezone
+from operator import itemgetter
 from time import time
 from typing import Any
 
@@ -126,32 +127,38 @@ def writeText(event: Event) -> None:
 
     Not by Twisted's `Logger.emit`, which makes and sorts a list of the levels for each event.
     """
-    record = dict(event)
-    level = record.pop("level")
+    say, facts = _SENTENCES[event["event"]]
+    record = {
+        **event,
+        "log_logger": _log,
+        "log_level": _LEVELS[event["level"]],
+        "log_namespace": _log.namespace,
+        "log_source": None,
+        "log_format": "{sentence}",
+        "log_time": time(),
+        "sentence": _Sentence(say, facts(event)),
+    }
     # Twisted has a time of its own, which older observers look for under the same name.
     record.pop("time", None)
-    record.update(
-        log_logger=_log,
-        log_level=_LEVELS[level],
-        log_namespace=_log.namespace,
-        log_source=None,
-        log_format="{sentence}",
-        log_time=time(),
-        sentence=_Sentence(event),
-    )
+    del record["level"]
     globalLogPublisher(record)
 
 
 class _Sentence:
-    """What an event says in words, made when it is asked for: mostly no observer wants it, or one wants it once."""
+    """What an event says in words, made when it is asked for: mostly no observer wants it, or one wants it once.
 
-    __slots__ = ("_event",)
+    It keeps what the words are made of and not the event, because Twisted keeps the latest 65,536 events of a program
+    that writes no log.
+    """
 
-    def __init__(self, event: Event) -> None:
-        self._event = event
+    __slots__ = ("_facts", "_say")
+
+    def __init__(self, say: Callable[..., str], facts: tuple[Any, ...]) -> None:
+        self._say = say
+        self._facts = facts
 
     def __str__(self) -> str:
-        return _SENTENCES[self._event["event"]](self._event)
+        return self._say(*self._facts)
 
 
 def _asked(transport: TLSTransport) -> str | None:
@@ -164,61 +171,57 @@ def _isHealthCheck(transport: TLSTransport, failure: TLSFailure) -> bool:
     return failure.code in ("closed-in-handshake", "reset") and not transport.hasHeard
 
 
-def _listening(event: Event) -> str:
-    return f"listening on {event['address']}"
+def _listening(address: str, _: str) -> str:
+    return f"listening on {address}"
 
 
-def _authenticated(event: Event) -> str:
-    return f"{_connection(event)} authenticated: {_accepted(event)}"
+def _accepted(number: int, peer: str, name: str, *facts: Any) -> str:
+    certificate: Peer | None
+    tls: TLSFacts
+    certificate, tls, asked = facts
+    how = "authenticated" if name == "authenticated" else "accepted without authentication"
+    stranger = "no client certificate is asked for" if asked == "none" else "the client showed no certificate"
+    who = stranger if certificate is None else _who(certificate)
+    return f"{_connection(number, peer)} {how}: {who}, {tls.version}, {tls.cipher}{_shown(tls.choice)}"
 
 
-def _acceptedOnly(event: Event) -> str:
-    return f"{_connection(event)} accepted without authentication: {_accepted(event)}"
-
-
-def _refused(event: Event) -> str:
-    outcome = _outcome(event)
+def _refused(number: int, peer: str, failure: TLSFailure) -> str:
+    outcome = _outcome(failure)
     # The word is also the code of a refusal that does not say why.
-    return f"{_connection(event)} {outcome if outcome.startswith('refused: ') else f'refused, {outcome}'}"
+    return f"{_connection(number, peer)} {outcome if outcome.startswith('refused: ') else f'refused, {outcome}'}"
 
 
-def _refusals(event: Event) -> str:
-    last = f"{_connection(event)}: {_outcome(event)}"
-    return f"{event['count']} more connections from {event['network']} refused; the last one, {last}"
+def _refusals(number: int, peer: str, failure: TLSFailure, count: int, network: str) -> str:
+    last = f"{_connection(number, peer)}: {_outcome(failure)}"
+    return f"{count} more connections from {network} refused; the last one, {last}"
 
 
-def _closed(event: Event) -> str:
-    received, sent = (_amount(event[f"bytes{way}"], event[f"messages{way}"]) for way in ("Received", "Sent"))
-    return f"{_connection(event)} closed ({received} received, {sent} sent), {_outcome(event)}"
+def _closed(number: int, peer: str, failure: TLSFailure | None, *traffic: Any) -> str:
+    bytesReceived, bytesSent, messagesReceived, messagesSent = traffic
+    received, sent = _amount(bytesReceived, messagesReceived), _amount(bytesSent, messagesSent)
+    return f"{_connection(number, peer)} closed ({received} received, {sent} sent), {_outcome(failure)}"
 
 
-#: By the event's name, what says it in words.
-_SENTENCES: dict[str, Callable[[Event], str]] = {
-    "listening": _listening,
-    "authenticated": _authenticated,
-    "accepted": _acceptedOnly,
-    "refused": _refused,
-    "refusals": _refusals,
-    "closed": _closed,
+_ACCEPTED = _accepted, itemgetter("connection", "peer", "event", "certificate", "tls", "clientCertificates")
+_TRAFFIC = "bytesReceived", "bytesSent", "messagesReceived", "messagesSent"
+
+#: By the event's name, what says it in words, and the facts that it makes them of.
+_SENTENCES: dict[str, tuple[Callable[..., str], Callable[[Event], tuple[Any, ...]]]] = {
+    "listening": (_listening, itemgetter("address", "event")),
+    "authenticated": _ACCEPTED,
+    "accepted": _ACCEPTED,
+    "refused": (_refused, itemgetter("connection", "peer", "failure")),
+    "refusals": (_refusals, itemgetter("connection", "peer", "failure", "count", "network")),
+    "closed": (_closed, itemgetter("connection", "peer", "failure", *_TRAFFIC)),
 }
 
 
-def _connection(event: Event) -> str:
-    return f"connection {event['connection']} from {event['peer']}"
+def _connection(number: int, peer: str) -> str:
+    return f"connection {number} from {peer}"
 
 
-def _outcome(event: Event) -> str:
-    failure: TLSFailure | None = event["failure"]
+def _outcome(failure: TLSFailure | None) -> str:
     return "in order" if failure is None else f"{failure.code}: {failure.message} {failure.nextStep}"
-
-
-def _accepted(event: Event) -> str:
-    peer: Peer | None = event["certificate"]
-    tls: TLSFacts = event["tls"]
-    isAsked = event["clientCertificates"] != "none"
-    stranger = "the client showed no certificate" if isAsked else "no client certificate is asked for"
-    who = stranger if peer is None else _who(peer)
-    return f"{who}, {tls.version}, {tls.cipher}{_shown(tls.choice)}"
 
 
 def _shown(choice: CredentialChoice | None) -> str:
