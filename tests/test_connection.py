@@ -124,6 +124,31 @@ class Accepted(SynchronousTestCase):
                 other.send(sent[1 : size + 1])
                 self.assertEqual(pump(one, other), (sent[1 : size + 1], sent[:size]))
 
+    def test_dataIsSealedInOneStep(self) -> None:
+        """`sealed` is `send` and `outgoing`, of bytes and of a part of them, however long."""
+        data = bytes(range(256)) * 5000
+        for version in VERSIONS:
+            one, other = opened(maximumTLS=version)
+            for size in (1, 16384, 65540, 130_800, 131_072, 131_073, len(data)):
+                self.assertEqual(other.receive(one.sealed(data[:size])), data[:size])
+                self.assertEqual(other.receive(one.sealed(memoryview(data)[3:size])), data[3:size])
+            # What OpenSSL had to say before goes first.
+            one.send(b"first ")
+            self.assertEqual(other.receive(one.sealed(b"second")), b"first second")
+
+    def test_dataIsSealedAsLongAsItMayBeSent(self) -> None:
+        """A peer that has said that it ends is still sent data, and a connection that has failed sends none."""
+        one, other = opened()
+        one.close()
+        other.receive(one.outgoing())
+        self.assertIs(other.state, State.CLOSED)
+        self.assertEqual(one.receive(other.sealed(b"answer")), b"answer")
+        one, other = opened()
+        other.receive(b"\x17\x03\x03\x00\x20" + bytes(32))
+        self.assertIs(other.state, State.FAILED)
+        self.assertEqual(one.receive(other.sealed(b"more")), b"")
+        self.assertIsNotNone(failureOf(one).alert)
+
     def test_dataGoesThroughInAnySplit(self) -> None:
         one, other = opened()
         one.send(b"hello" * 5000)
