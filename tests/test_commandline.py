@@ -70,6 +70,12 @@ class ProgramTests(SynchronousTestCase):
         for module in ("tlscomm.commandline", "tlscomm.commandline.connect"):
             self.assertEqual(run(sys.executable, "-c", WEIGHT.format(module)).stdout, b"[]\n")
 
+    def test_interrupted(self) -> None:
+        """Ctrl-C ends it without a word also while it is being loaded."""
+        Path("click.py").write_text("raise KeyboardInterrupt\n")
+        done = run(sys.executable, "-c", "import sys; from tlscomm.commandline import main; sys.exit(main())")
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (130, b"", b""))
+
     def test_nobodyReads(self) -> None:
         """A reader that goes away early, as ``head`` does, ends the program without a word."""
         done = run("sh", "-c", '"$@" | head -c 1; :', "sh", *COMMAND, "explain")

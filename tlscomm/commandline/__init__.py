@@ -15,22 +15,19 @@ import signal
 import sys
 from collections.abc import Sequence
 
-import click
-
-from tlscomm import __version__
-from tlscomm.commandline import _collection, _unused
-from tlscomm.commandline._commands import LazyGroup
+from tlscomm._lazy import lazyFace
 
 __all__ = ["main", "program"]
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tlscomm.commandline._program import program
+else:
+    # Ctrl-C is answered from the first moment, and the rest is loaded after that.
+    __getattr__, __dir__ = lazyFace(__name__, {"program": "tlscomm.commandline._program"})
+
 #: What a shell reports for a program that Ctrl-C ended.
 _INTERRUPTED = 128 + signal.SIGINT
-
-
-@click.group(cls=LazyGroup, name="tlscomm", context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="tlscomm")
-def program() -> None:
-    """Mutual TLS that says what went wrong, and whose turn it is to act."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,10 +43,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: the reader of the output has gone; the status is 1, and nothing is said about it.
     """
-    if arguments is None:
-        _collection.postpone()
-        _unused.putOff()
-    _occupyStandardDescriptors()
+    try:
+        if arguments is None:
+            from tlscomm.commandline import _collection, _unused
+
+            _collection.postpone()
+            _unused.putOff()
+        _occupyStandardDescriptors()
+        return _run(arguments)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    import click
+
+    from tlscomm.commandline._program import program
+
     try:
         return int(program.main(arguments, prog_name="tlscomm", standalone_mode=False) or 0)
     except click.Abort:
