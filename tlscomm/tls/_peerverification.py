@@ -327,7 +327,7 @@ class PeerVerification:
         """Settle by what the hook says, or would say if there were one: it accepts what is not refused already."""
         result = self.result
         assert result is not None
-        left = answer.leaves(result.problems) if result.problems else ()
+        left = answer.leaves(result.problems)
         if answer.code is not None:
             first = Problem(answer.code, depth=0, detail=printable(answer.reason))
             self._settle(_refusal((first, *result.problems), result))
