@@ -20,7 +20,6 @@ class _Commands(Measure):
 
     def __init__(self, certificates: Certificates, rounds: int, contestants: Mapping[str, Contestant]) -> None:
         super().__init__(rounds)
-        certificates.client(0)
         self.folder, self._contestants = certificates.folder, contestants
 
     def run(self, servers: Mapping[str, Server], until: float) -> Samples:
@@ -49,7 +48,7 @@ class Connect(_Commands):
     title = "tlscomm connect, one message, s"
 
     def words(self, port: int) -> list[str]:
-        files = ["--identity", str(self.folder / "client0.pem"), "--roots", str(self.folder / "ca.pem")]
+        files = ["--identity", str(self.folder / "client.pem"), "--roots", str(self.folder / "ca.pem")]
         return ["connect", f"localhost:{port}", "--message", "hello", *files]
 
     def peerWords(self, port: int) -> list[str]:

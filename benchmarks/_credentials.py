@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -35,6 +36,7 @@ class Certificates:
 
     Attributes:
         folder: where they are.
+        client: the file of client 0, certificate and key.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -42,36 +44,47 @@ class Certificates:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._authority = self._issue("authority", self._key, x509.BasicConstraints(True, 0), _AUTHORITY_USAGE)
         (folder / "ca.pem").write_bytes(self._authority.public_bytes(Encoding.PEM))
-        # The clients have certificates of their own and one key: a key costs more to make than to use.
-        self._clientKey = ec.generate_private_key(ec.SECP256R1())
         key = ec.generate_private_key(ec.SECP256R1())
         names = x509.SubjectAlternativeName([x509.DNSName("localhost")])
         purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
         certificate = self._issue("localhost", key, x509.BasicConstraints(False, None), names, purpose)
         (folder / "server.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
         _writePrivately(folder / "server.key", _pem(key))
+        # The clients have certificates of their own and one key: a key costs more to make than to use.
+        self._clientKey = ec.generate_private_key(ec.SECP256R1())
+        self._clients: dict[int, bytes] = {}
+        self.client = folder / "client.pem"
+        first = x509.load_der_x509_certificate(self._client(0))
+        _writePrivately(self.client, _pem(self._clientKey) + first.public_bytes(Encoding.PEM))
+        self._context = self._clientContext()
 
-    def client(self, number: int) -> Path:
-        """Return the file of a client's certificate and its key."""
-        path = self.folder / f"client{number}.pem"
-        if not path.exists():
+    def prepare(self, numbers: Iterable[int]) -> None:
+        """Make certificates before they are needed."""
+        for number in numbers:
+            self._client(number)
+
+    def connection(self, number: int = 0) -> SSL.Connection:
+        """Return a connection of the client that shows the certificate of a number, and verifies none."""
+        made = SSL.Connection(self._context)
+        made.set_connect_state()
+        made.use_certificate(x509.load_der_x509_certificate(self._client(number)))
+        return made
+
+    def _clientContext(self) -> SSL.Context:
+        made = SSL.Context(SSL.TLS_CLIENT_METHOD)
+        made.set_min_proto_version(SSL.TLS1_3_VERSION)
+        # What clients offer by default differs between versions of OpenSSL, and with it the work of the server.
+        preferGroups(made, ["X25519"])
+        made.use_certificate_file(str(self.client))
+        made.use_privatekey_file(str(self.client))
+        return made
+
+    def _client(self, number: int) -> bytes:
+        if number not in self._clients:
             leaf, purpose = x509.BasicConstraints(False, None), x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
             certificate = self._issue(f"client {number}", self._clientKey, leaf, purpose)
-            _writePrivately(path, _pem(self._clientKey) + certificate.public_bytes(Encoding.PEM))
-        return path
-
-    def context(self, number: int) -> SSL.Context:
-        """Return a client's context that shows a certificate, and verifies none.
-
-        The group is named, since what clients offer by default differs between versions of OpenSSL, and with it the
-        work of the server.
-        """
-        made, path = SSL.Context(SSL.TLS_CLIENT_METHOD), self.client(number)
-        made.set_min_proto_version(SSL.TLS1_3_VERSION)
-        preferGroups(made, ["X25519"])
-        made.use_certificate_file(str(path))
-        made.use_privatekey_file(str(path))
-        return made
+            self._clients[number] = certificate.public_bytes(Encoding.DER)
+        return self._clients[number]
 
     def _issue(self, name: str, key: ec.EllipticCurvePrivateKey, *extensions: x509.ExtensionType) -> x509.Certificate:
         now = datetime.now(timezone.utc)

@@ -38,11 +38,12 @@ class Handshakes(_Visits):
         self.name = "handshake" if different == 1 else "handshake-many"
         whose = "one client" if different == 1 else f"{different:,} known clients"
         self.title = f"full handshake, {whose}, ms"
-        self._contexts = [certificates.context(number) for number in range(different)]
+        self._different = different
+        certificates.prepare(range(different))
 
     def ask(self, server: Server) -> Sample:
-        contexts = self._contexts
-        return self.visit(server, (Visitor(contexts[number % len(contexts)]) for number in range(self.count)))
+        connection, different = self.certificates.connection, self._different
+        return self.visit(server, (Visitor(connection(number % different)) for number in range(self.count)))
 
 
 class NewClients(_Visits):
@@ -66,8 +67,8 @@ class NewClients(_Visits):
     def ask(self, server: Server) -> Sample:
         first = self._next.get(server.port, self._first)
         self._next[server.port] = first + self.count
-        context = self.certificates.context
-        return self.visit(server, (Visitor(context(first + number)) for number in range(self.count)))
+        connection = self.certificates.connection
+        return self.visit(server, (Visitor(connection(first + number)) for number in range(self.count)))
 
 
 class Returning(_Visits):
@@ -80,7 +81,6 @@ class Returning(_Visits):
 
     def __init__(self, certificates: Certificates, rounds: int, count: int) -> None:
         super().__init__(certificates, rounds, count)
-        self._context = certificates.context(0)
         self._sessions: dict[int, list[SSL.Session | None]] = {}
 
     def warmUp(self, server: Server) -> None:
@@ -89,7 +89,7 @@ class Returning(_Visits):
         self.ask(server)
 
     def ask(self, server: Server) -> Sample:
-        visitors = [Visitor(self._context, session) for session in self._sessions[server.port]]
+        visitors = [Visitor(self.certificates.connection(), session) for session in self._sessions[server.port]]
         sample = self.visit(server, visitors)
         self._sessions[server.port] = [each.session for each in visitors]
         return sample

@@ -27,7 +27,6 @@ class InMemory(Measure):
         self, certificates: Certificates, rounds: int, count: int, contestants: Mapping[str, Contestant]
     ) -> None:
         super().__init__(rounds)
-        certificates.client(0)
         self._folder, self._count, self._contestants = certificates.folder, count, contestants
 
     def run(self, servers: Mapping[str, Server], until: float) -> Samples:

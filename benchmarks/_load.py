@@ -100,9 +100,13 @@ class Load:
 class Client:
     """One connection. Extend it: what is done when it was accepted, and with what it receives."""
 
-    def __init__(self, context: SSL.Context, session: SSL.Session | None = None) -> None:
-        self.tls = SSL.Connection(context)
-        self.tls.set_connect_state()
+    def __init__(self, connection: SSL.Connection, session: SSL.Session | None = None) -> None:
+        """
+        Args:
+            connection: not shaken yet; see `Certificates.connection`.
+            session: what it offers to resume.
+        """
+        self.tls = connection
         if session is not None:
             self.tls.set_session(session)
         self._unsent = b""
@@ -164,7 +168,7 @@ class Client:
     def write(self, *pieces: bytes) -> None:
         """Send pieces, each in records of its own."""
         for piece in pieces:
-            self.tls.send(piece)
+            self.tls.sendall(piece)
         self._send()
 
     def close(self) -> None:
@@ -229,8 +233,8 @@ class Visitor(Client):
 class Talker(Client):
     """Sends messages of one size and counts what comes back: so many in flight, and so many in all."""
 
-    def __init__(self, context: SSL.Context, message: bytes, inFlight: int) -> None:
-        super().__init__(context)
+    def __init__(self, connection: SSL.Connection, message: bytes, inFlight: int) -> None:
+        super().__init__(connection)
         self._message, self._inFlight = message, inFlight
         self._got = self._unsentMessages = 0
         self.left = 0

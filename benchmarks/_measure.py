@@ -107,7 +107,7 @@ def inTurns(questions: Mapping[str, Callable[[], Sample]], rounds: int, until: f
     """Ask all in turns. Each begins some turn, so that none has always the same one before it."""
     names = list(questions)
     samples: Samples = {name: [] for name in names}
-    for turn in range(rounds):
+    for turn in range(rounds if names else 0):
         if turn and time.monotonic() > until:
             break
         first = turn % len(names)

@@ -45,7 +45,7 @@ class Memory(ServerMeasure):
         return samples
 
     def warmUp(self, server: Server) -> None:
-        Load(server.port).visit([Visitor(self._certificates.context(0)) for _ in range(100)], _AT_ONCE)
+        Load(server.port).visit([Visitor(self._certificates.connection()) for _ in range(100)], _AT_ONCE)
 
     def ask(self, server: Server) -> Sample:
         before, kept = server.memory(), list[socket.socket]()
@@ -54,8 +54,8 @@ class Memory(ServerMeasure):
             def accepted(self) -> None:
                 kept.append(self.leave())
 
-        context = self._certificates.context
-        Load(server.port).visit((Idle(context(number)) for number in range(self._count)), _AT_ONCE)
+        connection = self._certificates.connection
+        Load(server.port).visit((Idle(connection(number)) for number in range(self._count)), _AT_ONCE)
         time.sleep(0.5)
         sample = Sample((server.memory() - before) / self._count)
         for each in kept:

@@ -36,14 +36,14 @@ class Messages(ServerMeasure):
         unit, self._scale = ("µs", 1e6) if size < 1 << 16 else ("ms", 1e3)
         manner = f"{inFlight} in flight" if inFlight > 1 else "ping-pong"
         self.title = f"{_SIZES[size]} messages, {manner}, {unit}"
-        self._context = certificates.context(0)
+        self._certificates = certificates
         self._message = (_PROSE * (size // len(_PROSE) + 1))[:size] + b"<EOF>"
         self._connections, self._inFlight, self._each = connections, inFlight, count // connections
         self._open: dict[int, tuple[Load, list[Talker]]] = {}
 
     def warmUp(self, server: Server) -> None:
-        load = Load(server.port)
-        talkers = [Talker(self._context, self._message, self._inFlight) for _ in range(self._connections)]
+        load, connection = Load(server.port), self._certificates.connection
+        talkers = [Talker(connection(), self._message, self._inFlight) for _ in range(self._connections)]
         for talker in talkers:
             load.connect(talker)
         load.runUntil(lambda: all(each.isAccepted for each in talkers))

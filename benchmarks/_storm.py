@@ -25,16 +25,15 @@ class Storm(ServerMeasure):
         super().__init__(rounds)
         self._certificates, self._count = certificates, count
         self.title = f"longest wait of a ping, {count} connect at once, ms"
-        self._context = certificates.context(0)
         self._pingers: dict[int, _Pinger] = {}
 
     def warmUp(self, server: Server) -> None:
-        self._pingers[server.port] = _Pinger(server.port, self._certificates.client(0))
+        self._pingers[server.port] = _Pinger(server.port, self._certificates.client)
         self._pingers[server.port].longestWait()
 
     def ask(self, server: Server) -> Sample:
         pinger, meter = self._pingers[server.port], Meter(server)
-        visitors = [Visitor(self._context) for _ in range(self._count)]
+        visitors = [Visitor(self._certificates.connection()) for _ in range(self._count)]
         pinger.longestWait()
         try:
             with meter.running():

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -35,6 +37,8 @@ def main() -> None:
     arguments = readArguments()
     raiseFileLimit()
     onLoadCores()
+    # So that the servers end with it, whatever ends it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with tempfile.TemporaryDirectory() as name:
         result = run(Path(name), arguments)
     if arguments.json:

@@ -79,7 +79,7 @@ class ContestantTests(SynchronousTestCase):
         certificates = Certificates(folder)
         server = Server(Contestant("asyncio", (sys.executable, str(CONTESTANTS / "on_asyncio.py"))), folder)
         self.addCleanup(server.stop)
-        load, talker = Load(server.port), Talker(certificates.context(0), b"hello<EOF>", 2)
+        load, talker = Load(server.port), Talker(certificates.connection(), b"hello<EOF>", 2)
         load.connect(talker)
         load.runUntil(lambda: talker.isAccepted)
         talker.talk(5)

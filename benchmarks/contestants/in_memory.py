@@ -83,7 +83,7 @@ def clientContext(folder: Path) -> ssl.SSLContext:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     context.set_ecdh_curve("X25519")
-    context.load_cert_chain(folder / "client0.pem")
+    context.load_cert_chain(folder / "client.pem")
     return context
 
 

@@ -35,7 +35,7 @@ def main(folder: Path, port: int) -> None:
     options = optionsForClientTLS(
         "localhost",
         trustRoot=Certificate.loadPEM((folder / "ca.pem").read_bytes()),
-        clientCertificate=PrivateCertificate.loadPEM((folder / "client0.pem").read_bytes()),
+        clientCertificate=PrivateCertificate.loadPEM((folder / "client.pem").read_bytes()),
     )
     connectProtocol(wrapClientTLS(options, TCP4ClientEndpoint(reactor, "127.0.0.1", port)), Once())
     reactor.run()  # type: ignore[attr-defined]
