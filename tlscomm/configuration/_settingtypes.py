@@ -119,11 +119,10 @@ class Word(SettingType):
         return value
 
 
-@dataclass(frozen=True)
 class YesNo(SettingType):
     """Whether something is done. On command lines its mere name says the opposite of the default."""
 
-    metavar: str = "yes|no"
+    metavar = "yes|no"
 
     def parse(self, value: object, name: str) -> bool:
         if isinstance(value, bool):
@@ -133,11 +132,10 @@ class YesNo(SettingType):
         return value == "yes"
 
 
-@dataclass(frozen=True)
 class Seconds(SettingType):
     """How long to wait. 0 means for ever, which is None here."""
 
-    metavar: str = "S"
+    metavar = "S"
 
     def parse(self, value: object, name: str) -> float | None:
         seconds = -1.0
@@ -174,11 +172,10 @@ class Whole(SettingType):
         return int(value) if isNumber else None  # type: ignore[call-overload]
 
 
-@dataclass(frozen=True)
 class AccessRuleText(SettingType):
     """An access rule."""
 
-    metavar: str = "RULE"
+    metavar = "RULE"
 
     def parse(self, value: object, name: str) -> AccessRule:
         from tlscomm.access import parseRule
@@ -198,11 +195,10 @@ class AccessRuleText(SettingType):
             raise ValueError(f"{name}: {why}") from None
 
 
-@dataclass(frozen=True)
 class PinText(SettingType):
     """A certificate or a key, by its digest."""
 
-    metavar: str = "PIN"
+    metavar = "PIN"
 
     def parse(self, value: object, name: str) -> Pin:
         from tlscomm.verification import parsePin
