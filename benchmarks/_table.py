@@ -13,7 +13,7 @@ __all__ = ["OURS", "busy", "heading", "median", "row", "spread"]
 OURS = "tlscomm"
 
 _TITLE = 50
-_COLUMN = 18
+_COLUMN = 19
 
 
 def median(samples: Sequence[Sample]) -> float:
@@ -61,7 +61,8 @@ def _value(name: str, samples: Sequence[Sample], ours: float) -> str:
     if math.isnan(value):
         return f"{'-':>{_COLUMN}}"
     ratio = "" if name == OURS or math.isnan(ours) else f"{ours / value:.2f}"
-    return f"{f'{value:.3g} ±{spread(samples):.0%}':>{_COLUMN - 6}}{ratio:>6}"
+    digits = f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{f'{digits} ±{spread(samples):.0%}':>{_COLUMN - 6}}{ratio:>6}"
 
 
 def _busy(samples: Sequence[Sample]) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import socket
 import sys
+import time
 from pathlib import Path
+from threading import Thread
 
 from granian import Granian
 from granian.constants import Interfaces
@@ -18,6 +20,18 @@ def freePort() -> int:
     with socket.socket() as plain:
         plain.bind(("127.0.0.1", 0))
         return int(plain.getsockname()[1])
+
+
+def announce(port: int) -> None:
+    """Print the port once it takes connections."""
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except ConnectionRefusedError:
+            time.sleep(0.05)
+        else:
+            print(port, flush=True)
+            return
 
 
 def main(folder: Path) -> None:
@@ -35,7 +49,8 @@ def main(folder: Path) -> None:
         ssl_client_verify=True,
         working_dir=Path(__file__).parent,
     )
-    server.on_startup(lambda: print(port, flush=True))
+    # It begins to listen in a process of its own, and has no hook for when it does.
+    Thread(target=announce, args=(port,), daemon=True).start()
     server.serve()
 
 
