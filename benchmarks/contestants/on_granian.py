@@ -42,6 +42,8 @@ def main(folder: Path) -> None:
         port=port,
         interface=Interfaces.RSGI,
         backlog=4096,
+        # As many connections as the others take.
+        backpressure=20_000,
         log_enabled=False,
         ssl_cert=folder / "server.pem",
         ssl_key=folder / "server.key",
