@@ -491,6 +491,16 @@ class HandshakeDeadlineTests(ConversationCase):
         conversation.link.flush()
         self.assertEqual(conversation.server.failure.code, "handshake-timeout")
 
+    def test_rounded(self) -> None:
+        """It passes whatever its clock loses by rounding: one that began at 6.4 has not lasted 10 s at 16.4."""
+        self.assertLess(16.4 - 6.4, 10)
+        clock = Clock()
+        clock.advance(6.4)
+        conversation = self.conversation(clock=clock, deadlines=Deadlines(handshake=10.0))
+        clock.advance(10)
+        conversation.link.flush()
+        self.assertEqual(conversation.server.failure.code, "handshake-timeout")
+
     def test_none(self) -> None:
         """Without a deadline a handshake may take for ever, and leaves no timer."""
         conversation = self.conversation(deadlines=Deadlines(handshake=None))

@@ -71,6 +71,10 @@ _OVER = (Phase.LINGERING, Phase.ABORTED, Phase.LOST)
 _LINGER_SECONDS = 1.0
 _LINGER_BYTES = 1 << 18
 
+#: Seconds that a deadline may lack by the rounding of a clock that counts from 1970. To wait once more for them could
+#: end at the same time again, for ever.
+_ROUNDING = 1e-6
+
 
 @implementer(ISSLTransport, IConsumer, INegotiated, ISystemHandle, IPushProducer, IProtocol, IHalfCloseableProtocol)
 class TLSTransport(TransportProxy):
@@ -696,7 +700,7 @@ class TLSTransport(TransportProxy):
         if self.factory.turns.isWaiting(self):
             # What was missing has come in time, and it is we who have yet to look at it.
             return
-        if left := self._handshakeLeft():
+        if (left := self._handshakeLeft()) and left > _ROUNDING:
             self._startTimer(left, self._handshakeTimedOut)
             return
         self._connection.timeOut()
