@@ -245,6 +245,10 @@ class Talker(Client):
         self.left, self._unsentMessages = count, count - first
         self.write(*[self._message] * first)
 
+    def close(self) -> None:
+        self._unsentMessages = 0
+        super().close()
+
     def received(self, size: int) -> None:
         self._got += size
         came, self._got = divmod(self._got, len(self._message))
