@@ -118,7 +118,9 @@ class PrintingTests(SynchronousTestCase):
         ]
         parts = ("a\tb\v\nc", _printing.heading("[title]"), "", _printing.table(rows), _printing.table([]))
         plain = self.say(*parts)
-        self.patch(os, "environ", {**os.environ, "FORCE_COLOR": "1"})
+        # In place: rich keeps the environment that it finds when it is loaded.
+        self.addCleanup(os.environ.pop, "FORCE_COLOR")
+        os.environ["FORCE_COLOR"] = "1"
         drawn = re.sub(r"\x1b\[[0-9;]*m", "", self.say(*parts))
         self.assertEqual(plain, re.sub(" +$", "", drawn, flags=re.MULTILINE))
 
