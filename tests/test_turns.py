@@ -169,13 +169,17 @@ class WaitingTests(ConversationCase):
 
     def untilWaiting(self, conversation: Conversation, step: int = 1) -> None:
         """Carry until that step of the server's waits."""
-        for number in range(step):
-            if number:
+        self.carry(conversation, step)
+        self.assertTrue(self.isWaiting(conversation))
+
+    def carry(self, conversation: Conversation, steps: int) -> None:
+        """Carry what so many steps of the server's take."""
+        for step in range(steps):
+            if step:
                 conversation.clock.advance(0)
                 conversation.link.toClient()
                 conversation.clock.advance(0)
             conversation.link.toServer()
-        self.assertTrue(self.isWaiting(conversation))
 
     def isWaiting(self, conversation: Conversation) -> bool:
         side = conversation.server
@@ -218,12 +222,7 @@ class WaitingTests(ConversationCase):
                     self.assertSame(partial(self.endBehind, end, steps), **settings)
 
     def endBehind(self, end: Callable[[Conversation], object], steps: int, conversation: Conversation) -> None:
-        for step in range(steps):
-            if step:
-                conversation.clock.advance(0)
-                conversation.link.toClient()
-                conversation.clock.advance(0)
-            conversation.link.toServer()
+        self.carry(conversation, steps)
         end(conversation)
         conversation.link.toServer()
 

@@ -48,10 +48,6 @@ _ATTRIBUTES = (
 )
 _read = attrgetter(*_ATTRIBUTES)
 
-#: What they are where nothing waits to be written or to be ended, but for the socket.
-_state = attrgetter(*_ATTRIBUTES[:-1])
-_NOTHING_WAITS: Any = (True, False, False, False, False, b"", [])
-
 #: What Twisted tells of an end in order.
 _DONE = Failure(CONNECTION_DONE)
 
@@ -102,15 +98,7 @@ class DirectWrite:
         transport = self._transport
         if self.left <= 0:
             self.left = MOST
-        elif (
-            transport.connected
-            and not transport.dataBuffer
-            and not transport._tempDataBuffer
-            and not transport.disconnecting
-            and not transport._writeDisconnecting
-            and not transport._aborting
-            and not transport.TLS
-        ):
+        elif _nothingWaits(transport):
             size = len(data)
             self.left -= size
             try:
@@ -130,7 +118,7 @@ class DirectWrite:
         socket must be one that would take more.
         """
         transport = self._transport
-        if self.isLost or _state(transport) != _NOTHING_WAITS:
+        if self.isLost or not _nothingWaits(transport):
             return False
         transport.disconnecting = 1
         transport.stopReading()
@@ -142,6 +130,19 @@ class DirectWrite:
         if problem.errno not in _FULL and problem.errno != errno.EPIPE:
             self.isLost = True
             self._transport.writeSomeData = _connectionLost
+
+
+def _nothingWaits(transport: Any) -> bool:
+    """Return whether nothing waits to be written or to be ended, so that Twisted would write what comes next."""
+    return (
+        transport.connected
+        and not transport.dataBuffer
+        and not transport._tempDataBuffer
+        and not transport.disconnecting
+        and not transport._writeDisconnecting
+        and not transport._aborting
+        and not transport.TLS
+    )
 
 
 def _connectionLost(_data: bytes) -> BaseException:
