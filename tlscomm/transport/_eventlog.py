@@ -82,12 +82,13 @@ class EventLog:
 
     def accepted(self, transport: TLSTransport) -> None:
         number = self._numbers[transport] = next(self._count)
-        name = "authenticated" if transport.peer is not None else "accepted"
+        # Each time that it is asked for, it is put together anew.
+        peer = transport.peer
         self._write(
             {
-                **self._event(name, number, transport),
+                **self._event("accepted" if peer is None else "authenticated", number, transport),
                 "tls": transport.tls,
-                "certificate": transport.peer,
+                "certificate": peer,
                 "clientCertificates": _asked(transport),
             }
         )
