@@ -23,6 +23,7 @@ PACKAGES: tuple[str, ...] = (
     "failures",
     "_openssl",
     "_wire",
+    "_capture",
     "x509",
     "messages",
     "access",
@@ -33,6 +34,8 @@ PACKAGES: tuple[str, ...] = (
     "verification",
     "configuration",
     "tls",
+    "tracing",
+    "drawing",
     "transport",
     "endpoints",
     "server",
@@ -43,7 +46,7 @@ PACKAGES: tuple[str, ...] = (
 )
 
 #: The core is all packages from the first to this one.
-LAST_OF_CORE = "tls"
+LAST_OF_CORE = "drawing"
 
 #: The modules of Twisted that may be loaded when the core is imported, with all of theirs.
 TWISTED_OF_CORE = {

@@ -1,0 +1,1 @@
+"""Traces for people: a diagram for the terminal, and a page that stands alone."""
