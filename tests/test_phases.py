@@ -8,7 +8,7 @@ from hooks import Slow
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.tls import State
-from tlscomm.tls import _connection as connection
+from tlscomm.tls import _state as states
 from tlscomm.transport import Phase
 from tlscomm.transport import _phases as phases
 from tlscomm.transport._phases import GOES_ON_TO
@@ -26,7 +26,7 @@ class TableTests(SynchronousTestCase):
 
     def test_states(self) -> None:
         """The table of a connection without I/O has every state."""
-        _, *rows = drawnTable(connection)
+        _, *rows = drawnTable(states)
         self.assertEqual([name for name, *_ in rows], list(State.__members__))
 
 

@@ -19,15 +19,16 @@ __all__ = [
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tlscomm.tls._connection import State, TLSConnection, TLSFacts
+    from tlscomm.tls._connection import TLSConnection
+    from tlscomm.tls._state import State, TLSFacts
     from tlscomm.tls._verdict import handshake, pump, verdict, verdictWithWarnings
 else:
     __getattr__, __dir__ = lazyFace(
         __name__,
         {
-            "State": "tlscomm.tls._connection",
+            "State": "tlscomm.tls._state",
             "TLSConnection": "tlscomm.tls._connection",
-            "TLSFacts": "tlscomm.tls._connection",
+            "TLSFacts": "tlscomm.tls._state",
             "handshake": "tlscomm.tls._verdict",
             "pump": "tlscomm.tls._verdict",
             "verdict": "tlscomm.tls._verdict",
