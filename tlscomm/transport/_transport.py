@@ -30,7 +30,6 @@ from twisted.internet.interfaces import (
     ISystemHandle,
 )
 from twisted.internet.protocol import connectionDone
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -43,8 +42,6 @@ from tlscomm.transport._phases import Phase
 from tlscomm.transport._state import OVER
 
 __all__ = ["TLSTransport"]
-
-_log = Logger(namespace="tlscomm")
 
 #: An enumeration's member costs more to find than a name of the module, and these are asked for in every read.
 _OPEN, _CLOSED, _FAILED = State.OPEN, State.CLOSED, State.FAILED
