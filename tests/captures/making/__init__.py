@@ -1,0 +1,1 @@
+"""What makes the captures: credentials, servers, clients, and the cases that they go through."""
