@@ -27,12 +27,12 @@ _MESSAGES = {
     "ClientHello": "what the client can do",
     "ServerHello": "what the server has chosen",
     "HelloVerifyRequest": "the server asks the client to say hello again",
-    "HelloRetryRequest": "again, with a key of this kind, please",
+    "HelloRetryRequest": "say it again, with another key",
     "NewSessionTicket": "a ticket, to come back faster",
     "EndOfEarlyData": "the early data ends here",
     "EncryptedExtensions": "the rest of what it has chosen",
     "ServerKeyExchange": "the server's half of a shared key",
-    "CertificateRequest": "the server asks who the client is",
+    "CertificateRequest": "asks who the client is",
     "ServerHelloDone": "the server waits for the client",
     "ClientKeyExchange": "the client's half of a shared key",
     "Finished": "all messages arrived as they were sent",
@@ -46,7 +46,7 @@ _MESSAGES = {
 #: The same where it depends on the side: of the client, of the server.
 _OF_SIDES = {
     "Certificate": ("who the client is", "who the server is"),
-    "CertificateVerify": ("the client proves that it has the key", "the server proves that it has the key"),
+    "CertificateVerify": ("proof: the client has the key", "proof: the server has the key"),
 }
 
 #: The alerts (RFC 8446, section 6, and RFC 5246, section 7.2), as their sender would say it.
@@ -65,12 +65,12 @@ _ALERTS = {
     "certificate_expired": "your certificate has expired",
     "certificate_unknown": "I do not accept your certificate",
     "illegal_parameter": "a value in a message is not allowed",
-    "unknown_ca": "I do not trust who issued your certificate",
+    "unknown_ca": "I do not trust your issuer",
     "access_denied": "I know who you are and let you not in",
     "decode_error": "a message cannot be read",
     "decrypt_error": "a signature or a check is wrong",
     "export_restriction": "this key is not allowed",
-    "protocol_version": "I speak none of your versions of TLS",
+    "protocol_version": "I speak none of your versions",
     "insufficient_security": "what you offer is too weak for me",
     "internal_error": "something went wrong on my side",
     "inappropriate_fallback": "you can do better than that",
@@ -83,7 +83,7 @@ _ALERTS = {
     "bad_certificate_status_response": "your note about revocation is not good",
     "bad_certificate_hash_value": "the certificate is not the one meant",
     "unknown_psk_identity": "I do not know this shared key",
-    "certificate_required": "I need a certificate from you",
+    "certificate_required": "show me a certificate",
     "no_application_protocol": "I speak none of your protocols",
     "ech_required": "say hello with an encrypted name",
 }
@@ -95,8 +95,8 @@ _TCP = {
 }
 
 _KINDS = {
-    Kind.APPLICATION_DATA: "what the programs say to each other",
-    Kind.SEALED: "encrypted; only a secret could open it",
+    Kind.APPLICATION_DATA: "what the programs say",
+    Kind.SEALED: "cannot be read without secrets",
     Kind.PREFACE: "said before TLS begins",
     Kind.GAP: "bytes that the capture does not have",
     Kind.DAMAGED: "this is no TLS, or breaks its rules",
@@ -160,7 +160,7 @@ def eventWords(event: Event) -> str:
     if event.kind is Kind.ALERT:
         return f'"{words}"' if (words := alertWords(event.name)) else ""
     if event.kind is Kind.CHANGE_CIPHER_SPEC:
-        return "for old middleboxes; it says nothing" if _isVersion13(event) else "encrypted from here on"
+        return "kept for old devices; no meaning" if _isVersion13(event) else "encrypted from here on"
     if event.kind is Kind.TCP:
         return _ofSide(_TCP.get(event.name, ("", "")), event)
     return _KINDS.get(event.kind, "")
