@@ -1,0 +1,29 @@
+"""What is wrong with a capture, and where."""
+
+from __future__ import annotations
+
+from tlscomm._dataclasses import dataclass
+
+__all__ = ["CaptureProblem", "Damage"]
+
+
+class CaptureProblem(Exception):
+    """A file is no capture that can be read. Its text is a sentence with the file, what is wrong and at which byte."""
+
+
+@dataclass(frozen=True)
+class Damage:
+    """Where a capture cannot be read any further. What stands before that place was read.
+
+    Attributes:
+        name: of the file.
+        position: the byte at which the damaged part begins, in the file as it is when unpacked.
+        text: what is wrong, without a full stop.
+    """
+
+    name: str
+    position: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.text}, at byte {self.position}; what comes before it was read."
