@@ -11,7 +11,6 @@ from datetime import datetime, timezone
 from typing import Any, TypeVar
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tlscomm.commandline._printing import Row, Styled
@@ -21,6 +20,7 @@ from tlscomm.store._search import KEY_USAGES, isKeyUsage
 from tlscomm.x509._digests import thumbprintOf
 from tlscomm.x509._extensions import readExtension
 from tlscomm.x509._facts import certificateFacts
+from tlscomm.x509._keystrengths import keyKind
 from tlscomm.x509._purposes import purposeOf
 from tlscomm.x509._roles import ROLES, Role
 from tlscomm.x509._unreadable import REJECTIONS
@@ -32,7 +32,6 @@ __all__ = [
     "daysLeft",
     "isAuthority",
     "issuerTitle",
-    "keyKind",
     "obstacleRows",
     "present",
     "purposes",
@@ -48,9 +47,6 @@ __all__ = [
 _SOON, _VERY_SOON = 30, 7
 
 _UNREADABLE = "unreadable"
-
-#: As people write them. The library has the names of the standards.
-_CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 
 T = TypeVar("T")
 
@@ -114,16 +110,6 @@ def keyUsages(certificate: x509.Certificate) -> tuple[str, ...]:
     if found is None:
         return ()
     return tuple(name for name, usage in KEY_USAGES.items() if isKeyUsage(found, usage))
-
-
-def keyKind(key: object) -> str:
-    """Return what kind of key it is, public or private: ``ECDSA P-256``, ``RSA 2048``, ``Ed25519``."""
-    kind = type(key).__name__.lstrip("_").removesuffix("PublicKey").removesuffix("PrivateKey")
-    curve = getattr(key, "curve", None)
-    if isinstance(curve, ec.EllipticCurve):
-        return f"ECDSA {_CURVES.get(curve.name, curve.name)}"
-    size = getattr(key, "key_size", None)
-    return f"{kind} {size}" if size and kind in ("RSA", "DSA", "DH") else kind
 
 
 def certificateRows(certificate: x509.Certificate, now: datetime) -> Iterator[Row]:

@@ -117,7 +117,7 @@ def _said(found: Inspection, now: datetime) -> Iterator[RenderableType]:
 
 
 def _summary(found: Inspection, now: datetime) -> Iterator[Row]:
-    from tlscomm.commandline._certificates import keyKind
+    from tlscomm.x509._keystrengths import keyKind
 
     for key in found.keys:
         yield "Private key", keyKind(key)
@@ -208,7 +208,8 @@ def _requestRows(request: x509.CertificateSigningRequest) -> Iterator[Row]:
 
 
 def _json(found: Inspection, now: datetime) -> dict[str, object]:
-    from tlscomm.commandline._certificates import certificateJSON, keyKind, requestJSON, revocationsJSON
+    from tlscomm.commandline._certificates import certificateJSON, requestJSON, revocationsJSON
+    from tlscomm.x509._keystrengths import keyKind
 
     return {
         "file": printable(found.name),

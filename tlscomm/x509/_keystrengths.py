@@ -32,6 +32,7 @@ __all__ = [
     "digestWeakness",
     "handshakeKeyWeakness",
     "isForPSSAlone",
+    "keyKind",
     "keyText",
     "keyWeakness",
     "unsignableKey",
@@ -80,6 +81,9 @@ TLS_CURVES = {
     "brainpoolP512r1": TLSCurve(0x081C, 28),
 }
 
+#: As people write them. The library has the names of the standards.
+_CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
+
 
 def keyWeakness(key: object) -> str:
     """Return how a public key is too weak for any signature, as a noun phrase, or nothing where it is strong enough."""
@@ -117,6 +121,16 @@ def unsignableKey(certificate: x509.Certificate) -> str:
         return ""
     kind = type(key).__name__.removesuffix("PublicKey")
     return f"a key of the kind {kind}, which TLS peers do not accept"
+
+
+def keyKind(key: object) -> str:
+    """Return what kind of key it is, public or private: ``ECDSA P-256``, ``RSA 2048``, ``Ed25519``."""
+    kind = type(key).__name__.lstrip("_").removesuffix("PublicKey").removesuffix("PrivateKey")
+    curve = getattr(key, "curve", None)
+    if isinstance(curve, ec.EllipticCurve):
+        return f"ECDSA {_CURVES.get(curve.name, curve.name)}"
+    size = getattr(key, "key_size", None)
+    return f"{kind} {size}" if size and kind in ("RSA", "DSA", "DH") else kind
 
 
 def keyText(certificate: x509.Certificate) -> str:
