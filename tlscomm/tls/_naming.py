@@ -37,6 +37,7 @@ from tlscomm.failures import (
 from tlscomm.tls._expectedmessages import expectedMessage
 from tlscomm.tls._negotiation import Negotiation
 from tlscomm.tls._owncertificate import OwnCertificate
+from tlscomm.tls._remedies import CLIENT_LEFT, SERVER_LEFT, SERVER_REFUSED, SERVER_SAID_NOTHING, STRANGER_LEFT
 from tlscomm.verification._opensslerrors import codeForReasons
 from tlscomm.x509._facts import authoritiesText
 
@@ -114,16 +115,16 @@ class Naming:
         if self._isClient and self.stateString() == _ONLY_BEGUN:
             # Some servers (SslStream) say no more than this of a version that they do not have.
             return ClosedInHandshake(
-                f"{detail}; {self._negotiation.offered}", side="remote", remedy=_SERVER_SAID_NOTHING
+                f"{detail}; {self._negotiation.offered}", side="remote", remedy=SERVER_SAID_NOTHING
             )
         if self._isClient:
-            return ClosedInHandshake(detail, side="remote", remedy=_SERVER_LEFT)
+            return ClosedInHandshake(detail, side="remote", remedy=SERVER_LEFT)
         if not self._hasShownCertificate:
-            return ClosedInHandshake(detail, side="remote", remedy=_STRANGER_LEFT)
+            return ClosedInHandshake(detail, side="remote", remedy=STRANGER_LEFT)
         if refusal := self._evidentRefusal():
             return refusal
         seen = self.own.told(Problem("refused", depth=0, detail="the client left after it had seen our certificate"))
-        return ClosedInHandshake(f"{seen}; {detail}", side="remote", remedy=_CLIENT_LEFT, **self.own.asEvidence())
+        return ClosedInHandshake(f"{seen}; {detail}", side="remote", remedy=CLIENT_LEFT, **self.own.asEvidence())
 
     def resetInHandshake(self, evidence: str) -> TLSFailure:
         """Name a reset in the middle of a handshake; some clients refuse a server like this."""
@@ -174,9 +175,9 @@ class Naming:
         remedy = problem.remedy
         # The general next step has it that a certificate may be missing.
         if problem.code == "refused" and not self._isClient:
-            remedy = remedy or _CLIENT_LEFT
+            remedy = remedy or CLIENT_LEFT
         elif problem.code == "refused" and self._channel.certificateSent:
-            remedy = remedy or _SERVER_REFUSED
+            remedy = remedy or SERVER_REFUSED
         return kind(
             problem.detail if isNegotiation else self.own.told(problem),
             side="remote",
@@ -318,27 +319,6 @@ _ITS_OWN_ERROR = "it reports an error of its own (internal_error): its check of 
 _DENIED = "it says access_denied, which some servers (GnuTLS) say of each certificate that they refuse"
 
 _NOT_SAID_WHICH = "it says handshake_failure, which means that something it needs is not common; "
-
-_SERVER_SAID_NOTHING = (
-    "Look in the server's log. It may have no version of TLS or no cipher suite in common with us, let no connection "
-    "from here in, be overloaded or have been stopped; or what listens there does not speak TLS."
-)
-_SERVER_LEFT = (
-    "Look in the server's log. It may be overloaded or have been stopped, or a proxy or a firewall between may have "
-    "closed the connection."
-)
-_SERVER_REFUSED = (
-    "Look in the server's log, which knows the reason. The likeliest: it does not trust the issuer of our certificate, "
-    "has the certificate on a revocation list, or does not let its holder in."
-)
-_STRANGER_LEFT = (
-    "It left before it had seen our certificate. A port scanner or a health check does this, and means no harm; of a "
-    "client that should have stayed the log says more."
-)
-_CLIENT_LEFT = (
-    "Look in the client's log. It most likely does not accept our certificate: check that it trusts its issuer, and "
-    "that the certificate is for the name that the client uses."
-)
 
 
 def _guessProtocol(opening: bytes) -> str:
