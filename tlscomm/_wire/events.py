@@ -22,10 +22,12 @@ class Kind(Enum):
     """What kind of thing was seen.
 
     HANDSHAKE, ALERT, CHANGE_CIPHER_SPEC and APPLICATION_DATA are the content types of RFC 8446, section 5.1. SEALED is
-    a record whose content type is not known, because there is no secret to open it with. TCP is a step of the
-    connection below: its `Event.name` is ``SYN``, ``FIN`` or ``RST``. PREFACE is what was said before TLS began, a
-    PROXY header or STARTTLS for example. GAP is bytes that were not seen. DAMAGED is what is no TLS, or breaks its
-    form.
+    records that no secret has opened. Under TLS 1.3 their content type is not known. Up to TLS 1.2 it is in
+    `Record.type`: the first one of the handshake behind ChangeCipherSpec is named ``Finished``, for it can be nothing
+    else, and application data is APPLICATION_DATA whether it was opened or not. TCP is a step of the connection below:
+    its `Event.name` is ``SYN``, ``FIN`` or ``RST``. PREFACE is what was said before TLS began, a PROXY header or
+    STARTTLS for example. GAP is bytes that were not seen. DAMAGED is what is no TLS, or breaks its form: `Event.detail`
+    says what, `Event.content` has the first bytes of it, and nothing more is read of its direction.
     """
 
     HANDSHAKE = "handshake"
@@ -87,7 +89,7 @@ class Record:
         number: which of its direction, from 0.
         time: when its last byte was seen.
         packet: the packet that completed it; None where there is no capture.
-        type: its content type, as in the clear.
+        type: its content type, as in the clear; 128 for a ClientHello in the form of SSL 2.
         version: its legacy_record_version.
         length: of its fragment in bytes, without the header of five.
         protection: under which keys it was sent, as far as that is known.
@@ -117,7 +119,7 @@ class Event:
         name: as the standard names it: ``ClientHello``, ``certificate_required``, ``ApplicationData``.
         size: how many bytes it took on the wire, the headers of its records included; of several messages in one
             record, the bytes of the message.
-        records: those that carried it, the first ones where there are many.
+        records: those that carried it; where there are more than 64, the first ones and the last.
         count: how many there are in a row: records of application data, or sealed records.
         content: a handshake message from its type on, or an alert's two bytes. Application data is in it only where
             that was asked for, as far as the bound allows.

@@ -2,18 +2,53 @@
 
 from __future__ import annotations
 
+import re
+from itertools import islice
+
 __all__ = ["Secrets"]
+
+#: So many are kept at once, some twenty megabytes, enough for twenty thousand connections under TLS 1.3.
+_MOST = 100_000
+
+#: The labels that open records (RFC 9850, section 2), each with a number for its place in a key. Others, those of
+#: exporters and of ECH, open none.
+_LABELS = {
+    b"CLIENT_RANDOM": b"\0",
+    b"CLIENT_EARLY_TRAFFIC_SECRET": b"\1",
+    b"CLIENT_HANDSHAKE_TRAFFIC_SECRET": b"\2",
+    b"SERVER_HANDSHAKE_TRAFFIC_SECRET": b"\3",
+    b"CLIENT_TRAFFIC_SECRET_0": b"\4",
+    b"SERVER_TRAFFIC_SECRET_0": b"\5",
+}
+
+#: A master secret has 48 bytes, a traffic secret as many as the hash of its suite: 32 or 48. The sizes are bounded, so
+#: a line that goes on for ever is left early.
+_LINE = re.compile(
+    rb"^(%s)[ \t]+([0-9A-Fa-f]{64})[ \t]+((?:[0-9A-Fa-f]{2}){32,64})[ \t]*\r?$" % b"|".join(_LABELS), re.MULTILINE
+)
 
 
 class Secrets:
     """Secrets of many connections, found by label and client random. Their number is bounded."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[str, bytes], bytes] = {}
+        # One short key for each is a third of the memory of a tuple with a label.
+        self._found: dict[bytes, bytes] = {}
+
+    def __len__(self) -> int:
+        return len(self._found)
 
     def add(self, lines: bytes) -> None:
-        """Take lines of a key log. What is no such line is passed over. Of one label and random, the last one holds."""
+        """Take lines of a key log. What is no such line is passed over. Of one label and random, the last one holds.
+
+        Where there are more than can be kept, the oldest are given up.
+        """
+        for line in _LINE.finditer(lines):
+            label, random, secret = line.groups()
+            self._found[_LABELS[label] + bytes.fromhex(random.decode())] = bytes.fromhex(secret.decode())
+            if len(self._found) > _MOST:
+                self._found = dict(islice(self._found.items(), _MOST // 2, None))
 
     def find(self, label: str, clientRandom: bytes) -> bytes | None:
         """Return a secret, ``CLIENT_HANDSHAKE_TRAFFIC_SECRET`` for example, or None where it is not known."""
-        return self._found.get((label, clientRandom))
+        return self._found.get(_LABELS.get(label.encode(), b"") + clientRandom)

@@ -10,7 +10,7 @@ from typing import Literal
 
 from tlscomm._dataclasses import dataclass
 
-__all__ = ["CLOSE_NOTIFY", "Alert", "alertForCode", "codeForAlert"]
+__all__ = ["CLOSE_NOTIFY", "Alert", "alertForCode", "alertName", "codeForAlert"]
 
 CLOSE_NOTIFY = 0
 
@@ -113,10 +113,15 @@ class Alert:
     @property
     def name(self) -> str:
         """The name in the RFC, or ``alert_N`` for a number that no RFC names."""
-        return _NAMES.get(self.number, f"alert_{self.number}")
+        return alertName(self.number)
 
     def toJSON(self) -> dict[str, object]:
         return {"name": self.name, "number": self.number, "direction": self.direction}
+
+
+def alertName(number: int) -> str:
+    """Return the name that an RFC has for an alert, or ``alert_N`` where none names it."""
+    return _NAMES.get(number, f"alert_{number}")
 
 
 def codeForAlert(number: int) -> str:

@@ -1,0 +1,109 @@
+"""What the two hellos say of the keys that follow."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tlscomm._wire.reading import Cut, Reader
+
+__all__ = ["RETRY_RANDOM", "ClientKeyFacts", "ServerKeyFacts", "clientKeyFacts", "serverKeyFacts", "ssl2Random"]
+
+#: The random of a ServerHello that is a HelloRetryRequest (RFC 8446, section 4.1.3).
+RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
+
+_ENCRYPT_THEN_MAC = 22
+_EARLY_DATA = 42
+_SUPPORTED_VERSIONS = 43
+
+#: So many extensions are looked at.
+_MOST_EXTENSIONS = 256
+
+
+class ClientKeyFacts(NamedTuple):
+    """What a ClientHello says of keys.
+
+    Attributes:
+        random: its 32 bytes.
+        suites: the numbers of the suites, as bytes, two for each.
+        hasEarlyData: whether early data follows it.
+    """
+
+    random: bytes
+    suites: bytes
+    hasEarlyData: bool
+
+
+class ServerKeyFacts(NamedTuple):
+    """What a ServerHello says of keys.
+
+    Attributes:
+        random: its 32 bytes.
+        suite: the number of the suite.
+        version: the number of the version.
+        isEncryptThenMac: whether that was agreed on (RFC 7366).
+        isRetry: whether it is a HelloRetryRequest.
+    """
+
+    random: bytes
+    suite: int
+    version: int
+    isEncryptThenMac: bool
+    isRetry: bool
+
+
+def clientKeyFacts(message: bytes) -> ClientKeyFacts | None:
+    """Read a ClientHello, as a handshake message; None where not even the random is there."""
+    if len(message) < 38:
+        return None
+    reader = Reader(message, 38)
+    suites, extensions = b"", {}
+    try:
+        reader.vector(1)
+        suites = reader.vector(2)
+        reader.vector(1)
+        extensions = _extensions(reader)
+    except Cut:
+        pass
+    return ClientKeyFacts(message[6:38], suites, _EARLY_DATA in extensions)
+
+
+def serverKeyFacts(message: bytes) -> ServerKeyFacts | None:
+    """Read a ServerHello, as a handshake message; None where not even the suite is there."""
+    reader = Reader(message, 4)
+    try:
+        version, random = reader.number(2), reader.take(32)
+        reader.vector(1)
+        suite = reader.number(2)
+    except Cut:
+        return None
+    extensions = {}
+    try:
+        reader.take(1)
+        extensions = _extensions(reader)
+    except Cut:
+        pass
+    chosen = extensions.get(_SUPPORTED_VERSIONS, b"")
+    version = int.from_bytes(chosen, "big") if len(chosen) == 2 else version
+    return ServerKeyFacts(random, suite, version, _ENCRYPT_THEN_MAC in extensions, random == RETRY_RANDOM)
+
+
+def ssl2Random(message: bytes) -> bytes:
+    """Return the random of a ClientHello in the form of SSL 2: its challenge (RFC 5246, appendix E.2)."""
+    reader = Reader(message, 3)
+    try:
+        suites, session, challenge = reader.number(2), reader.number(2), reader.number(2)
+        reader.take(suites + session)
+        return reader.take(challenge)[-32:].rjust(32, b"\0")
+    except Cut:
+        return bytes(32)
+
+
+def _extensions(reader: Reader) -> dict[int, bytes]:
+    found: dict[int, bytes] = {}
+    if reader.isEmpty:
+        return found
+    inside = reader.inside(reader.number(2))
+    while not inside.isEmpty and len(found) < _MOST_EXTENSIONS:
+        kind = inside.number(2)
+        found[kind] = inside.vector(2)
+    return found

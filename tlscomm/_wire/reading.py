@@ -1,0 +1,62 @@
+"""Numbers and vectors, taken from a message one after the other (RFC 8446, section 3)."""
+
+from __future__ import annotations
+
+__all__ = ["Cut", "Reader"]
+
+
+class Cut(Exception):
+    """The message ends where there should be more of it."""
+
+
+class Reader:
+    """Reads bytes from a place up to an end.
+
+    Attributes:
+        offset: the place, counted from the first byte of the message.
+        end: where what may be read ends.
+    """
+
+    __slots__ = ("_data", "end", "offset")
+
+    def __init__(self, data: bytes, offset: int = 0, end: int | None = None) -> None:
+        self._data = data
+        self.offset = offset
+        self.end = len(data) if end is None else end
+
+    @property
+    def isEmpty(self) -> bool:
+        return self.offset >= self.end
+
+    @property
+    def left(self) -> int:
+        """How many bytes are left."""
+        return self.end - self.offset
+
+    def take(self, count: int) -> bytes:
+        """Read so many bytes.
+
+        Raises:
+            Cut: where there are fewer.
+        """
+        begin = self.offset
+        self.offset = begin + count
+        if self.offset > self.end:
+            raise Cut
+        return self._data[begin : self.offset]
+
+    def number(self, size: int) -> int:
+        """Read a number of so many bytes."""
+        return int.from_bytes(self.take(size), "big")
+
+    def vector(self, size: int) -> bytes:
+        """Read bytes that are preceded by their length, a number of so many bytes."""
+        return self.take(self.number(size))
+
+    def inside(self, size: int) -> Reader:
+        """Return a reader of the next so many bytes, and go on behind them."""
+        begin = self.offset
+        self.offset = begin + size
+        if self.offset > self.end:
+            raise Cut
+        return Reader(self._data, begin, self.offset)
