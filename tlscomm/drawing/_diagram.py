@@ -8,7 +8,7 @@ from tlscomm._wire.events import Kind
 from tlscomm.drawing._lanes import laneLines
 from tlscomm.drawing._lines import Line, Pen, cells, plain
 from tlscomm.drawing._quantities import durationText, sizeText
-from tlscomm.drawing._words import PHASES, verdictLine
+from tlscomm.drawing._words import NOT_IN_COMMON, PHASES, verdictLine
 from tlscomm.tracing._trace import CertificateSeen, Choice, Span, Trace, Verdict
 
 __all__ = ["diagramLines", "drawDiagram", "verdictLines"]
@@ -23,15 +23,6 @@ _MOST_PROBLEMS = 6
 _MOST_CHOICES = 16
 #: Lines of one offer, and of the names of a certificate.
 _MOST_LINES = 3
-
-#: The failure that says that two sides have nothing in common in a thing.
-_NOT_IN_COMMON = {
-    "application protocol": "no-common-protocol",
-    "cipher suite": "no-common-cipher",
-    "group": "no-common-group",
-    "server name": "unknown-server-name",
-    "version": "no-common-version",
-}
 
 #: Columns of what was chosen.
 _SUBJECT = 24
@@ -110,7 +101,7 @@ def _choices(trace: Trace, pen: Pen) -> Iterator[Line]:
         return
     yield (("Offered and chosen", "bold"),)
     for choice in trace.choices[:_MOST_CHOICES]:
-        isMissing = choice.chosen is None and _NOT_IN_COMMON.get(choice.subject) == trace.verdict.code
+        isMissing = choice.chosen is None and NOT_IN_COMMON.get(choice.subject) == trace.verdict.code
         yield from _choice(choice, pen, isMissing=isMissing)
 
 

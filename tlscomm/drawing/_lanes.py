@@ -1,41 +1,24 @@
-"""The client on the left, the server on the right, and an arrow for each step between them.
-
-What a peer can make long is drawn short: application data is one arrow for each direction, however often it changes,
-of sealed records the first few are drawn one by one, and of very many steps the first and the last.
-"""
+"""The client on the left, the server on the right, and an arrow for each step between them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
 
-from tlscomm._dataclasses import dataclass
 from tlscomm._wire.events import Event, Kind
 from tlscomm.drawing._lines import Line, Pen, cells
 from tlscomm.drawing._quantities import durationText, sizeText
-from tlscomm.drawing._words import LEGENDS, eventName, eventWords
+from tlscomm.drawing._steps import Omission, Step, isTurn, steps
+from tlscomm.drawing._words import LEGENDS, eventName, eventWords, hereText, lockOf
 from tlscomm.tracing._trace import Trace
 
 __all__ = ["laneLines"]
 
-#: Sealed records in a row that are drawn one by one: the sizes of the first ones are what a verdict can rest on.
-_MOST_SEALED = 8
-#: Steps before and after those that are left out.
-_FIRST, _LAST = 48, 16
 #: Lines that the detail of one step takes.
 _MOST_DETAIL = 3
 
 #: Columns of the time, and of all that is not between the two sides.
 _TIME = 9
 _BESIDE = _TIME + 1 + 8 + 3
-
-_DATA = frozenset({Kind.APPLICATION_DATA, Kind.SEALED})
-
-
-@dataclass(frozen=True)
-class _Step:
-    event: Event
-    isVerdict: bool = False
 
 
 def laneLines(trace: Trace, pen: Pen) -> Iterator[Line]:
@@ -56,14 +39,11 @@ class _Lanes:
     def lines(self) -> Iterator[Line]:
         yield from self._heads()
         before: Event | None = None
-        steps = list(_steps(self._trace))
-        for number, step in enumerate(steps):
-            left = len(steps) - _LAST
-            if _FIRST <= number < left and not step.isVerdict:
-                if number == _FIRST:
-                    yield self._between(f"{self._signs.cut} {left - _FIRST:,} more steps {self._signs.cut}", "dim")
+        for step in steps(self._trace):
+            if isinstance(step, Omission):
+                yield self._between(f"{self._signs.cut} {step.count:,} more steps {self._signs.cut}", "dim")
                 continue
-            if before is not None and _isTurn(before, step.event):
+            if before is not None and isTurn(before, step.event):
                 yield self._between("", "")
             yield from self._step(step)
             before = step.event
@@ -90,7 +70,7 @@ class _Lanes:
         gap = " " * (width - cells(left) - cells(right))
         return ((" " * (_TIME + 1), ""), (f"{left}{gap}{right}", style))
 
-    def _step(self, step: _Step) -> Iterator[Line]:
+    def _step(self, step: Step) -> Iterator[Line]:
         event = step.event
         name, words = self._pen.text(eventName(event)), self._pen.text(eventWords(event))
         style = self._style(step)
@@ -131,7 +111,7 @@ class _Lanes:
         shown, self._shownTime = "" if text == self._shownTime else text, text
         return f"{shown:>{_TIME}} ", "dim"
 
-    def _style(self, step: _Step) -> str:
+    def _style(self, step: Step) -> str:
         if step.isVerdict and self._trace.verdict.outcome in ("refused", "failed"):
             return "red"
         if step.event.kind in (Kind.TCP, Kind.CHANGE_CIPHER_SPEC):
@@ -141,56 +121,16 @@ class _Lanes:
         return "cyan" if step.event.isFromClient else "magenta"
 
     def _lock(self, event: Event) -> str:
-        if not event.isSealed:
-            return ""
-        return self._signs.opened if any(record.isOpened for record in event.records) else self._signs.closed
+        return {"sealed": self._signs.closed, "opened": self._signs.opened}.get(lockOf(event), "")
 
     def _here(self) -> Iterator[Line]:
-        verdict, signs = self._trace.verdict, self._signs
-        if verdict.outcome == "accepted":
-            yield self._between(f" {signs.good} from here on, each has accepted the other", "green")
-        elif verdict.outcome != "unfinished":
-            does = "refuses" if verdict.outcome == "refused" else "breaks off"
-            text = f"here the {verdict.by} {does}" if verdict.by else "here it ends"
-            code = f": {verdict.code}" if verdict.code else ""
-            for line in self._pen.wrap(f"{text}{code}", self._room - 4, 2):
-                yield self._between(f" {signs.wrong} {line}", "bold red")
+        isAccepted = self._trace.verdict.outcome == "accepted"
+        sign, style = (self._signs.good, "green") if isAccepted else (self._signs.wrong, "bold red")
+        for line in self._pen.wrap(hereText(self._trace.verdict), self._room - 4, 2):
+            yield self._between(f" {sign} {line}", style)
 
     def _legend(self) -> Iterator[Line]:
         locks = {self._lock(event) for event in self._trace.events}
         for sign, meaning in ((self._signs.closed, "sealed"), (self._signs.opened, "opened")):
             if sign in locks:
                 yield ((" " * (_TIME + 1), ""), (f"{sign} {LEGENDS[meaning]}", "dim"))
-
-
-def _isTurn(before: Event, event: Event) -> bool:
-    """Return whether a new flight begins."""
-    isSmallTalk = before.kind is event.kind is Kind.TCP or {before.kind, event.kind} <= _DATA
-    return before.isFromClient is not event.isFromClient and not isSmallTalk
-
-
-def _steps(trace: Trace) -> Iterator[_Step]:
-    run: list[Event] = []
-    for number, event in enumerate(trace.events):
-        isVerdict = number == trace.verdict.event
-        if event.kind in _DATA and not isVerdict:
-            run.append(event)
-            continue
-        yield from _data(run)
-        run = []
-        yield _Step(event, isVerdict)
-    yield from _data(run)
-
-
-def _data(run: Sequence[Event]) -> Iterator[_Step]:
-    """Give application data and sealed records in a row: the first sealed ones, and the rest as one each way."""
-    apart = 0
-    while apart < min(len(run), _MOST_SEALED) and run[apart].kind is Kind.SEALED:
-        yield _Step(run[apart])
-        apart += 1
-    ways: dict[tuple[bool, Kind], list[Event]] = {}
-    for event in run[apart:]:
-        ways.setdefault((event.isFromClient, event.kind), []).append(event)
-    for events in ways.values():
-        count, size = sum(event.count for event in events), sum(event.size for event in events)
-        yield _Step(replace(events[0], count=count, size=size))

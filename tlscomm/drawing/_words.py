@@ -12,11 +12,14 @@ from tlscomm.tracing._trace import Verdict
 
 __all__ = [
     "LEGENDS",
+    "NOT_IN_COMMON",
     "PHASES",
     "SUBJECTS",
     "alertWords",
     "eventName",
     "eventWords",
+    "hereText",
+    "lockOf",
     "turnText",
     "verdictLine",
 ]
@@ -130,6 +133,15 @@ SUBJECTS = {
     "certificate authorities": "issuers that the server names",
 }
 
+#: The failure that says that two sides have nothing in common in a thing.
+NOT_IN_COMMON = {
+    "application protocol": "no-common-protocol",
+    "cipher suite": "no-common-cipher",
+    "group": "no-common-group",
+    "server name": "unknown-server-name",
+    "version": "no-common-version",
+}
+
 _OUTCOMES = {
     "accepted": "accepted",
     "refused": "refused",
@@ -164,6 +176,24 @@ def eventWords(event: Event) -> str:
     if event.kind is Kind.TCP:
         return _ofSide(_TCP.get(event.name, ("", "")), event)
     return _KINDS.get(event.kind, "")
+
+
+def hereText(verdict: Verdict) -> str:
+    """Return what to say beside the step on which a verdict fell, or nothing where none did."""
+    if verdict.outcome == "accepted":
+        return "from here on, each has accepted the other"
+    if verdict.outcome == "unfinished":
+        return ""
+    does = "refuses" if verdict.outcome == "refused" else "breaks off"
+    text = f"here the {verdict.by} {does}" if verdict.by else "here it ends"
+    return f"{text}: {verdict.code}" if verdict.code else text
+
+
+def lockOf(event: Event) -> str:
+    """Return ``sealed`` or ``opened``, as `LEGENDS` has them, or nothing for what was not encrypted."""
+    if not event.isSealed:
+        return ""
+    return "opened" if any(record.isOpened for record in event.records) else "sealed"
 
 
 def turnText(verdict: Verdict) -> str:
