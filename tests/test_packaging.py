@@ -68,11 +68,13 @@ class DistributionTests(SynchronousTestCase):
         self.assertEqual(theirs, ["twisted/plugins/tlscomm_plugin.py"])
 
     def test_wheelContent(self) -> None:
-        """Besides the plugin and its metadata, the wheel has the modules of the package and ``py.typed``, no more."""
+        """Besides the plugin and its metadata, the wheel has the package: modules, templates and ``py.typed``."""
         with ZipFile(self.wheel) as wheel:
             found = {name for name in wheel.namelist() if not name.startswith(("twisted/", "tlscomm-"))}
         modules = {path.relative_to(CHECKOUT).as_posix() for path in (CHECKOUT / "tlscomm").rglob("*.py")}
-        self.assertEqual(found, {*modules, "tlscomm/py.typed"})
+        templates = {path.relative_to(CHECKOUT).as_posix() for path in (CHECKOUT / "tlscomm").rglob("templates/*")}
+        self.assertTrue(templates)
+        self.assertEqual(found, {*modules, *templates, "tlscomm/py.typed"})
 
     def test_wheelLicense(self) -> None:
         """The wheel carries the licence."""

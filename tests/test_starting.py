@@ -50,7 +50,9 @@ finally:
 """
 
 #: What no command loads that only explains or refuses.
-HEAVY = frozenset({"twisted", "OpenSSL", "cryptography", "idna", "rich", "attr", "asyncio", "json", "difflib", "email"})
+HEAVY = frozenset(
+    {"twisted", "OpenSSL", "cryptography", "idna", "rich", "attr", "asyncio", "jinja2", "json", "difflib", "email"}
+)
 
 COMMANDS = frozenset({"connect", "explain", "inspect", "pki", "store", "verify"})
 
@@ -124,6 +126,7 @@ class LoadedTests(SynchronousTestCase):
             "cryptography.hazmat.primitives.serialization.pkcs7",
             "http.client",
             "http.cookiejar",
+            "jinja2",
             "prompt_toolkit",
             "rich",
             "tlscomm.credentials._export",

@@ -2,16 +2,18 @@
 
 from tlscomm._lazy import lazyFace
 
-__all__ = ["diagramLines", "drawDiagram"]
+__all__ = ["diagramLines", "drawDiagram", "drawPage"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tlscomm.drawing._diagram import diagramLines, drawDiagram
+    from tlscomm.drawing._page import drawPage
 else:
     __getattr__, __dir__ = lazyFace(
         __name__,
         {
             "diagramLines": "tlscomm.drawing._diagram",
             "drawDiagram": "tlscomm.drawing._diagram",
+            "drawPage": "tlscomm.drawing._page",
         },
     )

@@ -1,0 +1,288 @@
+"""What a user can rely on in a page that explains connections, whatever the connections were."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+import sys
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass, replace
+from enum import Enum
+from itertools import pairwise
+from typing import Any
+
+import drawntraces
+from drawntraces import seen
+from htmlseen import Seen, seenIn
+from twisted.trial.unittest import SynchronousTestCase
+
+from tlscomm._capture.packets import Address
+from tlscomm._wire.events import Field, Kind
+from tlscomm.drawing import _messageviews, drawPage
+from tlscomm.drawing._templates import styleSheet
+from tlscomm.failures import Expired
+from tlscomm.tracing._trace import Trace, Verdict
+
+#: What would do harm in HTML, in an attribute, in a style sheet, in a template, or to the direction of a line.
+HOSTILE = (
+    "</style><script>alert(1)</script><img src=x onerror='alert(1)'>\" onclick=\"x{{ 7*7 }}{% raw %}"
+    "\x00\x1b[31m\u202e\u2066\ud800שלום-->"
+)
+
+ALL = (drawntraces.refused, drawntraces.closed, drawntraces.accepted, drawntraces.noCommonVersion)
+
+#: Words of the model that say one of few things, and no peer's.
+_CLOSED = frozenset({"outcome", "by", "turn", "certainty", "side", "offeredBy", "kind", "fingerprint"})
+
+
+def poisoned(value: Any, name: str = "") -> Any:
+    """Return a copy in which every text is hostile, but those of which there are only a few."""
+    if name in _CLOSED or isinstance(value, Enum):
+        return value
+    if isinstance(value, str):
+        return HOSTILE
+    if isinstance(value, Address):
+        return Address(HOSTILE, value.port)
+    if isinstance(value, tuple):
+        return tuple(poisoned(each) for each in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{each.name: poisoned(getattr(value, each.name), each.name) for each in fields(value)})
+    return value
+
+
+def hostileTrace() -> Trace:
+    """Return a trace of which every text is hostile."""
+    trace = drawntraces.refused()
+    failure = Expired(HOSTILE, evidence=(HOSTILE,), remedy=HOSTILE)
+    return replace(poisoned(trace), failure=failure)
+
+
+def many(count: int, *, outcome: str = "refused") -> Iterator[Trace]:
+    """Give so many connections."""
+    refused = drawntraces.refused()
+    for number in range(1, count + 1):
+        verdict = replace(refused.verdict, outcome="accepted" if outcome == "mixed" and number % 2 else "refused")
+        yield replace(refused, number=number, verdict=verdict)
+
+
+class Told(SynchronousTestCase):
+    """What a page says."""
+
+    def test_refused(self) -> None:
+        """The verdict comes first, then the messages, what was chosen, the time, the certificates, and facts."""
+        text = seenIn(drawPage([drawntraces.refused()], title="made.pcapng")).text
+        inOrder = (
+            "made.pcapng",
+            "The server refused the client: the client's certificate has expired.",
+            "refused by the server",
+            "expired",
+            "It is the client's turn.",
+            "Renew the certificate",
+            "ClientHello",
+            "what the client can do",
+            "certificate_expired",
+            "here the server refuses: expired",
+            "TLS_AES_128_GCM_SHA256",
+            "round trips",
+            "CN=gateway",
+            "faulty",
+            "This certificate has expired: its validity ended",
+            "opened with secrets",
+        )
+        place = 0
+        for words in inOrder:
+            place = text.lower().find(words.lower(), place)
+            self.assertNotEqual(place, -1, words)
+
+    def test_inferred(self) -> None:
+        """What is inferred says that it may be wrong, and what it rests on."""
+        text = seenIn(drawPage([drawntraces.closed()])).text
+        for words in ("inferred", "it may be wrong", "two tickets", "the secrets that would open it are not at hand"):
+            self.assertIn(words, text)
+
+    def test_nothingInCommon(self) -> None:
+        """Where two sides have nothing in common, the thing is named with what was offered."""
+        text = seenIn(drawPage([drawntraces.noCommonVersion()])).text
+        self.assertIn("nothing in common", text)
+        self.assertIn("TLS 1.1", text)
+
+    def test_several(self) -> None:
+        """Of several connections a summary comes first, with a link to each."""
+        page = seenIn(drawPage(each() for each in ALL))
+        self.assertIn("4 connections were seen, and 2 of them were refused or broke off.", page.text)
+        links = [link["href"] for link in page.named("a") if re.fullmatch(r"#c\d+", link["href"])]
+        self.assertEqual(links, ["#c1", "#c2", "#c3", "#c4"])
+
+    def test_none(self) -> None:
+        """A page of no connection says so."""
+        self.assertIn("No connection was seen.", seenIn(drawPage([])).text)
+
+    def test_fields(self) -> None:
+        """A message that is opened shows its fields inside each other, then its bytes."""
+        inner = Field("named_group", 29, "X25519")
+        self.patch(_messageviews, "decode", lambda event: (Field("key_share", children=(inner,)),))
+        event = seen(0, True, "ClientHello", 5, content=b"\x01\x00\x00\x01A")
+        page = seenIn(drawPage([Trace(1, None, None, None, (event,), Verdict("unfinished"))]))
+        self.assertRegex(page.text, r"(?s)key_share\s+named_group X25519.*0000  01 00 00 01 41\s+····A")
+
+    def test_applicationData(self) -> None:
+        """Application data is shown where the trace holds it, and then the page warns of that."""
+        trace = drawntraces.accepted()
+        self.assertNotIn("This page holds application data", drawPage([trace]))
+        data = seen(1450, True, "ApplicationData", 6, Kind.APPLICATION_DATA, content=b"PASSW0")
+        page = seenIn(drawPage([replace(trace, events=(*trace.events, data))])).text
+        self.assertIn("PASSW0", page)
+        self.assertIn("This page holds application data", page)
+
+
+class Form(SynchronousTestCase):
+    """What a page is made of."""
+
+    def pages(self) -> list[Seen]:
+        traces = [each() for each in ALL]
+        return [seenIn(drawPage(given)) for given in ([], *([trace] for trace in traces), traces, [hostileTrace()])]
+
+    def test_balanced(self) -> None:
+        """Every element ends where it should, and no two have one name."""
+        for page in self.pages():
+            self.assertEqual(page.wrong, [])
+            names = page.attributes("id")
+            self.assertEqual(len(names), len(set(names)))
+
+    def test_references(self) -> None:
+        """What refers to another part of the page refers to one that is there."""
+        for page in self.pages():
+            names = set(page.attributes("id"))
+            references = [each[1:] for each in page.attributes("href")] + page.attributes("aria-labelledby")
+            self.assertEqual(set(references) - names, set())
+
+    def test_standsAlone(self) -> None:
+        """It has no script, loads nothing, and its policy forbids both; the only style is the one that it has."""
+        for page in self.pages():
+            elements = {name for name, _ in page.elements}
+            self.assertEqual(elements & {"script", "link", "img", "iframe", "object", "embed", "form", "base"}, set())
+            names = {name for _, attributes in page.elements for name in attributes}
+            self.assertEqual({name for name in names if name.startswith("on")} | names & {"src", "style"}, set())
+            self.assertTrue(all(link.startswith("#") for link in page.attributes("href")))
+            self.assertNotRegex(page.style, r"url\(|@import|https?:")
+            digest = b64encode(hashlib.sha256(page.style.encode()).digest()).decode()
+            (policy,) = (each["content"] for each in page.named("meta") if "http-equiv" in each)
+            self.assertEqual(
+                policy, f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+            )
+
+    def test_outline(self) -> None:
+        """It has a language, one main part, one heading of the first level, and no level is left out."""
+        for page in self.pages():
+            self.assertEqual([each["lang"] for each in page.named("html")], ["en"])
+            self.assertEqual(len(page.named("main")), 1)
+            levels = [int(name[1]) for name, _ in page.elements if re.fullmatch(r"h\d", name)]
+            self.assertEqual((levels[0], levels.count(1)), (1, 1))
+            self.assertTrue(all(after <= before + 1 for before, after in pairwise(levels)), levels)
+
+
+class Hostile(SynchronousTestCase):
+    """What peers send."""
+
+    def test_escaped(self) -> None:
+        """Whatever a peer has put into any text stays text, and can turn no line around."""
+        trace = hostileTrace()
+        self.patch(
+            _messageviews, "decode", lambda event: (Field(HOSTILE, None, HOSTILE, (Field(HOSTILE, HOSTILE, ""),)),)
+        )
+        for traces in ([trace], [trace, replace(trace, number=2)]):
+            page = drawPage(traces, title=HOSTILE)
+            parsed = seenIn(page)
+            self.assertEqual(parsed.wrong, [])
+            self.assertEqual({name for name, _ in parsed.elements} & {"script", "img"}, set())
+            self.assertIn("<script>alert(1)</script>", parsed.text)
+            self.assertNotIn("49", parsed.text.replace("2049", ""))
+            self.assertEqual(re.findall(r"[^\n -~\u00a0-\u024f\u05d0-\u05ea\u2010-\u2027]", page), [])
+            page.encode()
+
+    def test_long(self) -> None:
+        """A name of 64 KiB is cut."""
+        long = "x" * 65536
+        trace = drawntraces.refused()
+        (mine,) = trace.clientCertificates
+        choices = tuple(replace(choice, offered=(long,) * 500, chosen=long) for choice in trace.choices)
+        certificates = tuple(replace(mine, subject=long, issuer=long, names=(long,) * 500) for _ in range(500))
+        verdict = replace(trace.verdict, sentence=long, nextStep=long, evidence=(long,) * 500)
+        trace = replace(trace, choices=choices, clientCertificates=certificates, verdict=verdict)
+        self.assertLess(len(drawPage([trace])), 400_000)
+
+
+class Size(SynchronousTestCase):
+    """How large a page can be."""
+
+    def test_manyConnections(self) -> None:
+        """Of thousands of connections all are counted, and some are shown, those that failed before others."""
+        page = drawPage(many(3000, outcome="mixed"))
+        text = seenIn(page).text
+        self.assertLess(len(page), 4_000_000)
+        self.assertIn("3,000 connections were seen, and 1,500 of them were refused or broke off.", text)
+        self.assertIn("2,500 more connections are counted above and not listed", text)
+
+    def test_manyMessages(self) -> None:
+        """Of thousands of messages the first and the last are shown, and the one that decides."""
+        events = tuple(seen(number, number % 2 == 0, "KeyUpdate", 5, content=bytes(60_000)) for number in range(5000))
+        trace = Trace(1, None, None, None, events, Verdict("failed", "protocol-violation", "client", event=2000))
+        page = drawPage([trace])
+        self.assertLess(len(page), 2_000_000)
+        self.assertIn("4,936 more messages are left out here", page)
+        self.assertIn("here the client breaks off: protocol-violation", page)
+        self.assertIn("The first 768 of 60,000 bytes are shown.", page)
+
+    def test_manyFields(self) -> None:
+        """Details end where the page would become too large, and it says so."""
+        leaf = Field("x" * 100, 1, "y" * 300)
+        for _ in range(50):
+            leaf = Field("x" * 100, 1, "y" * 300, (leaf,))
+        self.patch(_messageviews, "decode", lambda event: (leaf,) * 1000)
+        page = drawPage(many(100))
+        self.assertLess(len(page), 4_000_000)
+        self.assertIn("Not all of its fields are shown.", page)
+
+
+class Colours(SynchronousTestCase):
+    """Whether it can be read."""
+
+    def schemes(self) -> list[dict[str, str]]:
+        found = re.findall(r":root \{(.*?)\}", styleSheet("page.css"), re.DOTALL)
+        named = [dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", each)) for each in found]
+        return [each for each in named if each]
+
+    def test_contrast(self) -> None:
+        """Text has a contrast of 4.5 to 1 on what it stands on, in light, dark and print (WCAG 2.2, 1.4.3, AA)."""
+        schemes = self.schemes()
+        self.assertEqual(len(schemes), 3)
+        onPaper = [
+            (ink, on) for ink in ("ink", "soft", "client", "server", "good", "bad", "doubt") for on in ("paper", "card")
+        ]
+        onWash = [(kind, f"{kind}-wash") for kind in ("good", "bad", "doubt")]
+        for scheme in schemes:
+            for ink, on in (*onPaper, *onWash, ("ink", "doubt-wash"), ("soft", "doubt-wash")):
+                self.assertGreaterEqual(_contrast(scheme[ink], scheme[on]), 4.5, (ink, on, scheme))
+
+
+class Loaded(SynchronousTestCase):
+    def test_late(self) -> None:
+        """The template library is loaded when a page is drawn, and not before."""
+        asked = "print('jinja2' in sys.modules)"
+        program = f"import sys; from tlscomm.drawing import drawPage; {asked}; drawPage([]); {asked}"
+        done = subprocess.run((sys.executable, "-c", program), capture_output=True, text=True, check=True, timeout=60)
+        self.assertEqual(done.stdout.split(), ["False", "True"])
+
+
+def _contrast(one: str, other: str) -> float:
+    """Return the contrast of two colours (WCAG 2.2, contrast ratio)."""
+    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    parts = (int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5))
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
