@@ -46,6 +46,7 @@ LINES = {
     Interface.CONNECT: ["connect", "localhost:1"],
     Interface.VERIFY: ["verify", "file", "--as", "server"],
     Interface.INSPECT: ["inspect", "file"],
+    Interface.ANALYZE: ["analyze", "file"],
     Interface.STORE_ADD: ["store", "add", "file"],
     Interface.STORE_EXPORT: ["store", "export", "--out", "file"],
 }

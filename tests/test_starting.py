@@ -54,7 +54,7 @@ HEAVY = frozenset(
     {"twisted", "OpenSSL", "cryptography", "idna", "rich", "attr", "asyncio", "jinja2", "json", "difflib", "email"}
 )
 
-COMMANDS = frozenset({"connect", "explain", "inspect", "pki", "store", "verify"})
+COMMANDS = frozenset({"analyze", "connect", "explain", "inspect", "pki", "store", "verify"})
 
 
 def printed(program: str) -> list[str]:

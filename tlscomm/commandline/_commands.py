@@ -16,6 +16,7 @@ __all__ = ["LazyGroup"]
 
 #: The command of each module, and the beginning of its explanation.
 _COMMANDS = {
+    "analyze": ("command", "Say how each TLS connection in captures of packets ended, and why."),
     "connect": ("command", "Connect to HOST:PORT, send each message, and print each reply."),
     "explain": (
         "command",

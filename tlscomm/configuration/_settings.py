@@ -27,7 +27,7 @@ __all__ = ["SETTINGS", "defaultsOn", "formerNamesOn", "settingsOn"]
 
 _TWISTD, _CONNECT, _VERIFY, _INSPECT = Interface.TWISTD, Interface.CONNECT, Interface.VERIFY, Interface.INSPECT
 _SERVER_STRING, _CLIENT_STRING = Interface.SERVER_STRING, Interface.CLIENT_STRING
-_ADD, _EXPORT = Interface.STORE_ADD, Interface.STORE_EXPORT
+_ADD, _EXPORT, _ANALYZE = Interface.STORE_ADD, Interface.STORE_EXPORT, Interface.ANALYZE
 #: Where a credential of our own is named.
 _OURS = SERVERS | CLIENTS
 #: Where it is said how peers are verified.
@@ -101,7 +101,7 @@ SETTINGS = (
     Setting(
         "passphraseFile",
         Text("FILE"),
-        _OURS | _VERIFY | _INSPECT | _ADD | _EXPORT,
+        _OURS | _VERIFY | _INSPECT | _ADD | _EXPORT | _ANALYZE,
         "The file whose first line is the pass phrase of what is encrypted, authorities included. Of several pass "
         "phrases, in files, in environment variables and in open files, all are tried.",
         isRepeatable=True,
@@ -116,7 +116,7 @@ SETTINGS = (
     Setting(
         "passphraseEnv",
         Text("VAR"),
-        _OURS | _VERIFY | _INSPECT | _ADD | _EXPORT,
+        _OURS | _VERIFY | _INSPECT | _ADD | _EXPORT | _ANALYZE,
         "The environment variable that holds a pass phrase.",
         isRepeatable=True,
         separator=";",
@@ -127,7 +127,7 @@ SETTINGS = (
     Setting(
         "passphraseFD",
         Whole(0),
-        _OURS | _VERIFY | _INSPECT | _ADD | _EXPORT,
+        _OURS | _VERIFY | _INSPECT | _ADD | _EXPORT | _ANALYZE,
         "The number of an open file whose first line is a pass phrase. Where no option names a pass phrase, it is "
         "systemd's credential ``tlscomm.passphrase``; where there is none, the person at the terminal is asked.",
         isRepeatable=True,
@@ -169,16 +169,19 @@ SETTINGS = (
     Setting(
         "clientRoots",
         Text("SOURCE"),
-        SERVERS,
+        SERVERS | _ANALYZE,
         f"The authorities that may issue client certificates: {_ONE_FILE}. The server sends their names to clients, "
         "which choose their certificate by them, unless they have more than 64 kilobytes.",
         default=(),
         isRepeatable=True,
+        differing={
+            _ANALYZE: {"about": f"The authorities that clients' certificates are judged by: {_ONE_FILE}."},
+        },
     ),
     Setting(
         "roots",
         Text("SOURCE"),
-        CLIENTS | _VERIFY | _INSPECT,
+        CLIENTS | _VERIFY | _INSPECT | _ANALYZE,
         f"The authorities that may issue the server's certificate: {_ONE_FILE}. Where any are named, no others are "
         "trusted.",
         default=(),
@@ -194,6 +197,10 @@ SETTINGS = (
                 "about": f"The authorities that peers trust: {_ONE_FILE}. A chain then has to lead to one of them.",
                 "isRepeatable": False,
                 "default": None,
+                "otherwise": "",
+            },
+            _ANALYZE: {
+                "about": f"The authorities that servers' certificates are judged by: {_ONE_FILE}.",
                 "otherwise": "",
             },
         },

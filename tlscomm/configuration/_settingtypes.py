@@ -53,6 +53,7 @@ class Interface(Flag):
     INSPECT = auto()
     STORE_ADD = auto()
     STORE_EXPORT = auto()
+    ANALYZE = auto()
 
 
 SERVERS = Interface.TWISTD | Interface.SERVER_STRING

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain, islice
 
 from tlscomm._dataclasses import dataclass
 from tlscomm._wire.events import Event, Kind
@@ -60,7 +61,7 @@ def steps(trace: Trace) -> Iterator[Step | Omission]:
 
 def isTurn(before: Event, event: Event) -> bool:
     """Return whether a new flight begins."""
-    isSmallTalk = before.kind is event.kind is Kind.TCP or {before.kind, event.kind} <= _DATA
+    isSmallTalk = before.kind is event.kind and event.kind in (Kind.TCP, Kind.APPLICATION_DATA)
     return before.isFromClient is not event.isFromClient and not isSmallTalk
 
 
@@ -88,4 +89,5 @@ def _data(run: Sequence[Event]) -> Iterator[Step]:
         ways.setdefault((event.isFromClient, event.kind), []).append(event)
     for events in ways.values():
         count, size = sum(event.count for event in events), sum(event.size for event in events)
-        yield Step(replace(events[0], count=count, size=size))
+        records = tuple(islice(chain.from_iterable(event.records for event in events), _MOST_SEALED))
+        yield Step(replace(events[0], count=count, size=size, records=records))

@@ -20,6 +20,7 @@ __all__ = [
     "eventWords",
     "hereText",
     "lockOf",
+    "sizesText",
     "turnText",
     "verdictLine",
 ]
@@ -142,6 +143,9 @@ NOT_IN_COMMON = {
     "version": "no-common-version",
 }
 
+#: What stands before the fragment of a record (RFC 8446, section 5.1), and how many sizes of records are named.
+_HEADER, _MOST_SIZES = 5, 8
+
 _OUTCOMES = {
     "accepted": "accepted",
     "refused": "refused",
@@ -194,6 +198,15 @@ def lockOf(event: Event) -> str:
     if not event.isSealed:
         return ""
     return "opened" if any(record.isOpened for record in event.records) else "sealed"
+
+
+def sizesText(event: Event) -> str:
+    """Return the sizes of sealed records that are drawn as one step, for a verdict can rest on them, or nothing."""
+    if event.kind is not Kind.SEALED or event.count == 1:
+        return ""
+    sizes = [f"{record.length + _HEADER:,}" for record in event.records[:_MOST_SIZES]]
+    more = f" and {event.count - len(sizes):,} more" if event.count > len(sizes) else ""
+    return f"{' + '.join(sizes)}{more}" if sizes else ""
 
 
 def turnText(verdict: Verdict) -> str:

@@ -1,0 +1,190 @@
+"""What a user can rely on in ``tlscomm analyze``."""
+
+from __future__ import annotations
+
+import gzip
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import drawntraces
+from click.testing import CliRunner, Result
+from drawntraces import CERTIFICATE
+from twisted.trial.unittest import SynchronousTestCase
+
+from tlscomm._capture.packets import Address
+from tlscomm.commandline import program
+from tlscomm.commandline._connections import Connections, Wanted
+from tlscomm.tracing._trace import Trace, Verdict
+
+CAPTURES = Path(__file__).parent / "captures"
+
+#: OpenSSL's client and five servers' verdicts on it, under TLS 1.2.
+FIVE = str(CAPTURES / "client-openssl-1.2.pcap")
+
+#: The head of a capture of no packets: little endian, Ethernet.
+EMPTY = bytes.fromhex("d4c3b2a1020004000000000000000000ffff000001000000")
+
+
+def analyze(*arguments: str, **more: Any) -> Result:
+    return CliRunner().invoke(program, ["analyze", *arguments], catch_exceptions=False, **more)
+
+
+class WantedTests(SynchronousTestCase):
+    """Which connections the filters let through."""
+
+    def numbered(self, **filters: Any) -> list[int]:
+        traces = (drawntraces.refused(), drawntraces.closed(), drawntraces.accepted(), drawntraces.noCommonVersion())
+        return [trace.number for trace in traces if Wanted(**filters).fits(trace)]
+
+    def test_all(self) -> None:
+        """Without a filter there are all."""
+        self.assertEqual(self.numbered(), [1, 2, 3, 4])
+
+    def test_failed(self) -> None:
+        """What was refused or broke off."""
+        self.assertEqual(self.numbered(failed=True), [1, 4])
+
+    def test_hosts(self) -> None:
+        """A host is an address of either side, the name that was asked for, or that of a certificate, in any case."""
+        self.assertEqual(self.numbered(hosts=("192.0.2.7",)), [1, 2, 3, 4])
+        self.assertEqual(self.numbered(hosts=("[2001:db8:0:1::1]",)), [4])
+        for host in ("Gateway.Example", "*.example", "client"):
+            self.assertEqual(self.numbered(hosts=(host,)), [1], host)
+        self.assertEqual(self.numbered(hosts=("gateway",)), [1], "the common name of a certificate")
+        self.assertEqual(self.numbered(hosts=("example",)), [])
+        self.assertEqual(self.numbered(hosts=("example", "2001:db8:0:1::1")), [4])
+
+    def test_wildcard(self) -> None:
+        """A certificate for all names of a domain is one for each of them."""
+        certificate = replace(CERTIFICATE, names=("dns:*.example",))
+        trace = replace(drawntraces.closed(), serverCertificates=(certificate,))
+        self.assertTrue(Wanted(hosts=("any.example",)).fits(trace))
+        self.assertFalse(Wanted(hosts=("an.other.example",)).fits(trace))
+
+    def test_more(self) -> None:
+        """Ports are the server's, numbers those of connections, and all filters have to fit."""
+        self.assertEqual(self.numbered(ports=(443,)), [4])
+        self.assertEqual(self.numbered(numbers=(2, 3)), [2, 3])
+        self.assertEqual(self.numbered(numbers=(1, 2), failed=True), [1])
+
+
+class Million(SynchronousTestCase):
+    """What is kept of very many connections."""
+
+    def trace(self, number: int) -> Trace:
+        server = Address(f"192.0.2.{number % 200}", 443)
+        refused = Verdict("refused", "expired", "server", turn="client")
+        verdict = refused if number % 3 else Verdict("accepted")
+        return Trace(number, None, server, None, (), verdict)
+
+    def test_counts(self) -> None:
+        """Causes are counted, the failed ones first, each with an example; and what is kept is bounded."""
+        found = Connections(few=12, mostDrawn=1)
+        for number in range(1, 6001):
+            found.add(self.trace(number))
+        (cause, count, example, hosts), (accepted, *_) = found.causes()
+        self.assertEqual((cause.code, cause.by, count, example), ("expired", "server", 4000, 1))
+        self.assertEqual((accepted.outcome, len(hosts)), ("accepted", 3))
+        self.assertEqual((found.count, found.failedCount, len(found.traces)), (6000, 4000, 1))
+        self.assertEqual(len(found.listed), 1000)
+        self.assertTrue(all(each.hasFailed for each in found.listed))
+
+    def test_order(self) -> None:
+        """A list is in the order in which connections begin, whatever order they end in."""
+        found = Connections(few=12, mostDrawn=1)
+        for number in (3, 1, 2):
+            found.add(self.trace(number))
+        self.assertEqual([each.number for each in found.listed], [1, 2, 3])
+
+
+class Files(SynchronousTestCase):
+    """What is read, and what is said of what cannot be."""
+
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp())
+        self.folder.mkdir()
+
+    def file(self, content: bytes) -> str:
+        path = self.folder / "file"
+        path.write_bytes(content)
+        return str(path)
+
+    def test_noCapture(self) -> None:
+        """A file that is no capture is a named failure, with what to give instead."""
+        result = analyze(self.file(b"-----BEGIN CERTIFICATE-----\n"))
+        self.assertEqual(result.exit_code, 1)
+        self.assertEqual(result.stdout, "")
+        self.assertIn("unknown-format: ", result.stderr)
+        self.assertIn("tcpdump -w", result.stderr)
+
+    def test_noFile(self) -> None:
+        """A file that is not there is named, also where it has the secrets."""
+        for arguments in (("nowhere",), (FIVE, "--keylog", "nowhere"), (FIVE, "--roots", "nowhere")):
+            result = analyze(*arguments)
+            self.assertEqual(result.exit_code, 1)
+            self.assertIn("file-not-found: ", result.stderr)
+            self.assertIn("nowhere", result.stderr)
+
+    def test_wrongUsage(self) -> None:
+        """What cannot be meant is wrong usage, which is exit status 2."""
+        for arguments in ((), (FIVE, "--connection", "0"), (FIVE, "--port", "https")):
+            self.assertEqual(analyze(*arguments).exit_code, 2, arguments)
+
+    def test_noTLS(self) -> None:
+        """A capture without TLS says what there is."""
+        result = analyze(self.file(EMPTY))
+        self.assertEqual((result.exit_code, result.stderr), (0, ""))
+        expected = "There is no TLS connection in it. What was found: 0 packets, 0 TCP connections.\n"
+        self.assertEqual(result.stdout, expected)
+
+    def test_cutOff(self) -> None:
+        """A capture that is being written, or that is damaged, is read as far as it goes, and that is said."""
+        content = Path(FIVE).read_bytes()
+        result = analyze(self.file(content[: len(content) // 2]))
+        self.assertEqual(result.exit_code, 0)
+        self.assertIn("127.0.0.1", result.stdout)
+        self.assertRegex(result.stderr, r"^Note: .*byte \d+")
+
+    def test_standardInput(self) -> None:
+        """A capture may come from standard input, or be packed."""
+        content = Path(FIVE).read_bytes()
+        expected = analyze(FIVE).stdout
+        self.assertEqual(analyze("-", input=content).stdout, expected)
+        self.assertEqual(analyze(self.file(gzip.compress(content))).stdout, expected)
+
+
+class Output(SynchronousTestCase):
+    """What is written of connections."""
+
+    def test_several(self) -> None:
+        """Of several connections each has a line."""
+        result = analyze(FIVE)
+        self.assertEqual((result.exit_code, result.stderr), (0, ""))
+        lines = result.stdout.splitlines()
+        self.assertEqual([line.split()[0] for line in lines], ["1", "2", "3", "4", "5"])
+
+    def test_one(self) -> None:
+        """One connection that is asked for is drawn, and no colours go to a file."""
+        result = analyze(FIVE, "--connection", "4")
+        self.assertIn("Connection 4\n", result.stdout)
+        self.assertIn("── ClientHello  what the client can do", result.stdout)
+        self.assertNotIn("\x1b", result.stdout)
+
+    def test_some(self) -> None:
+        """Several that are asked for are all drawn, and one that is not there is named."""
+        result = analyze(FIVE, "--connection", "5", "--connection", "2", "--connection", "77")
+        self.assertEqual([line for line in result.stdout.splitlines() if line.startswith("Connection")],
+                         ["Connection 2", "Connection 5"])  # fmt: skip
+        self.assertIn("77", result.stderr)
+
+    def test_noneFits(self) -> None:
+        """Where no connection fits the filters, that is said."""
+        result = analyze(FIVE, "--host", "elsewhere.example")
+        self.assertEqual(result.stdout, "None of 5 TLS connections is one that was asked for.\n")
+
+    def test_many(self) -> None:
+        """Of many connections the causes are counted."""
+        result = analyze(*(str(path) for path in sorted(CAPTURES.glob("client-*.pcap"))))
+        self.assertRegex(result.stdout, r"^\d+ TLS connections, \d+ of them failed\n")
+        self.assertIn("Certainty", result.stdout)

@@ -1,0 +1,169 @@
+"""What an analysis of captures writes: lines and diagrams for a person, one object for a program."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from tlscomm.commandline._connections import Connection, Connections, Wanted
+from tlscomm.commandline._printing import Styled, heading, isTerminal, say, sayFailure
+from tlscomm.drawing._diagram import diagramLines
+from tlscomm.drawing._lines import UNICODE, cells
+from tlscomm.drawing._words import verdictLine
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from tlscomm.failures import TLSFailure
+    from tlscomm.tracing._captures import CaptureReading
+    from tlscomm.tracing._trace import Trace
+
+__all__ = ["Analysis", "TextAnalysis"]
+
+#: Of more connections than these, the causes are counted.
+_FEW = 12
+
+_STYLES = {"accepted": "green", "refused": "red", "failed": "red", "unfinished": "yellow"}
+
+
+class Analysis(ABC):
+    """Takes in connections while they are read.
+
+    Attributes:
+        connections: what is kept of them.
+    """
+
+    def __init__(self, wanted: Wanted, *, isStream: bool) -> None:
+        """
+        Args:
+            wanted: which connections were asked for.
+            isStream: whether they are shown while they come, because the capture may be still being written.
+        """
+        self.connections = Connections(few=_FEW, mostDrawn=max(1, len(wanted.numbers)))
+        self._wanted = wanted
+        self._isStream = isStream
+
+    @abstractmethod
+    def add(self, trace: Trace) -> None:
+        """Take in a connection that was asked for."""
+
+    @abstractmethod
+    def end(self, reading: CaptureReading | None, failure: TLSFailure | None) -> None:
+        """All is read, as far as it can be."""
+
+
+class TextAnalysis(Analysis):
+    """Lines for people."""
+
+    def add(self, trace: Trace) -> None:
+        connection = self.connections.add(trace)
+        if self._isStream and not self._wanted.numbers:
+            say(*_lines(connection))
+
+    def end(self, reading: CaptureReading | None, failure: TLSFailure | None) -> None:
+        found = self.connections
+        if self._wanted.numbers or found.count == 1:
+            self._draw()
+        elif found.count:
+            self._list()
+        elif reading is not None and failure is None:
+            say(_nothing(self._wanted, reading))
+        for damage in reading.damages if reading is not None else ():
+            say(Styled(("Note", "yellow"), f": {damage}"), error=True)
+        if failure is not None:
+            sayFailure(failure)
+
+    def _draw(self) -> None:
+        for place, trace in enumerate(sorted(self.connections.traces, key=lambda each: each.number)):
+            say(*([""] if place else ()), heading(f"Connection {trace.number}"), *drawn(trace))
+        missing = {*self._wanted.numbers} - {trace.number for trace in self.connections.traces}
+        if missing:
+            numbers = ", ".join(map(str, sorted(missing)))
+            say(Styled(("Note", "yellow"), f": no TLS connection with the number {numbers} fits."), error=True)
+
+    def _list(self) -> None:
+        found = self.connections
+        if not found.areFew:
+            say(heading(f"{found.count:,} TLS connections, {found.failedCount:,} of them failed"), _summary(found))
+        if not self._isStream:
+            self._listAll()
+        if isTerminal(sys.stdout):
+            example = next((each.number for each in found.listed if each.hasFailed), found.first)
+            say("", Styled((f"To see one of them message by message: --connection {example}", "dim")))
+
+    def _listAll(self) -> None:
+        found = self.connections
+        if not found.areFew and found.listed:
+            say("", heading("Those that failed"))
+        for connection in found.listed:
+            say(*_lines(connection))
+        if not found.areFew and (more := found.failedCount - len(found.listed)):
+            say(f"and {more:,} more; --json has all of them.")
+
+
+def drawn(trace: Trace) -> Iterator[Styled]:
+    """Give the diagram of a trace as wide and in such signs as the terminal has them."""
+    for line in diagramLines(trace, _width(), isASCII=_isASCII()):
+        yield Styled(*line)
+
+
+def _lines(connection: Connection) -> Iterator[Styled]:
+    """Give a connection in one line; on a terminal in more where it has not enough room, and what happened below."""
+    number = f"{connection.number:>4}"
+    arrow = "->" if _isASCII() else "→"
+    who = f"{connection.client} {arrow} {connection.server} {connection.host}".rstrip()
+    verdict = (verdictLine(connection.verdict), f"bold {_STYLES[connection.verdict.outcome]}")
+    sentence = connection.verdict.sentence if connection.hasFailed else ""
+    if not isTerminal(sys.stdout):
+        yield Styled(f"{number}  {who}  ", verdict, f": {sentence}" if sentence else "")
+        return
+    if cells(number) + cells(who) + cells(verdict[0]) + 4 <= _width():
+        yield Styled((number, "cyan"), f"  {who}  ", verdict)
+    else:
+        yield Styled((number, "cyan"), f"  {who}")
+        yield Styled("      ", verdict)
+    if sentence:
+        yield Styled(f"      {sentence}")
+
+
+def _summary(found: Connections) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("Count", "How", "By", "Certainty", "Example", "Hosts"):
+        table.add_column(name, justify="right" if name in ("Count", "Example") else "left", overflow="fold")
+    for cause, count, example, hosts in found.causes():
+        how = Text(cause.code or cause.outcome, style=_STYLES[cause.outcome])
+        table.add_row(f"{count:,}", how, cause.by or "", cause.certainty, str(example), Text(", ".join(hosts)))
+    return table
+
+
+def _nothing(wanted: Wanted, reading: CaptureReading) -> str:
+    withTLS = reading.connections - reading.connectionsWithoutTLS
+    if withTLS > 0:
+        return f"None of {_many(withTLS, 'TLS connection')} is one that was asked for."
+    found = [_many(reading.packets, "packet")]
+    if reading.packetsWithoutTCP:
+        found.append(f"{reading.packetsWithoutTCP:,} of them without TCP that can be read")
+    found.append(_many(reading.connections, "TCP connection"))
+    return f"There is no TLS connection in it. What was found: {', '.join(found)}."
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def _width() -> int:
+    return shutil.get_terminal_size().columns if isTerminal(sys.stdout) else 80
+
+
+def _isASCII() -> bool:
+    try:
+        "".join(vars(UNICODE).values()).encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False
