@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import gzip
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -188,3 +190,35 @@ class Output(SynchronousTestCase):
         result = analyze(*(str(path) for path in sorted(CAPTURES.glob("client-*.pcap"))))
         self.assertRegex(result.stdout, r"^\d+ TLS connections, \d+ of them failed\n")
         self.assertIn("Certainty", result.stdout)
+
+
+class Pages(SynchronousTestCase):
+    """What is written into files."""
+
+    def test_page(self) -> None:
+        """``--html`` writes a page of what was asked for, besides what is printed."""
+        result = analyze(FIVE, "--connection", "2", "--html", "page.html")
+        self.assertEqual((result.exit_code, result.stderr), (0, "The page is in page.html.\n"))
+        self.assertIn("Connection 2\n", result.stdout)
+        page = Path("page.html").read_text(encoding="utf-8")
+        self.assertIn("client-openssl-1.2.pcap", page)
+
+    def test_device(self) -> None:
+        """What is no file is written to and stays."""
+        os.mkfifo("pipe")
+        reader = os.open("pipe", os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reader)
+        writer = os.open("pipe", os.O_WRONLY)
+        self.addCleanup(os.close, writer)
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 1 << 20)
+        self.assertEqual(analyze(FIVE, "--connection", "2", "--html", "pipe").exit_code, 0)
+        self.assertTrue(os.read(reader, 100).startswith(b"<!"))
+
+    def test_capture(self) -> None:
+        """A capture that is read is not replaced, and a page that cannot be written is an error."""
+        Path("capture").write_bytes(EMPTY)
+        self.assertEqual(analyze("capture", "--html", "./capture").exit_code, 2)
+        self.assertEqual(Path("capture").read_bytes(), EMPTY)
+        result = analyze(FIVE, "--html", "nowhere/page.html")
+        self.assertEqual(result.exit_code, 1)
+        self.assertIn("nowhere/page.html cannot be written: No such file or directory", result.stderr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from tlscomm.commandline._connections import Connection, Connections, Wanted
@@ -45,6 +45,13 @@ class Analysis(ABC):
         self.connections = Connections(few=_FEW, mostDrawn=max(1, len(wanted.numbers)))
         self._wanted = wanted
         self._isStream = isStream
+
+    def taken(self, traces: Iterable[Trace]) -> Iterator[Trace]:
+        """Take in those of some traces that were asked for, and give them on."""
+        for trace in traces:
+            if self._wanted.fits(trace):
+                self.add(trace)
+                yield trace
 
     @abstractmethod
     def add(self, trace: Trace) -> None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tlscomm.commandline._options import settingOptions
 from tlscomm.commandline._passphrases import passphraseTo
-from tlscomm.commandline._printing import isTerminal, sayingWarnings
+from tlscomm.commandline._printing import isTerminal, say, sayingWarnings
 from tlscomm.configuration._settingtypes import Interface
-from tlscomm.failures import TLSFailure
+from tlscomm.failures import TLSFailure, printable
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from tlscomm._capture.problems import CaptureProblem
     from tlscomm._wire.secrets import Secrets
     from tlscomm.commandline._analysis import Analysis
-    from tlscomm.commandline._connections import Wanted
     from tlscomm.credentials._passphrasesources import Prompt
     from tlscomm.tracing._captures import CaptureReading
     from tlscomm.verification import Verifier
@@ -64,9 +65,16 @@ _LONG = 20_000_000
     help="Secrets of the connections, as SSLKEYLOGFILE names them, where the capture does not carry them.",
 )
 @settingOptions(Interface.ANALYZE)
+@click.option("--html", metavar="FILE", help="Write a page that stands alone, to be put into a ticket.")
 @click.option("--check", is_flag=True, help="End with exit status 1 where a connection was refused or broke off.")
 def command(
-    *, files: Sequence[str], settings: dict[str, Any], keylogs: Sequence[str], check: bool, **filters: Any
+    *,
+    files: Sequence[str],
+    settings: dict[str, Any],
+    keylogs: Sequence[str],
+    html: str | None,
+    check: bool,
+    **filters: Any,
 ) -> None:
     """Say how each TLS connection in captures of packets ended, and why.
 
@@ -78,34 +86,67 @@ def command(
     from tlscomm.commandline._analysis import TextAnalysis
     from tlscomm.commandline._connections import Wanted
 
+    if html is not None and any(_isSame(html, file) for file in files):
+        raise click.BadParameter("that is a capture, which it would replace", param_hint="--html")
     # A capture may be long.
     _collection.resume()
     wanted = Wanted(**filters)
     analysis = TextAnalysis(wanted, isStream="-" in files)
-    failure = _analyze(files, settings, keylogs, wanted, analysis)
+    failure = _analyze(files, settings, keylogs, analysis, html)
     if failure is not None or (check and analysis.connections.failedCount):
         click.get_current_context().exit(1)
 
 
 def _analyze(
-    files: Sequence[str], settings: dict[str, Any], keylogs: Sequence[str], wanted: Wanted, analysis: Analysis
+    files: Sequence[str], settings: dict[str, Any], keylogs: Sequence[str], analysis: Analysis, html: str | None
 ) -> TLSFailure | None:
     from tlscomm._capture.problems import CaptureProblem
 
+    page = ""
     reading: CaptureReading | None = None
     failure: TLSFailure | None = None
     try:
         with _progress() as tell:
             reading = _reading(files, settings, keylogs, tell)
-            for trace in reading:
-                if wanted.fits(trace):
-                    analysis.add(trace)
+            page = _read(reading, analysis, files, html)
     except CaptureProblem as problem:
         failure = _named(problem)
     except TLSFailure as named:
         failure = named
     analysis.end(reading, failure)
+    if html is not None and page:
+        _write(html, page)
     return failure
+
+
+def _read(reading: CaptureReading, analysis: Analysis, files: Sequence[str], html: str | None) -> str:
+    """Read all of it, and return the page of it if one is wanted."""
+    if html is None:
+        for _ in analysis.taken(reading):
+            pass
+        return ""
+    from tlscomm.drawing import drawPage
+
+    return drawPage(analysis.taken(reading), title=printable(", ".join(map(os.path.basename, files))))
+
+
+def _isSame(path: str, other: str) -> bool:
+    return os.path.exists(path) and os.path.exists(other) and os.path.samefile(path, other)
+
+
+def _write(path: str, content: str) -> None:
+    from tlscomm.x509._files import File, writeFiles
+
+    place = Path(path)
+    try:
+        if place.exists() and not place.is_file():
+            # A pipe or a device is not replaced.
+            place.write_bytes(content.encode())
+        else:
+            writeFiles(place.parent, {place.name: File(content.encode(), isSecret=False)})
+    except OSError as error:
+        raise click.ClickException(f"{printable(path)} cannot be written: {error.strerror}") from None
+    say(f"The page is in {printable(path)}.", error=True)
 
 
 def _reading(
