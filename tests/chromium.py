@@ -135,10 +135,6 @@ class Chromium:
         shot = self.ask("Page.captureScreenshot", captureBeyondViewport=True)
         path.write_bytes(b64decode(shot["data"]))
 
-    def printed(self) -> bytes:
-        """Return the page as it is printed, a PDF."""
-        return b64decode(self.ask("Page.printToPDF", printBackground=False)["data"])
-
     def _event(self) -> tuple[str, dict[str, Any]]:
         answer = self._read()
         return answer["method"], answer["params"]

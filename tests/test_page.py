@@ -12,6 +12,7 @@ from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from itertools import pairwise
 from typing import Any
+from xml.etree import ElementTree
 
 import drawntraces
 from drawntraces import seen
@@ -20,7 +21,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm._capture.packets import Address
 from tlscomm._wire.events import Field, Kind
-from tlscomm.drawing import _messageviews, drawPage
+from tlscomm.drawing import _messageviews, drawPage, drawSVG
 from tlscomm.drawing._templates import styleSheet
 from tlscomm.failures import Expired
 from tlscomm.tracing._trace import Trace, Verdict
@@ -32,6 +33,9 @@ HOSTILE = (
 )
 
 ALL = (drawntraces.refused, drawntraces.closed, drawntraces.accepted, drawntraces.noCommonVersion)
+
+#: What a picture is drawn with.
+_DRAWN = frozenset({"g", "text", "tspan", "use"})
 
 #: Words of the model that say one of few things, and no peer's.
 _CLOSED = frozenset({"outcome", "by", "turn", "certainty", "side", "offeredBy", "kind", "fingerprint"})
@@ -219,11 +223,11 @@ class Size(SynchronousTestCase):
 
     def test_manyConnections(self) -> None:
         """Of thousands of connections all are counted, and some are shown, those that failed before others."""
-        page = drawPage(many(3000, outcome="mixed"))
+        page = drawPage(many(1200, outcome="mixed"))
         text = seenIn(page).text
         self.assertLess(len(page), 4_000_000)
-        self.assertIn("3,000 connections were seen, and 1,500 of them were refused or broke off.", text)
-        self.assertIn("2,500 more connections are counted above and not listed", text)
+        self.assertIn("1,200 connections were seen, and 600 of them were refused or broke off.", text)
+        self.assertIn("700 more connections are counted above and not listed", text)
 
     def test_manyMessages(self) -> None:
         """Of thousands of messages the first and the last are shown, and the one that decides."""
@@ -250,7 +254,7 @@ class Colours(SynchronousTestCase):
     """Whether it can be read."""
 
     def schemes(self) -> list[dict[str, str]]:
-        found = re.findall(r":root \{(.*?)\}", styleSheet("page.css"), re.DOTALL)
+        found = re.findall(r":root \{(.*?)\}", styleSheet("palette.css"), re.DOTALL)
         named = [dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", each)) for each in found]
         return [each for each in named if each]
 
@@ -267,11 +271,45 @@ class Colours(SynchronousTestCase):
                 self.assertGreaterEqual(_contrast(scheme[ink], scheme[on]), 4.5, (ink, on, scheme))
 
 
+class Picture(SynchronousTestCase):
+    """The picture that stands alone."""
+
+    def test_standsAlone(self) -> None:
+        """It is SVG that names its parts, loads nothing and has no script, whatever it is about."""
+        for trace in (*(each() for each in ALL), hostileTrace()):
+            picture = drawSVG(trace)
+            root = ElementTree.fromstring(picture)
+            names = {element.tag.removeprefix("{http://www.w3.org/2000/svg}") for element in root.iter()}
+            self.assertEqual(
+                names - {"svg", "title", "desc", "style", "defs", "symbol", "rect", "path"}, _DRAWN & names
+            )
+            attributes = {name for element in root.iter() for name in element.attrib}
+            self.assertEqual({name for name in attributes if name.startswith("on")} | attributes & {"style"}, set())
+            self.assertNotRegex(picture.replace("http://www.w3.org/2000/svg", ""), r"url\(|@import|https?:")
+            self.assertLess(len(picture), 100_000)
+
+    def test_told(self) -> None:
+        """It has the verdict, and all messages in order as text too."""
+        root = ElementTree.fromstring(drawSVG(drawntraces.refused()))
+        description = root.findtext("{http://www.w3.org/2000/svg}desc") or ""
+        self.assertRegex(
+            description, r"^expired, refused by the server, certain, the client's turn\. 1\. client to server: SYN"
+        )
+        self.assertIn("here the server refuses: expired", description)
+
+    def test_many(self) -> None:
+        """Of very many messages it says how many it leaves out."""
+        events = tuple(seen(number, True, "KeyUpdate" * 50, 5, detail="x" * 1000) for number in range(5000))
+        picture = drawSVG(Trace(1, None, None, None, events, Verdict("unfinished", sentence="x" * 5000)))
+        self.assertIn("4,936 more steps are left out here", picture)
+        self.assertLess(len(picture), 200_000)
+
+
 class Loaded(SynchronousTestCase):
     def test_late(self) -> None:
         """The template library is loaded when a page is drawn, and not before."""
         asked = "print('jinja2' in sys.modules)"
-        program = f"import sys; from tlscomm.drawing import drawPage; {asked}; drawPage([]); {asked}"
+        program = f"import sys; from tlscomm.drawing import drawPage, drawSVG; {asked}; drawPage([]); {asked}"
         done = subprocess.run((sys.executable, "-c", program), capture_output=True, text=True, check=True, timeout=60)
         self.assertEqual(done.stdout.split(), ["False", "True"])
 

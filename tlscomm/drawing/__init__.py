@@ -2,12 +2,13 @@
 
 from tlscomm._lazy import lazyFace
 
-__all__ = ["diagramLines", "drawDiagram", "drawPage"]
+__all__ = ["diagramLines", "drawDiagram", "drawPage", "drawSVG"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tlscomm.drawing._diagram import diagramLines, drawDiagram
     from tlscomm.drawing._page import drawPage
+    from tlscomm.drawing._svg import drawSVG
 else:
     __getattr__, __dir__ = lazyFace(
         __name__,
@@ -15,5 +16,6 @@ else:
             "diagramLines": "tlscomm.drawing._diagram",
             "drawDiagram": "tlscomm.drawing._diagram",
             "drawPage": "tlscomm.drawing._page",
+            "drawSVG": "tlscomm.drawing._svg",
         },
     )

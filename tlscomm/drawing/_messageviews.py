@@ -11,7 +11,7 @@ from tlscomm._wire.events import Event, Field, Kind, Record
 from tlscomm.drawing._quantities import durationText, sizeText
 from tlscomm.drawing._words import LEGENDS, eventName, eventWords, lockOf
 
-__all__ = ["FieldView", "MessageView", "Room", "messageView"]
+__all__ = ["FieldView", "MessageView", "Room", "messageView", "styleOf"]
 
 #: Fields of one message, and how deep they stand inside each other.
 _MOST_FIELDS, _DEEPEST = 400, 12
@@ -107,7 +107,7 @@ def messageView(number: int, event: Event, began: int, room: Room, *, mark: str,
     return MessageView(
         number,
         event.isFromClient,
-        _style(event),
+        styleOf(event),
         isTurn,
         eventName(event),
         eventWords(event),
@@ -124,7 +124,8 @@ def messageView(number: int, event: Event, began: int, room: Room, *, mark: str,
     )
 
 
-def _style(event: Event) -> str:
+def styleOf(event: Event) -> str:
+    """Return what an event looks like: ``handshake``, ``alert``, ``data``, ``small`` or ``damaged``."""
     if event.kind in (Kind.TCP, Kind.CHANGE_CIPHER_SPEC, Kind.PREFACE):
         return "small"
     if event.kind in (Kind.GAP, Kind.DAMAGED):
@@ -149,8 +150,8 @@ def _facts(event: Event, began: int) -> Iterator[tuple[str, str]]:
 
 def _recordText(record: Record) -> str:
     kind = _CONTENT_TYPES.get(record.type, f"type {record.type}")
-    inner = "" if record.innerType is None else f" with {_CONTENT_TYPES.get(record.innerType, record.innerType)} inside"
-    return f"record {record.number} of this side, {kind}{inner}, {record.length:,} bytes"
+    inner = "" if record.innerType is None else f", {_CONTENT_TYPES.get(record.innerType, record.innerType)} inside"
+    return f"record {record.number} of this side ({kind}{inner}, {record.length:,} bytes)"
 
 
 def _inside(event: Event, room: Room) -> tuple[tuple[FieldView, ...], tuple[str, ...], tuple[str, ...]]:

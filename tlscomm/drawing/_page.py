@@ -101,6 +101,7 @@ def drawPage(traces: Iterable[Trace], *, title: str | None = None) -> str:
     summary, detailed = _summary(traces)
     room = Room(_ROOM)
     views = [traceView(trace, room) for trace in detailed]
+    style = styleSheet("palette.css", "page.css")
     return render(
         "page.html",
         title=title or "",
@@ -108,8 +109,8 @@ def drawPage(traces: Iterable[Trace], *, title: str | None = None) -> str:
         traces=views,
         isAlone=summary.count == 1,
         hasApplicationData=any(view.hasApplicationData for view in views),
-        style=styleSheet("page.css"),
-        styleHash=styleHash("page.css"),
+        style=style,
+        styleHash=styleHash(style),
         version=__version__,
     )
 

@@ -33,19 +33,18 @@ def render(template: str, **values: object) -> str:
 
 
 @cache
-def styleSheet(name: str) -> str:
-    """Return a style sheet of this package, to be put into what is drawn as it is."""
+def styleSheet(*names: str) -> str:
+    """Return style sheets of this package as one, to be put into what is drawn as it is."""
     from markupsafe import Markup
 
     environment = _environment()
     assert environment.loader is not None
-    return Markup(environment.loader.get_source(environment, name)[0])
+    return Markup("").join(Markup(environment.loader.get_source(environment, name)[0]) for name in names)
 
 
-@cache
-def styleHash(name: str) -> str:
+def styleHash(sheet: str) -> str:
     """Return what a Content-Security-Policy calls a style sheet, so that it allows this one and no other."""
-    return "sha256-" + b64encode(hashlib.sha256(styleSheet(name).encode()).digest()).decode()
+    return "sha256-" + b64encode(hashlib.sha256(sheet.encode()).digest()).decode()
 
 
 @cache

@@ -25,6 +25,8 @@ _CERTAINTIES = {
     "unknown": "unknown: there is too little to tell",
 }
 
+_CERTAINTY_CHIPS = {"certain": "certain", "inferred": "inferred: it may be wrong", "unknown": "not known"}
+
 _SENTENCES = {
     "accepted": "Both sides have accepted each other.",
     "refused": "One side did not accept the other.",
@@ -42,6 +44,7 @@ class VerdictView:
     chip: str
     code: str
     certainty: str
+    certaintyChip: str
     certaintyWords: str
     turn: str
     nextStep: str
@@ -158,6 +161,7 @@ def verdictView(verdict: Verdict, row: int = 0) -> VerdictView:
         chip,
         verdict.code or "",
         verdict.certainty,
+        _CERTAINTY_CHIPS[verdict.certainty],
         _CERTAINTIES[verdict.certainty],
         f"It is the {verdict.turn}'s turn" if verdict.turn else "",
         verdict.nextStep,
