@@ -9,6 +9,7 @@ in which state it is. So it is asked to do that only where a state, or an alert,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
@@ -21,6 +22,7 @@ __all__ = [
     "certificateCallback",
     "channels",
     "keylogCallback",
+    "lineCallback",
     "messageCallback",
     "sharedInfoCallback",
     "stateCallback",
@@ -53,6 +55,7 @@ class _Called(Protocol):
 
     secret: bytes | None
     certificateRequest: bytes | None
+    keyLog: Callable[[bytes], None] | None
     _isClient: bool
     _foreignInfo: Any
 
@@ -91,6 +94,13 @@ def keylogCallback(ssl: Any, line: Any) -> None:
     isOfClient = _SECRETS.get(ffi.unpack(line, _LABEL))
     if isOfClient is not None and (channel := channels.get(ssl)) is not None and channel._isClient is isOfClient:
         channel.secret = bytes.fromhex(ffi.string(line).rpartition(b" ")[2].decode("ascii"))
+
+
+@ffi.callback("void (*)(const SSL *, const char *)")  # type: ignore[untyped-decorator]
+def lineCallback(ssl: Any, line: Any) -> None:
+    """Pass on each line of the key log to the channel that wants it, where one of the context does."""
+    if (channel := channels.get(ssl)) is not None and channel.keyLog is not None:
+        channel.keyLog(ffi.string(line))
 
 
 @ffi.callback("void (*)(const SSL *, int, int)")  # type: ignore[untyped-decorator]

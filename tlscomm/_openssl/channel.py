@@ -23,7 +23,7 @@ from tlscomm._openssl.callbacks import (
     verifyCallback,
 )
 from tlscomm._openssl.certificates import ReadChain, encodedCertificate, readCertificate
-from tlscomm._openssl.contexts import keepSecrets
+from tlscomm._openssl.contexts import keepSecrets, passOnSecrets
 from tlscomm._openssl.errors import OpenSSLError, clearErrors, takeErrors
 from tlscomm._openssl.paths import encodedChain
 
@@ -89,6 +89,7 @@ class Channel:
         certificateSent: whether this client sent one and proved that it has the key.
         certificateRequest: the server's CertificateRequest, from its type on, where `keepRequests` was called for the
             context.
+        keyLog: is given each line of the key log of the connection (RFC 9850, section 2), or None.
         ticketSeen: whether a session ticket came after the handshake, a TLS 1.3 server's sign of acceptance.
         closed: whether the peer's close_notify has come.
         error: what broke the connection after the handshake, or None.
@@ -123,13 +124,18 @@ class Channel:
         "error",
         "isOver",
         "judge",
+        "keyLog",
         "secret",
         "ticketSeen",
         "weigh",
     )
 
     def __init__(
-        self, connection: SSL.Connection, isClient: bool, select: Callable[[], SSL.Context | None] | None = None
+        self,
+        connection: SSL.Connection,
+        isClient: bool,
+        select: Callable[[], SSL.Context | None] | None = None,
+        keyLog: Callable[[bytes], None] | None = None,
     ) -> None:
         """
         Args:
@@ -138,6 +144,7 @@ class Channel:
             isClient: which side of the handshake we are.
             select: called in a full handshake when a certificate of ours is to be shown; returns the context whose
                 certificate that is. With None a client shows none, and a server breaks the handshake off.
+            keyLog: is given each line of the key log.
         """
         # The callbacks of the connection, of its context and ours all have to live as long as the SSL object.
         self.connection = connection
@@ -169,7 +176,8 @@ class Channel:
         self.error: OpenSSLError | None = None
         self.isOver = False
         channels[self._ssl] = self
-        keepSecrets(connection.get_context())
+        self.keyLog = keyLog
+        (keepSecrets if keyLog is None else passOnSecrets)(connection.get_context())
         callback = verifyCallback if self._foreignVerify is None else strictVerifyCallback
         lib.SSL_set_verify(self._ssl, self._verifyMode(), callback)
         self._notesEvents = False
@@ -496,6 +504,8 @@ class Channel:
             self._selectionFailures = (*self._selectionFailures, problem)
             return 0
         if context is not None:
+            if self.keyLog is not None:
+                passOnSecrets(context)
             # Not by the connection's own method: the context of its sessions is the one that it began with.
             lib.SSL_set_SSL_CTX(self._ssl, context._context)
             self._shown = context

@@ -9,13 +9,14 @@ from weakref import WeakKeyDictionary, WeakSet
 from OpenSSL import SSL
 
 from tlscomm._openssl.binding import ffi, lib
-from tlscomm._openssl.callbacks import keylogCallback, messageCallback
+from tlscomm._openssl.callbacks import keylogCallback, lineCallback, messageCallback
 from tlscomm._openssl.errors import clearErrors
 
 __all__ = [
     "firstMessage",
     "keepRequests",
     "keepSecrets",
+    "passOnSecrets",
     "preferGroups",
     "requireServerName",
     "resumeSessions",
@@ -28,6 +29,7 @@ _LARGE = 1 << 17
 _UNRECOGNIZED_NAME = 112
 
 _keepingSecrets: WeakSet[SSL.Context] = WeakSet()
+_passingOnSecrets: WeakSet[SSL.Context] = WeakSet()
 _firstMessages: WeakKeyDictionary[SSL.Context, bytes] = WeakKeyDictionary()
 
 
@@ -88,17 +90,34 @@ def keepSecrets(context: SSL.Context) -> None:
         return
     _keepingSecrets.add(context)
     foreign: Any = context._keylog_callback
-    context._keylog_callback = keylogCallback if foreign is None else _keylogFor(foreign)
-    lib.SSL_CTX_set_keylog_callback(context._context, context._keylog_callback)
+    _setKeylog(context, keylogCallback if foreign is None else _both(keylogCallback, foreign))
 
 
-def _keylogFor(foreign: Any) -> Any:
-    """Return a callback that passes on what it hears."""
+def passOnSecrets(context: SSL.Context) -> None:
+    """Have the channels of a context hear of every secret, where they want that (`Channel.keyLog`).
+
+    It is done when the first of them does, so that the channels of other contexts do not pay for it.
+    """
+    if context not in _passingOnSecrets:
+        keepSecrets(context)
+        _keepingSecrets.add(context)
+        _passingOnSecrets.add(context)
+        _setKeylog(context, _both(context._keylog_callback, lineCallback))
+
+
+def _setKeylog(context: SSL.Context, callback: Any) -> None:
+    # The context keeps the callback alive, as it does with pyOpenSSL's own.
+    context._keylog_callback = callback
+    lib.SSL_CTX_set_keylog_callback(context._context, callback)
+
+
+def _both(first: Any, second: Any) -> Any:
+    """Return a callback that has two others called."""
 
     @ffi.callback("void (*)(const SSL *, const char *)")  # type: ignore[untyped-decorator]
     def both(ssl: Any, line: Any) -> None:
-        keylogCallback(ssl, line)
-        foreign(ssl, line)
+        first(ssl, line)
+        second(ssl, line)
 
     return both
 

@@ -40,15 +40,10 @@ class Reader:
             Cut: where there are fewer.
         """
         begin = self.offset
-        end = begin + count
-        if end > self.end:
+        self.offset = begin + count
+        if self.offset > self.end:
             raise Cut
-        self.offset = end
-        return self._data[begin:end]
-
-    def peek(self, count: int) -> bytes:
-        """Return the next so many bytes, fewer at the end, and stay before them."""
-        return self._data[self.offset : min(self.offset + count, self.end)]
+        return self._data[begin : self.offset]
 
     def number(self, size: int) -> int:
         """Read a number of so many bytes."""
@@ -61,8 +56,7 @@ class Reader:
     def inside(self, size: int) -> Reader:
         """Return a reader of the next so many bytes, and go on behind them."""
         begin = self.offset
-        end = begin + size
-        if end > self.end:
+        self.offset = begin + size
+        if self.offset > self.end:
             raise Cut
-        self.offset = end
-        return Reader(self._data, begin, end)
+        return Reader(self._data, begin, self.offset)

@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from tlscomm.configuration import Configuration
 from tlscomm.failures import TLSFailure
 from tlscomm.testing._memory import MemoryLink
+from tlscomm.tracing._tracing import Tracing
 from tlscomm.transport import TLSFactory, TLSTransport
 from tlscomm.transport._acceptance import DOUBT_SECONDS
 
@@ -55,19 +56,22 @@ class Side:
         isOver: whether it was refused or has ended.
     """
 
-    def __init__(self, configuration: Configuration, factory: IProtocolFactory, clock: Clock) -> None:
+    def __init__(
+        self, configuration: Configuration, factory: IProtocolFactory, clock: Clock, tracing: Tracing | None = None
+    ) -> None:
         """
         Args:
             configuration: a client's or a server's.
             factory: makes the protocol above.
             clock: tells the time.
+            tracing: what is traced of the connection; None for nothing.
         """
         self.protocol: IProtocol | None = None
         self.isAccepted = False
         self.failure: TLSFailure | None = None
         self.isOver = False
-        self._factory = TLSFactory(configuration, factory, clock, self)
-        self.transport = TLSTransport(self._factory)
+        self._factory = TLSFactory(configuration, factory, clock, self, tracing=tracing)
+        self.transport = self._factory.newTransport()
 
     @property
     def received(self) -> bytes:
@@ -105,6 +109,7 @@ class Pair:
         clientFactory: IProtocolFactory | None = None,
         serverFactory: IProtocolFactory | None = None,
         clock: Clock | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         """Connect them. Nothing is carried before `flush`.
 
@@ -114,8 +119,10 @@ class Pair:
             clientFactory: makes the client's protocol; a `Recorder` where None.
             serverFactory: makes the server's protocol; a `Recorder` where None.
             clock: tells the time; a new one where None.
+            tracing: what is traced of both sides, of whose transports each has its ``trace``; None for nothing.
         """
         self.clock = Clock() if clock is None else clock
+        self._tracing = tracing
         self._client = self._side(client, clientFactory)
         self._server = self._side(server, serverFactory)
         self.link = MemoryLink(*(s.transport if isinstance(s, Side) else s for s in (self._client, self._server)))
@@ -154,4 +161,4 @@ class Pair:
     def _side(self, given: Configuration | IProtocol, factory: IProtocolFactory | None) -> Side | IProtocol:
         if IProtocol.providedBy(given):
             return given
-        return Side(given, factory or Factory.forProtocol(Recorder), self.clock)
+        return Side(given, factory or Factory.forProtocol(Recorder), self.clock, self._tracing)

@@ -77,6 +77,7 @@ class TLSConnection:
         "_isClient",
         "_isDone",
         "_isSessionKept",
+        "_keyLog",
         "_lastWords",
         "_opening",
         "_raw",
@@ -91,11 +92,14 @@ class TLSConnection:
         "state",
     )
 
-    def __init__(self, configuration: Configuration, transport: Any = None) -> None:
+    def __init__(
+        self, configuration: Configuration, transport: Any = None, keyLog: Callable[[bytes], None] | None = None
+    ) -> None:
         """
         Args:
             configuration: a server's or a client's.
             transport: becomes the application data of OpenSSL's connection, which Twisted's own options look at.
+            keyLog: is given the secrets of the connection, each as a line of RFC 9850, as soon as there is one.
         """
         self.state = State.HANDSHAKE
         self.failure: TLSFailure | None = None
@@ -104,6 +108,7 @@ class TLSConnection:
         self.askAddress: Callable[[], str | None] | None = None
         self._configuration = configuration
         self._isClient = configuration.isClient
+        self._keyLog = keyLog
         self._begin(transport)
         self._heard = False
         self._received = 0
@@ -119,7 +124,7 @@ class TLSConnection:
     def _begin(self, transport: Any) -> None:
         self._raw = self._configuration.newConnection(transport)
         select = None if self._configuration.credentialSelector is None else self._chosenContext
-        self._channel = Channel(self._raw, self._isClient, select)
+        self._channel = Channel(self._raw, self._isClient, select, self._keyLog)
         self._verification = PeerVerification(self._configuration, self._raw, self._channel)
         self._choice: CredentialChoice | None = None
 

@@ -3,31 +3,3 @@
 A `Trace` is made by a connection that was traced, or by `readCaptures`. It is the same object either way, and
 `tlscomm.drawing` draws it.
 """
-
-from tlscomm._lazy import lazyFace
-
-__all__ = [
-    "CertificateSeen",
-    "Choice",
-    "Span",
-    "Trace",
-    "Verdict",
-    "readCaptures",
-]
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from tlscomm.tracing._captures import readCaptures
-    from tlscomm.tracing._trace import CertificateSeen, Choice, Span, Trace, Verdict
-else:
-    __getattr__, __dir__ = lazyFace(
-        __name__,
-        {
-            "CertificateSeen": "tlscomm.tracing._trace",
-            "Choice": "tlscomm.tracing._trace",
-            "Span": "tlscomm.tracing._trace",
-            "Trace": "tlscomm.tracing._trace",
-            "Verdict": "tlscomm.tracing._trace",
-            "readCaptures": "tlscomm.tracing._captures",
-        },
-    )

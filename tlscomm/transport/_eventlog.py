@@ -50,7 +50,11 @@ class Moment:
 
 
 class EventLog:
-    """Writes an event for each connection that begins, is refused or ends: an `Observer` of a server's connections."""
+    """Writes an event for each connection that begins, is refused or ends: an `Observer` of a server's connections.
+
+    Attributes:
+        numbers: those of the connections that are to come.
+    """
 
     def __init__(
         self,
@@ -69,7 +73,7 @@ class EventLog:
         self._finish = finish
         self._clock = clock
         self._refusals = RefusalLimit(write, clock)
-        self._count = itertools.count(1)
+        self.numbers = itertools.count(1)
         self._numbers: dict[TLSTransport, int] = {}
 
     def listening(self, address: str | None) -> None:
@@ -81,7 +85,7 @@ class EventLog:
         self._write({"event": "listening", "level": "info", "time": Moment(self._clock.seconds()), "address": address})
 
     def accepted(self, transport: TLSTransport) -> None:
-        number = self._numbers[transport] = next(self._count)
+        number = self._numbers[transport] = self._number(transport)
         # Each time that it is asked for, it is put together anew.
         peer = transport.peer
         self._write(
@@ -95,7 +99,7 @@ class EventLog:
 
     def refused(self, transport: TLSTransport, failure: TLSFailure) -> None:
         address = transport.getPeer()
-        event = {**self._event("refused", next(self._count), transport), "failure": failure}
+        event = {**self._event("refused", self._number(transport), transport), "failure": failure}
         event["level"] = "debug" if _isHealthCheck(transport, failure) else "warn"
         self._refusals.refused(event, networkOf(address))
 
@@ -116,6 +120,10 @@ class EventLog:
         """Write now what is still counted, because the server stops."""
         self._refusals.flush()
         self._finish()
+
+    def _number(self, transport: TLSTransport) -> int:
+        # A connection that is traced has one from its beginning.
+        return next(self.numbers) if transport.recorder is None else transport.recorder.number
 
     def _event(self, name: str, number: int, transport: TLSTransport) -> Event:
         peer = describeAddress(transport.getPeer())

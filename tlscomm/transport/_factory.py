@@ -7,6 +7,7 @@ factory above for a protocol when both sides have accepted each other, and tells
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from typing import cast
 
 from twisted.internet.defer import Deferred, succeed
@@ -18,6 +19,9 @@ from tlscomm._waits import Waits
 from tlscomm.configuration import Configuration, ServerConfiguration
 from tlscomm.failures import TooManyConnections
 from tlscomm.revocation import warnOfUnstapled
+from tlscomm.tracing._connections import TracedConnections
+from tlscomm.tracing._trace import Trace
+from tlscomm.tracing._tracing import Tracing
 from tlscomm.transport._address import describeAddress
 from tlscomm.transport._eventlog import EventLog, writeText
 from tlscomm.transport._interfaces import Observer, Transport
@@ -25,6 +29,7 @@ from tlscomm.transport._observer import ClientObserver, tell
 from tlscomm.transport._phases import Phase
 from tlscomm.transport._refusallimit import TracebackLimit
 from tlscomm.transport._revalidation import Revalidation
+from tlscomm.transport._traced import TracedTransport
 from tlscomm.transport._transport import TLSTransport
 from tlscomm.transport._turns import HandshakeTurns
 
@@ -52,6 +57,7 @@ class TLSFactory:
         changes: how often what a peer has to be has changed.
         hookTracebacks: how often the traceback of a hook is logged.
         turns: when the steps of handshakes are taken.
+        tracing: what is traced of the connections, or None.
     """
 
     def __init__(
@@ -61,6 +67,8 @@ class TLSFactory:
         clock: IReactorTime,
         observer: Observer[TLSTransport] | None = None,
         maximumConnections: int | None = None,
+        *,
+        tracing: Tracing | None = None,
     ) -> None:
         """
         Args:
@@ -70,6 +78,7 @@ class TLSFactory:
             observer: is told of every connection. Where None, a server's are written to Twisted's log, in the
                 namespace ``tlscomm``.
             maximumConnections: connections beyond this number are closed at once; None for no limit.
+            tracing: what is traced of the connections, and where it goes; None for nothing, which costs nothing.
         """
         self.configuration = configuration
         self.wrappedFactory = wrappedFactory
@@ -84,6 +93,8 @@ class TLSFactory:
         self._users = 0
         self._used: _Used | None = None
         self._maximumConnections = maximumConnections
+        self.tracing = tracing
+        self._traced = None if tracing is None else self._newTraced(tracing)
         self._revalidation = Revalidation(self.waits, self.connections, self.revalidateOne)
 
     def reconfigure(self, configuration: Configuration) -> None:
@@ -139,9 +150,16 @@ class TLSFactory:
         self._awaitingEnd.append(idle)
         return idle
 
+    def newTransport(self, address: IAddress | None = None) -> TLSTransport:
+        """Return a transport that is not among the connections, for what brings a TCP connection by itself."""
+        traced = self._traced
+        if traced is None or (recorder := traced.begin(len(self.connections))) is None:
+            return TLSTransport(self, address)
+        return TracedTransport(self, recorder, traced.ended, address)
+
     def buildProtocol(self, addr: IAddress | None) -> TLSTransport | None:
         """Return the transport for a new TCP connection, or None where there are too many."""
-        transport = TLSTransport(self, addr)
+        transport = self.newTransport(addr)
         if self._maximumConnections is not None and len(self.connections) >= self._maximumConnections:
             detail = f"{self._maximumConnections} are open"
             tell(self.observer, "refused", transport, TooManyConnections(detail, peer=describeAddress(addr)))
@@ -150,6 +168,11 @@ class TLSFactory:
         if self.configuration.revalidation:
             self._revalidation.watch()
         return transport
+
+    @property
+    def refusedTraces(self) -> tuple[Trace, ...]:
+        """The traces of the connections that were refused last, the oldest first, as many as ``tracing`` keeps."""
+        return () if self._traced is None else self._traced.refused
 
     def doStart(self) -> None:
         # Each port that listens, and each connector, starts the factory.
@@ -166,6 +189,10 @@ class TLSFactory:
         if not self._users and isinstance(self.observer, EventLog):
             self.observer.flush()
         self.wrappedFactory.doStop()
+
+    def _newTraced(self, tracing: Tracing) -> TracedConnections:
+        numbers = self.observer.numbers if isinstance(self.observer, EventLog) else count(1)
+        return TracedConnections(tracing, "client" if self.configuration.isClient else "server", numbers)
 
     def _use(self, configuration: Configuration) -> None:
         if isinstance(configuration, ServerConfiguration):

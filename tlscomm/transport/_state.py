@@ -66,6 +66,9 @@ class TransportState(TransportProxy):
         "transport",
     )
 
+    #: The class of its output.
+    _outputKind = Output
+
     def __init__(self, factory: Factory, address: IAddress | None = None) -> None:
         self.factory = factory
         self.protocol: IProtocol | None = None
@@ -79,7 +82,7 @@ class TransportState(TransportProxy):
         self._clock = factory.waits
         self._configuration = factory.configuration
         self._deadlines = self._configuration.deadlines
-        self._output = Output(self._clock, self)
+        self._output = self._outputKind(self._clock, self)
         self._began = 0.0
         self._acceptedAt = 0.0
         self._timer: IDelayedCall | None = None

@@ -16,7 +16,7 @@ of it, and how it comes to be open. `tlscomm.transport._phases` has its phases, 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
@@ -40,6 +40,10 @@ from tlscomm.transport._ending import EndingTransport
 from tlscomm.transport._observer import tell
 from tlscomm.transport._phases import Phase
 from tlscomm.transport._state import OVER
+
+if TYPE_CHECKING:
+    from tlscomm.tracing._recorder import Recorder
+    from tlscomm.tracing._trace import Trace
 
 __all__ = ["TLSTransport"]
 
@@ -65,9 +69,13 @@ class TLSTransport(EndingTransport):
         disconnecting: whether an end was asked for or has come.
         bytesReceived: bytes of application data from the peer.
         bytesSent: bytes of application data from the protocol above.
+        recorder: what the connection is recorded by, or None where it is not traced.
     """
 
     __slots__ = ()
+
+    # A class of its own has one (`tlscomm.transport._traced`).
+    recorder: Recorder | None = None
 
     # The protocol's side: what TCP tells.
 
@@ -75,7 +83,8 @@ class TLSTransport(EndingTransport):
         """TCP is connected: begin the handshake and its deadline."""
         self.transport = transport
         try:
-            self._connection = TLSConnection(self._configuration, self)
+            keyLog = None if self.recorder is None else self.recorder.addSecret
+            self._connection = TLSConnection(self._configuration, self, keyLog)
         except Exception:
             # An external creator of connections may raise anything.
             self.noteBroken()
@@ -237,6 +246,11 @@ class TLSTransport(EndingTransport):
     def hasHeard(self) -> bool:
         """Whether the peer of a server has sent anything at all."""
         return self.transport is not None and self._connection.hasHeard
+
+    @property
+    def trace(self) -> Trace | None:
+        """What was seen of the connection so far, or None where it is not traced (`TLSFactory`)."""
+        return None if self.recorder is None else self.recorder.trace()
 
     @property
     def isInDoubt(self) -> bool:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
-from typing import Any
 
-from making.cases import Capture, Connection
+from making.cases import Capture
 
 __all__ = ["describe", "finish"]
 
@@ -21,8 +20,6 @@ TELLING = {
     116: "no-certificate",
     120: "no-common-protocol",
 }
-
-ACCESS_DENIED = 49
 
 
 def finish(raw: Path, keylog: Path, capture: Capture, folder: Path) -> Path:
@@ -43,40 +40,40 @@ def finish(raw: Path, keylog: Path, capture: Capture, folder: Path) -> Path:
     return file
 
 
-def describe(file: Path, port: int, capture: Capture) -> dict[str, Any]:
+def describe(file: Path, port: int, capture: Capture) -> dict[str, object]:
     """Say what is in a capture: what happened by the story, and the alerts by tshark, with the secrets."""
     keys = file.with_suffix(".keys")
-    below = "pgsql" if "postgres" in capture.options else "tls"
-    reading = ["tshark", "-r", str(file), "-d", f"tcp.port=={port},{below}", "-o", "tls.desegment_ssl_records:TRUE"]
+    reading = ["tshark", "-r", str(file), "-d", f"tcp.port=={port},tls", "-o", "tls.desegment_ssl_records:TRUE"]
     reading += ["-o", f"tls.keylog_file:{keys}"] if keys.exists() else []
     streams = _run([*reading, "-Y", "tcp.flags.syn==1 && tcp.flags.ack==0", "-T", "fields", "-e", "tcp.stream"])
-    fields = ("-e", "tcp.stream", "-e", "tcp.dstport", "-e", "tls.alert_message.desc")
-    seen = _run([*reading, "-Y", "tls.alert_message.desc", "-T", "fields", *fields])
-    alerts: dict[int, list[tuple[str, int]]] = {}
+    seen = _run(
+        [*reading, "-Y", "tls.alert_message.desc", "-T", "fields", "-e", "tcp.stream", "-e", "tcp.dstport"]
+        + ["-e", "tls.alert_message.desc", "-e", "tls.alert_message.level"]
+    )
+    alerts: dict[int, list[list[object]]] = {}
     for line in seen:
-        stream, toward, numbers = line.split("\t")
+        stream, toward, numbers, _ = (line.split("\t") + ["", "", ""])[:4]
         side = "client" if int(toward) == port else "server"
-        alerts.setdefault(int(stream), []).extend((side, int(each)) for each in numbers.split(",") if each)
-    connections: list[dict[str, Any]] = []
+        alerts.setdefault(int(stream), []).extend([side, int(each)] for each in numbers.split(",") if each)
+    connections: list[dict[str, object]] = []
     for each in capture.connections:
         for _ in range(each.repeats):
             number = len(connections) + 1
             said = alerts.get(number - 1, [])
             own = [alert for side, alert in said if side == each.by and alert]
-            entry: dict[str, Any] = {
+            entry: dict[str, object] = {
                 "number": number,
                 "client": each.client,
                 "outcome": each.outcome,
                 "by": each.by,
                 "cause": each.cause,
-                "outcomes": _outcomes(each, own),
-                "codes": _codes(each, own),
+                "codes": _codes(each.cause, each.codes, own),
                 "alerts": said,
             }
             if each.note:
                 entry["note"] = each.note
             connections.append(entry)
-    described: dict[str, Any] = {
+    described: dict[str, object] = {
         "file": file.name,
         "keys": keys.name if keys.exists() else None,
         "hasSecretsInside": capture.form == "pcapng",
@@ -90,26 +87,12 @@ def describe(file: Path, port: int, capture: Capture) -> dict[str, Any]:
     return described
 
 
-def _outcomes(connection: Connection, alerts: list[int]) -> list[str]:
-    """Return the outcomes that are right: a refusal without an alert looks like any other end."""
-    isSilent = connection.outcome == "refused" and not alerts
-    return list(dict.fromkeys([connection.outcome, *connection.outcomes, *(["failed"] if isSilent else [])]))
-
-
-def _codes(connection: Connection, alerts: list[int]) -> list[str]:
+def _codes(cause: str | None, others: tuple[str, ...], alerts: list[object]) -> list[str]:
     """Return the codes that are right: the true one, and where the messages leave it open, the vaguer ones."""
-    cause = connection.cause
     if cause is None:
         return []
-    right = [cause, *connection.codes]
-    isTold = bool(alerts) and (cause == "no-certificate" or TELLING.get(alerts[0]) == cause)
-    if not isTold:
-        right.append("refused")
-    if not alerts:
-        right.append("closed-in-handshake")
-    if alerts[:1] == [ACCESS_DENIED]:
-        right.append("not-allowed")
-    return list(dict.fromkeys(right))
+    isTold = bool(alerts) and isinstance(alerts[0], int) and TELLING.get(alerts[0]) == cause
+    return list(dict.fromkeys([cause, *others, *([] if isTold else ["refused"])]))
 
 
 def _run(command: list[str]) -> list[str]:

@@ -1,0 +1,120 @@
+"""What is traced of live connections, and where it goes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from tlscomm._capture.packets import Address
+from tlscomm._dataclasses import dataclass
+from tlscomm._wire.events import Event
+from tlscomm.tracing._trace import Trace
+
+__all__ = ["Capture", "CapturedConnection", "EventObserver", "Folder", "KeyLog", "Recorded", "TraceObserver", "Tracing"]
+
+
+class TraceObserver(Protocol):
+    """Is given the trace of each connection, once, when it has ended. What it raises is logged and changes nothing."""
+
+    def ended(self, trace: Trace) -> None:
+        """A connection has ended, or was refused."""
+
+
+class EventObserver(TraceObserver, Protocol):
+    """Is told of what passes on connections as well, while it passes, for a display that is live."""
+
+    def happened(self, connection: int, event: Event) -> None:
+        """Something was seen on a connection. `Trace.number` is the same number.
+
+        Application data that nothing interrupts is told once, when something else follows or the connection ends. Of a
+        connection with very many events the first few hundred are told.
+        """
+
+
+class Recorded(Protocol):
+    """A connection that has ended, and was recorded."""
+
+    def trace(self) -> Trace | None:
+        """Return what was seen; None where it was not kept."""
+
+
+class Folder(Protocol):
+    """Keeps traces as files, `TraceFolder` for one."""
+
+    def add(self, recorded: Recorded) -> None:
+        """A connection has ended. Its trace may be made later."""
+
+
+class CapturedConnection(Protocol):
+    """One connection of a capture file."""
+
+    def secrets(self, lines: bytes) -> None:
+        """Take lines of the key log, which stand before the packets that they open."""
+
+    def data(self, isFromClient: bool, data: bytes, time: int) -> None:
+        """Take bytes of one side, with the time at which they passed, in nanoseconds since 1970."""
+
+    def verdict(self, text: str) -> None:
+        """Take what became of the connection. It belongs to the packet that is next, or to the last one."""
+
+    def end(self, isFromClient: bool, time: int, *, isReset: bool = False) -> None:
+        """One side has ended its stream, or has reset the connection."""
+
+
+class Capture(Protocol):
+    """A capture file, `CaptureFile` for one."""
+
+    def begin(self, client: Address | None, server: Address | None, time: int) -> CapturedConnection:
+        """A connection has begun, at a time in nanoseconds since 1970. An address is None where it is not known."""
+
+
+class KeyLog(Protocol):
+    """A key log file, `KeyLogFile` for one."""
+
+    def write(self, lines: bytes) -> None:
+        """Take lines of RFC 9850, each with its end."""
+
+
+@dataclass(frozen=True)
+class Tracing:
+    """What is traced of the connections of a `TLSFactory` or of an endpoint.
+
+    Whatever is traced, what is on the wire stays the same. With nothing but ``refusedTraces``, accepted connections are
+    not looked at any more from their acceptance on.
+
+    Attributes:
+        observer: is given the trace of each connection when it has ended; an `EventObserver` is also told of each thing
+            that is seen. Traces are made in the reactor's thread, which takes some milliseconds each.
+        folder: takes the trace of each connection as a file.
+        capture: the capture file that the bytes of all connections go to, with the secrets that open them.
+        keyLog: the file that the secrets of all connections go to.
+        refusedTraces: how many traces of refused connections are kept in memory (`TLSFactory.refusedTraces`).
+        refusedTraceBytes: how many bytes they take together, about. The oldest go first.
+        applicationDataBytes: how much application data, for each connection and direction, is part of its trace. It is
+            counted in any case.
+        connections: while there are more connections than this at a time, those that come are not traced, so that what
+            strangers send does not fill the memory.
+        now: tells the time, in nanoseconds since 1970.
+    """
+
+    observer: TraceObserver | None = None
+    folder: Folder | None = None
+    capture: Capture | None = None
+    keyLog: KeyLog | None = None
+    refusedTraces: int = 0
+    refusedTraceBytes: int = 4 << 20
+    applicationDataBytes: int = 0
+    connections: int = 1000
+    now: Callable[[], int] = time.time_ns
+
+    @property
+    def keepsAll(self) -> bool:
+        """Whether whole connections are kept, for an observer or a folder, or because nothing says otherwise."""
+        isPlain = not (self.capture or self.keyLog or self.refusedTraces)
+        return self.observer is not None or self.folder is not None or isPlain
+
+    @property
+    def keepsRefused(self) -> bool:
+        """Whether connections are kept until they are accepted."""
+        return self.keepsAll or self.refusedTraces > 0
