@@ -1,5 +1,24 @@
 """What happened on a connection, message by message, and why it ended as it did: live, or read from a capture.
 
 A `Trace` is made by a connection that was traced, or by `readCaptures`. It is the same object either way, and
-`tlscomm.drawing` draws it.
+`tlscomm.drawing` draws it. `Tracing` says what is traced of live connections, and where it goes.
 """
+
+from tlscomm._lazy import lazyFace
+
+__all__ = ["EventObserver", "Trace", "TraceObserver", "Tracing"]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tlscomm.tracing._trace import Trace
+    from tlscomm.tracing._tracing import EventObserver, TraceObserver, Tracing
+else:
+    __getattr__, __dir__ = lazyFace(
+        __name__,
+        {
+            "EventObserver": "tlscomm.tracing._tracing",
+            "Trace": "tlscomm.tracing._trace",
+            "TraceObserver": "tlscomm.tracing._tracing",
+            "Tracing": "tlscomm.tracing._tracing",
+        },
+    )

@@ -80,7 +80,6 @@ class TracedTransport(TLSTransport):
     def dataReceived(self, data: bytes) -> None:
         recorder = self.recorder
         if not recorder.hasBegun:
-            # A proxy's header has told by now who the client is.
             self._begin(self.transport)
         recorder.came(data)
         try:
@@ -95,6 +94,8 @@ class TracedTransport(TLSTransport):
 
     def readConnectionLost(self) -> None:
         self.factory.turns.hurry(self)
+        if not self.recorder.hasBegun:
+            self._begin(self.transport)
         if not self._output.isLost:
             self.recorder.streamEnded(False)
         super().readConnectionLost()
@@ -112,6 +113,7 @@ class TracedTransport(TLSTransport):
             self._ended(recorder)
 
     def _begin(self, transport: Any) -> None:
+        """Tell whose connection it is: of a server not before something happens, as a proxy's header says it."""
         own = _addressOf(transport, "getHost")
         peer = _addressOf(transport, "getPeer")
         self.recorder.begin(*((own, peer) if self._configuration.isClient else (peer, own)))
@@ -128,6 +130,8 @@ class TracedTransport(TLSTransport):
 
     def _abortTCP(self) -> None:
         if self.phase is not Phase.LOST and self.transport is not None:
+            if not self.recorder.hasBegun:
+                self._begin(self.transport)
             self.recorder.streamEnded(True, True)
         super()._abortTCP()
 
