@@ -1,17 +1,17 @@
 """The tables of settings, made from the table that the options and the endpoint strings are made from.
 
-``settings-table`` takes ``twistd``, ``connect`` or ``strings``.
+``settings-table`` takes ``twistd``, ``connect``, ``analyze`` or ``strings``.
 """
 
 from collections.abc import Iterator
 
-from click import Option
+from click import Command, Option
 from docutils.nodes import Node
 from failurepages import plain, tableOf
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from tlscomm.commandline import connect
+from tlscomm.commandline import analyze, connect
 from tlscomm.configuration._settings import settingsOn
 from tlscomm.configuration._settingtypes import STRINGS, Interface, Setting
 
@@ -35,11 +35,22 @@ def _twistd() -> Iterator[str]:
     return _optionTable(Interface.TWISTD)
 
 
+def _commandTable(command: Command, interface: Interface) -> Iterator[str]:
+    ofSettings = {setting.name for setting in settingsOn(interface)}
+    own = [each for each in command.params if isinstance(each, Option) and each.name not in ofSettings]
+    cells = [
+        [f"``{_withValue(each)}``{_repeated(each)}", "off" if each.is_flag else "none", plain(each.help or "")]
+        for each in own
+    ]
+    return _optionTable(interface, *cells)
+
+
 def _connect() -> Iterator[str]:
-    ofSettings = {setting.name for setting in settingsOn(Interface.CONNECT)}
-    own = [each for each in connect.command.params if isinstance(each, Option) and each.name not in ofSettings]
-    cells = [[f"``{_withValue(each)}``", "off" if each.is_flag else "none", plain(each.help or "")] for each in own]
-    return _optionTable(Interface.CONNECT, *cells)
+    return _commandTable(connect.command, Interface.CONNECT)
+
+
+def _analyze() -> Iterator[str]:
+    return _commandTable(analyze.command, Interface.ANALYZE)
 
 
 def _strings() -> Iterator[str]:
@@ -51,7 +62,7 @@ def _strings() -> Iterator[str]:
     return tableOf(["argument", "of", "default", "meaning"], cells, "25 10 20 45")
 
 
-_TABLES = {"twistd": _twistd, "connect": _connect, "strings": _strings}
+_TABLES = {"twistd": _twistd, "connect": _connect, "analyze": _analyze, "strings": _strings}
 
 
 def _optionName(setting: Setting) -> str:
@@ -62,6 +73,10 @@ def _optionName(setting: Setting) -> str:
 
 def _withValue(option: Option) -> str:
     return option.opts[0] if option.is_flag else f"{option.opts[0]} {option.metavar}"
+
+
+def _repeated(option: Option) -> str:
+    return " +" if option.multiple else ""
 
 
 def _sidesOf(setting: Setting) -> str:

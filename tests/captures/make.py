@@ -1,20 +1,21 @@
-"""Makes the captures anew: see README.rst beside this file.
+"""Makes the captures: see README.rst beside this file.
 
-Arguments: parts of names of captures, all where there are none. It needs root, for tcpdump, and the programs.
+Arguments: parts of the names of captures that are made anew, and where there are none, those that are missing are made;
+or ``--describe`` to write the manifest anew alone. It needs root, for tcpdump, and the programs.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from contextlib import closing
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from making.cases import CASES, Capture, Connection
 from making.clients import CLIENTS
@@ -24,6 +25,7 @@ from making.seeing import describe, finish
 from making.servers import SERVERS
 
 HERE = Path(__file__).parent
+MANIFEST = HERE / "manifest.json"
 FIRST_PORT, PORTS = 41700, 98
 
 
@@ -52,14 +54,12 @@ class Maker:
         threading.Thread(target=echo, args=[listener], daemon=True).start()
         self.made = 0
 
-    def make(self, capture: Capture) -> dict[str, object]:
+    def make(self, capture: Capture) -> dict[str, Any]:
         port = FIRST_PORT + self.made % PORTS
         self.made += 1
         keylog = self.folder / f"{capture.name}.keys"
         keylog.touch()
-        place = Place(
-            self.folder / capture.keys, self.built, capture.host, port, self.echo, capture.version, keylog
-        )
+        place = Place(self.folder / capture.keys, self.built, capture.host, port, self.echo, capture.version, keylog)
         log = self.folder / f"{capture.name}.log"
         server = start(SERVERS[capture.server](place, capture.identity, capture.options), place, log)
         try:
@@ -97,57 +97,77 @@ class Maker:
         with log.open("ab") as file:
             file.write(f"--- {connection}\n".encode())
         client = start(command, here, log)
-        assert client.stdin
         time.sleep(0.4)
-        try:
-            for typed in connection.typed:
-                client.stdin.write(typed.encode())
-                client.stdin.flush()
-                time.sleep(0.3)
-            if connection.client in ("openssl", "gnutls"):
-                client.stdin.write(b"Q\n" if connection.client == "openssl" else b"")
-                client.stdin.close()
-        except OSError:
-            pass
-        try:
+        with suppress(OSError):
+            _type(client, connection)
+        with suppress(subprocess.TimeoutExpired):
             client.wait(8)
-        except subprocess.TimeoutExpired:
-            pass
-        try:
+        with suppress(OSError):
             stop(client)
-        except OSError:
-            pass
         time.sleep(0.1)
+
+
+def _type(client: subprocess.Popen[bytes], connection: Connection) -> None:
+    """Type what the client is to send, and then what ends it."""
+    assert client.stdin
+    for typed in connection.typed:
+        client.stdin.write(typed.encode())
+        client.stdin.flush()
+        time.sleep(0.3)
+    if connection.client in ("openssl", "gnutls"):
+        client.stdin.write(b"Q\n" if connection.client == "openssl" else b"")
+        client.stdin.close()
 
 
 def awaitListening(place: Place, server: subprocess.Popen[bytes]) -> None:
     """Wait until something listens there, without a connection that a program would take for its first."""
-    family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline and server.poll() is None:
         table = Path("/proc/net/tcp6").read_text() + Path("/proc/net/tcp").read_text()
         if any(f":{place.port:04X} " in line and " 0A " in line for line in table.splitlines()):
             return
         time.sleep(0.05)
-    raise SystemExit(f"port {place.port} is not listened on ({family.name})")
+    raise SystemExit(f"nothing listens on port {place.port}")
+
+
+def readManifest() -> dict[str, Any]:
+    return {each["file"]: each for each in json.loads(MANIFEST.read_text())} if MANIFEST.exists() else {}
+
+
+def writeManifest(described: dict[str, Any]) -> None:
+    """Write one line for each connection."""
+    files = []
+    for _, entry in sorted(described.items()):
+        rest = {key: value for key, value in entry.items() if key != "connections"}
+        connections = ",\n".join(f"  {json.dumps(each)}" for each in entry["connections"])
+        files.append(f'{json.dumps(rest)[:-1]}, "connections": [\n{connections}\n]}}')
+    MANIFEST.write_text("[\n" + ",\n".join(files) + "\n]\n")
+
+
+def describeAgain() -> None:
+    old, new = readManifest(), {}
+    for capture in CASES:
+        for name in (f"{capture.name}.pcap", f"{capture.name}.pcapng"):
+            if name in old:
+                new[name] = describe(HERE / name, old[name]["port"], capture)
+    writeManifest(new)
 
 
 def main() -> None:
     wanted = sys.argv[1:]
-    manifest = HERE / "manifest.json"
-    described = {each["file"]: each for each in json.loads(manifest.read_text())} if manifest.exists() else {}
+    if wanted == ["--describe"]:
+        return describeAgain()
+    described = readManifest()
     with tempfile.TemporaryDirectory() as folder:
-        maker = Maker(Path(folder) / "made") if Path(folder, "made").mkdir() is None else None
-        assert maker
+        maker = Maker(Path(folder))
         for capture in CASES:
-            if wanted and not any(part in capture.name for part in wanted):
-                continue
-            made = maker.make(capture)
-            described[str(made["file"])] = made
-            text = json.dumps([described[name] for name in sorted(described)], indent=1)
-            manifest.write_text(text + "\n")
-            print(capture.name, *made.get("surprises", []), flush=True)
-            shutil.copy(maker.folder / f"{capture.name}.log", "/tmp/peers-logs")
+            isThere = any((HERE / f"{capture.name}.{ending}").exists() for ending in ("pcap", "pcapng"))
+            if any(part in capture.name for part in wanted) if wanted else not isThere:
+                made = maker.make(capture)
+                described[made["file"]] = made
+                writeManifest(described)
+                print(capture.name, *made.get("surprises", []), flush=True)
+    return None
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ __all__ = ["Connection"]
 #: So many packets are waited for what was acknowledged, or for where a side begins. Captures of several queues or
 #: interfaces may have packets in a slightly wrong order.
 _PROVED_WAIT = 128
-_BEGIN_WAIT = 16
+_BEGIN_WAIT = 32
 
 #: So many packets, and so many bytes, are waited for what was not acknowledged.
 _UNPROVED_WAIT = 1024
@@ -36,7 +36,8 @@ class Connection:
         second: the other one.
         last: the time of its last packet.
         key: what tells packets of the first side, and `reverse` those of the second.
-        isOrderly: whether both beginnings are known and nothing waits, so that a segment in order can be told at once.
+        isOrderly: whether both beginnings are known, nothing waits and no side has closed, so that a segment in order
+            can be told at once.
         isClosing: whether both sides have closed, or one has reset it.
     """
 
@@ -82,6 +83,7 @@ class Connection:
             self._acknowledge(other, acknowledged)
         if flags & RST:
             # A reset may have any number. What it carries is no part of the stream.
+            self.isClosing = True
             position = direction.place(sequence)
             if direction.position is not None:
                 position = max(position, direction.position) if direction.waiting else direction.position
@@ -124,9 +126,9 @@ class Connection:
             if segment is None:
                 break
             self._tellSegment(side, segment)
-        self.isOrderly = not (
-            first.waiting or second.waiting or first.position is None or second.position is None or self.isClosing
-        )
+        isKnown = first.position is not None and second.position is not None
+        isOpen = not (first.isFinished or second.isFinished or self.isClosing)
+        self.isOrderly = isKnown and isOpen and not first.waiting and not second.waiting
 
     def _tellSegment(self, side: Direction, segment: Waiting) -> None:
         reader, flags = self.reader, segment.flags
@@ -143,7 +145,6 @@ class Connection:
             self.isClosing = self.isClosing or side.other.isFinished
             reader.step(side.isFirst, "FIN", segment.time, segment.packet)
         if flags & RST:
-            self.isClosing = True
             reader.step(side.isFirst, "RST", segment.time, segment.packet)
 
     def _isOverdue(self) -> bool:

@@ -18,7 +18,7 @@ class Fragments:
 
     def __init__(self) -> None:
         self._packets: dict[bytes, _Incomplete] = {}
-        self._held = 0
+        self.held = 0
 
     def add(self, name: bytes, offset: int, data: bytes, isLast: bool) -> bytes | None:
         """Take a fragment, and return the whole packet's payload if that is complete now.
@@ -30,16 +30,16 @@ class Fragments:
             isLast: whether none stands behind it.
         """
         packet = self._packets.setdefault(name, _Incomplete())
-        self._held += packet.add(offset, data, isLast)
+        self.held += packet.add(offset, data, isLast)
         whole = packet.whole()
         if whole is not None:
             self._forget(name)
-        while len(self._packets) > _MOST_PACKETS or self._held > _MOST_BYTES:
+        while len(self._packets) > _MOST_PACKETS or self.held > _MOST_BYTES:
             self._forget(next(iter(self._packets)))
         return whole
 
     def _forget(self, name: bytes) -> None:
-        self._held -= self._packets.pop(name).held
+        self.held -= self._packets.pop(name).held
 
 
 class _Incomplete:

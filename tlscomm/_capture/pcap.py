@@ -53,26 +53,30 @@ def readPcap(source: Source, first: int, note: Callable[[Damage], None]) -> Iter
     linkType = Struct(order + "I").unpack_from(buffer, 20)[0] & 0xFFFF
     unpack = Struct(order + "IIII").unpack_from
     at, end, number = _HEADER, len(buffer), first
+    isInside = False
     while True:
         if end - at < headerSize:
             buffer = source.more(buffer[at:], headerSize)
             at, end = 0, len(buffer)
             if end < headerSize:
+                isInside = end > 0
                 break
         seconds, fraction, kept, length = unpack(buffer, at)
         start = at + headerSize
         at = start + kept
         if at > end:
             if kept > LARGEST:
-                note(Damage(source.name, source.end - end + start, f"packet {number} claims {kept} bytes"))
+                position = source.end - end + start - headerSize
+                note(Damage(source.name, position, f"packet {number} claims {kept} bytes"))
                 return
-            buffer = source.more(buffer[start:], kept)
-            start, at, end = 0, kept, len(buffer)
-            if end < kept:
+            buffer = source.more(buffer[start - headerSize :], headerSize + kept)
+            start, at, end = headerSize, headerSize + kept, len(buffer)
+            if at > end:
+                isInside = True
                 break
         yield Packet(number, seconds * 1_000_000_000 + fraction * unit, linkType, buffer[start:at], length)
         number += 1
-    if end:
+    if source.problem:
+        note(Damage(source.name, source.end, source.problem))
+    elif isInside:
         note(Damage(source.name, source.end - end, f"it ends inside packet {number}"))
-    elif source.isBroken:
-        note(Damage(source.name, source.end, "its gzip form is damaged"))

@@ -63,6 +63,8 @@ class _Blocks:
         at: where the block begins in it.
         size: how long the block is.
         type: which block it is.
+        position: where it begins in the capture.
+        damage: what is wrong with it, empty where nothing is.
     """
 
     def __init__(self, source: Source) -> None:
@@ -71,14 +73,10 @@ class _Blocks:
         self.at = 0
         self.size = 0
         self.type = 0
+        self.position = 0
         self.damage = ""
         self._source = source
         self._header = Struct("<II").unpack_from
-
-    @property
-    def position(self) -> int:
-        """Where the block begins in the capture."""
-        return self._source.end - len(self.buffer) + self.at
 
     def has(self, size: int) -> bool:
         """Return whether so many bytes of the block are there, and have them in the buffer."""
@@ -91,14 +89,17 @@ class _Blocks:
         """Go to the next block, and return whether there is one."""
         self.at += self.size
         past = self.at - len(self.buffer)
-        if past > 0 and self._source.skip(past) < past:
-            self.damage = "it ends inside a block"
-        self.size = 0
         if past > 0:
+            if self._source.skip(past) < past:
+                self.damage = "it ends inside a block"
+                return self._finish()
             self.buffer, self.at = b"", 0
-        if self.damage or not self.has(12):
-            self._finish()
-            return False
+        isThere = self.has(12)
+        self.position = self._source.end - len(self.buffer) + self.at
+        if not isThere:
+            if len(self.buffer) > self.at:
+                self.damage = "it ends inside a block"
+            return self._finish()
         if self.buffer.startswith(b"\x0a\x0d\x0d\x0a", self.at) and not self._readOrder():
             self.damage = "a section has no byte order"
             return False
@@ -114,11 +115,10 @@ class _Blocks:
             self._header = Struct(order + "II").unpack_from
         return order is not None
 
-    def _finish(self) -> None:
-        if self._source.isBroken:
-            self.damage = "its gzip form is damaged"
-        elif len(self.buffer) > self.at:
-            self.damage = "it ends inside a block"
+    def _finish(self) -> bool:
+        if self._source.problem:
+            self.damage = self._source.problem
+        return False
 
 
 def readPcapng(

@@ -95,7 +95,8 @@ def _ordered(paths: list[str]) -> list[str]:
 
 
 def _firstTime(path: str) -> int | None:
-    if not os.path.isfile(path):
+    if path == "-" or (os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path))):
+        # A pipe can be opened once.
         return None
     with Source(path) as source:
         found = next(islice(_packets(source, 1, lambda damage: None, None), 1), None)

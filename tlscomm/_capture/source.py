@@ -32,7 +32,7 @@ class Source:
         isSeekable: whether it can be read twice.
         size: of the file in bytes, packed as it is, or 0 where that is not known.
         end: how many bytes were taken from it so far, unpacked.
-        isBroken: whether its packed form is damaged, so that it ends too early.
+        problem: why it ends too early, empty where it does not.
     """
 
     def __init__(self, path: str) -> None:
@@ -47,7 +47,7 @@ class Source:
         self.isSeekable = False
         self.size = 0
         self.end = 0
-        self.isBroken = False
+        self.problem = ""
         try:
             self._raw: BinaryIO = sys.stdin.buffer if path == "-" else open(path, "rb")  # noqa: SIM115
         except (OSError, ValueError) as error:
@@ -113,14 +113,17 @@ class Source:
         self._file.seek(0)
         self._ahead = b""
         self.end = 0
-        self.isBroken = False
+        self.problem = ""
 
     def _read(self, size: int) -> bytes:
+        file = self._file
         try:
-            piece = self._file.read(size)
-        except (OSError, EOFError, zlib.error):
-            # What gzip could unpack before that place has been returned by the calls before.
-            self.isBroken = True
+            piece = _unpack(file, size) if isinstance(file, gzip.GzipFile) else file.read(size)
+        except (EOFError, zlib.error, gzip.BadGzipFile):
+            self.problem = "its gzip form is damaged"
+            return b""
+        except OSError as error:
+            self.problem = f"it cannot be read ({_reason(error)})"
             return b""
         self.end += len(piece)
         return piece
@@ -141,3 +144,16 @@ class Source:
 
 def _reason(error: Exception) -> str:
     return (isinstance(error, OSError) and error.strerror) or str(error)
+
+
+def _unpack(file: gzip.GzipFile, size: int) -> bytes:
+    """Return the next bytes, as many as there are before a damaged place."""
+    found = bytearray()
+    try:
+        # A read of all at once would give none of them.
+        while len(found) < size and (piece := file.read1(size - len(found))):
+            found += piece
+    except (OSError, EOFError, zlib.error):
+        if not found:
+            raise
+    return bytes(found)

@@ -19,6 +19,7 @@ from tlscomm._wire.names import HANDSHAKE_TYPES
 from tlscomm._wire.negotiated import TLS_1_3, Agreed
 from tlscomm._wire.records import HEADER, SSL2, RawRecord
 from tlscomm._wire.secrets import Secrets
+from tlscomm._wire.suites import exchangeOf
 from tlscomm.failures._alerts import alertName
 
 __all__ = ["Dissector"]
@@ -26,6 +27,9 @@ __all__ = ["Dissector"]
 _CHANGE_CIPHER_SPEC, _ALERT, _HANDSHAKE, _APPLICATION_DATA, _HEARTBEAT = 20, 21, 22, 23, 24
 
 _CLIENT_HELLO, _SERVER_HELLO, _END_OF_EARLY_DATA, _FINISHED, _KEY_UPDATE = 1, 2, 5, 20, 24
+
+#: ServerKeyExchange and ClientKeyExchange.
+_EXCHANGES = (12, 16)
 
 #: So many bytes of handshake messages are kept of one connection.
 _MOST_KEPT = 1 << 20
@@ -269,7 +273,9 @@ class Dissector:
 
     def _messageEvent(self, direction: Direction, name: str, message: Message) -> Event:
         last = message.records[-1]
-        content, detail = message.content, "" if message.isWhole else "not all of it was seen"
+        content, detail = message.content, self._exchange(message.content[0])
+        if not message.isWhole:
+            detail = f"{detail}, not all of it was seen" if detail else "not all of it was seen"
         if len(content) > self._room:
             content, detail = b"", "too much to keep"
         self._room -= len(content)
@@ -286,6 +292,11 @@ class Dissector:
             self._version,
             detail,
         )
+
+    def _exchange(self, kind: int) -> str:
+        """Return how keys are exchanged, for the messages whose form depends on it."""
+        server = self._agreed.server
+        return exchangeOf(server.suite) if kind in _EXCHANGES and server is not None else ""
 
     def _event(self, kind: Kind, direction: Direction, name: str, record: Record, content: bytes = b"") -> Event:
         return Event(

@@ -125,7 +125,8 @@ class Event:
             that was asked for, as far as the bound allows.
         packet: the packet that completed it; None where there is no capture.
         version: the number of the version of TLS that it has to be read by, 0 where that is not known yet.
-        detail: what else there is to say in a few words, of what is damaged for example; may be empty.
+        detail: what else there is to say in a few words, of what is damaged for example; may be empty. Of the messages
+            that exchange keys up to TLS 1.2, how the suite does it: ``ECDHE_RSA`` for example.
     """
 
     kind: Kind

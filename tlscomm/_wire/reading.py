@@ -40,10 +40,15 @@ class Reader:
             Cut: where there are fewer.
         """
         begin = self.offset
-        self.offset = begin + count
-        if self.offset > self.end:
+        end = begin + count
+        if end > self.end:
             raise Cut
-        return self._data[begin : self.offset]
+        self.offset = end
+        return self._data[begin:end]
+
+    def peek(self, count: int) -> bytes:
+        """Return the next so many bytes, fewer at the end, and stay before them."""
+        return self._data[self.offset : min(self.offset + count, self.end)]
 
     def number(self, size: int) -> int:
         """Read a number of so many bytes."""
@@ -56,7 +61,8 @@ class Reader:
     def inside(self, size: int) -> Reader:
         """Return a reader of the next so many bytes, and go on behind them."""
         begin = self.offset
-        self.offset = begin + size
-        if self.offset > self.end:
+        end = begin + size
+        if end > self.end:
             raise Cut
-        return Reader(self._data, begin, self.offset)
+        self.offset = end
+        return Reader(self._data, begin, end)

@@ -23,14 +23,23 @@ def beginsAsTLS(data: Bytes) -> bool:
     return len(data) >= 3 and data[0] == _HANDSHAKE and data[1] == 3 and data[2] <= 4
 
 
+def _isSSL2Hello(data: Bytes) -> bool:
+    """Return whether bytes begin as a ClientHello in the form of SSL 2 (RFC 5246, appendix E.2)."""
+    if len(data) < 11 or data[0] < 0x80 or data[2] != 1 or data[3] != 3 or data[4] > 4:
+        return False
+    suites, session, challenge = (data[at] << 8 | data[at + 1] for at in (5, 7, 9))
+    size = (data[0] & 0x7F) << 8 | data[1]
+    return size == 9 + suites + session + challenge and suites % 3 == 0 and 16 <= challenge <= 32
+
+
 def clientHelloAt(data: Bytes, start: int) -> int:
     """Return where a ClientHello begins in the bytes from `start` on, or -1.
 
     At the very beginning its record's header will do, because a ClientHello may be divided between records.
     """
-    if not start and beginsAsTLS(data) and len(data) >= 6:
+    if not start and len(data) >= 6:
         length = data[3] << 8 | data[4]
-        if 0 < length <= _LARGEST and data[5] == 1:
+        if (beginsAsTLS(data) and 0 < length <= _LARGEST and data[5] == 1) or _isSSL2Hello(data):
             return 0
     at = data.find(b"\x16\x03", start)
     while at >= 0:

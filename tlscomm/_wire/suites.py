@@ -8,7 +8,7 @@ from functools import cache
 from tlscomm._dataclasses import dataclass
 from tlscomm._wire.suitenames import SUITES
 
-__all__ = ["Suite", "suiteOf"]
+__all__ = ["Suite", "exchangeOf", "suiteOf"]
 
 #: RFC 8446, appendix B.4, RFC 5246, appendix A.5, RFC 5288, 5289, 6655, 7251 and 7905.
 _NAME = re.compile(
@@ -55,3 +55,9 @@ def suiteOf(number: int) -> Suite | None:
     digest = "sha384" if match["hash"] == "SHA384" else "sha256"
     mac = {"SHA": "sha1", "SHA256": "sha256", "SHA384": "sha384"}[match["hash"]] if mode == "CBC" else ""
     return Suite(cipher, mode, keyLength, 8 if match["short"] else 16, digest, mac, match["exchange"] is None)
+
+
+def exchangeOf(number: int) -> str:
+    """Return how a suite up to TLS 1.2 exchanges keys, ``ECDHE_RSA`` for example, or nothing where it is not known."""
+    exchange, isOld, _ = SUITES.get(number, "").removeprefix("TLS_").partition("_WITH_")
+    return exchange if isOld else ""

@@ -34,6 +34,7 @@ class Analysis(ABC):
 
     Attributes:
         connections: what is kept of them.
+        isStream: whether they are shown while they come.
     """
 
     def __init__(self, wanted: Wanted, *, isStream: bool) -> None:
@@ -44,7 +45,7 @@ class Analysis(ABC):
         """
         self.connections = Connections(few=_FEW, mostDrawn=max(1, len(wanted.numbers)))
         self._wanted = wanted
-        self._isStream = isStream
+        self.isStream = isStream
 
     def taken(self, traces: Iterable[Trace]) -> Iterator[Trace]:
         """Take in those of some traces that were asked for, and give them on."""
@@ -67,7 +68,7 @@ class TextAnalysis(Analysis):
 
     def add(self, trace: Trace) -> None:
         connection = self.connections.add(trace)
-        if self._isStream and not self._wanted.numbers:
+        if self.isStream and not self._wanted.numbers:
             say(*_lines(connection))
 
     def end(self, reading: CaptureReading | None, failure: TLSFailure | None) -> None:
@@ -95,7 +96,7 @@ class TextAnalysis(Analysis):
         found = self.connections
         if not found.areFew:
             say(heading(f"{found.count:,} TLS connections, {found.failedCount:,} of them failed"), _summary(found))
-        if not self._isStream:
+        if not self.isStream:
             self._listAll()
         if isTerminal(sys.stdout):
             example = next((each.number for each in found.listed if each.hasFailed), found.first)

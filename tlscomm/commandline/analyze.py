@@ -46,7 +46,7 @@ _LONG = 20_000_000
     metavar="HOST",
     multiple=True,
     help="Only connections of this host: an address, the name that the client asks for, or a name in a certificate. "
-    "``*`` stands for any letters.",
+    "* stands for any letters.",
 )
 @click.option("--port", "ports", metavar="PORT", type=int, multiple=True, help="Only connections to this port.")
 @click.option(
@@ -113,6 +113,10 @@ def _analyze(
         failure = _named(problem)
     except TLSFailure as named:
         failure = named
+    except KeyboardInterrupt:
+        # That is how a person ends what captures, with all that reads it.
+        if not analysis.isStream:
+            raise
     analysis.end(reading, failure)
     if html is not None and page:
         _write(html, page)

@@ -6,19 +6,35 @@ A `Trace` is made by a connection that was traced, or by `readCaptures`. It is t
 
 from tlscomm._lazy import lazyFace
 
-__all__ = ["EventObserver", "Trace", "TraceObserver", "Tracing"]
+__all__ = [
+    "CertificateSeen",
+    "Choice",
+    "EventObserver",
+    "Span",
+    "Trace",
+    "TraceObserver",
+    "Tracing",
+    "Verdict",
+    "readCaptures",
+]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tlscomm.tracing._trace import Trace
+    from tlscomm.tracing._captures import readCaptures
+    from tlscomm.tracing._trace import CertificateSeen, Choice, Span, Trace, Verdict
     from tlscomm.tracing._tracing import EventObserver, TraceObserver, Tracing
 else:
     __getattr__, __dir__ = lazyFace(
         __name__,
         {
+            "CertificateSeen": "tlscomm.tracing._trace",
+            "Choice": "tlscomm.tracing._trace",
             "EventObserver": "tlscomm.tracing._tracing",
+            "Span": "tlscomm.tracing._trace",
             "Trace": "tlscomm.tracing._trace",
             "TraceObserver": "tlscomm.tracing._tracing",
             "Tracing": "tlscomm.tracing._tracing",
+            "Verdict": "tlscomm.tracing._trace",
+            "readCaptures": "tlscomm.tracing._captures",
         },
     )

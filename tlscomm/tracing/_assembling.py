@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tlscomm._capture.packets import Address
 from tlscomm._wire.events import Event
 from tlscomm.failures import TLSFailure
+from tlscomm.tracing._certificates import ShownChain, certificatesSeen
+from tlscomm.tracing._choices import choicesIn
+from tlscomm.tracing._course import Course, followed
+from tlscomm.tracing._inference import suppose
+from tlscomm.tracing._spans import spansIn
 from tlscomm.tracing._trace import Side, Trace, Verdict
+from tlscomm.tracing._verdict import verdictOn
+from tlscomm.tracing._wording import OTHER, isRefusal
 from tlscomm.verification import Verifier
 
 __all__ = ["assemble"]
@@ -40,4 +48,50 @@ def assemble(
         clientVerifier: what the client's certificates are judged by; by themselves and the time alone where None.
         serverVerifier: the same for the server's.
     """
-    return Trace(number, client, server, side, tuple(events), Verdict("unfinished"), failure, hasSecrets=hasSecrets)
+    seen = tuple(events)
+    course = followed(seen)
+    suppose(course)
+    clientChain = _shown(course, "client", clientVerifier)
+    serverChain = _shown(course, "server", serverVerifier)
+    verdict = verdictOn(course, clientChain, serverChain, isFinished=isFinished)
+    if failure is not None and side is not None:
+        verdict = _told(failure, side, verdict)
+    return Trace(
+        number,
+        client,
+        server,
+        side,
+        seen,
+        verdict,
+        failure,
+        choicesIn(course),
+        certificatesSeen(clientChain),
+        certificatesSeen(serverChain),
+        spansIn(course),
+        hasSecrets,
+    )
+
+
+def _shown(course: Course, side: Side, verifier: Verifier | None) -> ShownChain | None:
+    encoded = course.clientChain if side == "client" else course.serverChain
+    index = course.at(side == "client", "Certificate")
+    if not encoded or index is None:
+        return None
+    return ShownChain(encoded, side, course.events[index].time, verifier, course.hello.serverName)
+
+
+def _told(failure: TLSFailure, side: Side, seen: Verdict) -> Verdict:
+    """Return the verdict on a connection of ours: what it knows itself, and where it fell by what was seen."""
+    by = side if failure.side == "local" else OTHER[side]
+    isOurs = failure.stage == "credential" or failure.side == "remote"
+    return replace(
+        seen,
+        outcome="refused" if isRefusal(type(failure)) and failure.stage != "credential" else "failed",
+        code=failure.code,
+        by=by,
+        certainty="certain",
+        sentence=failure.message,
+        turn=side if isOurs else OTHER[side],
+        nextStep=failure.nextStep,
+        evidence=failure.evidence,
+    )

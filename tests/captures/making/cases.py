@@ -18,12 +18,13 @@ class Connection:
         cause: the failure of the closed list that it truly is, None where all is well.
         by: the side that refuses or breaks off.
         codes: other codes that are as right, because the messages cannot tell them apart.
+        outcomes: other outcomes that are as right, for the same reason.
         identity: the client's credential, None for none.
         root: the authority that the client trusts, ``ca`` or ``other``.
         name: the one that the client expects.
         options: more of the client's.
         version: another version than the capture's, for the client.
-        keys: whether the client waits for what it is told to type.
+        typed: what is typed into the client, a line at a time.
         note: what else is to be seen.
         repeats: how many connections it makes.
     """
@@ -33,6 +34,7 @@ class Connection:
     cause: str | None = None
     by: str | None = None
     codes: tuple[str, ...] = ()
+    outcomes: tuple[str, ...] = ()
     identity: str | None = "good"
     root: str = "ca"
     name: str = "server.example"
@@ -84,12 +86,21 @@ def judged(client: str = "openssl") -> tuple[Connection, ...]:
 
 def judging(client: str) -> tuple[Connection, ...]:
     """A client that accepts the server, those that do not, and those that the server refuses."""
+    accepted = Connection(client, "accepted")
+    named = Connection(client, "refused", "name-mismatch", "client", name="other.example")
+    foreign = Connection(client, "refused", "unknown-issuer", "server", identity="unknown")
+    if client in ("go", "java", "mono"):
+        keeping = "the server names other authorities, so the client keeps its certificate to itself"
+        foreign = replace(foreign, cause="no-certificate", note=keeping)
+    elif client == "curl":
+        accepted = replace(accepted, note="HTTP is not answered")
+        named = replace(named, outcomes=("accepted",), note="the name is compared after the handshake; close_notify")
     return (
-        Connection(client, "accepted"),
+        accepted,
         Connection(client, "refused", "unknown-issuer", "client", root="other"),
-        Connection(client, "refused", "name-mismatch", "client", name="other.example"),
+        named,
         Connection(client, "refused", "no-certificate", "server", identity=None),
-        Connection(client, "refused", "unknown-issuer", "server", identity="unknown"),
+        foreign,
     )
 
 
@@ -126,19 +137,11 @@ def clients() -> Iterator[Capture]:
         for version in ("1.3", "1.2"):
             if name == "mono" and version == "1.3":
                 continue
-            connections = judging(name)
-            if name == "curl":
-                connections = tuple(
-                    replace(connection, outcome="accepted", note="HTTP is not answered")
-                    if connection.outcome == "accepted"
-                    else connection
-                    for connection in connections
-                )
             yield Capture(
                 f"client-{name}-{version}",
                 "openssl",
                 version,
-                connections,
+                judging(name),
                 keys="rsa" if name in ("mono", "gnutls") else "ec",
                 form=("nano", "pcap", "pcapng")[index % 3],
             )
@@ -160,7 +163,7 @@ def resumptions() -> Iterator[Capture]:
     early = Connection(
         "openssl", "accepted", options=("-sess_in", "session.pem", "-early_data", "early.txt"), note="early data"
     )
-    yield Capture("early-data", "openssl", "1.3", (first, early), options=("-early_data", "-rev", "-no_anti_replay"))
+    yield Capture("early-data", "openssl", "1.3", (first, early), options=("-early_data", "-no_anti_replay", "-quiet"))
 
 
 def negotiations() -> Iterator[Capture]:
@@ -168,16 +171,18 @@ def negotiations() -> Iterator[Capture]:
     yield Capture("retry-openssl", "openssl", "1.3", (retry,), options=("-groups", "P-384"))
     own = Connection("tlscomm", "accepted", note="HelloRetryRequest")
     yield Capture("retry-tlscomm", "openssl", "1.3", (own,), options=("-groups", "P-384"))
-    version = Connection("openssl", "failed", "no-common-version", "server")
+    other = Connection("openssl", "failed", "no-common-version", "server")
     for server in ("openssl", "gnutls", "go", "java", "nginx", "tlscomm"):
-        older = replace(version, version="1.2")
+        older = replace(other, version="1.2")
         yield Capture(f"no-version-{server}-1.3", server, "1.3", (older,))
     for server in ("openssl", "gnutls", "go", "mono", "tlscomm"):
-        newer = replace(version, version="1.3")
+        newer = replace(other, version="1.3")
         yield Capture(f"no-version-{server}-1.2", server, "1.2", (newer,))
     suite = Connection("openssl", "failed", "no-common-cipher", "server")
     only12 = replace(suite, options=("-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256"))
-    yield Capture("no-suite-openssl-1.2", "openssl", "1.2", (only12,), options=("-cipher", "ECDHE-ECDSA-AES256-GCM-SHA384"))
+    yield Capture(
+        "no-suite-openssl-1.2", "openssl", "1.2", (only12,), options=("-cipher", "ECDHE-ECDSA-AES256-GCM-SHA384")
+    )
     only13 = replace(suite, options=("-ciphersuites", "TLS_AES_128_GCM_SHA256"))
     yield Capture(
         "no-suite-openssl-1.3", "openssl", "1.3", (only13,), options=("-ciphersuites", "TLS_AES_256_GCM_SHA384")
@@ -193,8 +198,8 @@ def negotiations() -> Iterator[Capture]:
     unknown = Connection("openssl", "failed", "unknown-server-name", "server")
     yield Capture("no-name-nginx-1.3", "nginx-http", "1.3", (unknown,), options=("reject",))
     purpose = Connection("openssl", "refused", "wrong-purpose", "server", identity="purpose")
-    for each in ("1.3", "1.2"):
-        yield Capture(f"purpose-openssl-{each}", "openssl", each, (purpose,))
+    for version in ("1.3", "1.2"):
+        yield Capture(f"purpose-openssl-{version}", "openssl", version, (purpose,))
 
 
 def beginnings() -> Iterator[Capture]:
@@ -220,16 +225,18 @@ def lives() -> Iterator[Capture]:
     again = Connection("openssl", "accepted", typed=("hello\n", "R\n", "again\n"), note="renegotiated")
     yield Capture("renegotiated", "openssl", "1.2", (again,), options=("-client_renegotiation",))
     late = Connection("python", "accepted", options=("pha",), note="the certificate is asked for after the handshake")
-    without = replace(late, outcome="failed", cause="no-certificate", by="server", codes=("refused",), identity=None)
+    without = replace(late, identity=None, note="asked for after the handshake, and not insisted on")
     yield Capture("post-handshake", "python", "1.3", (late, without), options=("pha",))
     cut = Connection("python", "accepted", options=("cut",), note="no close_notify from either side")
     leaves = Connection("python", "failed", "closed-in-handshake", "client", options=("leave",))
     resets = Connection("python", "failed", "reset", "client", options=("reset",), codes=("closed-in-handshake",))
     for version in ("1.3", "1.2"):
         yield Capture(f"broken-off-{version}", "python", version, (cut, leaves, resets), options=("cut",))
-    six = (*judged()[:1], *judged()[3:])
-    yield Capture("ipv6-openssl", "openssl", "1.3", six, host="::1", form="pcapng")
-    yield Capture("ipv6-tlscomm", "tlscomm", "1.2", six, host="::1")
+    both = (*judged()[:1], *judged()[3:])
+    yield Capture("ipv6-openssl", "openssl", "1.3", both, host="::1", form="pcapng")
+    yield Capture("ipv6-tlscomm", "tlscomm", "1.2", both, host="::1")
+    for version in ("1.3", "1.2"):
+        yield Capture(f"tlscomm-tlscomm-{version}", "tlscomm", version, judging("tlscomm"))
     for server in ("go", "openssl"):
         yield Capture(f"cooked-{server}", server, "1.3", judged(), form="any")
     yield Capture("chacha", "openssl", "1.3", judged()[:1], options=("-ciphersuites", "TLS_CHACHA20_POLY1305_SHA256"))

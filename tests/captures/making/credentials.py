@@ -35,10 +35,10 @@ def makeCredentials(folder: Path, kind: str) -> None:
         for name, issuer, end in (("good", "ca", END), ("unknown", "other", END), ("expired", "ca", PAST)):
             root, rootKey = roots[issuer]
             key = _newKey(kind)
-            certificate = _certificate(f"{role}.example", key, _commonName(root), rootKey, end, purpose)
+            certificate = _certificate(f"{role}.example", key, _commonName(root), rootKey, end=end, purpose=purpose)
             _write(folder / f"{role}-{name}", certificate, key, root)
     key = _newKey(kind)
-    certificate = _certificate("client.example", key, "Trusted CA", ca, END, ExtendedKeyUsageOID.SERVER_AUTH)
+    certificate = _certificate("client.example", key, "Trusted CA", ca, purpose=ExtendedKeyUsageOID.SERVER_AUTH)
     _write(folder / "client-purpose", certificate, key, roots["ca"][0])
 
 
@@ -59,6 +59,7 @@ def _certificate(
     key: Key,
     issuer: str,
     issuerKey: Key,
+    *,
     end: datetime = END,
     purpose: x509.ObjectIdentifier | None = None,
 ) -> x509.Certificate:
@@ -98,4 +99,6 @@ def _write(stem: Path, certificate: x509.Certificate, key: Key, root: x509.Certi
     both = stem.with_suffix(".pem")
     both.touch(0o600)
     both.write_bytes(keyPEM + certificatePEM)
-    stem.with_suffix(".p12").write_bytes(pkcs12.serialize_key_and_certificates(b"peer", key, certificate, [root], encryption))
+    stem.with_suffix(".p12").write_bytes(
+        pkcs12.serialize_key_and_certificates(b"peer", key, certificate, [root], encryption)
+    )

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["PROGRAMS", "Place", "buildPrograms", "found", "start", "stop"]
+__all__ = ["PROGRAMS", "Place", "buildPrograms", "found", "python", "start", "stop"]
 
 PROGRAMS = Path(__file__).parent.parent / "programs"
 
@@ -92,7 +91,3 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 def python(*arguments: str) -> list[str]:
     return [sys.executable, *arguments]
-
-
-def wait(seconds: float) -> None:
-    time.sleep(seconds)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
-from making.cases import Capture
+from making.cases import Capture, Connection
 
 __all__ = ["describe", "finish"]
 
@@ -20,6 +21,8 @@ TELLING = {
     116: "no-certificate",
     120: "no-common-protocol",
 }
+
+ACCESS_DENIED = 49
 
 
 def finish(raw: Path, keylog: Path, capture: Capture, folder: Path) -> Path:
@@ -40,40 +43,40 @@ def finish(raw: Path, keylog: Path, capture: Capture, folder: Path) -> Path:
     return file
 
 
-def describe(file: Path, port: int, capture: Capture) -> dict[str, object]:
+def describe(file: Path, port: int, capture: Capture) -> dict[str, Any]:
     """Say what is in a capture: what happened by the story, and the alerts by tshark, with the secrets."""
     keys = file.with_suffix(".keys")
-    reading = ["tshark", "-r", str(file), "-d", f"tcp.port=={port},tls", "-o", "tls.desegment_ssl_records:TRUE"]
+    below = "pgsql" if "postgres" in capture.options else "tls"
+    reading = ["tshark", "-r", str(file), "-d", f"tcp.port=={port},{below}", "-o", "tls.desegment_ssl_records:TRUE"]
     reading += ["-o", f"tls.keylog_file:{keys}"] if keys.exists() else []
     streams = _run([*reading, "-Y", "tcp.flags.syn==1 && tcp.flags.ack==0", "-T", "fields", "-e", "tcp.stream"])
-    seen = _run(
-        [*reading, "-Y", "tls.alert_message.desc", "-T", "fields", "-e", "tcp.stream", "-e", "tcp.dstport"]
-        + ["-e", "tls.alert_message.desc", "-e", "tls.alert_message.level"]
-    )
-    alerts: dict[int, list[list[object]]] = {}
+    fields = ("-e", "tcp.stream", "-e", "tcp.dstport", "-e", "tls.alert_message.desc")
+    seen = _run([*reading, "-Y", "tls.alert_message.desc", "-T", "fields", *fields])
+    alerts: dict[int, list[tuple[str, int]]] = {}
     for line in seen:
-        stream, toward, numbers, _ = (line.split("\t") + ["", "", ""])[:4]
+        stream, toward, numbers = line.split("\t")
         side = "client" if int(toward) == port else "server"
-        alerts.setdefault(int(stream), []).extend([side, int(each)] for each in numbers.split(",") if each)
-    connections: list[dict[str, object]] = []
+        alerts.setdefault(int(stream), []).extend((side, int(each)) for each in numbers.split(",") if each)
+    connections: list[dict[str, Any]] = []
     for each in capture.connections:
         for _ in range(each.repeats):
             number = len(connections) + 1
             said = alerts.get(number - 1, [])
             own = [alert for side, alert in said if side == each.by and alert]
-            entry: dict[str, object] = {
+            entry: dict[str, Any] = {
                 "number": number,
                 "client": each.client,
                 "outcome": each.outcome,
                 "by": each.by,
                 "cause": each.cause,
-                "codes": _codes(each.cause, each.codes, own),
+                "outcomes": _outcomes(each, own),
+                "codes": _codes(each, own),
                 "alerts": said,
             }
             if each.note:
                 entry["note"] = each.note
             connections.append(entry)
-    described: dict[str, object] = {
+    described: dict[str, Any] = {
         "file": file.name,
         "keys": keys.name if keys.exists() else None,
         "hasSecretsInside": capture.form == "pcapng",
@@ -87,12 +90,26 @@ def describe(file: Path, port: int, capture: Capture) -> dict[str, object]:
     return described
 
 
-def _codes(cause: str | None, others: tuple[str, ...], alerts: list[object]) -> list[str]:
+def _outcomes(connection: Connection, alerts: list[int]) -> list[str]:
+    """Return the outcomes that are right: a refusal without an alert looks like any other end."""
+    isSilent = connection.outcome == "refused" and not alerts
+    return list(dict.fromkeys([connection.outcome, *connection.outcomes, *(["failed"] if isSilent else [])]))
+
+
+def _codes(connection: Connection, alerts: list[int]) -> list[str]:
     """Return the codes that are right: the true one, and where the messages leave it open, the vaguer ones."""
+    cause = connection.cause
     if cause is None:
         return []
-    isTold = bool(alerts) and isinstance(alerts[0], int) and TELLING.get(alerts[0]) == cause
-    return list(dict.fromkeys([cause, *others, *([] if isTold else ["refused"])]))
+    right = [cause, *connection.codes]
+    isTold = bool(alerts) and (cause == "no-certificate" or TELLING.get(alerts[0]) == cause)
+    if not isTold:
+        right.append("refused")
+    if not alerts:
+        right.append("closed-in-handshake")
+    if alerts[:1] == [ACCESS_DENIED]:
+        right.append("not-allowed")
+    return list(dict.fromkeys(right))
 
 
 def _run(command: list[str]) -> list[str]:

@@ -1,0 +1,149 @@
+"""What is said of a connection that was only watched is what its own sides say of it, whatever went wrong."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from failuretable import ROWS, Role, Row, Stage
+from tappedpairs import tapped
+from twisted.trial.unittest import SynchronousTestCase
+
+from tlscomm.configuration import Version
+from tlscomm.failures import CODES
+from tlscomm.testing import Pair
+from tlscomm.tracing import Trace
+from tlscomm.tracing._assembling import assemble
+
+_OTHER: dict[Role, Role] = {"client": "server", "server": "client"}
+
+
+def seen(row: Row, version: Version, *, withKeys: bool = True, withRoots: bool = False) -> Trace:
+    """Play a row and return the trace of one who watches, and is told nothing."""
+    _, tap, _ = tapped(row, version, time.time_ns(), withKeys=withKeys)
+    roots = {}
+    if withRoots:
+        stage = Stage(version)
+        roots = {"clientVerifier": stage.server().verifier, "serverVerifier": stage.client().verifier}
+    return assemble(tap.dissector.events, hasSecrets=withKeys, **roots)
+
+
+class WhatBothSidesSay(SynchronousTestCase):
+    """One test for each row of the table, in one version; they are added below."""
+
+    def play(self, row: Row, version: Version) -> None:
+        verdict = seen(row, version, withRoots=row.group == "Broken messages").verdict
+        allowed = {
+            (said.code, role if said.side == "local" else _OTHER[role])
+            for (played, role), said in row.verdicts.items()
+            if played == version
+        }
+        self.assertIn((verdict.code, verdict.by), allowed, verdict)
+        self.assertTrue(verdict.sentence.endswith(".") and verdict.sentence.isprintable())
+        self.assertTrue(verdict.nextStep)
+        self.assertIn(verdict.code, CODES)
+        self.assertNotIn("the peer", verdict.sentence + verdict.nextStep)
+
+
+def _played(row: Row, version: Version) -> Callable[[WhatBothSidesSay], None]:
+    return lambda self: self.play(row, version)
+
+
+#: How a connection ends that was made is not told from outside by the deadline of one side.
+_BEFORE_ACCEPTANCE = [row for row in ROWS if row.group != "After acceptance"]
+
+for _at, _row in enumerate(_BEFORE_ACCEPTANCE):
+    _versions = sorted({version for version, _ in _row.verdicts})
+    _version = _versions[_at % len(_versions)]
+    setattr(WhatBothSidesSay, f"test_{_row.case} ({_version})", _played(_row, _version))
+
+
+def _accepted(stage: Stage) -> Pair:
+    return Pair(stage.client(), stage.server())
+
+
+def _talk(pair: Pair) -> None:
+    for side in (pair.client, pair.server):
+        side.transport.write(b"words")
+        pair.flush()
+    pair.client.transport.loseConnection()
+    pair.flush()
+
+
+_GOOD = Row("", "nothing is wrong", _accepted, {}, _talk)
+_NOT_ASKED = Row("", "none is asked for", lambda s: Pair(s.client(), s.server(clientCertificates="none")), {}, _talk)
+_NONE_SENT = next(row for row in ROWS if row.case.startswith("client sends no certificate"))
+_REFUSED = next(row for row in ROWS if row.case.startswith("client's certificate, expired:"))
+_SERVER_REFUSED = next(row for row in ROWS if row.case.startswith("server's certificate, expired:"))
+
+
+class WithSecrets(SynchronousTestCase):
+    """What the messages say is certain."""
+
+    def assertSaid(self, trace: Trace, outcome: str, by: str | None, code: str | None, certainty: str) -> None:
+        verdict = trace.verdict
+        self.assertEqual(
+            (verdict.outcome, verdict.by, verdict.code, verdict.certainty), (outcome, by, code, certainty), verdict
+        )
+
+    def test_acceptedWithACertificate(self) -> None:
+        for version in ("1.2", "1.3"):
+            self.assertSaid(seen(_GOOD, version), "accepted", None, None, "certain")  # type: ignore[arg-type]
+
+    def test_acceptedWithoutOne(self) -> None:
+        """A server that asks for none has accepted when it has finished, and that is said."""
+        trace = seen(_NOT_ASKED, "1.3")
+        self.assertSaid(trace, "accepted", None, None, "certain")
+        self.assertIn("asked for no certificate", trace.verdict.sentence)
+
+    def test_expired(self) -> None:
+        trace = seen(_REFUSED, "1.3")
+        self.assertSaid(trace, "refused", "server", "expired", "certain")
+        self.assertEqual(trace.verdict.turn, "client")
+        self.assertIn("its validity ended", trace.verdict.sentence)
+        assert trace.verdict.event is not None
+        self.assertEqual(trace.events[trace.verdict.event].name, "certificate_expired")
+
+
+class WithoutSecrets(WithSecrets):
+    """Under TLS 1.3 sizes and order tell the same, and it is said that this may be wrong."""
+
+    def test_acceptedWithACertificate(self) -> None:
+        self.assertSaid(seen(_GOOD, "1.3", withKeys=False), "accepted", None, None, "inferred")
+
+    def test_acceptedWithoutOne(self) -> None:
+        trace = seen(_NOT_ASKED, "1.3", withKeys=False)
+        self.assertSaid(trace, "accepted", None, None, "inferred")
+        self.assertIn("asked for no certificate", trace.verdict.sentence)
+
+    def test_expired(self) -> None:
+        self.assertSaid(seen(_REFUSED, "1.3", withKeys=False), "refused", "server", "refused", "inferred")
+
+    def test_noCertificate(self) -> None:
+        trace = seen(_NONE_SENT, "1.3", withKeys=False)
+        self.assertSaid(trace, "refused", "server", "no-certificate", "inferred")
+        self.assertIn("25 bytes", " ".join(trace.verdict.evidence))
+
+    def test_theClientRefusesTheServer(self) -> None:
+        self.assertSaid(seen(_SERVER_REFUSED, "1.3", withKeys=False), "refused", "client", "refused", "inferred")
+
+
+class Certificates(SynchronousTestCase):
+    """The certificates that were shown are judged as of the time of the connection."""
+
+    def test_theFaultyOneIsMarked(self) -> None:
+        trace = seen(_REFUSED, "1.3")
+        self.assertEqual([problem.code for problem in trace.clientCertificates[0].problems], ["expired"])
+        self.assertEqual([each.problems for each in trace.serverCertificates], [()])
+
+    def test_theTimeIsThatOfTheConnection(self) -> None:
+        """A capture that is looked at later shows no fault that was none then."""
+        _, tap, _ = tapped(_GOOD, "1.3", int(1e9))
+        problems = assemble(tap.dissector.events).serverCertificates[0].problems
+        self.assertEqual([problem.code for problem in problems], ["not-yet-valid"])
+
+    def test_whomTheOtherSideTrusts(self) -> None:
+        """With the roots that the server trusts, an authority that it does not know is one."""
+        row = next(row for row in ROWS if row.case.startswith("client's certificate, incomplete-chain:"))
+        self.assertEqual(seen(row, "1.2").verdict.code, "unknown-issuer")
+        self.assertEqual(seen(row, "1.2", withRoots=True).verdict.code, "incomplete-chain")

@@ -1,0 +1,367 @@
+"""How a connection ended, from the course of its handshake.
+
+The questions are asked in this order, and the first that has an answer gives the verdict:
+
+1. Was there a connection, and did both sides speak TLS on it?
+2. Did one side send a fatal alert? It refused, or broke off. Which side it was is certain wherever the alert can be
+   read; why it did so, only as far as the alert and the certificates say.
+3. Have both sides accepted each other? Under TLS 1.3 a client that was asked for a certificate has accepted long before
+   the server judges it, so tickets are a sign of that, and data from the server is the proof: nginx refuses behind its
+   tickets, and under TLS 1.2 behind its Finished.
+4. Did one side end the connection without a word? A server that does so where its verdict on the client is due has most
+   likely refused it, and a client that does so where it has just seen the server's certificate too.
+5. Otherwise it is not decided.
+
+A verdict is ``inferred`` where it rests on what sealed records are supposed to be, on silence, or on a reading of an
+alert that may be another one.
+"""
+
+from __future__ import annotations
+
+from tlscomm.failures import Problem
+from tlscomm.tls._expectedmessages import expectedMessage
+from tlscomm.tls._remedies import CLIENT_LEFT, SERVER_LEFT, SERVER_SAID_NOTHING, STRANGER_LEFT
+from tlscomm.tracing._causes import Cause, causeInSilence, causeOf, offered, toldOf
+from tlscomm.tracing._certificates import ShownChain
+from tlscomm.tracing._course import CLOSE_NOTIFY, AlertSeen, Course
+from tlscomm.tracing._trace import Certainty, Side, Verdict
+from tlscomm.tracing._wording import OTHER, verdictOf
+from tlscomm.x509._facts import subjectText
+
+__all__ = ["verdictOn"]
+
+#: Nanoseconds. A silence of so long is a deadline that was over, and no answer.
+_DEADLINE = 3_000_000_000
+#: A server that refuses behind a sign of acceptance does it at once; the client's close may cross it (see
+#: `tlscomm.transport._acceptance`).
+_DOUBT = 50_000_000
+_AT_ONCE = 1_000_000_000
+
+_DECODE_ERROR = 50
+_CERTIFICATE_ALERTS = frozenset({42, 43, 44, 45, 46, 48, 49, 113, 116})
+
+
+def verdictOn(
+    course: Course, clientChain: ShownChain | None, serverChain: ShownChain | None, *, isFinished: bool
+) -> Verdict:
+    """Return the verdict on a connection.
+
+    Args:
+        course: what came, and what sealed records are supposed to be.
+        clientChain: what the client showed, None where it is not known.
+        serverChain: the same of the server.
+        isFinished: whether nothing more will come.
+    """
+    return _Judgement(course, {"client": clientChain, "server": serverChain}, isFinished).verdict()
+
+
+class _Judgement:
+    def __init__(self, course: Course, chains: dict[Side, ShownChain | None], isFinished: bool) -> None:
+        self._course = course
+        self._chains = chains
+        self._isFinished = isFinished
+        self._evidence = tuple(course.evidence)
+        self._ending = _ending(course)
+        self._sign = _signOfAcceptance(course)
+        self._accepted = _acceptance(course, self._ending)
+
+    def verdict(self) -> Verdict:
+        return (
+            self._withoutTLS() or self._alerted() or self._bothAccepted() or self._endedInSilence() or self._undecided()
+        )
+
+    # 1
+
+    def _withoutTLS(self) -> Verdict | None:
+        course = self._course
+        for index in course.damaged[:1]:
+            side = _side(course.events[index].isFromClient)
+            if not any(isClient == (side == "client") and name in _HELLOS for isClient, name in course.messages):
+                detail = course.events[index].detail
+                return verdictOf(Problem("not-tls", 0, detail=detail), OTHER[side], owner=side, event=index)
+        if course.hasTLS or not self._isFinished:
+            return None
+        refused = course.ends.get(False)
+        if course.at(True, "SYN") is not None and course.at(False, "SYN") is None:
+            by: Side | None = "server" if refused is not None else None
+            evidence = ("a reset answers the first packet" if by else "no packet answers the first one",)
+            return verdictOf(Problem("connect-failed", 0), by, owner="client", evidence=evidence, event=refused)
+        return None
+
+    # 2
+
+    def _alerted(self) -> Verdict | None:
+        alert = next((each for each in self._course.alerts if each.isFatal and not self._isAnswerToEnd(each)), None)
+        if alert is None:
+            return None
+        if self._accepted is not None and self._accepted < alert.event:
+            return self._alertedLater(alert)
+        judge = _side(alert.isFromClient)
+        if alert.number is None:
+            cause = causeInSilence(judge, self._course, self._chains[OTHER[judge]])
+            return self._refused(judge, cause, alert.event, "inferred")
+        cause = causeOf(alert.number, judge, self._course, self._chains[OTHER[judge]])
+        return self._refused(judge, cause, alert.event, "certain" if cause.isCertain else "inferred")
+
+    def _alertedLater(self, alert: AlertSeen) -> Verdict | None:
+        """A fatal alert behind the handshake: a peer that is judged again, or what came is broken."""
+        judge = _side(alert.isFromClient)
+        if alert.number is None:
+            return None
+        cause = causeOf(alert.number, judge, self._course, self._chains[OTHER[judge]])
+        if alert.number not in _CERTIFICATE_ALERTS:
+            cause = Cause(Problem("protocol-violation", 0), True, cause.evidence[:1])
+        return self._refused(judge, cause, alert.event, "certain" if cause.isCertain else "inferred")
+
+    def _isAnswerToEnd(self, alert: AlertSeen) -> bool:
+        """Return whether an alert only says that the other side's stream has ended without close_notify."""
+        end = self._course.ends.get(not alert.isFromClient)
+        return alert.number == _DECODE_ERROR and end is not None and end < alert.event
+
+    def _refused(self, judge: Side, cause: Cause, event: int, certainty: Certainty) -> Verdict:
+        evidence = (*self._evidence, *cause.evidence)
+        return verdictOf(cause.problem, judge, certainty=certainty, evidence=evidence, event=event)
+
+    # 3
+
+    def _bothAccepted(self) -> Verdict | None:
+        course = self._course
+        if self._accepted is not None:
+            certainty: Certainty = "inferred" if self._evidence else "certain"
+            return Verdict(
+                "accepted", None, None, certainty, self._acceptedText(), event=self._accepted, evidence=self._evidence
+            )
+        if self._sign is None or course.isRequested is False:
+            return None
+        evidence = f"{self._signText} is a sign that the server has accepted"
+        if self._ending is None and not self._isFinished:
+            return None
+        if self._ending is not None and not course.events[self._ending].isFromClient and not self._isLate:
+            return None
+        sentence = self._acceptedText()
+        return Verdict(
+            "accepted", None, None, "inferred", sentence, evidence=(*self._evidence, evidence), event=self._sign
+        )
+
+    @property
+    def _isLate(self) -> bool:
+        """Whether a server that has shown a sign of acceptance has ended too late for a refusal."""
+        assert self._ending is not None and self._sign is not None
+        return self._time(self._ending) - self._time(self._sign) >= _AT_ONCE
+
+    @property
+    def _signText(self) -> str:
+        return "a ticket" if self._course.isTLS13 else "its Finished"
+
+    def _acceptedText(self) -> str:
+        course = self._course
+        leaf = None if (chain := self._chains["client"]) is None else chain.leaf
+        if course.isRequested is False:
+            said = "the server asked for no certificate"
+        elif leaf is not None:
+            said = f"the client with the certificate {subjectText(leaf)}"
+        elif course.hasClientCertificate is False:
+            said = "the client without a certificate, though one was asked for"
+        else:
+            said = "the client with a certificate"
+        return f"Both sides have accepted each other: {said}{self._endText()}."
+
+    def _endText(self) -> str:
+        """Say how a connection ended that was made, where that is worth a word."""
+        course = self._course
+        if self._ending is None or self._ending not in course.ends.values():
+            return ""
+        side = _side(course.events[self._ending].isFromClient)
+        if course.isTCP(self._ending, "RST"):
+            return f"; the {side} reset the connection later"
+        return f"; the {side} ended the stream later, without close_notify"
+
+    # 4
+
+    def _endedInSilence(self) -> Verdict | None:
+        index, course = self._ending, self._course
+        isPartial = course.hasTLS and not course.hasHellos
+        if index is None or isPartial or (course.gaps and course.gaps[0] < index):
+            return None
+        side = _side(course.events[index].isFromClient)
+        if side != self._awaited and self._silence(index) >= _DEADLINE:
+            return self._tooLate(side, index)
+        return self._serverEnded(index) if side == "server" else self._clientEnded(index)
+
+    def _serverEnded(self, index: int) -> Verdict:
+        isVerdictDue = self._course.clientFinished is not None and self._course.isRequested
+        return self._refusedInSilence("server", index) if isVerdictDue else self._left("server", index)
+
+    def _clientEnded(self, index: int) -> Verdict | None:
+        if self._course.clientFinished is not None:
+            return None
+        return self._left("client", index) if self._course.serverFlight is None else self._clientLeft(index)
+
+    def _refusedInSilence(self, judge: Side, index: int) -> Verdict:
+        cause = causeInSilence(judge, self._course, self._chains[OTHER[judge]])
+        said = f"the {judge} ended the connection {self._howText(index)}where its verdict on the {OTHER[judge]} was due"
+        if self._sign is not None:
+            said += f", behind {self._signText}, which nginx sends before it judges"
+        return self._refused(judge, Cause(cause.problem, False, (said, *cause.evidence)), index, "inferred")
+
+    def _clientLeft(self, index: int) -> Verdict:
+        """A client that left when it had seen the server's certificate has most likely not accepted it."""
+        chain = self._chains["server"]
+        cause = causeInSilence("client", self._course, chain)
+        said = f"the client ended the connection {self._howText(index)}when it had seen what the server shows of itself"
+        if cause.problem.code != "refused":
+            return self._refused("client", Cause(cause.problem, False, (said, *cause.evidence)), index, "inferred")
+        code = "reset" if self._course.isTCP(index, "RST") else "closed-in-handshake"
+        shown = toldOf(cause.problem, chain.certificates) if chain is not None else ""
+        detail = "; ".join(
+            part for part in ("the client left when it had seen the server's certificate", shown) if part
+        )
+        return verdictOf(
+            Problem(code, 0, detail=detail),
+            "client",
+            outcome="refused",
+            certainty="inferred",
+            evidence=(*self._evidence, said),
+            event=index,
+            remedy=CLIENT_LEFT,
+        )
+
+    def _left(self, side: Side, index: int) -> Verdict:
+        course = self._course
+        code = "reset" if course.isTCP(index, "RST") else "closed-in-handshake"
+        detail, remedy = f"the {side} ended it, and {self._waitedFor}", STRANGER_LEFT
+        if side == "server":
+            remedy = SERVER_LEFT if course.answer.suite is not None else SERVER_SAID_NOTHING
+            if course.answer.suite is None and course.hello.versions:
+                detail = f"{detail}; {offered('no-common-version', course)}"
+        return verdictOf(
+            Problem(code, 0, detail=detail),
+            side,
+            owner=OTHER[side],
+            evidence=self._evidence,
+            event=index,
+            remedy="" if code == "reset" else remedy,
+        )
+
+    def _tooLate(self, side: Side, index: int) -> Verdict:
+        seconds = self._silence(index) / 1e9
+        evidence = (*self._evidence, f"nothing came for {seconds:.1f} seconds before the {side} ended the connection")
+        problem = Problem("handshake-timeout", 0, detail=self._waitedFor)
+        return verdictOf(problem, side, owner=OTHER[side], evidence=evidence, event=index)
+
+    def _howText(self, index: int) -> str:
+        if self._course.isTCP(index, "RST"):
+            return "by a reset "
+        return "" if index in self._course.ends.values() else "by close_notify "
+
+    # 5
+
+    def _undecided(self) -> Verdict:
+        course = self._course
+        if course.hasTLS and not course.hasHellos:
+            said = "the beginning of the connection was not captured"
+        elif course.gaps:
+            said = "a part of the handshake was not captured"
+        elif self._isFinished:
+            said = f"the capture ends, or nothing more came, before it is decided: {self._waitedFor}"
+        else:
+            said = f"the handshake goes on: {self._waitedFor}"
+        sentence = f"Nothing can be said of how it ended: {said}."
+        return Verdict("unfinished", None, None, "unknown", sentence, evidence=self._evidence)
+
+    @property
+    def _awaited(self) -> Side:
+        """The side whose message was due last."""
+        course = self._course
+        if course.at(True, "ClientHello") is None:
+            return "client"
+        if course.serverFlight is None or course.clientFinished is not None:
+            return "server"
+        return "client"
+
+    @property
+    def _waitedFor(self) -> str:
+        """Say which side was waiting for what."""
+        course = self._course
+        isClient = self._awaited == "server"
+        expected = expectedMessage(_state(course, isClient), isClient=isClient, isTLS13=course.isTLS13)
+        if course.isDone:
+            expected = "the server's verdict on the client's certificate"
+        return f"the {OTHER[self._awaited]} was waiting for {expected}"
+
+    def _silence(self, index: int) -> int:
+        """Return how long nothing came before an event, in nanoseconds."""
+        before = [event.time for event in self._course.events[:index]]
+        return self._time(index) - before[-1] if before else 0
+
+    def _time(self, index: int) -> int:
+        return self._course.events[index].time
+
+
+_HELLOS = ("ClientHello", "ServerHello", "HelloRetryRequest")
+
+#: What OpenSSL calls the state of a side by the last message that came, which says what it waits for.
+_CLIENT_STATES = {
+    "ServerHello": "SSLv3/TLS read server hello",
+    "EncryptedExtensions": "TLSv1.3 read encrypted extensions",
+    "CertificateRequest": "SSLv3/TLS read server certificate request",
+    "Certificate": "SSLv3/TLS read server certificate",
+    "ServerKeyExchange": "SSLv3/TLS read server key exchange",
+    "CertificateVerify": "TLSv1.3 read server certificate verify",
+    "ChangeCipherSpec": "SSLv3/TLS read change cipher spec",
+}
+_SERVER_STATES = {
+    "Certificate": "SSLv3/TLS read client certificate",
+    "ClientKeyExchange": "SSLv3/TLS read client key exchange",
+    "CertificateVerify": "SSLv3/TLS read certificate verify",
+    "ChangeCipherSpec": "SSLv3/TLS read change cipher spec",
+}
+
+
+def _state(course: Course, isClient: bool) -> str:
+    states = _CLIENT_STATES if isClient else _SERVER_STATES
+    seen = [(index, name) for (isOfClient, name), index in course.messages.items() if isOfClient is not isClient]
+    last = max(((index, name) for index, name in seen if name in states), default=None)
+    if isClient:
+        if course.clientFinished is not None and (last is None or last[1] != "ChangeCipherSpec"):
+            return "SSLv3/TLS write finished"
+        return "SSLv3/TLS write client hello" if last is None else states[last[1]]
+    if last is not None and not (course.isTLS13 and last[1] == "ChangeCipherSpec"):
+        return states[last[1]]
+    if course.serverFlight is None:
+        return "before SSL initialization"
+    return "TLSv1.3 early data" if course.isTLS13 else "SSLv3/TLS write server done"
+
+
+def _side(isFromClient: bool) -> Side:
+    return "client" if isFromClient else "server"
+
+
+def _ending(course: Course) -> int | None:
+    """Return where the first side ended the connection without saying that it refuses, or None."""
+    closes = [alert.event for alert in course.alerts if not alert.isFatal and alert.number in (None, CLOSE_NOTIFY, 90)]
+    return min((*closes, *course.ends.values()), default=None)
+
+
+def _signOfAcceptance(course: Course) -> int | None:
+    """Return where the server shows a sign that it has accepted the client, which nginx shows to all."""
+    if not course.isDone:
+        return None
+    return (course.tickets[0] if course.tickets else None) if course.isTLS13 else course.serverFinished
+
+
+def _acceptance(course: Course, ending: int | None) -> int | None:
+    """Return where it is certain that both sides have accepted each other, or None."""
+    if course.clientFinished is None or course.serverFinished is None:
+        return None
+    done = max(course.clientFinished, course.serverFinished)
+    if course.isRequested is False:
+        return done
+    if course.serverData is not None and course.serverData > done:
+        return course.serverData
+    sign = _signOfAcceptance(course)
+    if sign is None or ending is None or ending < sign or not course.events[ending].isFromClient:
+        return None
+    # The client has begun the close, and the server had had the time to refuse.
+    isAfterDoubt = course.events[ending].time - course.events[sign].time > _DOUBT
+    return sign if isAfterDoubt else None

@@ -1,0 +1,101 @@
+"""What a verdict says: the sentence and the next step of a failure, as told by a third party.
+
+The words are those of the list of failures. They are written there for one of the two sides, which is "we"; here the
+side that the step is for takes its place.
+"""
+
+from __future__ import annotations
+
+from tlscomm.failures import (
+    CertificateFailure,
+    NegotiationFailure,
+    NotTLS,
+    Problem,
+    ProtocolViolation,
+    TLSFailure,
+    failureForCode,
+)
+from tlscomm.tls._remedies import CLIENT_LEFT, SERVER_REFUSED
+from tlscomm.tracing._trace import Certainty, Outcome, Side, Verdict
+
+__all__ = ["OTHER", "isRefusal", "verdictOf"]
+
+OTHER: dict[Side, Side] = {"client": "server", "server": "client"}
+
+#: What the side changes that has refused, and not the one that was refused.
+_TURN_OF_JUDGE = frozenset({"hook-failed", "hook-timeout", "not-allowed", "refused-by-hook", "revocation-unknown"})
+_TURN_OF_NEITHER = frozenset({"protocol-violation"})
+
+
+def isRefusal(kind: type[TLSFailure]) -> bool:
+    """Return whether a failure is that one side did not accept what the other presented or offered."""
+    isJudgement = issubclass(kind, CertificateFailure | NegotiationFailure)
+    return isJudgement and not issubclass(kind, NotTLS | ProtocolViolation)
+
+
+def verdictOf(
+    problem: Problem,
+    by: Side | None,
+    *,
+    owner: Side | None = None,
+    outcome: Outcome | None = None,
+    certainty: Certainty = "certain",
+    evidence: tuple[str, ...] = (),
+    event: int | None = None,
+    remedy: str = "",
+) -> Verdict:
+    """Return the verdict that a connection failed.
+
+    Args:
+        problem: what is wrong; `Problem.depth` is the place in the owner's chain.
+        by: the side that refused or broke off.
+        owner: the side whose certificate, offer or turn it was; the other one where None.
+        outcome: what it came to; by the kind of failure where None.
+        certainty: how certain that is.
+        evidence: what it rests on.
+        event: where it fell.
+        remedy: what to do in this very case.
+    """
+    kind = failureForCode(problem.code)
+    owner = owner or OTHER[by or "server"]
+    outcome = outcome or ("refused" if isRefusal(kind) else "failed")
+    failure = kind(problem.detail, side="remote", depth=problem.depth, remedy=remedy or _remedy(problem, owner))
+    return Verdict(
+        outcome,
+        problem.code,
+        by,
+        certainty,
+        failure.told(owner, OTHER[owner], isRefusal=isRefusal(kind)),
+        _turnOf(problem.code, owner),
+        nextStepOf(failure, owner),
+        evidence,
+        event,
+    )
+
+
+def nextStepOf(failure: TLSFailure, owner: Side) -> str:
+    """Return what to do about a failure, as told to the side whose turn it is."""
+    if failure.code in _TURN_OF_JUDGE and not failure.remedy:
+        step, we = failure.theirs, OTHER[owner]
+    else:
+        step, we = failure.nextStep, owner
+    return asToldTo(step, we)
+
+
+def asToldTo(step: str, we: Side) -> str:
+    """Put the sides' names into a step that is written for one of them."""
+    for word, name in (("the peer", f"the {OTHER[we]}"), ("our certificate", f"the {we}'s certificate")):
+        step = step.replace(word, name).replace(word.capitalize(), name[:1].upper() + name[1:])
+    return step.replace(" with us", f" with the {we}")
+
+
+def _remedy(problem: Problem, owner: Side) -> str:
+    if problem.remedy or problem.code != "refused":
+        return problem.remedy
+    return SERVER_REFUSED if owner == "client" else CLIENT_LEFT
+
+
+def _turnOf(code: str, owner: Side) -> Side | None:
+    if code in _TURN_OF_NEITHER:
+        return None
+    return OTHER[owner] if code in _TURN_OF_JUDGE else owner
