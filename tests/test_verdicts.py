@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
-from failuretable import ROWS, Role, Row, Stage
+from failuretable import ROWS, VERSIONS, Role, Row, Stage
 from tappedpairs import tapped
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -147,3 +150,76 @@ class Certificates(SynchronousTestCase):
         row = next(row for row in ROWS if row.case.startswith("client's certificate, incomplete-chain:"))
         self.assertEqual(seen(row, "1.2").verdict.code, "unknown-issuer")
         self.assertEqual(seen(row, "1.2", withRoots=True).verdict.code, "incomplete-chain")
+
+
+class AsJSON(SynchronousTestCase):
+    """A trace can be written as JSON, without certificates and application data unless they are asked for."""
+
+    def setUp(self) -> None:
+        self.trace = seen(_GOOD, "1.3")
+
+    def test_namesAreThoseOfTheDocumentation(self) -> None:
+        page = (Path(__file__).parent.parent / "docs" / "tracing.rst").read_text(encoding="utf-8")
+        told = page.split("The trace as JSON")[1]
+        written = json.loads(json.dumps(self.trace.toJSON(der=False)))
+        for name in names(written):
+            self.assertRegex(told, rf"\b{name}\b")
+
+    def test_certificatesAreFacts(self) -> None:
+        told = json.dumps(self.trace.toJSON())
+        der = self.trace.serverCertificates[0].der
+        self.assertNotIn(der.hex(), told)
+        self.assertNotIn(b64encode(der).decode(), told)
+        self.assertIn(b64encode(der).decode(), json.dumps(self.trace.toJSON(der=True)))
+
+    def test_eventsCanBeLeftOut(self) -> None:
+        self.assertNotIn("events", self.trace.toJSON(events=False))
+        self.assertNotIn("fields", json.dumps(self.trace.toJSON(fields=False)))
+
+
+def names(value: object) -> Iterator[str]:
+    """Give the names in JSON, those of the fields of messages aside."""
+    for name, inside in value.items() if isinstance(value, dict) else ():
+        yield name
+        if name != "fields":
+            yield from names(inside)
+    for each in value if isinstance(value, list) else ():
+        yield from names(each)
+
+
+class Phases(SynchronousTestCase):
+    """The phases follow each other, and the client has waited once in each but the last two of TLS 1.3."""
+
+    def waits(self, version: Version) -> dict[str, float]:
+        return {span.name: span.roundTrips for span in seen(_GOOD, version).spans}
+
+    def test_roundTrips(self) -> None:
+        for version in VERSIONS:
+            waits = self.waits(version)
+            self.assertEqual([*waits], ["TCP", "key exchange", "authentication", "acceptance", "data", "close"])
+            self.assertEqual([*waits.values()][:4], [1, 1, 0, 1])
+
+    def test_allBytesAreCounted(self) -> None:
+        trace = seen(_GOOD, "1.3")
+        counted = sum(span.bytesFromClient + span.bytesFromServer for span in trace.spans)
+        self.assertEqual(counted, sum(event.size for event in trace.events))
+
+
+class Choices(SynchronousTestCase):
+    """What was offered and what was chosen."""
+
+    def test_whatWasChosen(self) -> None:
+        for version in VERSIONS:
+            chosen = {(each.subject, each.offeredBy): each for each in seen(_GOOD, version).choices}
+            self.assertEqual(chosen["version", "client"].chosen, f"TLS {version}")
+            for subject in ("cipher suite", "group", "signature algorithm"):
+                choice = chosen[subject, "client"]
+                self.assertIn(choice.chosen, choice.offered, subject)
+            self.assertEqual(chosen["server name", "client"].offered, ("localhost",))
+            accepted = chosen["certificate authorities", "server"]
+            self.assertIn("CN=tlscomm gallery root", accepted.chosen or "")
+
+    def test_nothingInCommon(self) -> None:
+        row = next(row for row in ROWS if "application protocol" in row.case)
+        choice = next(each for each in seen(row, "1.3").choices if each.subject == "application protocol")
+        self.assertEqual((choice.offered, choice.chosen), (("a",), None))

@@ -9,10 +9,13 @@ from __future__ import annotations
 from tlscomm._dataclasses import dataclass
 from tlscomm._wire.requests import (
     _APPLICATION_PROTOCOLS,
+    _SUPPORTED_GROUPS,
     _SUPPORTED_VERSIONS,
+    CLIENT_HELLO,
     _body,
     _Cut,
     _extensions,
+    _list,
     _protocols,
     _Reader,
 )
@@ -24,6 +27,7 @@ __all__ = [
     "chosenSignatureAlgorithm",
     "exchangeGroup",
     "isEmptyCertificate",
+    "offeredGroups",
     "readServerHello",
 ]
 
@@ -92,6 +96,18 @@ def chosenProtocol(message: bytes) -> bytes | None:
         return next(iter(_protocols(extensions.get(_APPLICATION_PROTOCOLS))), None)
     except _Cut:
         return None
+
+
+def offeredGroups(message: bytes) -> tuple[int, ...]:
+    """Return the groups of a ClientHello in its order; nothing where it is none, or cut off."""
+    try:
+        hello = _Reader(_body(message, CLIENT_HELLO))
+        hello.take(34)
+        for size in (1, 2, 1):
+            hello.vector(size)
+        return _list(_extensions(hello).get(_SUPPORTED_GROUPS)) or ()
+    except _Cut:
+        return ()
 
 
 def exchangeGroup(message: bytes) -> int | None:

@@ -54,8 +54,10 @@ def assemble(
     clientChain = _shown(course, "client", clientVerifier)
     serverChain = _shown(course, "server", serverVerifier)
     verdict = verdictOn(course, clientChain, serverChain, isFinished=isFinished)
-    if failure is not None and side is not None:
+    if side is not None and failure is not None:
         verdict = _told(failure, side, verdict)
+    elif side is not None and isFinished and course.isDone and verdict.outcome != "accepted":
+        verdict = _acceptedByUs(verdict)
     return Trace(
         number,
         client,
@@ -64,7 +66,7 @@ def assemble(
         seen,
         verdict,
         failure,
-        choicesIn(course),
+        choicesIn(course, clientChain),
         certificatesSeen(clientChain),
         certificatesSeen(serverChain),
         spansIn(course),
@@ -78,6 +80,11 @@ def _shown(course: Course, side: Side, verifier: Verifier | None) -> ShownChain 
     if not encoded or index is None:
         return None
     return ShownChain(encoded, side, course.events[index].time, verifier, course.hello.serverName)
+
+
+def _acceptedByUs(seen: Verdict) -> Verdict:
+    """Return the verdict on a connection of ours that has ended without a failure: it knows that it was made."""
+    return Verdict("accepted", sentence="Both sides have accepted each other.", evidence=seen.evidence)
 
 
 def _told(failure: TLSFailure, side: Side, seen: Verdict) -> Verdict:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from tlscomm._wire.answers import chosenProtocol, chosenSignatureAlgorithm, exchangeGroup
+from tlscomm._wire.answers import chosenProtocol, chosenSignatureAlgorithm, exchangeGroup, offeredGroups
 from tlscomm._wire.events import Event, Kind
 from tlscomm._wire.names import groupsText, signatureAlgorithmsText, suitesText, versionsText
 from tlscomm.failures import printable
+from tlscomm.tracing._certificates import ShownChain
 from tlscomm.tracing._course import Course
 from tlscomm.tracing._trace import Choice, Side
 from tlscomm.x509._distinguishednames import decodedName
@@ -23,20 +24,27 @@ _LONGEST = 200
 _NONE = "none"
 
 
-def choicesIn(course: Course) -> tuple[Choice, ...]:
-    """Return what was negotiated, as far as it was seen."""
+def choicesIn(course: Course, clientChain: ShownChain | None) -> tuple[Choice, ...]:
+    """Return what was negotiated, as far as it was seen.
+
+    Args:
+        course: what came.
+        clientChain: what the client showed.
+    """
     if course.at(True, "ClientHello") is None and course.answer.suite is None:
         return ()
-    return tuple(_all(course))
+    return tuple(_all(course, clientChain))
 
 
-def _all(course: Course) -> Iterator[Choice]:
+def _all(course: Course, clientChain: ShownChain | None) -> Iterator[Choice]:
     hello, answer = course.hello, course.answer
     version = _one(versionsText, answer.version or None)
     yield Choice("version", _each(versionsText, sorted(hello.versions, reverse=True)), "client", version)
     suite = None if answer.isRetry else answer.suite
     yield Choice("cipher suite", _each(suitesText, hello.cipherSuites), "client", _one(suitesText, suite))
-    yield Choice("group", _each(groupsText, hello.groups or ()), "client", _one(groupsText, _group(course)))
+    event = _message(course, True, "ClientHello")
+    groups = () if event is None else offeredGroups(event.content)
+    yield Choice("group", _each(groupsText, groups), "client", _one(groupsText, _group(course)))
     yield from _signatures(course)
     protocols = tuple(_text(each) for each in hello.applicationProtocols[:_MOST])
     protocol = _protocol(course)
@@ -45,7 +53,7 @@ def _all(course: Course) -> Iterator[Choice]:
     if hello.serverName is not None:
         yield Choice("server name", (printable(hello.serverName, _LONGEST),), "client", None)
     if course.request.authorities:
-        yield Choice("certificate authorities", tuple(_authorities(course)), "server", None)
+        yield Choice("certificate authorities", tuple(_authorities(course)), "server", _issuer(course, clientChain))
 
 
 def _signatures(course: Course) -> Iterator[Choice]:
@@ -78,14 +86,30 @@ def _protocol(course: Course) -> bytes | None:
 
 def _authorities(course: Course) -> Iterator[str]:
     for encoded in sorted(course.request.authorities)[:_MOST_NAMES]:
-        try:
-            yield printable(decodedName(encoded).rfc4514_string(), _LONGEST)
-        except Exception:
-            # Whatever a parser raises for what a stranger wrote.
-            yield "unreadable"
+        yield _nameText(encoded)
     more = len(course.request.authorities) - _MOST_NAMES
     if more > 0:
         yield f"and {more} more"
+
+
+def _issuer(course: Course, clientChain: ShownChain | None) -> str | None:
+    """Return the authority on the list that is in the client's chain, or None."""
+    for certificate in () if clientChain is None else clientChain.certificates:
+        try:
+            encoded = certificate.issuer.public_bytes()
+        except Exception:
+            continue
+        if encoded in course.request.authorities:
+            return _nameText(encoded)
+    return None
+
+
+def _nameText(encoded: bytes) -> str:
+    try:
+        return printable(decodedName(encoded).rfc4514_string(), _LONGEST)
+    except Exception:
+        # Whatever a parser raises for what a stranger wrote.
+        return "unreadable"
 
 
 def _message(course: Course, isFromClient: bool, name: str) -> Event | None:

@@ -8,14 +8,17 @@ sends behind it; ``data`` is what follows, and ``close`` begins with the first s
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
 from tlscomm._wire.events import Event, Kind
-from tlscomm.tracing._course import CLOSE_NOTIFY, Course
+from tlscomm.tracing._course import CLOSE_NOTIFY, USER_CANCELED, Course
 from tlscomm.tracing._trace import Span
 
 __all__ = ["spansIn"]
+
+_CLOSING = (None, CLOSE_NOTIFY, USER_CANCELED)
 
 _ORDER = ("TCP", "preface", "key exchange", "authentication", "acceptance", "data", "close")
 
@@ -23,6 +26,7 @@ _ORDER = ("TCP", "preface", "key exchange", "authentication", "acceptance", "dat
 def spansIn(course: Course) -> tuple[Span, ...]:
     """Return the phases that a connection has come to, in order."""
     phases = _phases(course)
+    answers = _answers(course, phases)
     ended: int | None = None
     spans = []
     for name in _ORDER:
@@ -30,16 +34,19 @@ def spansIn(course: Course) -> tuple[Span, ...]:
         if events:
             began = min(event.time for event in events) if ended is None else ended
             ended = max(began, *(event.time for event in events))
-            spans.append(_span(name, began, ended, events))
+            spans.append(_span(name, began, ended, answers[name], events))
     return tuple(spans)
 
 
-def _span(name: str, began: int, ended: int, events: Sequence[Event]) -> Span:
-    turns = sum(1 for before, after in pairwise(events) if before.isFromClient != after.isFromClient)
-    # The first message of a phase that a server begins is the answer to one in the phase before.
-    isAnswer = not events[0].isFromClient
+def _answers(course: Course, phases: Sequence[str]) -> Counter[str]:
+    """Count how often the server answers the client in each phase: so often the client has waited for a round trip."""
+    turns = zip(pairwise(course.events), phases[1:], strict=True)
+    return Counter(phase for (before, after), phase in turns if before.isFromClient and not after.isFromClient)
+
+
+def _span(name: str, began: int, ended: int, answers: int, events: Sequence[Event]) -> Span:
     sizes = [sum(each.size for each in events if each.isFromClient is isClient) for isClient in (True, False)]
-    return Span(name, began, ended, (turns + isAnswer) / 2, *sizes)
+    return Span(name, began, ended, float(answers), *sizes)
 
 
 def _phases(course: Course) -> list[str]:
@@ -69,10 +76,12 @@ def _settled(course: Course) -> int | None:
     if course.clientFinished is None:
         return None
     after = enumerate(course.events[course.clientFinished + 1 :], course.clientFinished + 1)
-    ticket = course.tickets[-1] if course.tickets and course.serverData is None else None
-    return ticket or next((at for at, event in after if not event.isFromClient and event.kind is not Kind.TCP), None)
+    first = next((at for at, event in after if not event.isFromClient and event.kind is not Kind.TCP), None)
+    tickets = [at for at in course.tickets if course.serverData is None or at < course.serverData]
+    return max((at for at in (first, *tickets) if at is not None), default=None)
 
 
 def _closing(course: Course) -> int | None:
-    closes = [alert.event for alert in course.alerts if alert.isFatal or alert.number in (None, CLOSE_NOTIFY, 90)]
+    """Return where the first sign of the end is: close_notify, or what comes behind a fatal alert."""
+    closes = [alert.event + alert.isFatal for alert in course.alerts if alert.isFatal or alert.number in _CLOSING]
     return min((*closes, *course.ends.values()), default=None)

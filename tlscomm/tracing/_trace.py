@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from dataclasses import asdict
 from typing import Literal
 
 from tlscomm._capture.packets import Address
 from tlscomm._dataclasses import dataclass
 from tlscomm._wire.events import Event
 from tlscomm.failures import Problem, TLSFailure
+from tlscomm.tracing._jsonforms import addressJSON, eventJSON, secondsBetween, timeJSON
 
 __all__ = ["CertificateSeen", "Choice", "Span", "Trace", "Verdict"]
+
+#: Names of a certificate that are told.
+_MOST_NAMES = 32
 
 Side = Literal["client", "server"]
 Outcome = Literal["accepted", "refused", "failed", "unfinished"]
@@ -45,6 +51,10 @@ class Verdict:
     evidence: tuple[str, ...] = ()
     event: int | None = None
 
+    def toJSON(self) -> dict[str, object]:
+        """Return it for a program; every value can be written as JSON."""
+        return {**asdict(self), "evidence": list(self.evidence)}
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -62,6 +72,10 @@ class Choice:
     offered: tuple[str, ...]
     offeredBy: Side
     chosen: str | None
+
+    def toJSON(self) -> dict[str, object]:
+        """Return it for a program; every value can be written as JSON."""
+        return {**asdict(self), "offered": list(self.offered)}
 
 
 @dataclass(frozen=True)
@@ -94,6 +108,26 @@ class CertificateSeen:
     der: bytes
     problems: tuple[Problem, ...] = ()
 
+    def toJSON(self, *, der: bool = False) -> dict[str, object]:
+        """Return it for a program; every value can be written as JSON.
+
+        Args:
+            der: whether the certificate itself is told, in base64.
+        """
+        told = {
+            "depth": self.depth,
+            "subject": self.subject,
+            "issuer": self.issuer,
+            "serial": self.serial,
+            "notBefore": self.notBefore,
+            "notAfter": self.notAfter,
+            "names": list(self.names[:_MOST_NAMES]),
+            "fingerprint": self.fingerprint,
+            "key": self.key,
+            "problems": [problem.toJSON() for problem in self.problems],
+        }
+        return {**told, "der": b64encode(self.der).decode("ascii")} if der else told
+
 
 @dataclass(frozen=True)
 class Span:
@@ -103,7 +137,7 @@ class Span:
         name: ``TCP``, ``key exchange``, ``authentication``, ``acceptance``, ``data``, ``close``.
         began: nanoseconds since 1970.
         ended: the same.
-        roundTrips: how often the direction changed in it, as round trips of the client.
+        roundTrips: how often the client waited in it for an answer, as far as messages tell.
         bytesFromClient: on the wire, without TCP's headers.
         bytesFromServer: the same.
     """
@@ -114,6 +148,18 @@ class Span:
     roundTrips: float
     bytesFromClient: int
     bytesFromServer: int
+
+    def toJSON(self) -> dict[str, object]:
+        """Return it for a program; every value can be written as JSON."""
+        return {
+            "name": self.name,
+            "began": timeJSON(self.began),
+            "ended": timeJSON(self.ended),
+            "seconds": secondsBetween(self.began, self.ended),
+            "roundTrips": self.roundTrips,
+            "bytesFromClient": self.bytesFromClient,
+            "bytesFromServer": self.bytesFromServer,
+        }
 
 
 @dataclass(frozen=True)
@@ -147,3 +193,35 @@ class Trace:
     serverCertificates: tuple[CertificateSeen, ...] = ()
     spans: tuple[Span, ...] = ()
     hasSecrets: bool = False
+
+    def toJSON(
+        self, *, events: bool = True, fields: bool = True, der: bool = False, applicationData: bool = False
+    ) -> dict[str, object]:
+        """Return it for a program; every value can be written as JSON. No secret is in it.
+
+        Args:
+            events: whether what was seen is told, one by one.
+            fields: whether the messages in it are decoded.
+            der: whether the certificates themselves are told, in base64, and not only what they say.
+            applicationData: whether application data is told, as far as it was kept.
+        """
+        began = self.events[0].time if self.events else 0
+        told: dict[str, object] = {
+            "connection": self.number,
+            "client": addressJSON(self.client),
+            "server": addressJSON(self.server),
+            "side": self.side,
+            "began": timeJSON(began) if self.events else None,
+            "seconds": secondsBetween(began, self.events[-1].time) if self.events else None,
+            "hasSecrets": self.hasSecrets,
+            "verdict": self.verdict.toJSON(),
+            "failure": None if self.failure is None else self.failure.toJSON(),
+            "choices": [choice.toJSON() for choice in self.choices],
+            "clientCertificates": [each.toJSON(der=der) for each in self.clientCertificates],
+            "serverCertificates": [each.toJSON(der=der) for each in self.serverCertificates],
+            "spans": [span.toJSON() for span in self.spans],
+        }
+        if events:
+            seen = [eventJSON(each, began, fields=fields, applicationData=applicationData) for each in self.events]
+            told["events"] = seen
+        return told

@@ -23,7 +23,7 @@ from tlscomm.tls._expectedmessages import expectedMessage
 from tlscomm.tls._remedies import CLIENT_LEFT, SERVER_LEFT, SERVER_SAID_NOTHING, STRANGER_LEFT
 from tlscomm.tracing._causes import Cause, causeInSilence, causeOf, offered, toldOf
 from tlscomm.tracing._certificates import ShownChain
-from tlscomm.tracing._course import CLOSE_NOTIFY, AlertSeen, Course
+from tlscomm.tracing._course import CLOSE_NOTIFY, USER_CANCELED, AlertSeen, Course
 from tlscomm.tracing._trace import Certainty, Side, Verdict
 from tlscomm.tracing._wording import OTHER, verdictOf
 from tlscomm.x509._facts import subjectText
@@ -38,6 +38,7 @@ _DOUBT = 50_000_000
 _AT_ONCE = 1_000_000_000
 
 _DECODE_ERROR = 50
+_CLOSING = (None, CLOSE_NOTIFY, USER_CANCELED)
 _CERTIFICATE_ALERTS = frozenset({42, 43, 44, 45, 46, 48, 49, 113, 116})
 
 
@@ -339,7 +340,7 @@ def _side(isFromClient: bool) -> Side:
 
 def _ending(course: Course) -> int | None:
     """Return where the first side ended the connection without saying that it refuses, or None."""
-    closes = [alert.event for alert in course.alerts if not alert.isFatal and alert.number in (None, CLOSE_NOTIFY, 90)]
+    closes = [alert.event for alert in course.alerts if not alert.isFatal and alert.number in _CLOSING]
     return min((*closes, *course.ends.values()), default=None)
 
 
