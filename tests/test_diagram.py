@@ -61,9 +61,8 @@ Offered and chosen
 version                 TLS 1.3
                         the client offers TLS 1.3, TLS 1.2
 cipher suite            TLS_AES_128_GCM_SHA256
-                        the client offers TLS_AES_256_GCM_SHA384,
-                        TLS_AES_128_GCM_SHA256
-server name             the client offers gateway.example
+                        the client offers TLS_AES_256_GCM_SHA384, TLS_AES_128_G…
+server name             the client asks for gateway.example
 
 What the server shows: 1 certificate
  0  CN=gateway
@@ -165,12 +164,30 @@ class Pictures(SynchronousTestCase):
     def test_sealed(self) -> None:
         """Of sealed records the first are drawn with their sizes, the rest in one line each way, and why is said."""
         drawn = drawDiagram(drawntraces.closed())
-        self.assertEqual(drawn.count("cannot be read without secrets"), 10)
+        self.assertEqual(drawn.count("🔒\n"), 10)
+        self.assertIn("sealed  100 bytes sealed", drawn)
         self.assertRegex(drawn, r"── sealed, 16 records .*1,968 🔒")
-        self.assertIn("🔒 encrypted, and closed to us", drawn)
+        self.assertIn("🔒 encrypted; it cannot be read without secrets", drawn)
         self.assertIn("the secrets are not here", drawn)
         self.assertIn("accepted, inferred\n", drawn)
         self.assertIn("Why   two tickets", drawn)
+
+    def test_authorities(self) -> None:
+        """It is marked where no authority that the server names has issued what the client shows."""
+        refused = drawntraces.refused()
+        for names, isMissing in ((("CN=another",), True), (("CN=another", "CN=the authority"), False)):
+            choice = Choice("certificate authorities", names, "server", None)
+            drawn = drawDiagram(replace(refused, choices=(choice,)))
+            self.assertEqual("✗ none of them issued what the client shows" in drawn, isMissing)
+
+    def test_saidBy(self) -> None:
+        """What only the refusing side knows of a certificate is marked at it, with who says so."""
+        verdict = replace(drawntraces.refused().verdict, code="unknown-issuer")
+        trace = replace(drawntraces.refused(), verdict=verdict, clientCertificates=(CERTIFICATE,))
+        self.assertIn("  ✗ unknown-issuer: the server says so\n", drawDiagram(trace))
+        inferred = replace(trace, verdict=replace(verdict, certainty="inferred"))
+        self.assertIn("  ✗ unknown-issuer: as it seems from outside\n", drawDiagram(inferred))
+        self.assertNotIn("says so", drawDiagram(drawntraces.refused()), "for more is known of that one")
 
     def test_colours(self) -> None:
         """The same text has styles for a terminal: red for what refuses."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from tlscomm._dataclasses import dataclass
 from tlscomm._wire.events import Kind
+from tlscomm.drawing._faults import problemsOf
 from tlscomm.drawing._messageviews import Room
 from tlscomm.failures import CODES, Problem
 from tlscomm.tracing._trace import CertificateSeen, Side, Trace
@@ -80,7 +81,7 @@ def chainView(trace: Trace, side: Side, room: Room) -> ChainView:
         room: what the page has left for details.
     """
     chain = trace.clientCertificates if side == "client" else trace.serverCertificates
-    views = tuple(_view(certificate, side, room) for certificate in chain[:_MOST_CERTIFICATES])
+    views = tuple(_view(trace, certificate, side, room) for certificate in chain[:_MOST_CERTIFICATES])
     return ChainView(side, views, len(chain) - len(views), "" if chain else _absence(trace, side))
 
 
@@ -97,7 +98,7 @@ def _absence(trace: Trace, side: Side) -> str:
     return f"No certificate of the {side} was seen."
 
 
-def _view(certificate: CertificateSeen, side: Side, room: Room) -> CertificateView:
+def _view(trace: Trace, certificate: CertificateSeen, side: Side, room: Room) -> CertificateView:
     pem = tuple(ssl.DER_cert_to_PEM_cert(certificate.der).splitlines()) if certificate.der else ()
     isSelfIssued = certificate.subject == certificate.issuer
     return CertificateView(
@@ -105,7 +106,7 @@ def _view(certificate: CertificateSeen, side: Side, room: Room) -> CertificateVi
         certificate.subject or "(no name)",
         certificate.issuer or "(no name)",
         isSelfIssued,
-        tuple(_problem(problem) for problem in certificate.problems[:_MOST_PROBLEMS]),
+        tuple(_problem(problem) for problem in problemsOf(trace, side, certificate)[:_MOST_PROBLEMS]),
         _facts(certificate),
         pem if room.take(sum(len(line) for line in pem)) else (),
     )

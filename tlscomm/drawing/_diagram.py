@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tlscomm._wire.events import Kind
+from tlscomm.drawing._faults import problemsOf
 from tlscomm.drawing._lanes import laneLines
 from tlscomm.drawing._lines import Line, Pen, cells, plain
 from tlscomm.drawing._quantities import durationText, sizeText
-from tlscomm.drawing._words import NOT_IN_COMMON, PHASES, verdictLine
-from tlscomm.tracing._trace import CertificateSeen, Choice, Span, Trace, Verdict
+from tlscomm.drawing._words import NOT_IN_COMMON, PHASES, choiceSubject, offerText, verdictLine
+from tlscomm.failures import Problem
+from tlscomm.tracing._trace import CertificateSeen, Choice, Side, Span, Trace, Verdict
 
 __all__ = ["diagramLines", "drawDiagram", "verdictLines"]
 
@@ -101,30 +103,45 @@ def _choices(trace: Trace, pen: Pen) -> Iterator[Line]:
         return
     yield (("Offered and chosen", "bold"),)
     for choice in trace.choices[:_MOST_CHOICES]:
-        isMissing = choice.chosen is None and NOT_IN_COMMON.get(choice.subject) == trace.verdict.code
-        yield from _choice(choice, pen, isMissing=isMissing)
+        yield from _choice(choice, pen, _missing(trace, choice))
 
 
-def _choice(choice: Choice, pen: Pen, *, isMissing: bool) -> Iterator[Line]:
-    subject = pen.cut(pen.text(choice.subject), _SUBJECT - 1)
+def _choice(choice: Choice, pen: Pen, missing: str) -> Iterator[Line]:
+    subject = pen.cut(pen.text(choiceSubject(choice)), _SUBJECT - 1)
     lead, below = ((subject + " " * (_SUBJECT - cells(subject)), "cyan"),), ((" " * _SUBJECT, ""),)
-    if isMissing:
-        yield from pen.paragraph(lead, f"{pen.signs.wrong} nothing in common", "bold red")
+    if missing:
+        yield from pen.paragraph(lead, f"{pen.signs.wrong} {missing}", "bold red")
     elif choice.chosen is not None:
         isOffered = choice.chosen in choice.offered or not choice.offered
         text = choice.chosen if isOffered else f"{choice.chosen}, which was not offered"
         yield from pen.paragraph(lead, text, "" if isOffered else "bold red", _MOST_LINES)
     if choice.offered and choice.offered != (choice.chosen,):
-        text = f"the {choice.offeredBy} offers {', '.join(choice.offered)}"
-        isFirst = choice.chosen is None and not isMissing
-        yield from pen.paragraph(lead if isFirst else below, text, "dim", _MOST_LINES)
+        isFirst = choice.chosen is None and not missing
+        # Of what was not chosen, little matters where something was.
+        most = _MOST_LINES if isFirst or missing else 1
+        yield from pen.paragraph(lead if isFirst else below, offerText(choice), "dim", most)
+
+
+def _missing(trace: Trace, choice: Choice) -> str:
+    """Return what is missing in what two sides could agree on, or nothing."""
+    code = trace.verdict.code
+    if choice.chosen is None and code is not None and NOT_IN_COMMON.get(choice.subject) == code:
+        return "nothing in common"
+    shown = {name for each in trace.clientCertificates for name in (each.subject, each.issuer)}
+    isComplete = not any(name.startswith("and ") for name in choice.offered)
+    if choice.subject == "certificate authorities" and shown and isComplete and shown.isdisjoint(choice.offered):
+        return "none of them issued what the client shows"
+    return ""
 
 
 def _chains(trace: Trace, pen: Pen) -> Iterator[Line]:
-    chains = (("server", trace.serverCertificates), ("client", trace.clientCertificates))
+    chains: tuple[tuple[Side, tuple[CertificateSeen, ...]], ...] = (
+        ("server", trace.serverCertificates),
+        ("client", trace.clientCertificates),
+    )
     for side, chain in chains:
         if chain:
-            yield from _chain(side, chain, pen)
+            yield from _chain(trace, side, chain, pen)
     isClosed = any(event.kind is Kind.SEALED for event in trace.events)
     if isClosed and not any(chain for _, chain in chains):
         yield from pen.paragraph(
@@ -132,15 +149,15 @@ def _chains(trace: Trace, pen: Pen) -> Iterator[Line]:
         )
 
 
-def _chain(side: str, chain: Sequence[CertificateSeen], pen: Pen) -> Iterator[Line]:
+def _chain(trace: Trace, side: Side, chain: Sequence[CertificateSeen], pen: Pen) -> Iterator[Line]:
     yield ((f"What the {side} shows: {len(chain)} certificate{'' if len(chain) == 1 else 's'}", "bold"),)
     for certificate in chain[:_MOST_CERTIFICATES]:
-        yield from _certificate(certificate, pen)
+        yield from _certificate(certificate, problemsOf(trace, side, certificate), pen)
     if (more := len(chain) - _MOST_CERTIFICATES) > 0:
         yield ((f"{pen.signs.cut} and {more} more", "dim"),)
 
 
-def _certificate(certificate: CertificateSeen, pen: Pen) -> Iterator[Line]:
+def _certificate(certificate: CertificateSeen, problems: Sequence[Problem], pen: Pen) -> Iterator[Line]:
     lead, space = ((f"{certificate.depth:>2}  ", "cyan"),), (("    ", ""),)
     yield from pen.paragraph(lead, certificate.subject or "(no name)", "", _MOST_LINES)
     yield from pen.paragraph(space, f"issued by {certificate.issuer or '(no name)'}", "dim", _MOST_LINES)
@@ -149,6 +166,6 @@ def _certificate(certificate: CertificateSeen, pen: Pen) -> Iterator[Line]:
     yield from pen.paragraph(space, until, "dim")
     if certificate.names:
         yield from pen.paragraph(space, ", ".join(certificate.names), "dim", _MOST_LINES)
-    for problem in certificate.problems[:_MOST_PROBLEMS]:
+    for problem in problems[:_MOST_PROBLEMS]:
         text = f"{problem.code}: {problem.detail}" if problem.detail else problem.code
         yield from pen.paragraph(((f"  {pen.signs.wrong} ", "bold red"),), text, "red", _MOST_LINES)

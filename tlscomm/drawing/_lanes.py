@@ -8,7 +8,7 @@ from tlscomm._wire.events import Event, Kind
 from tlscomm.drawing._lines import Line, Pen, cells
 from tlscomm.drawing._quantities import durationText, sizeText
 from tlscomm.drawing._steps import Omission, Step, isTurn, steps
-from tlscomm.drawing._words import LEGENDS, eventName, eventWords, hereText, lockOf, sizesText
+from tlscomm.drawing._words import LEGENDS, eventName, eventWords, hereText, lockOf
 from tlscomm.tracing._trace import Trace
 
 __all__ = ["laneLines"]
@@ -82,7 +82,7 @@ class _Lanes:
             (f"{sizeText(event.size) if event.size else '':>8}", "dim"),
             (f" {self._lock(event)}" if self._lock(event) else "", ""),
         )
-        for text in ("" if isTogether else words, self._pen.text(event.detail, 400), sizesText(event)):
+        for text in ("" if isTogether else words, self._pen.text(event.detail, 400)):
             for line in self._pen.wrap(text, self._room - 4, _MOST_DETAIL):
                 yield self._between(f"   {line}", "italic")
         if step.isVerdict:

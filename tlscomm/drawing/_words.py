@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tlscomm._wire.events import Event, Kind
 from tlscomm.failures import printable
-from tlscomm.tracing._trace import Verdict
+from tlscomm.tracing._trace import Choice, Verdict
 
 __all__ = [
     "LEGENDS",
@@ -16,11 +16,12 @@ __all__ = [
     "PHASES",
     "SUBJECTS",
     "alertWords",
+    "choiceSubject",
     "eventName",
     "eventWords",
     "hereText",
     "lockOf",
-    "sizesText",
+    "offerText",
     "turnText",
     "verdictLine",
 ]
@@ -108,7 +109,7 @@ _KINDS = {
 
 #: What the signs beside a message mean.
 LEGENDS = {
-    "sealed": "encrypted, and closed to us",
+    "sealed": "encrypted; it cannot be read without secrets",
     "opened": "encrypted, and opened with a secret",
     "here": "where it ended",
 }
@@ -143,8 +144,8 @@ NOT_IN_COMMON = {
     "version": "no-common-version",
 }
 
-#: What stands before the fragment of a record (RFC 8446, section 5.1), and how many sizes of records are named.
-_HEADER, _MOST_SIZES = 5, 8
+#: So many sizes of records are named: a verdict can rest on them.
+_MOST_SIZES = 8
 
 _OUTCOMES = {
     "accepted": "accepted",
@@ -163,6 +164,13 @@ def alertWords(name: str) -> str:
     return _ALERTS.get(name.removesuffix("_RESERVED"), "")
 
 
+def choiceSubject(choice: Choice) -> str:
+    """Return what a choice is about, so that two of one subject differ: each side offers what the other signs with."""
+    if choice.subject == "signature algorithm":
+        return "server's signature" if choice.offeredBy == "client" else "client's signature"
+    return choice.subject
+
+
 def eventName(event: Event) -> str:
     """Return what an event is called in a drawing: printable, and bounded."""
     name = printable(event.name or event.kind.value, 40)
@@ -179,7 +187,7 @@ def eventWords(event: Event) -> str:
         return "kept for old devices; no meaning" if _isVersion13(event) else "encrypted from here on"
     if event.kind is Kind.TCP:
         return _ofSide(_TCP.get(event.name, ("", "")), event)
-    return _KINDS.get(event.kind, "")
+    return _sizes(event) if event.kind is Kind.SEALED and event.records else _KINDS.get(event.kind, "")
 
 
 def hereText(verdict: Verdict) -> str:
@@ -200,13 +208,10 @@ def lockOf(event: Event) -> str:
     return "opened" if any(record.isOpened for record in event.records) else "sealed"
 
 
-def sizesText(event: Event) -> str:
-    """Return the sizes of sealed records that are drawn as one step, for a verdict can rest on them, or nothing."""
-    if event.kind is not Kind.SEALED or event.count == 1:
-        return ""
-    sizes = [f"{record.length + _HEADER:,}" for record in event.records[:_MOST_SIZES]]
-    more = f" and {event.count - len(sizes):,} more" if event.count > len(sizes) else ""
-    return f"{' + '.join(sizes)}{more}" if sizes else ""
+def offerText(choice: Choice) -> str:
+    """Return what a side has offered in a phrase, in the order that it has it in."""
+    does = {"server name": "asks for", "certificate authorities": "names"}.get(choice.subject, "offers")
+    return f"the {choice.offeredBy} {does} {', '.join(choice.offered)}"
 
 
 def turnText(verdict: Verdict) -> str:
@@ -228,6 +233,17 @@ def _messageWords(event: Event) -> str:
     if event.name == "Certificate" and event.content and _isEmpty(event):
         return _ofSide(("the client shows no certificate", "the server shows no certificate"), event)
     return _ofSide(_OF_SIDES[event.name], event) if event.name in _OF_SIDES else _MESSAGES.get(event.name, "")
+
+
+def _sizes(event: Event) -> str:
+    """Return the sizes of records without their headers, as the evidence of verdicts has them."""
+    sizes = [f"{record.length:,}" for record in event.records[:_MOST_SIZES]]
+    more = event.count - len(sizes)
+    return (
+        f"{' + '.join(sizes)} bytes sealed"
+        if more <= 0
+        else f"{' + '.join(sizes)} bytes sealed, and {more:,} records more"
+    )
 
 
 def _isEmpty(event: Event) -> bool:
