@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partialmethod
 from itertools import zip_longest
-from typing import Any
+from typing import Any, cast
 
 from conversation import STRANGER, clientConfiguration, serverConfiguration
 from directlink import DirectLink
@@ -34,15 +34,15 @@ class Noting:
     def __init__(self) -> None:
         self.passed: list[tuple[bool, bytes]] = []
         self.lines = b""
-        self.verdicts: list[str] = []
-        self.ends: list[tuple[bool, bool]] = []
+        self.verdicts: list[tuple[str, bool | None]] = []
+        self.ends: list[tuple[bool, str]] = []
         self.events: list[Event] = []
         self.traces: list[Trace] = []
         self.addresses: Any = None
         self.secrets_ = Secrets()
         self.dissector = Dissector(self.secrets_)
 
-    def begin(self, client: Any, server: Any, time: int) -> Noting:
+    def begin(self, client: Any, server: Any, time: int, side: str) -> Noting:
         self.addresses = client, server
         return self
 
@@ -54,13 +54,13 @@ class Noting:
         self.dissector.feed(isFromClient, data, time)
 
     def verdict(self, text: str) -> None:
-        self.verdicts.append(text)
+        self.verdicts.append((text, self.passed[-1][0] if self.passed else None))
 
-    def end(self, isFromClient: bool, time: int, *, isReset: bool = False) -> None:
-        self.ends.append((isFromClient, isReset))
+    def end(self, isFromClient: bool, how: str, time: int) -> None:
+        self.ends.append((isFromClient, how))
 
     def write(self, lines: bytes) -> None:
-        self.lines += lines
+        self.lines += lines + b"\n"
 
     def happened(self, connection: int, event: Event) -> None:
         self.events.append(event)
@@ -100,7 +100,9 @@ class Traced:
     ) -> None:
         self.clock = Clock()
         self.notes = Noting(), Noting()
-        make = tracing or (lambda note: Tracing(observer=note, capture=note, keyLog=note, now=self.now))
+        make = tracing or (
+            lambda note: Tracing(observer=note, capture=cast(Any, note), keyLog=cast(Any, note), now=self.now)
+        )
         both = {"minimumTLS": version, "maximumTLS": version}
         configurations = clientConfiguration(**both, **(client or {})), serverConfiguration(**both, **(server or {}))
         self.factories = [
@@ -109,6 +111,10 @@ class Traced:
         ]
         self.client, self.server = (factory.newTransport() for factory in self.factories)
         self.link: Any = link(self.client, self.server)
+
+    def everything(self, note: Noting) -> Tracing:
+        files = cast(Any, note)
+        return Tracing(observer=note, capture=files, keyLog=files, now=self.now)
 
     def now(self) -> int:
         return int(self.clock.seconds() * 1e9)
@@ -213,6 +219,22 @@ class WhatPasses(SynchronousTestCase):
         for note in traced.notes:
             self.assertIn("close_notify", namesOf(note.dissector.events))
 
+    def test_verdict(self) -> None:
+        """The verdict belongs to the bytes that it rests on, and to our own alert where we have refused."""
+        said = [[text.partition(":")[0] for text, _ in scene.notes[1].verdicts] for scene in map(played, self.scenes())]
+        self.assertEqual(
+            said, [["accepted"], ["unknown-issuer"], ["no-certificate"], ["unknown-issuer"], ["name-mismatch"]] * 2
+        )
+        for scene in map(played, self.scenes()):
+            (text, isFromClient), *_ = scene.notes[0].verdicts
+            if text == "accepted":
+                self.assertFalse(isFromClient)
+            else:
+                # The side that refuses has said so.
+                refuser = scene.client.trace.verdict.by
+                self.assertEqual(isFromClient, refuser == "client")
+                self.assertEqual(scene.notes[1].verdicts[0][1], refuser == "client")
+
     def test_noAddresses(self) -> None:
         """A transport without addresses of TCP's kind is traced too."""
 
@@ -239,7 +261,7 @@ class WhatPasses(SynchronousTestCase):
                 (traced.link.toClient if step % 2 else traced.link.toServer)()
             traced.server.abortConnection()
             traced.flush()
-            self.assertIn((False, True), traced.notes[1].ends)
+            self.assertIn((False, "RST"), traced.notes[1].ends)
             (trace,) = traced.notes[1].traces
             self.assertEqual([event.name for event in trace.events if event.kind is Kind.TCP][-1], "RST")
 
@@ -249,8 +271,14 @@ class WhatPasses(SynchronousTestCase):
             traced = Traced(version)
             traced.flush()
             traced.link.cut()
-            self.assertEqual(traced.notes[0].ends, [(False, True)])
-            self.assertEqual(traced.notes[1].ends, [(True, True)])
+            self.assertEqual(traced.notes[0].ends, [(False, "RST")])
+            self.assertEqual(traced.notes[1].ends, [(True, "RST")])
+
+
+def played(scene: Callable[..., Traced]) -> Traced:
+    traced = scene()
+    traced.talk()
+    return traced
 
 
 def shape(stream: bytes) -> list[tuple[int, int]]:
@@ -413,7 +441,8 @@ class Failures(SynchronousTestCase):
         side = pair.client if role == "client" else pair.server
         trace = side.transport.trace
         assert trace is not None and trace.failure is not None, row.case
-        self.assertEqual(trace.failure.code, code, row.case)
+        self.assertEqual((trace.failure.code, trace.verdict.code), (code, code), row.case)
+        self.assertEqual(trace.verdict.certainty, "certain")
 
 
 _make = Pair.__init__

@@ -27,8 +27,9 @@ from tlscomm._wire.secrets import Secrets
 from tlscomm.failures import TLSFailure
 from tlscomm.failures._loggedfailure import logFailure
 from tlscomm.tracing._assembling import assemble
+from tlscomm.tracing._capturefile import CapturedConnection
 from tlscomm.tracing._trace import Side, Trace
-from tlscomm.tracing._tracing import CapturedConnection, EventObserver, Tracing
+from tlscomm.tracing._tracing import EventObserver, Tracing
 
 __all__ = ["Recorder"]
 
@@ -96,6 +97,7 @@ class Recorder:
         "_started",
         "_told",
         "_tracing",
+        "_verdict",
         "_waiting",
         "failure",
         "hasBegun",
@@ -134,6 +136,7 @@ class Recorder:
         self._lines: list[bytes] = []
         self._secrets: Secrets | None = None
         self._dissector: Dissector | None = None
+        self._verdict: tuple[bool, str] | None = None
         self._told = 0
         self._seen: set[tuple[bool, str]] = set()
 
@@ -143,7 +146,7 @@ class Recorder:
         self.hasBegun = True
         self._client, self._server = client, server
         if self._tracing.capture is not None:
-            self._capture = self._tracing.capture.begin(client, server, self._started)
+            self._capture = self._tracing.capture.begin(client, server, self._started, self.side)
         self._keep(True, self._started, "SYN")
         self._keep(False, self._started, "SYN")
 
@@ -166,15 +169,14 @@ class Recorder:
     @_harmless
     def addSecret(self, line: bytes) -> None:
         """Take a line of the key log of this connection, without its end."""
-        whole = line + b"\n"
         if self._tracing.keyLog is not None:
-            self._tracing.keyLog.write(whole)
+            self._tracing.keyLog.write(line)
         if self._capture is not None:
-            self._capture.secrets(whole)
+            self._capture.secrets(line)
         if self._secrets is not None:
-            self._secrets.add(whole)
+            self._secrets.add(line)
         elif self._isKeeping and len(self._lines) < _MOST_LINES:
-            self._lines.append(whole)
+            self._lines.append(line)
 
     @_harmless
     def streamEnded(self, isOwn: bool, isReset: bool = False) -> None:
@@ -186,7 +188,7 @@ class Recorder:
         self._handOn()
         isFromClient, now = isOwn is self._isClient, self._now()
         if self._capture is not None:
-            self._capture.end(isFromClient, now, isReset=isReset)
+            self._capture.end(isFromClient, "RST" if isReset else "FIN", now)
         self._keep(isFromClient, now, step[1])
 
     def lost(self, wasReset: bool) -> None:
@@ -199,9 +201,13 @@ class Recorder:
 
     @_harmless
     def judge(self, failure: TLSFailure | None) -> None:
-        """There is a verdict: both sides have accepted each other, or the connection has failed."""
+        """There is a verdict: both sides have accepted each other, or the connection has failed.
+
+        In a capture it belongs to what the verdict rests on, or to the alert in which we say it.
+        """
         if self._capture is not None:
-            self._capture.verdict("accepted" if failure is None else f"{failure.code}: {failure.message}")
+            isOurs = failure is not None and failure.side == "local" and failure.alert is not None
+            self._verdict = isOurs, "accepted" if failure is None else str(failure)
 
     @_harmless
     def accepted(self) -> None:
@@ -214,9 +220,11 @@ class Recorder:
     def finish(self, failure: TLSFailure | None) -> None:
         """The connection is gone."""
         self._handOn()
+        if self._capture is not None and self._verdict is not None:
+            self._capture.verdict(self._verdict[1])
+        self._capture = None
         self.failure = failure
         self.isFinished = True
-        self._capture = None
         self._tell()
         self._live = None
 
@@ -253,6 +261,9 @@ class Recorder:
     def _pass(self, isFromClient: bool, time: int, data: bytes) -> None:
         if self._capture is not None:
             self._capture.data(isFromClient, data, time)
+            if self._verdict is not None and self._verdict[0] is (isFromClient is self._isClient):
+                self._capture.verdict(self._verdict[1])
+                self._verdict = None
         self._keep(isFromClient, time, data)
 
     def _keep(self, isFromClient: bool, time: int, what: bytes | str) -> None:
@@ -272,7 +283,7 @@ class Recorder:
         """Read what was kept, and what will come from now on."""
         if self._dissector is None:
             self._secrets = Secrets()
-            self._secrets.add(b"".join(self._lines))
+            self._secrets.add(b"\n".join(self._lines))
             self._dissector = Dissector(self._secrets, self._tracing.applicationDataBytes)
             for isFromClient, time, what in self._kept:
                 _feed(self._dissector, isFromClient, time, what)

@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from tlscomm._capture.packets import Address
 from tlscomm._dataclasses import dataclass
 from tlscomm._wire.events import Event
+from tlscomm.tracing._capturefile import CaptureFile
+from tlscomm.tracing._keylogfile import KeyLogFile
 from tlscomm.tracing._trace import Trace
 
-__all__ = ["Capture", "CapturedConnection", "EventObserver", "Folder", "KeyLog", "Recorded", "TraceObserver", "Tracing"]
+__all__ = ["EventObserver", "Folder", "Recorded", "TraceObserver", "Tracing"]
 
 
 class TraceObserver(Protocol):
@@ -46,36 +47,6 @@ class Folder(Protocol):
         """A connection has ended. Its trace may be made later."""
 
 
-class CapturedConnection(Protocol):
-    """One connection of a capture file."""
-
-    def secrets(self, lines: bytes) -> None:
-        """Take lines of the key log, which stand before the packets that they open."""
-
-    def data(self, isFromClient: bool, data: bytes, time: int) -> None:
-        """Take bytes of one side, with the time at which they passed, in nanoseconds since 1970."""
-
-    def verdict(self, text: str) -> None:
-        """Take what became of the connection. It belongs to the packet that is next, or to the last one."""
-
-    def end(self, isFromClient: bool, time: int, *, isReset: bool = False) -> None:
-        """One side has ended its stream, or has reset the connection."""
-
-
-class Capture(Protocol):
-    """A capture file, `CaptureFile` for one."""
-
-    def begin(self, client: Address | None, server: Address | None, time: int) -> CapturedConnection:
-        """A connection has begun, at a time in nanoseconds since 1970. An address is None where it is not known."""
-
-
-class KeyLog(Protocol):
-    """A key log file, `KeyLogFile` for one."""
-
-    def write(self, lines: bytes) -> None:
-        """Take lines of RFC 9850, each with its end."""
-
-
 @dataclass(frozen=True)
 class Tracing:
     """What is traced of the connections of a `TLSFactory` or of an endpoint.
@@ -100,8 +71,8 @@ class Tracing:
 
     observer: TraceObserver | None = None
     folder: Folder | None = None
-    capture: Capture | None = None
-    keyLog: KeyLog | None = None
+    capture: CaptureFile | None = None
+    keyLog: KeyLogFile | None = None
     refusedTraces: int = 0
     refusedTraceBytes: int = 4 << 20
     applicationDataBytes: int = 0
