@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from tlscomm._wire.dissector import Dissector
 from tlscomm._wire.events import Event, Kind
-from tlscomm._wire.prefaces import commandIn, protocolOf, proxyHeader
+from tlscomm._wire.prefaces import commandIn, isAnswerToPlain, isRequest, protocolOf, proxyHeader
 from tlscomm._wire.recordsearch import answerAt, beginsAsTLS, clientHelloAt, isAnswer, isRecords
 
 __all__ = ["Beginning"]
@@ -107,12 +107,24 @@ class Beginning:
     def ended(self) -> None:
         """Nothing more will come: what is held is decided by what there is."""
         for isFirst in (True, False):
-            if self.isTLS is None and beginsAsTLS(self._said[isFirst]):
+            if self.isTLS is None and (beginsAsTLS(self._said[isFirst]) or self._isMisplaced(isFirst)):
                 self._begin(isFirst, 0)
         if self.isTLS is None:
             self._isNone()
         if self._answer is not None:
             self._noAnswer()
+
+    def _isMisplaced(self, isFirst: bool) -> bool:
+        """Return whether a side has sent a plain HTTP request to a server that has expected TLS.
+
+        Some servers say so in plain HTTP. Others close without a word, which no server of HTTP does.
+        """
+        if self._isTorn[isFirst] or not isRequest(self._said[isFirst]):
+            return False
+        closed = next((piece for piece in self._pieces if piece.step in ("FIN", "RST")), None)
+        answer = self._said[not isFirst]
+        isSilent = not answer and closed is not None and closed.isFirst != isFirst
+        return isSilent or isAnswerToPlain(answer)
 
     def _hold(self, piece: _Piece) -> None:
         self._pieces.append(piece)
@@ -133,10 +145,10 @@ class Beginning:
         self._searched[isFirst] = max(0, len(said) - 10)
         if found >= 0:
             self._begin(isFirst, found)
-        elif isAnswer(said) and not beginsAsTLS(self._said[not isFirst]):
+        elif isAnswer(said) and not self._isTorn[not isFirst] and not beginsAsTLS(self._said[not isFirst]):
             # The other side has said something else, and this one takes it for a damaged ClientHello.
             self._begin(not isFirst, 0)
-        elif self._isTorn[isFirst] and isRecords(data):
+        elif isAnswer(said) or (self._isTorn[isFirst] and isRecords(data)):
             self._join(isFirst, len(said) - len(data))
         elif len(said) > _MOST_BYTES:
             self._isNone()
@@ -174,7 +186,8 @@ class Beginning:
         pieces, self._pieces = self._pieces, []
         prefaces = _Prefaces(dissector, protocol)
         seen = {True: 0, False: 0}
-        isSkipped = {True: not isJoined, False: not isJoined}
+        if isJoined:
+            self._tear(dissector, pieces)
         for piece in pieces:
             isFirst = piece.isFirst
             isFromClient = isFirst == self.isClientFirst
@@ -182,7 +195,6 @@ class Beginning:
                 dissector.note(Event(Kind.TCP, isFromClient, piece.time, piece.step, 0, packet=piece.packet))
                 continue
             if piece.missing:
-                isSkipped[isFirst] = True
                 dissector.skip(isFromClient, piece.missing, piece.time, piece.packet)
                 continue
             cut = max(0, min(len(piece.data), starts[isFirst] - seen[isFirst]))
@@ -191,12 +203,16 @@ class Beginning:
                 prefaces.add(isFromClient, piece.data[:cut], piece.time, piece.packet)
             if cut < len(piece.data):
                 prefaces.tell()
-                if not isSkipped[isFirst]:
-                    isSkipped[isFirst] = True
-                    dissector.skip(isFromClient, 0, piece.time, piece.packet)
                 dissector.feed(isFromClient, piece.data[cut:], piece.time, piece.packet)
         prefaces.tell()
         self._said = {True: bytearray(), False: bytearray()}
+
+    def _tear(self, dissector: Dissector, pieces: list[_Piece]) -> None:
+        """Say that a side has said more, where no gap says so: its records are searched for then."""
+        for isFirst in (True, False):
+            isSaid = any(piece.missing and piece.isFirst == isFirst for piece in pieces)
+            if self._isTorn[isFirst] and not isSaid:
+                dissector.skip(isFirst == self.isClientFirst, 0, pieces[0].time, pieces[0].packet)
 
     def _searchAnswer(self, data: bytes, time: int, packet: int) -> None:
         """Find TLS in what the server says after a preface. It may not have finished that."""

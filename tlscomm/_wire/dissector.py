@@ -80,8 +80,11 @@ class Dissector:
         self._records(direction, direction.cutter.feed(data), time, packet)
 
     def skip(self, isFromClient: bool, size: int, time: int, packet: int | None = None) -> None:
-        """So many bytes of one direction were not seen. Records are found again behind them where that is possible."""
-        if size <= 0:
+        """So many bytes of one direction were not seen, 0 where their number is not known.
+
+        Records are found again behind them where that is possible.
+        """
+        if size < 0:
             return
         direction = self._client if isFromClient else self._server
         gap = (0, time, packet, 0, 0, 0, Protection.NONE, None, False)

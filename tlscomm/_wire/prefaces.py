@@ -11,7 +11,7 @@ import re
 import socket
 from typing import NamedTuple
 
-__all__ = ["ProxyHeader", "commandIn", "protocolOf", "proxyHeader"]
+__all__ = ["ProxyHeader", "commandIn", "isAnswerToPlain", "isRequest", "protocolOf", "proxyHeader"]
 
 _PROXY_2 = b"\r\n\r\n\x00\r\nQUIT\n"
 
@@ -60,6 +60,15 @@ _COMMANDS = (
 
 _CONNECT = re.compile(rb"\ACONNECT ([A-Za-z0-9.:\-\[\]_]{1,255}) HTTP/1\.")
 _HTTP_ANSWER = re.compile(rb"\AHTTP/1\.[01] (\d{3})\b")
+
+
+_REQUEST = re.compile(rb"[A-Z]{3,10} [!-~]{1,4000} HTTP/1\.[01]\r\n")
+
+#: How nginx, Go, Apache and Tomcat answer a plain request where TLS is expected.
+_ANSWERS_TO_PLAIN = re.compile(
+    rb"The plain HTTP request was sent to HTTPS port|Client sent an HTTP request to an HTTPS server"
+    rb"|speaking plain HTTP to an SSL-enabled server port|combination of host and port requires TLS"
+)
 
 
 class ProxyHeader(NamedTuple):
@@ -152,6 +161,16 @@ def commandIn(data: bytes, protocol: str, isFromClient: bool) -> str:
     if protocol == "PostgreSQL":
         return {b"S": "the server is willing to use TLS", b"N": "the server does not use TLS"}.get(data, "")
     return ""
+
+
+def isRequest(data: bytes | bytearray) -> bool:
+    """Return whether bytes begin as a request of HTTP/1."""
+    return _REQUEST.match(data) is not None
+
+
+def isAnswerToPlain(data: bytes | bytearray) -> bool:
+    """Return whether a server of HTTP says, in plain text, that it has expected TLS."""
+    return data[:7] == b"HTTP/1." and _ANSWERS_TO_PLAIN.search(data, 0, 4096) is not None
 
 
 def _httpLine(data: bytes, isFromClient: bool) -> str:
