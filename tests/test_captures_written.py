@@ -9,10 +9,10 @@ import subprocess
 from io import BytesIO
 from pathlib import Path
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from logs import logged
 from replaying import CAPTURES, heard, packetsOf, replay
+from twisted.trial.unittest import SynchronousTestCase
+
 from tlscomm._capture.packets import Address
 from tlscomm._capture.segments import checksum
 from tlscomm._capture.writing import CaptureWriter
@@ -227,7 +227,7 @@ class Files(SynchronousTestCase):
         )
 
     def test_movesOn(self) -> None:
-        """One that is larger than a file goes on in the next, with its secrets, and says so; together they are whole."""
+        """One larger than a file goes on in the next, with its secrets, and says so; together they are whole."""
         capture = CaptureFile(self.path, 1 << 19, 3)
         long = capture.begin(CLIENT, SERVER, NOW)
         long.secrets(LINE % 0)

@@ -76,7 +76,8 @@ class _Part:
 class CaptureFile:
     """A capture that connections are written into, readable by its owner only.
 
-    It holds the secrets of the connections: who can read the file can read all that was said (RFC 9850, section 4).
+    It holds the secrets of the connections: who can read the file can read all that was said (RFC 9850, Security
+    Considerations).
 
     A file that is full gets ``.1`` behind its name, what had that gets ``.2``, and so on; the oldest goes. What stands
     under the name when the capture begins is treated as if it were full, so a program that is started again keeps what
