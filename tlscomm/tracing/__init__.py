@@ -7,9 +7,11 @@ A `Trace` is made by a connection that was traced, or by `readCaptures`. It is t
 from tlscomm._lazy import lazyFace
 
 __all__ = [
+    "CaptureFile",
     "CertificateSeen",
     "Choice",
     "EventObserver",
+    "KeyLogFile",
     "Span",
     "Trace",
     "TraceObserver",
@@ -20,16 +22,20 @@ __all__ = [
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from tlscomm.tracing._capturefile import CaptureFile
     from tlscomm.tracing._captures import readCaptures
+    from tlscomm.tracing._keylogfile import KeyLogFile
     from tlscomm.tracing._trace import CertificateSeen, Choice, Span, Trace, Verdict
     from tlscomm.tracing._tracing import EventObserver, TraceObserver, Tracing
 else:
     __getattr__, __dir__ = lazyFace(
         __name__,
         {
+            "CaptureFile": "tlscomm.tracing._capturefile",
             "CertificateSeen": "tlscomm.tracing._trace",
             "Choice": "tlscomm.tracing._trace",
             "EventObserver": "tlscomm.tracing._tracing",
+            "KeyLogFile": "tlscomm.tracing._keylogfile",
             "Span": "tlscomm.tracing._trace",
             "Trace": "tlscomm.tracing._trace",
             "TraceObserver": "tlscomm.tracing._tracing",
