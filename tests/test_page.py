@@ -237,7 +237,7 @@ class Size(SynchronousTestCase):
         self.assertLess(len(page), 2_000_000)
         self.assertIn("4,936 more messages are left out here", page)
         self.assertIn("here the client breaks off: protocol-violation", page)
-        self.assertIn("The first 768 of 60,000 bytes are shown.", page)
+        self.assertIn("The first 1,600 of 60,000 bytes are shown.", page)
 
     def test_manyFields(self) -> None:
         """Details end where the page would become too large, and it says so."""

@@ -16,7 +16,7 @@ __all__ = ["FieldView", "MessageView", "Room", "messageView", "styleOf"]
 #: Fields of one message, and how deep they stand inside each other.
 _MOST_FIELDS, _DEEPEST = 400, 12
 #: Bytes of one message.
-_MOST_BYTES = 768
+_MOST_BYTES = 1600
 _MOST_RECORDS = 6
 _LONGEST_VALUE = 300
 #: What the markup around a field or a line of bytes takes, in characters.
@@ -63,6 +63,7 @@ class MessageView:
         facts: names and values that are not in the message itself.
         fields: what it says.
         dump: its bytes, as offset, hexadecimal digits and characters.
+        dumpNote: how many of them these are, where they are not all.
         notes: what is left out, and why.
         left: how many messages are left out here.
     """
@@ -82,6 +83,7 @@ class MessageView:
     facts: tuple[tuple[str, str], ...] = ()
     fields: tuple[FieldView, ...] = ()
     dump: tuple[str, ...] = ()
+    dumpNote: str = ""
     notes: tuple[str, ...] = ()
     left: int = 0
 
@@ -102,7 +104,14 @@ def messageView(number: int, event: Event, began: int, room: Room, *, mark: str,
         mark: what to say where the verdict fell on it, else nothing.
         isTurn: whether the other side spoke before it.
     """
-    fields, dump, notes = _inside(event, room)
+    shown = _Fields(room)
+    fields = shown.views(decode(event))
+    dump, dumpNote = _dump(event, room)
+    notes = []
+    if shown.isCut:
+        notes.append("Not all of its fields are shown.")
+    if event.content and not dump:
+        notes.append("Its bytes are left out, so that this page stays small.")
     lock = lockOf(event)
     return MessageView(
         number,
@@ -120,7 +129,8 @@ def messageView(number: int, event: Event, began: int, room: Room, *, mark: str,
         tuple(_facts(event, began)),
         fields,
         dump,
-        notes,
+        dumpNote,
+        tuple(notes),
     )
 
 
@@ -154,20 +164,13 @@ def _recordText(record: Record) -> str:
     return f"record {record.number} of this side ({kind}{inner}, {record.length:,} bytes)"
 
 
-def _inside(event: Event, room: Room) -> tuple[tuple[FieldView, ...], tuple[str, ...], tuple[str, ...]]:
-    notes = []
-    shown = _Fields(room)
-    fields = shown.views(decode(event))
-    if shown.isCut:
-        notes.append("Not all of its fields are shown.")
+def _dump(event: Event, room: Room) -> tuple[tuple[str, ...], str]:
     content = event.content[:_MOST_BYTES]
     dump = tuple(_dumpLines(content))
     if not room.take(sum(len(line) for line in dump)):
-        dump = ()
-        notes.append("Its bytes are left out, so that this page stays small.")
-    elif len(content) < len(event.content):
-        notes.append(f"The first {len(content):,} of {len(event.content):,} bytes are shown.")
-    return fields, dump, tuple(notes)
+        return (), ""
+    isCut = len(content) < len(event.content)
+    return dump, f"The first {len(content):,} of {len(event.content):,} bytes are shown." if isCut else ""
 
 
 class _Fields:
@@ -191,6 +194,9 @@ class _Fields:
 
 
 def _valueText(field: Field) -> str:
+    if field.value is None and field.children:
+        # Its text sums up what stands below it.
+        return ""
     text = field.text
     if not text and isinstance(field.value, bytes):
         text = field.value[:_LONGEST_VALUE].hex()

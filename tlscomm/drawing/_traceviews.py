@@ -12,12 +12,15 @@ from tlscomm.drawing._chainviews import ChainView, chainView
 from tlscomm.drawing._messageviews import MessageView, Room, messageView
 from tlscomm.drawing._quantities import durationText, sizeText
 from tlscomm.drawing._steps import Omission, isTurn, steps
-from tlscomm.drawing._words import LEGENDS, NOT_IN_COMMON, PHASES, SUBJECTS, hereText
+from tlscomm.drawing._words import LEGENDS, NOT_IN_COMMON, PHASES, SUBJECTS, choiceSubject, hereText, offerLead
 from tlscomm.tracing._trace import Choice, Span, Trace, Verdict
 
 __all__ = ["TraceView", "VerdictView", "momentText", "traceView", "verdictView"]
 
 _MOST_CHOICES, _MOST_OFFERED, _MOST_EVIDENCE = 16, 40, 12
+
+#: What one side tells, and the other need not answer.
+_TOLD = frozenset({"server name", "certificate authorities"})
 
 _CERTAINTIES = {
     "certain": "certain: the messages themselves say so",
@@ -76,10 +79,10 @@ class ChoiceView:
         subject: what it is.
         words: the same in plain words.
         chosen: what was chosen; empty where nothing was.
-        absence: what to say where nothing was chosen.
+        absence: what to say where nothing was chosen, if there is anything to say.
         isMissing: whether it ended because nothing was.
-        offeredBy: which side made the offers.
-        offers: what it offered.
+        lead: what stands before the offers: which side made them.
+        offers: what was offered.
         left: how many more.
     """
 
@@ -88,7 +91,7 @@ class ChoiceView:
     chosen: str
     absence: str
     isMissing: bool
-    offeredBy: str
+    lead: str
     offers: tuple[OfferView, ...]
     left: int
 
@@ -207,13 +210,14 @@ def _messages(trace: Trace, room: Room) -> Iterator[MessageView]:
 
 def _choice(choice: Choice, code: str | None) -> ChoiceView:
     isMissing = choice.chosen is None and code is not None and NOT_IN_COMMON.get(choice.subject) == code
+    isTold = choice.subject in _TOLD
     return ChoiceView(
-        choice.subject,
+        choiceSubject(choice),
         SUBJECTS.get(choice.subject, ""),
         choice.chosen or "",
-        "nothing in common" if isMissing else "not seen",
+        "nothing in common" if isMissing else "" if isTold else "not seen",
         isMissing,
-        choice.offeredBy,
+        offerLead(choice),
         tuple(OfferView(offer, offer == choice.chosen) for offer in choice.offered[:_MOST_OFFERED]),
         max(0, len(choice.offered) - _MOST_OFFERED),
     )
@@ -233,7 +237,7 @@ def _phases(spans: tuple[Span, ...]) -> Iterator[PhaseView]:
             sizeText(span.bytesFromClient),
             sizeText(span.bytesFromServer),
             (span.began - began) * 1000 // whole,
-            max(4, (span.ended - span.began) * 1000 // whole),
+            max(8, (span.ended - span.began) * 1000 // whole),
         )
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "eventWords",
     "hereText",
     "lockOf",
+    "offerLead",
     "offerText",
     "turnText",
     "verdictLine",
@@ -117,6 +118,7 @@ LEGENDS = {
 #: What happens in each phase of `Trace.spans`.
 PHASES = {
     "TCP": "reaching each other",
+    "preface": "said before TLS begins",
     "key exchange": "agreeing on keys",
     "authentication": "showing who each is",
     "acceptance": "hearing whether one is accepted",
@@ -210,8 +212,13 @@ def lockOf(event: Event) -> str:
 
 def offerText(choice: Choice) -> str:
     """Return what a side has offered in a phrase, in the order that it has it in."""
+    return f"{offerLead(choice)} {', '.join(choice.offered)}"
+
+
+def offerLead(choice: Choice) -> str:
+    """Return what stands before the things that a side has offered."""
     does = {"server name": "asks for", "certificate authorities": "names"}.get(choice.subject, "offers")
-    return f"the {choice.offeredBy} {does} {', '.join(choice.offered)}"
+    return f"the {choice.offeredBy} {does}"
 
 
 def turnText(verdict: Verdict) -> str:
