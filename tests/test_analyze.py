@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import gzip
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -180,6 +181,18 @@ class Output(SynchronousTestCase):
                          ["Connection 2", "Connection 5"])  # fmt: skip
         self.assertIn("77", result.stderr)
 
+    def test_sentence(self) -> None:
+        """The line of a connection that was refused has its verdict, whose turn it is, and what happened."""
+        line = analyze(FIVE, "--failed", "--port", "41726").stdout.splitlines()[1]
+        self.assertRegex(
+            line, r"^ +3 .*41726 .*  name-mismatch, refused by the client, .*, the server's turn: The client .*"
+        )
+
+    def test_check(self) -> None:
+        """The exit status is that of reading; with ``--check`` also 1 where what was asked for has failed."""
+        for arguments, status in (((), 0), (("--check",), 1), (("--check", "--connection", "1"), 0)):
+            self.assertEqual(analyze(FIVE, *arguments).exit_code, status, arguments)
+
     def test_noneFits(self) -> None:
         """Where no connection fits the filters, that is said."""
         result = analyze(FIVE, "--host", "elsewhere.example")
@@ -192,6 +205,48 @@ class Output(SynchronousTestCase):
         self.assertIn("Certainty", result.stdout)
 
 
+class Objects(SynchronousTestCase):
+    """What programs read."""
+
+    def told(self, *arguments: str) -> dict[str, Any]:
+        told: dict[str, Any] = json.loads(analyze(*arguments, "--json").stdout)
+        return told
+
+    def test_object(self) -> None:
+        """``--json`` prints one object: connections as their traces tell them, causes, the capture, no failure."""
+        told = self.told(FIVE)
+        self.assertEqual(set(told), {"connections", "causes", "capture", "failure"})
+        self.assertEqual([each["connection"] for each in told["connections"]], [1, 2, 3, 4, 5])
+        codes = [each["verdict"]["code"] for each in told["connections"]]
+        self.assertEqual(codes, [None, "unknown-issuer", "name-mismatch", "no-certificate", "unknown-issuer"])
+        self.assertEqual(told["causes"][0]["count"], 1)
+        self.assertEqual(sum(cause["count"] for cause in told["causes"]), 5)
+        self.assertEqual((told["capture"]["tcpConnections"], told["failure"]), (5, None))
+
+    def test_brief(self) -> None:
+        """``--brief`` leaves out the messages, and the filters hold as for people."""
+        (connection,) = self.told(FIVE, "--brief", "--connection", "3")["connections"]
+        self.assertEqual(connection["connection"], 3)
+        self.assertNotIn("events", connection)
+        self.assertIn("events", self.told(FIVE, "--connection", "3")["connections"][0])
+
+    def test_applicationData(self) -> None:
+        """What the programs say is in it only where that is asked for."""
+        keys = str(CAPTURES / "client-openssl-1.2.keys")
+        only = (FIVE, "--keylog", keys, "--connection", "1")
+        for more, isShown in (((), False), (("--show-application-data", "100"), True)):
+            (connection,) = self.told(*only, *more)["connections"]
+            kept = [event.get("content") for event in connection["events"] if event["kind"] == "application_data"]
+            self.assertEqual([bool(content) for content in kept], [isShown, isShown])
+
+    def test_failure(self) -> None:
+        """Where there is no capture, it is an object all the same, with the failure and exit status 1."""
+        result = analyze("nowhere", "--json")
+        self.assertEqual((result.exit_code, result.stderr), (1, ""))
+        told = json.loads(result.stdout)
+        self.assertEqual((told["connections"], told["failure"]["code"]), ([], "file-not-found"))
+
+
 class Pages(SynchronousTestCase):
     """What is written into files."""
 
@@ -202,6 +257,16 @@ class Pages(SynchronousTestCase):
         self.assertIn("Connection 2\n", result.stdout)
         page = Path("page.html").read_text(encoding="utf-8")
         self.assertIn("client-openssl-1.2.pcap", page)
+
+    def test_picture(self) -> None:
+        """``--svg`` writes a picture of one connection, and says which ones there are where there are more."""
+        result = analyze(FIVE, "--connection", "2", "--svg", "picture.svg")
+        self.assertEqual((result.exit_code, result.stderr), (0, "The picture is in picture.svg.\n"))
+        self.assertIn("<svg", Path("picture.svg").read_text(encoding="utf-8"))
+        several = analyze(FIVE, "--svg", "several.svg")
+        self.assertEqual(several.exit_code, 1)
+        self.assertIn("there are 5; choose one: --connection N", several.stderr)
+        self.assertFalse(Path("several.svg").exists())
 
     def test_device(self) -> None:
         """What is no file is written to and stays."""

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+import click
+
 from tlscomm.commandline._connections import Connection, Connections, Wanted
 from tlscomm.commandline._printing import Styled, heading, isTerminal, say, sayFailure
 from tlscomm.drawing._diagram import diagramLines
 from tlscomm.drawing._lines import UNICODE, cells
 from tlscomm.drawing._words import verdictLine
+from tlscomm.failures import TLSFailure, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from tlscomm.failures import TLSFailure
     from tlscomm.tracing._captures import CaptureReading
     from tlscomm.tracing._trace import Trace
 
-__all__ = ["Analysis", "TextAnalysis"]
+__all__ = ["Analysis", "JSONAnalysis", "TextAnalysis"]
 
 #: Of more connections than these, the causes are counted.
 _FEW = 12
@@ -35,24 +38,36 @@ class Analysis(ABC):
     Attributes:
         connections: what is kept of them.
         isStream: whether they are shown while they come.
+        isBrief: whether their messages are left out.
+        showsData: whether what was kept of application data is told.
     """
 
-    def __init__(self, wanted: Wanted, *, isStream: bool) -> None:
+    def __init__(self, wanted: Wanted, *, isStream: bool, isBrief: bool = False, showsData: bool = False) -> None:
         """
         Args:
             wanted: which connections were asked for.
             isStream: whether they are shown while they come, because the capture may be still being written.
+            isBrief: whether their messages are left out.
+            showsData: whether what was kept of application data is told.
         """
         self.connections = Connections(few=_FEW, mostDrawn=max(1, len(wanted.numbers)))
         self._wanted = wanted
         self.isStream = isStream
+        self.isBrief = isBrief
+        self.showsData = showsData
 
     def taken(self, traces: Iterable[Trace]) -> Iterator[Trace]:
-        """Take in those of some traces that were asked for, and give them on."""
-        for trace in traces:
-            if self._wanted.fits(trace):
+        """Take in those of some traces that were asked for, and give them on.
+
+        Ctrl-C ends a stream: that is how a person ends what captures, together with all that reads it.
+        """
+        try:
+            for trace in filter(self._wanted.fits, traces):
                 self.add(trace)
                 yield trace
+        except KeyboardInterrupt:
+            if not self.isStream:
+                raise
 
     @abstractmethod
     def add(self, trace: Trace) -> None:
@@ -80,7 +95,7 @@ class TextAnalysis(Analysis):
         elif reading is not None and failure is None:
             say(_nothing(self._wanted, reading))
         for damage in reading.damages if reading is not None else ():
-            say(Styled(("Note", "yellow"), f": {damage}"), error=True)
+            say(Styled(("Note", "yellow"), f": {printable(str(damage), 500)}"), error=True)
         if failure is not None:
             sayFailure(failure)
 
@@ -110,6 +125,28 @@ class TextAnalysis(Analysis):
             say(*_lines(connection))
         if not found.areFew and (more := found.failedCount - len(found.listed)):
             say(f"and {more:,} more; --json has all of them.")
+
+
+class JSONAnalysis(Analysis):
+    """One object for programs, written while captures are read, for its connections may be many."""
+
+    def add(self, trace: Trace) -> None:
+        click.echo(", " if self.connections.count else '{"connections": [', nl=False)
+        self.connections.add(trace)
+        told = trace.toJSON(events=not self.isBrief, der=not self.isBrief, applicationData=self.showsData)
+        click.echo(_json(told), nl=False)
+
+    def end(self, reading: CaptureReading | None, failure: TLSFailure | None) -> None:
+        rest = {
+            "causes": [
+                {**cause._asdict(), "count": count, "example": example, "hosts": hosts}
+                for cause, count, example, hosts in self.connections.causes()
+            ],
+            "capture": None if reading is None else _captureJSON(reading),
+            "failure": None if failure is None else failure.toJSON(),
+        }
+        begun = "" if self.connections.count else '{"connections": ['
+        click.echo(begun.encode() + b"], " + _json(rest)[1:])
 
 
 def drawn(trace: Trace) -> Iterator[Styled]:
@@ -163,6 +200,20 @@ def _nothing(wanted: Wanted, reading: CaptureReading) -> str:
 
 def _many(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def _captureJSON(reading: CaptureReading) -> dict[str, object]:
+    return {
+        "packets": reading.packets,
+        "packetsWithoutTCP": reading.packetsWithoutTCP,
+        "tcpConnections": reading.connections,
+        "tcpConnectionsWithoutTLS": reading.connectionsWithoutTLS,
+        "damages": [printable(str(damage), 500) for damage in reading.damages],
+    }
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace")
 
 
 def _width() -> int:

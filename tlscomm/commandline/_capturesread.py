@@ -1,0 +1,137 @@
+"""The captures that a command reads: with which secrets, and by which authorities certificates are judged."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tlscomm._capture.problems import CaptureProblem
+from tlscomm._dataclasses import dataclass
+from tlscomm._wire.secrets import Secrets
+from tlscomm.commandline._passphrases import passphraseTo
+from tlscomm.commandline._printing import isTerminal, sayingWarnings
+from tlscomm.failures import FileNotFound, TLSFailure, UnknownFormat, Unreadable, printable
+from tlscomm.tracing._captures import readCaptures
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from tlscomm.credentials._passphrasesources import Prompt
+    from tlscomm.tracing._captures import CaptureReading
+    from tlscomm.verification import Verifier
+    from tlscomm.x509._roles import Role
+
+__all__ = ["Captures", "failureOf", "showingProgress"]
+
+#: A file of a key log is read in pieces of so many bytes.
+_PIECE = 1 << 20
+
+#: Bytes of captures from which on a bar says how far reading is.
+_LONG = 20_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Captures:
+    """What is to be read.
+
+    Attributes:
+        files: the captures; ``-`` is standard input.
+        keylogs: files with secrets.
+        applicationDataBytes: how much application data is kept of each direction of a connection.
+        settings: values of settings by name.
+    """
+
+    files: Sequence[str]
+    keylogs: Sequence[str]
+    applicationDataBytes: int
+    settings: Mapping[str, Any]
+
+    @property
+    def isStream(self) -> bool:
+        """Whether one of them may not have been written yet."""
+        return "-" in self.files
+
+    def read(self, tell: Callable[[int, int], None] | None) -> CaptureReading:
+        """Begin to read.
+
+        Args:
+            tell: is called now and then with the bytes that were read and those that there are.
+
+        Raises:
+            CaptureProblem: one of the files is no capture.
+            TLSFailure: a file with secrets or authorities cannot be read.
+        """
+        passphrase = passphraseTo(self.settings)
+        with sayingWarnings():
+            return readCaptures(
+                self.files,
+                _secrets(self.keylogs),
+                clientVerifier=_verifier("client", self.settings["clientRoots"], passphrase),
+                serverVerifier=_verifier("server", self.settings["roots"], passphrase),
+                applicationDataBytes=self.applicationDataBytes,
+                progress=tell,
+            )
+
+
+def failureOf(problem: CaptureProblem) -> TLSFailure:
+    """Return the failure of the closed list that a file which is no capture is."""
+    detail = str(problem).removesuffix(".")
+    if isinstance(problem.__cause__, OSError):
+        return _unread(detail, problem.__cause__)
+    remedy = "Give a capture, pcap or pcapng, as tcpdump -w FILE, Wireshark and tlscomm --capture FILE write them."
+    return UnknownFormat(detail, remedy=remedy)
+
+
+@contextmanager
+def showingProgress() -> Iterator[Callable[[int, int], None] | None]:
+    """Give what draws on a terminal how far reading is, where it takes a while."""
+    if not isTerminal(sys.stderr):
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task: TaskID | None = None
+
+        def tell(position: int, size: int) -> None:
+            nonlocal task
+            if task is None and size >= _LONG:
+                task = progress.add_task("Reading", total=size)
+            if task is not None:
+                progress.update(task, completed=position)
+
+        yield tell
+
+
+def _verifier(peerRole: Role, sources: Sequence[str], passphrase: Prompt | None) -> Verifier | None:
+    from tlscomm.configuration._fromsettings import loadRoots
+    from tlscomm.verification import Trust, Verifier
+
+    if not sources:
+        return None
+    try:
+        roots = tuple(root for source in sources for root in loadRoots(source, passphrase, peerRole))
+    except ValueError as wrong:
+        raise click.UsageError(str(wrong)) from None
+    return Verifier(peerRole=peerRole, trust=Trust(roots))
+
+
+def _secrets(keylogs: Sequence[str]) -> Secrets:
+    secrets = Secrets()
+    for path in keylogs:
+        try:
+            with open(path, "rb") as file:
+                while lines := file.readlines(_PIECE):
+                    secrets.add(b"".join(lines))
+        except OSError as error:
+            raise _unread(printable(path), error) from None
+    return secrets
+
+
+def _unread(detail: str, error: OSError) -> TLSFailure:
+    return (FileNotFound if isinstance(error, FileNotFoundError) else Unreadable)(detail)
