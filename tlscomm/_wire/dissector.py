@@ -14,7 +14,7 @@ from __future__ import annotations
 from tlscomm._wire.direction import Direction, Message
 from tlscomm._wire.eventlist import EventList, Seen
 from tlscomm._wire.events import Event, Kind, Protection, Record
-from tlscomm._wire.hellos import RETRY_RANDOM, ClientKeyFacts, clientKeyFacts, serverKeyFacts, ssl2Random
+from tlscomm._wire.hellos import RETRY_RANDOM, ClientKeyFacts, clientKeyFacts, serverKeyFacts, ssl2Random, ticketOf
 from tlscomm._wire.names import HANDSHAKE_TYPES
 from tlscomm._wire.negotiated import TLS_1_3, Agreed
 from tlscomm._wire.records import HEADER, SSL2, RawRecord
@@ -26,7 +26,7 @@ __all__ = ["Dissector"]
 
 _CHANGE_CIPHER_SPEC, _ALERT, _HANDSHAKE, _APPLICATION_DATA, _HEARTBEAT = 20, 21, 22, 23, 24
 
-_CLIENT_HELLO, _SERVER_HELLO, _END_OF_EARLY_DATA, _FINISHED, _KEY_UPDATE = 1, 2, 5, 20, 24
+_CLIENT_HELLO, _SERVER_HELLO, _NEW_SESSION_TICKET, _END_OF_EARLY_DATA, _FINISHED, _KEY_UPDATE = 1, 2, 4, 5, 20, 24
 
 #: ServerKeyExchange and ClientKeyExchange.
 _EXCHANGES = (12, 16)
@@ -189,7 +189,9 @@ class Dissector:
             self._damaged(direction, f"a record of the unknown content type {kind}", content[:64], seen[1], seen[2])
 
     def _data(self, direction: Direction, content: bytes, seen: Seen) -> None:
-        key = (Kind.APPLICATION_DATA, direction.isFromClient, "ApplicationData", seen[6], self._version)
+        # Early data comes before the server has said so, and is of TLS 1.3.
+        version = self._version or TLS_1_3
+        key = (Kind.APPLICATION_DATA, direction.isFromClient, "ApplicationData", seen[6], version)
         run = self._list.run(key)
         room = self._mostData - direction.kept
         if room > 0:
@@ -219,6 +221,8 @@ class Dissector:
             direction.enter(Protection.APPLICATION)
         elif kind == _END_OF_EARLY_DATA and direction.protection is Protection.EARLY:
             direction.enter(Protection.HANDSHAKE)
+        elif kind == _NEW_SESSION_TICKET and self._version != TLS_1_3:
+            self._agreed.remember(self._secrets, ticketOf(message))
         elif kind == _KEY_UPDATE and self._version == TLS_1_3:
             direction.update()
 
@@ -240,7 +244,9 @@ class Dissector:
         if facts.isRetry:
             return
         self._agreed = Agreed(self._agreed.client, facts)
-        if facts.version == TLS_1_3:
+        if facts.version != TLS_1_3:
+            self._agreed.remember(self._secrets, facts.session)
+        else:
             self._server.enter(Protection.HANDSHAKE)
             if self._client.protection is not Protection.EARLY:
                 self._client.enter(Protection.HANDSHAKE)
@@ -264,7 +270,7 @@ class Dissector:
 
     def _ssl2(self, direction: Direction, raw: RawRecord, time: int, packet: int | None) -> None:
         """A client begins in the form of SSL 2, for a server that may be that old."""
-        self._agreed = Agreed(ClientKeyFacts(ssl2Random(raw.fragment), b"", False))
+        self._agreed = Agreed(ClientKeyFacts(ssl2Random(raw.fragment)))
         seen = Record(direction.count, time, packet, raw.type, raw.version, len(raw.fragment))
         direction.count += 1
         size = len(raw.header) + len(raw.fragment)

@@ -6,12 +6,21 @@ from typing import NamedTuple
 
 from tlscomm._wire.reading import Cut, Reader
 
-__all__ = ["RETRY_RANDOM", "ClientKeyFacts", "ServerKeyFacts", "clientKeyFacts", "serverKeyFacts", "ssl2Random"]
+__all__ = [
+    "RETRY_RANDOM",
+    "ClientKeyFacts",
+    "ServerKeyFacts",
+    "clientKeyFacts",
+    "serverKeyFacts",
+    "ssl2Random",
+    "ticketOf",
+]
 
 #: The random of a ServerHello that is a HelloRetryRequest (RFC 8446, section 4.1.3).
 RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 
 _ENCRYPT_THEN_MAC = 22
+_SESSION_TICKET = 35
 _EARLY_DATA = 42
 _SUPPORTED_VERSIONS = 43
 
@@ -26,11 +35,15 @@ class ClientKeyFacts(NamedTuple):
         random: its 32 bytes.
         suites: the numbers of the suites, as bytes, two for each.
         hasEarlyData: whether early data follows it.
+        session: the identifier of the session that it wants to resume, which may be none.
+        ticket: the ticket of the session (RFC 5077); nothing where it has none.
     """
 
     random: bytes
-    suites: bytes
-    hasEarlyData: bool
+    suites: bytes = b""
+    hasEarlyData: bool = False
+    session: bytes = b""
+    ticket: bytes = b""
 
 
 class ServerKeyFacts(NamedTuple):
@@ -42,6 +55,7 @@ class ServerKeyFacts(NamedTuple):
         version: the number of the version.
         isEncryptThenMac: whether that was agreed on (RFC 7366).
         isRetry: whether it is a HelloRetryRequest.
+        session: the identifier of the session, which may be empty.
     """
 
     random: bytes
@@ -49,6 +63,7 @@ class ServerKeyFacts(NamedTuple):
     version: int
     isEncryptThenMac: bool
     isRetry: bool
+    session: bytes
 
 
 def clientKeyFacts(message: bytes) -> ClientKeyFacts | None:
@@ -56,15 +71,16 @@ def clientKeyFacts(message: bytes) -> ClientKeyFacts | None:
     if len(message) < 38:
         return None
     reader = Reader(message, 38)
-    suites, extensions = b"", {}
+    session, suites, extensions = b"", b"", {}
     try:
-        reader.vector(1)
+        session = reader.vector(1)
         suites = reader.vector(2)
         reader.vector(1)
         extensions = _extensions(reader)
     except Cut:
         pass
-    return ClientKeyFacts(message[6:38], suites, _EARLY_DATA in extensions)
+    ticket = extensions.get(_SESSION_TICKET, b"")
+    return ClientKeyFacts(message[6:38], suites, _EARLY_DATA in extensions, session, ticket)
 
 
 def serverKeyFacts(message: bytes) -> ServerKeyFacts | None:
@@ -72,7 +88,7 @@ def serverKeyFacts(message: bytes) -> ServerKeyFacts | None:
     reader = Reader(message, 4)
     try:
         version, random = reader.number(2), reader.take(32)
-        reader.vector(1)
+        session = reader.vector(1)
         suite = reader.number(2)
     except Cut:
         return None
@@ -84,7 +100,7 @@ def serverKeyFacts(message: bytes) -> ServerKeyFacts | None:
         pass
     chosen = extensions.get(_SUPPORTED_VERSIONS, b"")
     version = int.from_bytes(chosen, "big") if len(chosen) == 2 else version
-    return ServerKeyFacts(random, suite, version, _ENCRYPT_THEN_MAC in extensions, random == RETRY_RANDOM)
+    return ServerKeyFacts(random, suite, version, _ENCRYPT_THEN_MAC in extensions, random == RETRY_RANDOM, session)
 
 
 def ssl2Random(message: bytes) -> bytes:
@@ -107,3 +123,11 @@ def _extensions(reader: Reader) -> dict[int, bytes]:
         kind = inside.number(2)
         found[kind] = inside.vector(2)
     return found
+
+
+def ticketOf(message: bytes) -> bytes:
+    """Return the ticket in a NewSessionTicket up to TLS 1.2, nothing where there is none (RFC 5077, section 3.3)."""
+    try:
+        return Reader(message, 8).vector(2)
+    except Cut:
+        return b""

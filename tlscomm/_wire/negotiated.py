@@ -77,7 +77,7 @@ class Agreed(NamedTuple):
     def _keys12(
         self, secrets: Secrets, client: ClientKeyFacts, server: ServerKeyFacts, isFromClient: bool
     ) -> tuple[Key, ...]:
-        master, suite = secrets.find("CLIENT_RANDOM", client.random), suiteOf(server.suite)
+        master, suite = self.master(secrets), suiteOf(server.suite)
         if master is None or suite is None or suite.isVersion13:
             return ()
         opener = openerFor12(
@@ -90,6 +90,22 @@ class Agreed(NamedTuple):
             isEncryptThenMac=server.isEncryptThenMac,
         )
         return (Key(opener, suite, b""),)
+
+    def master(self, secrets: Secrets) -> bytes | None:
+        """Return the master secret up to TLS 1.2, or None where it is not known."""
+        if self.client is None or self.server is None:
+            return None
+        if (found := secrets.find("CLIENT_RANDOM", self.client.random)) is not None:
+            return found
+        if self.client.ticket and (found := secrets.recall(self.client.ticket)) is not None:
+            return found
+        isResumed = self.client.session and self.client.session == self.server.session
+        return secrets.recall(self.client.session) if isResumed else None
+
+    def remember(self, secrets: Secrets, session: bytes) -> None:
+        """Keep the master secret for a connection that resumes a session, by the identifier or the ticket of it."""
+        if session and (master := self.master(secrets)) is not None:
+            secrets.remember(session, master)
 
     def _suites13(self, secretLength: int) -> list[Suite]:
         """Return the suite, or all that have a secret of this length while it is not chosen, for early data."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from hashlib import blake2b
 from itertools import islice
 
 __all__ = ["Secrets"]
 
 #: So many are kept at once, some twenty megabytes, enough for twenty thousand connections under TLS 1.3.
 _MOST = 100_000
+
+#: So many sessions up to TLS 1.2 are remembered.
+_MOST_SESSIONS = 10_000
 
 #: The labels that open records (RFC 9850, section 2), each with a number for its place in a key. Others, those of
 #: exporters and of ECH, open none.
@@ -34,6 +38,7 @@ class Secrets:
     def __init__(self) -> None:
         # One short key for each is a third of the memory of a tuple with a label.
         self._found: dict[bytes, bytes] = {}
+        self._sessions: dict[bytes, bytes] = {}
 
     def __len__(self) -> int:
         return len(self._found)
@@ -52,3 +57,21 @@ class Secrets:
     def find(self, label: str, clientRandom: bytes) -> bytes | None:
         """Return a secret, ``CLIENT_HANDSHAKE_TRAFFIC_SECRET`` for example, or None where it is not known."""
         return self._found.get(_LABELS.get(label.encode(), b"") + clientRandom)
+
+    def remember(self, session: bytes, master: bytes) -> None:
+        """Keep the master secret of a session up to TLS 1.2, found by its identifier or its ticket.
+
+        Some programs, those in Go for example, write no line for a connection that resumes it.
+        """
+        self._sessions[_short(session)] = master
+        if len(self._sessions) > _MOST_SESSIONS:
+            self._sessions = dict(islice(self._sessions.items(), _MOST_SESSIONS // 2, None))
+
+    def recall(self, session: bytes) -> bytes | None:
+        """Return the master secret of a session, or None where it is not known."""
+        return self._sessions.get(_short(session))
+
+
+def _short(session: bytes) -> bytes:
+    """Return a name for a session; a ticket may have many kilobytes."""
+    return blake2b(session, digest_size=16).digest()
