@@ -7,17 +7,17 @@ says nothing and breaks nothing.
 from __future__ import annotations
 
 from tlscomm._dataclasses import dataclass
+from tlscomm._wire.hellos import RETRY_RANDOM
+from tlscomm._wire.reading import Cut, Reader
 from tlscomm._wire.requests import (
     _APPLICATION_PROTOCOLS,
     _SUPPORTED_GROUPS,
     _SUPPORTED_VERSIONS,
     CLIENT_HELLO,
     _body,
-    _Cut,
     _extensions,
     _list,
     _protocols,
-    _Reader,
 )
 
 __all__ = [
@@ -34,8 +34,6 @@ __all__ = [
 _SERVER_HELLO, _ENCRYPTED_EXTENSIONS, _CERTIFICATE, _SERVER_KEY_EXCHANGE, _CERTIFICATE_VERIFY = 2, 8, 11, 12, 15
 _PRE_SHARED_KEY, _KEY_SHARE = 41, 51
 
-#: RFC 8446, section 4.1.3: a ServerHello with this random is a HelloRetryRequest.
-_RETRY = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 
 _NAMED_CURVE = 3
 
@@ -67,9 +65,9 @@ class Answer:
 def readServerHello(message: bytes) -> Answer:
     """Read a ServerHello, from its type on; nothing where it is none, or cut off."""
     try:
-        hello = _Reader(_body(message, _SERVER_HELLO))
+        hello = Reader(_body(message, _SERVER_HELLO))
         version = hello.number(2)
-        isRetry = hello.take(32) == _RETRY
+        isRetry = hello.take(32) == RETRY_RANDOM
         hello.vector(1)
         suite = hello.number(2)
         hello.take(1)
@@ -85,37 +83,37 @@ def readServerHello(message: bytes) -> Answer:
             _PRE_SHARED_KEY in extensions,
             isRetry,
         )
-    except _Cut:
+    except Cut:
         return Answer()
 
 
 def chosenProtocol(message: bytes) -> bytes | None:
     """Return the protocol of ALPN in EncryptedExtensions, or None."""
     try:
-        extensions = _extensions(_Reader(_body(message, _ENCRYPTED_EXTENSIONS)))
+        extensions = _extensions(Reader(_body(message, _ENCRYPTED_EXTENSIONS)))
         return next(iter(_protocols(extensions.get(_APPLICATION_PROTOCOLS))), None)
-    except _Cut:
+    except Cut:
         return None
 
 
 def offeredGroups(message: bytes) -> tuple[int, ...]:
     """Return the groups of a ClientHello in its order; nothing where it is none, or cut off."""
     try:
-        hello = _Reader(_body(message, CLIENT_HELLO))
+        hello = Reader(_body(message, CLIENT_HELLO))
         hello.take(34)
         for size in (1, 2, 1):
             hello.vector(size)
         return _list(_extensions(hello).get(_SUPPORTED_GROUPS)) or ()
-    except _Cut:
+    except Cut:
         return ()
 
 
 def exchangeGroup(message: bytes) -> int | None:
     """Return the group of a ServerKeyExchange with a named curve (RFC 8422, section 5.4), or None."""
     try:
-        exchange = _Reader(_body(message, _SERVER_KEY_EXCHANGE))
+        exchange = Reader(_body(message, _SERVER_KEY_EXCHANGE))
         return exchange.number(2) if exchange.number(1) == _NAMED_CURVE else None
-    except _Cut:
+    except Cut:
         return None
 
 
@@ -123,14 +121,14 @@ def chosenSignatureAlgorithm(message: bytes) -> int | None:
     """Return the number of the signature algorithm of a CertificateVerify, or of a ServerKeyExchange of TLS 1.2."""
     try:
         if message[:1] == bytes((_CERTIFICATE_VERIFY,)):
-            return _Reader(_body(message, _CERTIFICATE_VERIFY)).number(2)
-        exchange = _Reader(_body(message, _SERVER_KEY_EXCHANGE))
+            return Reader(_body(message, _CERTIFICATE_VERIFY)).number(2)
+        exchange = Reader(_body(message, _SERVER_KEY_EXCHANGE))
         if exchange.number(1) != _NAMED_CURVE:
             return None
         exchange.take(2)
         exchange.vector(1)
         return exchange.number(2)
-    except _Cut:
+    except Cut:
         return None
 
 
@@ -143,15 +141,15 @@ def certificatesIn(message: bytes, *, isTLS13: bool) -> tuple[bytes, ...]:
     """
     found: list[bytes] = []
     try:
-        body = _Reader(_body(message, _CERTIFICATE))
+        body = Reader(_body(message, _CERTIFICATE))
         if isTLS13:
             body.vector(1)
-        entries = _Reader(body.vector(3))
+        entries = Reader(body.vector(3))
         while not entries.isEmpty and len(found) < _MOST_CERTIFICATES:
             found.append(entries.vector(3))
             if isTLS13:
                 entries.vector(2)
-    except _Cut:
+    except Cut:
         pass
     return tuple(found)
 
@@ -159,9 +157,9 @@ def certificatesIn(message: bytes, *, isTLS13: bool) -> tuple[bytes, ...]:
 def isEmptyCertificate(message: bytes, *, isTLS13: bool) -> bool:
     """Return whether a whole Certificate message has no certificate in it."""
     try:
-        body = _Reader(_body(message, _CERTIFICATE))
+        body = Reader(_body(message, _CERTIFICATE))
         if isTLS13:
             body.vector(1)
         return not body.vector(3)
-    except _Cut:
+    except Cut:
         return False

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 
 from tlscomm._dataclasses import dataclass
+from tlscomm._wire.reading import Cut, Reader
 
 __all__ = ["CertificateRequest", "ClientHello", "readCertificateRequest", "readClientHello"]
 
@@ -79,7 +80,7 @@ def readClientHello(message: bytes) -> ClientHello:
         What it says; nothing where it is none, or cut off.
     """
     try:
-        hello = _Reader(_body(message, CLIENT_HELLO))
+        hello = Reader(_body(message, CLIENT_HELLO))
         newest = hello.number(2)
         hello.take(32)
         hello.vector(1)
@@ -94,7 +95,7 @@ def readClientHello(message: bytes) -> ClientHello:
             _versions(extensions.get(_SUPPORTED_VERSIONS), newest),
             _protocols(extensions.get(_APPLICATION_PROTOCOLS)),
         )
-    except _Cut:
+    except Cut:
         return ClientHello()
 
 
@@ -109,55 +110,28 @@ def readCertificateRequest(message: bytes, *, isTLS13: bool) -> CertificateReque
         What it says; nothing where it is none, or cut off.
     """
     try:
-        request = _Reader(_body(message, CERTIFICATE_REQUEST))
+        request = Reader(_body(message, CERTIFICATE_REQUEST))
         if isTLS13:
             request.vector(1)
             extensions = _extensions(request)
-            authorities = _Reader(extensions.get(_CERTIFICATE_AUTHORITIES, bytes(2))).vector(2)
+            authorities = Reader(extensions.get(_CERTIFICATE_AUTHORITIES, bytes(2))).vector(2)
             return CertificateRequest(None, _list(extensions.get(_SIGNATURE_ALGORITHMS)), _names(authorities))
         types = tuple(request.vector(1))
         algorithms = _numbers(request.vector(2))
         return CertificateRequest(types, algorithms, _names(request.vector(2)))
-    except _Cut:
+    except Cut:
         return CertificateRequest()
-
-
-class _Cut(Exception):
-    """The message ends where there should be more of it."""
-
-
-class _Reader:
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._offset = 0
-
-    @property
-    def isEmpty(self) -> bool:
-        return self._offset >= len(self._data)
-
-    def take(self, count: int) -> bytes:
-        self._offset += count
-        if self._offset > len(self._data):
-            raise _Cut
-        return self._data[self._offset - count : self._offset]
-
-    def number(self, size: int) -> int:
-        return int.from_bytes(self.take(size), "big")
-
-    def vector(self, size: int) -> bytes:
-        """Read bytes that are preceded by their length, a number of so many bytes."""
-        return self.take(self.number(size))
 
 
 def _body(message: bytes, kind: int) -> bytes:
     if message[:1] != bytes([kind]):
-        raise _Cut
-    return _Reader(message[1:]).vector(3)
+        raise Cut
+    return Reader(message[1:]).vector(3)
 
 
-def _extensions(reader: _Reader) -> dict[int, bytes]:
+def _extensions(reader: Reader) -> dict[int, bytes]:
     # A ClientHello of old may end before them.
-    extensions = _Reader(b"" if reader.isEmpty else reader.vector(2))
+    extensions = Reader(b"" if reader.isEmpty else reader.vector(2))
     found = {}
     for _ in range(_MOST_READ):
         if extensions.isEmpty:
@@ -168,7 +142,7 @@ def _extensions(reader: _Reader) -> dict[int, bytes]:
 
 
 def _hostName(extension: bytes | None) -> str | None:
-    names = _Reader(b"" if extension is None else _Reader(extension).vector(2))
+    names = Reader(b"" if extension is None else Reader(extension).vector(2))
     while not names.isEmpty:
         kind, name = names.number(1), names.vector(2)
         if kind == _HOST_NAME:
@@ -178,7 +152,7 @@ def _hostName(extension: bytes | None) -> str | None:
 
 def _versions(extension: bytes | None, newest: int) -> tuple[int, ...]:
     if extension is not None:
-        return _numbers(_Reader(extension).vector(1))
+        return _numbers(Reader(extension).vector(1))
     # RFC 5246, appendix E.1: it speaks all up to this one, for all that it says.
     if _TLS_1_0 <= newest <= _TLS_1_2:
         return tuple(range(newest, 0x0300, -1))
@@ -186,7 +160,7 @@ def _versions(extension: bytes | None, newest: int) -> tuple[int, ...]:
 
 
 def _protocols(extension: bytes | None) -> tuple[bytes, ...]:
-    reader = _Reader(b"" if extension is None else _Reader(extension).vector(2))
+    reader = Reader(b"" if extension is None else Reader(extension).vector(2))
     protocols: list[bytes] = []
     while not reader.isEmpty and len(protocols) < _MOST_READ:
         protocols.append(reader.vector(1))
@@ -194,7 +168,7 @@ def _protocols(extension: bytes | None) -> tuple[bytes, ...]:
 
 
 def _list(extension: bytes | None) -> tuple[int, ...] | None:
-    return None if extension is None else _numbers(_Reader(extension).vector(2))
+    return None if extension is None else _numbers(Reader(extension).vector(2))
 
 
 def _numbers(data: bytes) -> tuple[int, ...]:
@@ -203,7 +177,7 @@ def _numbers(data: bytes) -> tuple[int, ...]:
 
 
 def _names(data: bytes) -> frozenset[bytes]:
-    reader, names = _Reader(data), set()
+    reader, names = Reader(data), set()
     while not reader.isEmpty:
         names.add(reader.vector(2))
     return frozenset(names)
