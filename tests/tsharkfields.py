@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from tlscomm._wire.decoding import decode
@@ -11,7 +12,7 @@ from tlscomm._wire.events import Event, Field
 from tlscomm._wire.secrets import Secrets
 from tlscomm.tracing._captures import readCaptures
 
-__all__ = ["CAPTURES", "FIELDS", "ours", "startTshark", "tsharks"]
+__all__ = ["CAPTURES", "FIELDS", "merged", "ours", "tsharks"]
 
 CAPTURES = Path(__file__).parent / "captures"
 
@@ -80,30 +81,38 @@ _LENGTHS = {
 
 _RECORDS = ("tls.record.content_type", "tls.record.opaque_type", "tls.record.version", "tls.record.length")
 
+#: The same, found by the names of our fields.
+_VALUES_OF = {name: [tshark for tshark, names in _VALUES.items() if name in names] for name in chain(*_VALUES.values())}
+_LENGTHS_OF = {
+    name: [(tshark, size, lead) for tshark, (size, lead, names) in _LENGTHS.items() if name in names]
+    for name in chain(*(names for _, _, names in _LENGTHS.values()))
+}
+
 FIELDS = (*_VALUES, *_LENGTHS, *_RECORDS)
 
 #: Of a frame and a field of tshark, the values: numbers and bytes in their order, as text.
 Seen = dict[tuple[int, str], list[str]]
 
 
-def startTshark(name: str, keys: str | None) -> subprocess.Popen[str]:
-    """Have tshark read a capture."""
-    arguments = ["tshark", "-n", "-r", str(CAPTURES / name), "-Y", "tls", "-T", "fields", "-E", "aggregator=;"]
-    # Where one of these ports would be another protocol's, TLS is found all the same.
-    arguments += ["-o", "tcp.try_heuristic_first:TRUE"]
-    if keys is not None:
-        arguments += ["-o", f"tls.keylog_file:{CAPTURES / keys}"]
+def merged(names: Iterable[str], folder: Path) -> Path:
+    """Put captures one behind the other into one file, and their key logs into one, which is named beside it."""
+    sources = [CAPTURES / name for name in names]
+    whole = folder / "whole.pcapng"
+    subprocess.run(["mergecap", "-a", "-w", str(whole), *map(str, sources)], check=True, timeout=60)
+    logs = [source.with_suffix(".keys") for source in sources]
+    whole.with_suffix(".keys").write_bytes(b"".join(log.read_bytes() for log in logs if log.exists()))
+    return whole
+
+
+def tsharks(capture: Path) -> Seen:
+    """Return what tshark says of a capture that has its key log beside it."""
+    arguments = ["tshark", "-n", "-r", str(capture), "-Y", "tls", "-T", "fields", "-E", "aggregator=;"]
+    arguments += ["-o", "tcp.try_heuristic_first:TRUE", "-o", f"tls.keylog_file:{capture.with_suffix('.keys')}"]
     for field in ("frame.number", *FIELDS):
         arguments += ["-e", field]
-    return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-
-
-def tsharks(tshark: subprocess.Popen[str]) -> Seen:
-    """Return what tshark has said."""
-    output, _ = tshark.communicate(timeout=60)
-    assert tshark.returncode == 0, tshark.returncode
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True, timeout=120)
     seen: Seen = {}
-    for line in output.splitlines():
+    for line in done.stdout.splitlines():
         frame, *columns = line.split("\t")
         for field, column in zip(FIELDS, columns, strict=True):
             if column:
@@ -111,12 +120,12 @@ def tsharks(tshark: subprocess.Popen[str]) -> Seen:
     return seen
 
 
-def ours(name: str, keys: str | None) -> Seen:
-    """Return what we say of a capture, in tshark's words."""
-    secrets, seen = Secrets(), {}
-    if keys is not None:
-        secrets.add((CAPTURES / keys).read_bytes())
-    for trace in readCaptures([str(CAPTURES / name)], secrets):
+def ours(capture: Path) -> Seen:
+    """Return what we say of the same, in tshark's words."""
+    secrets = Secrets()
+    secrets.add(capture.with_suffix(".keys").read_bytes())
+    seen: Seen = {}
+    for trace in readCaptures([str(capture)], secrets):
         found = (each for event in trace.events for each in _inEvent(event))
         for packet, field, value in (*found, *_records(trace.events)):
             seen.setdefault((packet, field), []).append(value)
@@ -131,11 +140,10 @@ def _plain(text: str) -> str:
 def _inEvent(event: Event) -> Iterator[tuple[int, str, str]]:
     assert event.packet is not None
     for field, names in _named(event):
-        for tshark, wanted in _VALUES.items():
-            if not names.isdisjoint(wanted) and field.value not in (None, b"", ""):
-                yield event.packet, tshark, _shown(field)
-        for tshark, (size, lead, wanted) in _LENGTHS.items():
-            if not names.isdisjoint(wanted) and field.offset is not None:
+        for name in names:
+            if field.value not in (None, b"", ""):
+                yield from ((event.packet, tshark, _shown(field)) for tshark in _VALUES_OF.get(name, ()))
+            for tshark, size, lead in _LENGTHS_OF.get(name, ()) if field.offset is not None else ():
                 at = field.offset + lead
                 yield event.packet, tshark, str(int.from_bytes(event.content[at : at + size], "big"))
 

@@ -34,7 +34,6 @@ __all__ = [
 _SERVER_HELLO, _ENCRYPTED_EXTENSIONS, _CERTIFICATE, _SERVER_KEY_EXCHANGE, _CERTIFICATE_VERIFY = 2, 8, 11, 12, 15
 _PRE_SHARED_KEY, _KEY_SHARE = 41, 51
 
-
 _NAMED_CURVE = 3
 
 #: Certificates of a chain that are read. OpenSSL sends as many as it is given, and no path is as long.
