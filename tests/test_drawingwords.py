@@ -41,5 +41,6 @@ class WordsTests(SynchronousTestCase):
         """A verdict's line has its code, who refused, how certain that is and whose turn it is."""
         refused = Verdict("refused", "expired", "server", "inferred", turn="client")
         self.assertEqual(verdictLine(refused), "expired, refused by the server, inferred, the client's turn")
+        self.assertEqual(verdictLine(Verdict("refused", "refused", "server")), "refused by the server, certain")
         self.assertEqual(verdictLine(Verdict("accepted")), "accepted, certain")
         self.assertEqual(verdictLine(Verdict("unfinished", certainty="unknown")), "not finished, unknown")

@@ -14,7 +14,7 @@ import click
 from tlscomm.commandline._connections import Connection, Connections, Wanted
 from tlscomm.commandline._printing import Styled, heading, isTerminal, say, sayFailure
 from tlscomm.drawing._diagram import diagramLines
-from tlscomm.drawing._lines import UNICODE, cells
+from tlscomm.drawing._lines import UNICODE, Pen, cells
 from tlscomm.drawing._words import verdictLine
 from tlscomm.failures import TLSFailure, printable
 
@@ -28,6 +28,12 @@ __all__ = ["Analysis", "JSONAnalysis", "TextAnalysis"]
 
 #: Of more connections than these, the causes are counted.
 _FEW = 12
+
+#: So many of those that failed are listed on a terminal.
+_MOST_ON_TERMINAL = 20
+
+#: What stands before the second line of a connection.
+_INDENT = " " * 6
 
 _STYLES = {"accepted": "green", "refused": "red", "failed": "red", "unfinished": "yellow"}
 
@@ -121,9 +127,10 @@ class TextAnalysis(Analysis):
         found = self.connections
         if not found.areFew and found.listed:
             say("", heading("Those that failed"))
-        for connection in found.listed:
+        shown = found.listed[: _MOST_ON_TERMINAL if isTerminal(sys.stdout) else None]
+        for connection in shown:
             say(*_lines(connection))
-        if not found.areFew and (more := found.failedCount - len(found.listed)):
+        if not found.areFew and (more := found.failedCount - len(shown)):
             say(f"and {more:,} more; --json has all of them.")
 
 
@@ -157,21 +164,20 @@ def drawn(trace: Trace) -> Iterator[Styled]:
 
 def _lines(connection: Connection) -> Iterator[Styled]:
     """Give a connection in one line; on a terminal in more where it has not enough room, and what happened below."""
-    number = f"{connection.number:>4}"
-    arrow = "->" if _isASCII() else "→"
-    who = f"{connection.client} {arrow} {connection.server} {connection.host}".rstrip()
+    number = f"{connection.number:>4}  "
+    who = f"{connection.client} {'->' if _isASCII() else '→'} {connection.server} {connection.host}".rstrip()
     verdict = (verdictLine(connection.verdict), f"bold {_STYLES[connection.verdict.outcome]}")
     sentence = connection.verdict.sentence if connection.hasFailed else ""
     if not isTerminal(sys.stdout):
-        yield Styled(f"{number}  {who}  ", verdict, f": {sentence}" if sentence else "")
+        yield Styled(f"{number}{who}  ", verdict, f": {sentence}" if sentence else "")
         return
-    if cells(number) + cells(who) + cells(verdict[0]) + 4 <= _width():
-        yield Styled((number, "cyan"), f"  {who}  ", verdict)
+    pen = Pen(_width(), isASCII=_isASCII())
+    if cells(number) + cells(who) + 2 + cells(verdict[0]) <= pen.width:
+        yield Styled((number, "cyan"), f"{who}  ", verdict)
     else:
-        yield Styled((number, "cyan"), f"  {who}")
-        yield Styled("      ", verdict)
-    if sentence:
-        yield Styled(f"      {sentence}")
+        yield Styled((number, "cyan"), who)
+        yield from (Styled(*line) for line in pen.paragraph(((_INDENT, ""),), *verdict))
+    yield from (Styled(*line) for line in pen.paragraph(((_INDENT, ""),), sentence))
 
 
 def _summary(found: Connections) -> Table:

@@ -95,17 +95,21 @@ def showingProgress() -> Iterator[Callable[[int, int], None] | None]:
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task: TaskID | None = None
+    progress = Progress(console=Console(stderr=True), transient=True)
+    task: TaskID | None = None
 
-        def tell(position: int, size: int) -> None:
-            nonlocal task
-            if task is None and size >= _LONG:
-                task = progress.add_task("Reading", total=size)
-            if task is not None:
-                progress.update(task, completed=position)
+    def tell(position: int, size: int) -> None:
+        nonlocal task
+        if task is None and size >= _LONG:
+            task = progress.add_task("Reading", total=size)
+            progress.start()
+        if task is not None:
+            progress.update(task, completed=position)
 
+    try:
         yield tell
+    finally:
+        progress.stop()
 
 
 def _verifier(peerRole: Role, sources: Sequence[str], passphrase: Prompt | None) -> Verifier | None:

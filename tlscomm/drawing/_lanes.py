@@ -16,6 +16,8 @@ __all__ = ["laneLines"]
 #: Lines that the detail of one step takes.
 _MOST_DETAIL = 3
 
+_UNSEEN = frozenset({Kind.GAP, Kind.DAMAGED})
+
 #: Columns of the time, and of all that is not between the two sides.
 _TIME = 9
 _BESIDE = _TIME + 1 + 8 + 3
@@ -72,9 +74,12 @@ class _Lanes:
 
     def _step(self, step: Step) -> Iterator[Line]:
         event = step.event
-        name, words = self._pen.text(eventName(event)), self._pen.text(eventWords(event))
+        name, detail = self._pen.text(eventName(event)), self._pen.text(event.detail, 400)
+        # What is damaged or missing says itself what it is.
+        words = detail if detail and event.kind in _UNSEEN else self._pen.text(eventWords(event))
         style = self._style(step)
         isTogether = cells(name) + 2 + cells(words) <= self._room - 6
+        below = "; ".join(text for text in ("" if isTogether else words, detail if detail != words else "") if text)
         label = (self._pen.cut(name, self._room - 6), f"  {words}" if isTogether and words else "")
         yield (
             self._time(event),
@@ -82,15 +87,14 @@ class _Lanes:
             (f"{sizeText(event.size) if event.size else '':>8}", "dim"),
             (f" {self._lock(event)}" if self._lock(event) else "", ""),
         )
-        for text in ("" if isTogether else words, self._pen.text(event.detail, 400)):
-            for line in self._pen.wrap(text, self._room - 4, _MOST_DETAIL):
-                yield self._between(f"   {line}", "italic")
+        for line in self._pen.wrap(below, self._room - 4, _MOST_DETAIL):
+            yield self._between(f"   {line}", "italic")
         if step.isVerdict:
             yield from self._here()
 
     def _arrow(self, event: Event, label: tuple[str, str], style: str) -> Iterator[tuple[str, str]]:
         signs = self._signs
-        across = signs.missing if event.kind in (Kind.GAP, Kind.DAMAGED) else signs.across
+        across = signs.missing if event.kind in _UNSEEN else signs.across
         name, words = label
         yield signs.down, "dim"
         yield f"{across if event.isFromClient else signs.left}{across} ", style
@@ -116,7 +120,7 @@ class _Lanes:
             return "red"
         if step.event.kind in (Kind.TCP, Kind.CHANGE_CIPHER_SPEC):
             return "dim"
-        if step.event.kind in (Kind.GAP, Kind.DAMAGED):
+        if step.event.kind in _UNSEEN:
             return "yellow"
         return "cyan" if step.event.isFromClient else "magenta"
 

@@ -189,7 +189,10 @@ def eventWords(event: Event) -> str:
         return "kept for old devices; no meaning" if _isVersion13(event) else "encrypted from here on"
     if event.kind is Kind.TCP:
         return _ofSide(_TCP.get(event.name, ("", "")), event)
-    return _sizes(event) if event.kind is Kind.SEALED and event.records else _KINDS.get(event.kind, "")
+    if event.kind is Kind.SEALED and event.records:
+        # What a sealed record of TLS 1.2 is can be known, the content of its message not.
+        return _messageWords(event) or _sizes(event)
+    return _KINDS.get(event.kind, "")
 
 
 def hereText(verdict: Verdict) -> str:
@@ -200,7 +203,7 @@ def hereText(verdict: Verdict) -> str:
         return ""
     does = "refuses" if verdict.outcome == "refused" else "breaks off"
     text = f"here the {verdict.by} {does}" if verdict.by else "here it ends"
-    return f"{text}: {verdict.code}" if verdict.code else text
+    return text if verdict.code in (None, verdict.outcome) else f"{text}: {verdict.code}"
 
 
 def lockOf(event: Event) -> str:
@@ -231,7 +234,7 @@ def verdictLine(verdict: Verdict) -> str:
     outcome = _OUTCOMES[verdict.outcome]
     if verdict.by and verdict.outcome != "accepted":
         outcome = f"{outcome} by the {verdict.by}"
-    if verdict.code is not None:
+    if verdict.code not in (None, verdict.outcome):
         outcome = f"{verdict.code}, {outcome}"
     return ", ".join(part for part in (outcome, verdict.certainty, turnText(verdict)) if part)
 
