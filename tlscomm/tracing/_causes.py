@@ -44,9 +44,10 @@ _PLAIN = frozenset(
 )
 
 _TLS_1_2, _TLS_1_3 = 0x0303, 0x0304
-#: What nearly all servers have one of.
+#: What nearly all clients offer both of, and one of; and so few suites that a person must have chosen them.
 _COMMON_GROUPS = frozenset({23, 29})
 _COMMON_SUITES = frozenset({0x1301, 0xC02B, 0xC02F})
+_FEW = 2
 
 
 class Cause(NamedTuple):
@@ -174,15 +175,20 @@ def _notCommon(case: _Case) -> Cause:
     What the client has less of than others is taken to be it (as in `Negotiation.restricted`).
     """
     hello = case.course.hello
-    isOld = bool(hello.versions) and max(hello.versions) < _TLS_1_2
-    isNarrow = hello.groups is not None and not hello.groups & _COMMON_GROUPS
-    lacksSuites = not _COMMON_SUITES & set(hello.cipherSuites)
-    isOneVersion = len(set(hello.versions) & {_TLS_1_2, _TLS_1_3}) < 2
-    code = "no-common-version" if isOld else "no-common-group" if isNarrow else "no-common-cipher"
-    # With one version alone, and all that servers have of it, GnuTLS means the version.
-    isCertain = not isOneVersion and isNarrow + lacksSuites <= 1 and not isOld
-    detail = offered(code, case.course)
-    return Cause(Problem(code, 0, detail=detail), isCertain, (case.alert, _NOT_SAID_WHICH, detail))
+    versions = set(hello.versions) & {_TLS_1_2, _TLS_1_3}
+    lacksGroups = hello.groups is not None and not hello.groups >= _COMMON_GROUPS
+    lacksSuites = not _COMMON_SUITES & set(hello.cipherSuites) or len(hello.cipherSuites) <= _FEW
+    if not versions or (versions == {_TLS_1_3} and not lacksGroups and not lacksSuites):
+        code = "no-common-version"
+    elif lacksGroups:
+        code = "no-common-group"
+    else:
+        # A server that says so of versions is rare (GnuTLS).
+        code = "refused" if versions == {_TLS_1_2} and not lacksSuites else "no-common-cipher"
+    isCertain = code == "refused" or (code == "no-common-cipher" and len(versions) == 2 and not lacksSuites)
+    kinds = (code,) if code != "refused" else ("no-common-version", "no-common-cipher", "no-common-group")
+    detail = "; ".join(offered(kind, case.course) for kind in kinds)
+    return Cause(Problem(code, 0, detail=detail), isCertain, (case.alert, _NOT_SAID_WHICH))
 
 
 def _byItself(case: _Case) -> Cause:

@@ -85,6 +85,7 @@ def _supposeAnswer(course: Course) -> SealedRecord | None:
     sizes = _Sizes(course)
     answer = _answerOf(course, sizes)
     if not answer:
+        _supposeFlight(course, sizes)
         return None
     first = answer[0]
     if course.serverFlight is None:
@@ -97,6 +98,21 @@ def _supposeAnswer(course: Course) -> SealedRecord | None:
         course.evidence.append(_said(first, "an alert, and stands where the client's answer should be"))
         return None
     return _supposeCertificate(course, answer, sizes)
+
+
+def _supposeFlight(course: Course, sizes: _Sizes) -> None:
+    """Tell how the messages of a server end that the client has not answered: with Finished, or with an alert."""
+    flight, left = _of(course, False), course.ends.get(True)
+    if left is not None:
+        flight = [each for each in flight if each.event < left]
+    if not flight or course.gaps:
+        return
+    if sizes.isAlert(flight[-1]):
+        course.alerts.append(AlertSeen(flight[-1].event, False, None, True))
+        course.evidence.append(_said(flight[-1], "an alert, before the client has answered"))
+    elif sizes.isOf(flight[-1], sizes.finished):
+        course.serverFlight = flight[-1].event
+        course.evidence.append(_said(flight[-1], "Finished: the client has all of the server's messages"))
 
 
 def _supposeCertificate(course: Course, answer: Sequence[SealedRecord], sizes: _Sizes) -> SealedRecord | None:

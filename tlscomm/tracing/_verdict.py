@@ -65,10 +65,16 @@ class _Judgement:
         self._ending = _ending(course)
         self._sign = _signOfAcceptance(course)
         self._accepted = _acceptance(course, self._ending)
+        self._leaving = _leaving(course, self._ending)
 
     def verdict(self) -> Verdict:
         return (
-            self._withoutTLS() or self._alerted() or self._bothAccepted() or self._endedInSilence() or self._undecided()
+            self._withoutTLS()
+            or self._alerted()
+            or self._leftAtOnce()
+            or self._bothAccepted()
+            or self._endedInSilence()
+            or self._undecided()
         )
 
     # 1
@@ -143,6 +149,25 @@ class _Judgement:
         return Verdict(
             "accepted", None, None, "inferred", sentence, evidence=(*self._evidence, evidence), event=self._sign
         )
+
+    def _leftAtOnce(self) -> Verdict | None:
+        """A client that has finished and leaves without a word more has refused, where there is something to refuse.
+
+        curl, and .NET's programs, look at the name when the handshake is over.
+        """
+        chain, index = self._chains["server"], self._leaving
+        if index is None or chain is None or not chain.problems:
+            return None
+        cause = causeInSilence("client", self._course, chain)
+        said = "the client ended the connection when the handshake was over, and had sent nothing"
+        return self._refused("client", Cause(cause.problem, False, (said, *cause.evidence)), index, "inferred")
+
+    @property
+    def _isOpenLong(self) -> bool:
+        """Whether a client that has sent no data has stayed so long that it must have accepted the server."""
+        if self._evidence or self._accepted is None or self._leaving is not None:
+            return False
+        return self._time(len(self._course.events) - 1) - self._time(self._accepted) >= _AT_ONCE
 
     @property
     def _isLate(self) -> bool:
@@ -239,6 +264,7 @@ class _Judgement:
             Problem(code, 0, detail=detail),
             side,
             owner=OTHER[side],
+            certainty="inferred" if course.isTLS13 and course.sealed else "certain",
             evidence=self._evidence,
             event=index,
             remedy="" if code == "reset" else remedy,
@@ -322,12 +348,14 @@ _SERVER_STATES = {
 def _state(course: Course, isClient: bool) -> str:
     states = _CLIENT_STATES if isClient else _SERVER_STATES
     seen = [(index, name) for (isOfClient, name), index in course.messages.items() if isOfClient is not isClient]
-    last = max(((index, name) for index, name in seen if name in states), default=None)
+    # Under TLS 1.3 a ChangeCipherSpec means nothing.
+    seen = [each for each in seen if each[1] in states and not (course.isTLS13 and each[1] == "ChangeCipherSpec")]
+    last = max(seen, default=None)
     if isClient:
         if course.clientFinished is not None and (last is None or last[1] != "ChangeCipherSpec"):
             return "SSLv3/TLS write finished"
         return "SSLv3/TLS write client hello" if last is None else states[last[1]]
-    if last is not None and not (course.isTLS13 and last[1] == "ChangeCipherSpec"):
+    if last is not None:
         return states[last[1]]
     if course.serverFlight is None:
         return "before SSL initialization"
@@ -342,6 +370,15 @@ def _ending(course: Course) -> int | None:
     """Return where the first side ended the connection without saying that it refuses, or None."""
     closes = [alert.event for alert in course.alerts if not alert.isFatal and alert.number in _CLOSING]
     return min((*closes, *course.ends.values()), default=None)
+
+
+def _leaving(course: Course, ending: int | None) -> int | None:
+    """Return where a client left that had finished, and sent nothing more."""
+    if ending is None or not course.isDone or course.clientData is not None or not course.events[ending].isFromClient:
+        return None
+    assert course.clientFinished is not None
+    isAtOnce = course.events[ending].time - course.events[course.clientFinished].time < _AT_ONCE
+    return ending if isAtOnce else None
 
 
 def _signOfAcceptance(course: Course) -> int | None:
