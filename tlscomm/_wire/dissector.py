@@ -34,6 +34,10 @@ _EXCHANGES = (12, 16)
 #: So many bytes of handshake messages are kept of one connection.
 _MOST_KEPT = 1 << 20
 
+#: No suite adds less than sixteen bytes to the two of an alert. One that is longer is sealed, also where the
+#: ChangeCipherSpec before it was not seen.
+_SMALLEST_SEALED = 18
+
 #: So many alerts are read of one record. There is one in it (RFC 8446, section 5.1).
 _MOST_ALERTS = 4
 
@@ -123,8 +127,11 @@ class Dissector:
         if direction.isChanged and self._version:
             return True
         if raw.type == _HANDSHAKE:
+            if direction.isChanged:
+                # It is sealed, or a ClientHello behind the one for middleboxes (RFC 8446, appendix D.4).
+                direction.messages.lose()
             return not direction.messages.isMessage(raw.fragment[: raw.seen])
-        return raw.type == _ALERT and len(raw.fragment) != 2 and direction.isChanged
+        return raw.type == _ALERT and len(raw.fragment) >= _SMALLEST_SEALED
 
     def _sealed(self, direction: Direction, raw: RawRecord, time: int, packet: int | None) -> None:
         agreed = direction.agreed if direction.isChanged else self._agreed

@@ -26,6 +26,7 @@ TLS_1_3 = 0x0304
 
 _ALERT, _HANDSHAKE, _APPLICATION_DATA = 21, 22, 23
 _WARNING = 1
+_HELLOS = ("ClientHello", "ServerHello", "HelloRetryRequest")
 CLOSE_NOTIFY, USER_CANCELED, NO_RENEGOTIATION = 0, 90, 100
 
 
@@ -131,9 +132,33 @@ class Course:
         return any(event.kind not in (Kind.TCP, Kind.PREFACE, Kind.GAP) for event in self.events)
 
     @property
+    def hasSides(self) -> bool:
+        """Whether it is known which side is the client."""
+        # Of what begins in its middle the side whose packet came first is taken for the client.
+        return self.at(True, "SYN") == 0 or self.hasHellos or not self.hasTLS
+
+    @property
     def hasHellos(self) -> bool:
         """Whether the beginning of a handshake was seen."""
-        return any(name in ("ClientHello", "ServerHello", "HelloRetryRequest") for _, name in self.messages)
+        return any(name in _HELLOS for _, name in self.messages)
+
+    @property
+    def firstStrange(self) -> int | None:
+        """Return where a side began with what is no TLS, None where neither did, or where its beginning is missing."""
+        index = self.damaged[0] if self.damaged else None
+        if index is None or (self.gaps and self.gaps[0] < index):
+            return None
+        isClient = self.events[index].isFromClient
+        hasBegun = any(at < index for (_, name), at in self.messages.items() if name in (*_HELLOS, "SYN"))
+        isTLS = any(name in _HELLOS and (isClient or not isOfClient) for isOfClient, name in self.messages)
+        return index if hasBegun and not isTLS else None
+
+    @property
+    def isPartial(self) -> bool:
+        """Whether something that counts was not seen, or could not be read."""
+        # Without the first packet of a side its bytes cannot be counted.
+        isUncounted = self.at(True, "SYN") is not None and self.at(False, "SYN") is None
+        return bool(self.gaps or self.damaged) or isUncounted or (self.hasTLS and not self.hasHellos)
 
     def at(self, isFromClient: bool, name: str) -> int | None:
         """Return where the last message of a name is, or None."""

@@ -68,6 +68,8 @@ class _Judgement:
         self._leaving = _leaving(course, self._ending)
 
     def verdict(self) -> Verdict:
+        if not self._course.hasSides:
+            return self._undecided()
         return (
             self._withoutTLS()
             or self._alerted()
@@ -81,11 +83,9 @@ class _Judgement:
 
     def _withoutTLS(self) -> Verdict | None:
         course = self._course
-        for index in course.damaged[:1]:
-            side = _side(course.events[index].isFromClient)
-            if not any(isClient == (side == "client") and name in _HELLOS for isClient, name in course.messages):
-                detail = course.events[index].detail
-                return verdictOf(Problem("not-tls", 0, detail=detail), OTHER[side], owner=side, event=index)
+        if (strange := course.firstStrange) is not None:
+            side, detail = _side(course.events[strange].isFromClient), course.events[strange].detail
+            return verdictOf(Problem("not-tls", 0, detail=detail), OTHER[side], owner=side, event=strange)
         if course.hasTLS or not self._isFinished:
             return None
         refused = course.ends.get(False)
@@ -123,7 +123,8 @@ class _Judgement:
     def _isAnswerToEnd(self, alert: AlertSeen) -> bool:
         """Return whether an alert only says that the other side's stream has ended without close_notify."""
         end = self._course.ends.get(not alert.isFromClient)
-        return alert.number == _DECODE_ERROR and end is not None and end < alert.event
+        hasEnded = self._course.isPartial if end is None else end < alert.event
+        return alert.number == _DECODE_ERROR and hasEnded
 
     def _refused(self, judge: Side, cause: Cause, event: int, certainty: Certainty) -> Verdict:
         evidence = (*self._evidence, *cause.evidence)
@@ -206,8 +207,7 @@ class _Judgement:
 
     def _endedInSilence(self) -> Verdict | None:
         index, course = self._ending, self._course
-        isPartial = course.hasTLS and not course.hasHellos
-        if index is None or isPartial or (course.gaps and course.gaps[0] < index):
+        if index is None or course.isPartial:
             return None
         side = _side(course.events[index].isFromClient)
         if side != self._awaited and self._silence(index) >= _DEADLINE:
@@ -285,9 +285,9 @@ class _Judgement:
 
     def _undecided(self) -> Verdict:
         course = self._course
-        if course.hasTLS and not course.hasHellos:
+        if not course.hasSides:
             said = "the beginning of the connection was not captured"
-        elif course.gaps:
+        elif course.isPartial:
             said = "a part of the handshake was not captured"
         elif self._isFinished:
             said = f"the capture ends, or nothing more came, before it is decided: {self._waitedFor}"
@@ -324,8 +324,6 @@ class _Judgement:
     def _time(self, index: int) -> int:
         return self._course.events[index].time
 
-
-_HELLOS = ("ClientHello", "ServerHello", "HelloRetryRequest")
 
 #: What OpenSSL calls the state of a side by the last message that came, which says what it waits for.
 _CLIENT_STATES = {
