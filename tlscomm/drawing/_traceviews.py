@@ -217,7 +217,7 @@ def _choice(choice: Choice, code: str | None) -> ChoiceView:
         choice.chosen or "",
         "nothing in common" if isMissing else "" if isTold else "not seen",
         isMissing,
-        offerLead(choice),
+        offerLead(choice).capitalize(),
         tuple(OfferView(offer, offer == choice.chosen) for offer in choice.offered[:_MOST_OFFERED]),
         max(0, len(choice.offered) - _MOST_OFFERED),
     )
