@@ -69,6 +69,12 @@ DEFAULTS: dict[str, Any] = {
     "write-timeout": 5.0,
     "close-timeout": 5.0,
     "maximum-connections": 10000,
+    "trace": None,
+    "capture": None,
+    "capture-size": 104857600,
+    "keylog": None,
+    "refused-traces": None,
+    "trace-application-data": None,
     "log-format": "text",
 }
 
@@ -83,6 +89,8 @@ ALL = f"""
     --intermediates i.pem --intermediates more --pin spki=sha256:{64 * "0"} --profile strict
     --maximum-message 7 --minimum-tls 1.3 --maximum-tls 1.3 --handshake-timeout 1.5 --read-timeout 0 --write-timeout 3
     --close-timeout 4 --maximum-connections 8 --log-format json
+    --trace traces --capture a.pcapng --capture-size 1000000 --keylog keys.log --refused-traces 9
+    --trace-application-data 100
 """
 
 
@@ -145,6 +153,12 @@ class OptionsTests(SynchronousTestCase):
                 "write-timeout": 3.0,
                 "close-timeout": 4.0,
                 "maximum-connections": 8,
+                "trace": "traces",
+                "capture": "a.pcapng",
+                "capture-size": 1000000,
+                "keylog": "keys.log",
+                "refused-traces": 9,
+                "trace-application-data": 100,
                 "log-format": "json",
             },
         )

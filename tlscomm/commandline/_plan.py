@@ -16,6 +16,7 @@ from tlscomm._dataclasses import dataclass
 if TYPE_CHECKING:
     from tlscomm.configuration import ClientConfiguration
     from tlscomm.credentials._passphrasesources import Prompt
+    from tlscomm.tracing import TraceObserver, Tracing
 
 __all__ = ["Address", "Plan", "addressIn", "planFor"]
 
@@ -48,6 +49,7 @@ class Plan:
         configuration: the client's.
         connectSeconds: how long looking the host up and TCP may take; None for ever.
         replySeconds: how long each reply may take; None for ever.
+        tracing: what is traced of the connection, or None.
     """
 
     address: Address
@@ -55,6 +57,7 @@ class Plan:
     configuration: ClientConfiguration
     connectSeconds: float | None
     replySeconds: float | None
+    tracing: Tracing | None = None
 
 
 def addressIn(text: str) -> Address:
@@ -74,7 +77,13 @@ def addressIn(text: str) -> Address:
     return Address(address or name, port)
 
 
-def planFor(address: Address, settings: Mapping[str, Any], *, prompt: Prompt | None = None) -> Plan:
+def planFor(
+    address: Address,
+    settings: Mapping[str, Any],
+    *,
+    prompt: Prompt | None = None,
+    observer: TraceObserver | None = None,
+) -> Plan:
     """Return the plan that options come to.
 
     Args:
@@ -82,12 +91,14 @@ def planFor(address: Address, settings: Mapping[str, Any], *, prompt: Prompt | N
         settings: those of `Interface.CONNECT`, by name. Without ``serverName`` the server's certificate must be for the
             host; ``timeout`` bounds each wait.
         prompt: asks a person for pass phrases.
+        observer: is given the trace of the connection; None where that is not wanted.
 
     Raises:
         TLSFailure: a file or the credential cannot be used.
         ValueError: the options do not fit together.
     """
     from tlscomm.configuration._fromsettings import clientConfiguration
+    from tlscomm.tracing._fromsettings import tracingFrom
     from tlscomm.verification._servernames import hostAndServerName
 
     host, name = hostAndServerName(address.host)
@@ -98,6 +109,7 @@ def planFor(address: Address, settings: Mapping[str, Any], *, prompt: Prompt | N
         configuration=clientConfiguration(settings.get("serverName", name), {**settings, **deadlines}, prompt=prompt),
         connectSeconds=connectSeconds,
         replySeconds=replySeconds,
+        tracing=tracingFrom(settings, observer=observer),
     )
 
 

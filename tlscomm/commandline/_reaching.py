@@ -38,7 +38,7 @@ def endpointTo(reactor: Any, plan: Plan) -> IStreamClientEndpoint:
     reactor.installNameResolver(GAIResolver(reactor, _lookups))
     seconds = plan.connectSeconds
     tcp = AnyHostname(reactor, plan.host, plan.address.port, timeout=_FOREVER if seconds is None else seconds)
-    return TLSClientEndpoint(reactor, Bounded(reactor, tcp, seconds), plan.configuration)
+    return TLSClientEndpoint(reactor, Bounded(reactor, tcp, seconds), plan.configuration, tracing=plan.tracing)
 
 
 @implementer(IStreamClientEndpoint)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import sys
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tlscomm.access import Peer
 from tlscomm.commandline._messages import Outgoing
@@ -16,6 +16,9 @@ from tlscomm.commandline._printing import isTerminal, say, sayFailure, table, wa
 from tlscomm.failures import TLSFailure
 from tlscomm.messages import Framing, Message
 from tlscomm.tls import TLSFacts
+
+if TYPE_CHECKING:
+    from tlscomm.tracing import Trace
 
 __all__ = ["JSONReport", "Report", "TextReport"]
 
@@ -29,8 +32,8 @@ class Report(Protocol):
     def replied(self, reply: Message, request: Outgoing) -> bytes:
         """A reply has come; return what standard output shows of it."""
 
-    def ended(self, failure: TLSFailure | None) -> None:
-        """It is over, in order where there is no failure."""
+    def ended(self, failure: TLSFailure | None, trace: Trace | None = None) -> None:
+        """It is over, in order where there is no failure; it was traced where there is a trace."""
 
 
 class TextReport:
@@ -63,7 +66,11 @@ class TextReport:
             return content + (self._delimiter if request.isDelimited else b"")
         return (_harmless(content) if self._forTerminal else content) + b"\n"
 
-    def ended(self, failure: TLSFailure | None) -> None:
+    def ended(self, failure: TLSFailure | None, trace: Trace | None = None) -> None:
+        if trace is not None:
+            from tlscomm.commandline._analysis import drawn
+
+            say("", *drawn(trace), error=True)
         if failure is not None:
             sayFailure(failure)
 
@@ -84,7 +91,7 @@ class JSONReport:
         self._replies.append(_asJSON(reply))
         return b""
 
-    def ended(self, failure: TLSFailure | None) -> None:
+    def ended(self, failure: TLSFailure | None, trace: Trace | None = None) -> None:
         tls = dict(self._tls or {})
         acceptance = tls.pop("acceptance", None)
         writeJSON(
@@ -95,6 +102,7 @@ class JSONReport:
                 "peer": self._peer,
                 "acceptance": acceptance,
                 "replies": self._replies,
+                **({} if trace is None else {"trace": trace.toJSON(applicationData=True)}),
             }
         )
 

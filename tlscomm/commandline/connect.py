@@ -13,7 +13,7 @@ import click
 from tlscomm.commandline._options import settingOptions
 from tlscomm.commandline._passphrases import personalPrompt
 from tlscomm.commandline._plan import Address, Plan, addressIn, planFor
-from tlscomm.commandline._printing import sayingWarnings
+from tlscomm.commandline._printing import say, sayingWarnings
 from tlscomm.configuration._settingtypes import Interface
 from tlscomm.failures import TLSFailure, Unreadable, printable
 from tlscomm.messages import Framing, framingNamed
@@ -21,6 +21,8 @@ from tlscomm.messages import Framing, framingNamed
 if TYPE_CHECKING:
     from tlscomm.commandline._messages import Read
     from tlscomm.commandline._report import Report
+    from tlscomm.commandline._tracedisplay import TraceDisplay
+    from tlscomm.tracing import TraceObserver
 
 __all__ = ["command"]
 
@@ -75,24 +77,34 @@ def command(
         raise click.UsageError("--message-file takes a file or a pipe, not a terminal; use --message")
     chosen, maximum = framingNamed(settings["framing"]), settings["maximumMessage"]
     report = JSONReport() if asJSON else TextReport(chosen, raw=raw)
+    display = _display(isQuiet=asJSON) if settings["trace"] else None
     failure = None
     try:
-        plan = _planned(address, settings)
+        plan = _planned(address, settings, display)
         for text in messages:
             # What cannot be sent is better refused before anything is.
             chosen.encode(text, maximum)
         _carryOut(plan, chosen, maximum=maximum, texts=messages, file=messageFile, report=report)
     except TLSFailure as named:
         failure = named
-    report.ended(failure)
+    report.ended(failure, None if display is None else display.trace)
     if failure is not None:
         click.get_current_context().exit(1)
 
 
-def _planned(address: Address, settings: dict[str, Any]) -> Plan:
+def _display(*, isQuiet: bool) -> TraceDisplay:
+    from tlscomm.commandline._tracedisplay import TraceDisplay
+
+    return TraceDisplay(isQuiet=isQuiet)
+
+
+def _planned(address: Address, settings: dict[str, Any], observer: TraceObserver | None) -> Plan:
     try:
         with sayingWarnings():
-            return planFor(address, settings, prompt=personalPrompt())
+            plan = planFor(address, settings, prompt=personalPrompt(), observer=observer)
+        for warning in () if plan.tracing is None else plan.tracing.warnings:
+            say(f"Warning: {warning}", error=True)
+        return plan
     except ValueError as wrong:
         raise click.UsageError(str(wrong)) from None
 

@@ -494,6 +494,72 @@ SETTINGS = (
         },
     ),
     Setting(
+        "trace",
+        Text("FOLDER"),
+        SERVERS | CLIENTS,
+        "Write the trace of each connection into this folder: all messages of TLS each way, those that are encrypted "
+        "included, and why it ended, as a file ``CONNECTION-OUTCOME-CODE.json``. The folder keeps the last thousand, "
+        "100 MB together.",
+        see=":ref:`live`",
+        differing={
+            _CONNECT: {
+                "type": YesNo(),
+                "about": "Show on standard error what passes while it passes, all messages of TLS each way, those that "
+                "are encrypted included; then the whole handshake as a diagram. With ``--json`` the object has it as "
+                "``trace``.",
+                "default": False,
+            }
+        },
+    ),
+    Setting(
+        "capture",
+        Text("FILE"),
+        SERVERS | CLIENTS,
+        "Write all connections into this capture (pcapng), which Wireshark and ``tlscomm analyze`` open. It holds the "
+        "secrets that decrypt them: who can read it can read what was said. Files that are full are kept as "
+        "``FILE.1`` to ``FILE.4``.",
+        see=":ref:`live`",
+    ),
+    Setting(
+        "captureSize",
+        Whole(1 << 19, metavar="BYTES"),
+        SERVERS | CLIENTS,
+        "How large each file of ``{capture}`` becomes.",
+        default=100 << 20,
+    ),
+    Setting(
+        "keylog",
+        Text("FILE"),
+        SERVERS | CLIENTS,
+        "Write the secrets of all connections into this file (``SSLKEYLOGFILE``, RFC 9850), for captures of others. "
+        "Who can read it can decrypt them. No environment variable turns this on.",
+        see=":ref:`live`",
+    ),
+    Setting(
+        "refusedTraces",
+        Whole(most=10_000),
+        SERVERS,
+        "Keep the traces of so many connections in memory that were refused last, in 4 MB at most. SIGUSR2 writes "
+        "them into the log.",
+        otherwise="none is kept",
+        see=":ref:`live`",
+        differing={
+            _SERVER_STRING: {
+                "about": "Keep the traces of so many connections in memory that were refused last, in 4 MB at most, "
+                "as ``refusedTraces`` of the endpoint's factory."
+            }
+        },
+    ),
+    Setting(
+        "traceApplicationData",
+        Whole(most=1 << 20, metavar="BYTES"),
+        SERVERS | CLIENTS,
+        "Have so many bytes of application data, of each connection and direction, in ``{trace}``. Otherwise they are "
+        "only counted.",
+        otherwise="none",
+        see=":ref:`live`",
+    ),
+    Setting(
         "logFormat",
         Word(("text", "json")),
         _TWISTD,

@@ -7,7 +7,7 @@ they have not. A server's factory hears of a connection at the same moment and n
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
@@ -32,6 +32,9 @@ from tlscomm.transport import Observer, TLSFactory, TLSTransport, describeAddres
 from tlscomm.transport._eventlog import EventLog
 from tlscomm.verification._servernames import hostAndServerName
 
+if TYPE_CHECKING:
+    from tlscomm.tracing import Tracing
+
 __all__ = ["TLSClientEndpoint", "TLSServerEndpoint"]
 
 _C = TypeVar("_C", bound=Configuration)
@@ -55,6 +58,7 @@ class TLSServerEndpoint:
         maximumConnections: int | None = None,
         readAgain: Callable[[], Configuration] | None = None,
         files: WatchedFiles | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         """
         Args:
@@ -68,6 +72,7 @@ class TLSServerEndpoint:
             readAgain: returns the configuration of files as they are now, for `reload` and for SIGHUP, where the
                 program has no use of its own for that. It is called in a thread.
             files: is looked at while the endpoint listens, to call `readAgain` when something has changed.
+            tracing: what is traced of the connections; None for nothing.
         """
         if configuration.isClient:
             raise TypeError("a server endpoint needs a server's configuration")
@@ -79,6 +84,7 @@ class TLSServerEndpoint:
         self._maximumConnections = maximumConnections
         self._readAgain = readAgain
         self._files = files
+        self._tracing = tracing
 
     @classmethod
     def onPort(
@@ -89,6 +95,7 @@ class TLSServerEndpoint:
         interface: str = "",
         observer: Observer[TLSTransport] | None = None,
         maximumConnections: int | None = None,
+        tracing: Tracing | None = None,
         **settings: Any,
     ) -> TLSServerEndpoint:
         """Return an endpoint that listens on a TCP port.
@@ -99,6 +106,7 @@ class TLSServerEndpoint:
             interface: the address to listen on, all IPv4 ones where empty.
             observer: is told of every connection, accepted or refused.
             maximumConnections: connections beyond this number are closed at once; None for no limit.
+            tracing: what is traced of the connections; None for nothing.
             settings: those of `ServerConfiguration`.
         """
         tcp = TCP6ServerEndpoint if ":" in interface else TCP4ServerEndpoint
@@ -108,6 +116,7 @@ class TLSServerEndpoint:
             ServerConfiguration(**settings),
             observer=observer,
             maximumConnections=maximumConnections,
+            tracing=tracing,
         )
 
     def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
@@ -129,9 +138,12 @@ class TLSServerEndpoint:
         configuration = _negotiating(self._configuration, protocolFactory)
         common = (configuration, protocolFactory, self._clock, self._observer, self._maximumConnections)
         if (readAgain := self._readAgain) is None:
-            return TLSFactory(*common)
+            return TLSFactory(*common, tracing=self._tracing)
         return RenewedFactory(
-            *common, readAgain=lambda: _negotiating(readAgain(), protocolFactory), files=self._files or WatchedFiles(())
+            *common,
+            readAgain=lambda: _negotiating(readAgain(), protocolFactory),
+            files=self._files or WatchedFiles(()),
+            tracing=self._tracing,
         )
 
 
@@ -147,6 +159,7 @@ class TLSClientEndpoint:
         *,
         readAgain: Callable[[], Configuration] | None = None,
         files: WatchedFiles | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         """
         Args:
@@ -156,12 +169,14 @@ class TLSClientEndpoint:
                 connection creator.
             readAgain: returns the configuration of files as they are now. It is called in a thread.
             files: is looked at before connections, to call `readAgain` when something has changed.
+            tracing: what is traced of the connections; None for nothing.
         """
         if not configuration.isClient:
             raise TypeError("a client endpoint needs a client's configuration")
         self._clock = cast(IReactorTime, reactor)
         self._endpoint = endpoint
         self._configuration = configuration
+        self._tracing = tracing
         self._renewed: RenewedConfiguration | None = None
         if readAgain is not None and files is not None:
             self._renewed = RenewedConfiguration(self._clock, configuration, readAgain, files)
@@ -175,6 +190,7 @@ class TLSClientEndpoint:
         *,
         serverName: str | None = None,
         timeout: float = 30.0,
+        tracing: Tracing | None = None,
         **settings: Any,
     ) -> TLSClientEndpoint:
         """Return an endpoint that connects to a host, over IPv6 or IPv4, whichever answers first (RFC 8305).
@@ -185,11 +201,12 @@ class TLSClientEndpoint:
             port: the port.
             serverName: the name that the server's certificate must be for; the host where None.
             timeout: seconds for the TCP connection.
+            tracing: what is traced of the connections; None for nothing.
             settings: the others of `ClientConfiguration`.
         """
         address, name = hostAndServerName(host)
         configuration = ClientConfiguration(serverName=name if serverName is None else serverName, **settings)
-        return cls(reactor, AnyHostname(reactor, address, port, timeout=timeout), configuration)
+        return cls(reactor, AnyHostname(reactor, address, port, timeout=timeout), configuration, tracing=tracing)
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """Connect.
@@ -207,7 +224,8 @@ class TLSClientEndpoint:
 
     def _connect(self, configuration: Configuration, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         self._configuration = configuration
-        factory = TLSFactory(_negotiating(configuration, protocolFactory), protocolFactory, self._clock)
+        negotiating = _negotiating(configuration, protocolFactory)
+        factory = TLSFactory(negotiating, protocolFactory, self._clock, tracing=self._tracing)
         return self._endpoint.connect(cast(IProtocolFactory, factory))
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.endpoints import clientFromString, quoteStringArgument
-from twisted.internet.interfaces import IReactorCore, IStreamClientEndpoint, IStreamServerEndpoint
+from twisted.internet.interfaces import IReactorCore, IReactorTime, IStreamClientEndpoint, IStreamServerEndpoint
 
 from tlscomm.configuration._fromsettings import clientConfiguration, serverConfiguration
 from tlscomm.configuration._settings import defaultsOn, formerNamesOn, settingsOn
@@ -17,6 +17,7 @@ from tlscomm.endpoints._below import endpointBelow
 from tlscomm.endpoints._endpoints import TLSClientEndpoint, TLSServerEndpoint
 from tlscomm.endpoints._hosts import AnyHostname
 from tlscomm.endpoints._renewal import WatchedFiles
+from tlscomm.tracing._fromsettings import tracingFrom
 from tlscomm.verification._servernames import hostAndServerName
 
 __all__ = ["clientEndpoint", "serverEndpoint"]
@@ -64,6 +65,7 @@ def serverEndpoint(
         maximumConnections=settings.get("maximumConnections"),
         readAgain=partial(serverConfiguration, settings),
         files=files,
+        tracing=tracingFrom(settings, lambda call: cast(IReactorTime, reactor).callLater(0, call)),
     )
 
 
@@ -88,7 +90,9 @@ def clientEndpoint(
     else:
         below = clientFromString(reactor, _either(host, endpoint))
     readAgain = partial(clientConfiguration, name, settings)
-    return TLSClientEndpoint(reactor, below, configuration, readAgain=readAgain, files=files)
+    # The program may end with the connection, so that nothing is left for later.
+    tracing = tracingFrom(settings)
+    return TLSClientEndpoint(reactor, below, configuration, readAgain=readAgain, files=files, tracing=tracing)
 
 
 def _parsed(arguments: Mapping[str, str], more: tuple[str, ...], interface: Interface) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import ILoggingContext, IProtocolFactory, IReactorTime
@@ -27,6 +27,9 @@ from tlscomm.revocation._marks import Mark, markOf
 from tlscomm.store import isStoreSource
 from tlscomm.transport import Observer, TLSFactory, TLSTransport
 from tlscomm.transport._rereading import Rereading
+
+if TYPE_CHECKING:
+    from tlscomm.tracing import Tracing
 
 __all__ = ["LOOK_SECONDS", "RenewedConfiguration", "RenewedFactory", "WatchedFiles"]
 
@@ -136,13 +139,14 @@ class RenewedFactory(TLSFactory):
         *,
         readAgain: Callable[[], Configuration],
         files: WatchedFiles,
+        tracing: Tracing | None = None,
     ) -> None:
         """
         Args:
             readAgain: returns the configuration of the files as they are now. It is called in a thread.
             files: what it reads.
         """
-        super().__init__(configuration, wrappedFactory, clock, observer, maximumConnections)
+        super().__init__(configuration, wrappedFactory, clock, observer, maximumConnections, tracing=tracing)
         self._rereading = Rereading(clock, readAgain, self.reconfigure)
         self._files = files
         self._looks = FileLooks("the files of an endpoint are", files.look, self._noteLook)

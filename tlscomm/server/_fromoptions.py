@@ -25,6 +25,7 @@ from tlscomm.issuing import DEVELOPMENT_HOSTS, DevelopmentAuthority, ensureDevel
 from tlscomm.server._applications import applicationNamed, factoryFor, hookNamed
 from tlscomm.server._eventlog import eventLog
 from tlscomm.server._service import Listener, TLSService
+from tlscomm.tracing._fromsettings import tracingFrom
 
 __all__ = ["serviceFor"]
 
@@ -70,6 +71,7 @@ def serviceFor(settings: Mapping[str, Any], reactor: Any, *, isForeground: bool)
         complain=_complainOnTerminal if isForeground else None,
         whenListening=None if development is None else _introduction(settings, configuration, development),
         readAgain=partial(configure, person.remember),
+        tracing=tracingFrom(settings, lambda call: reactor.callLater(0, call)),
     )
 
 

@@ -16,7 +16,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succeed
@@ -41,6 +41,9 @@ try:
     import resource
 except ImportError:  # Windows has no such limit.
     resource = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    from tlscomm.tracing import Tracing
 
 __all__ = ["CannotListen", "Listener", "TLSService"]
 
@@ -125,6 +128,7 @@ class TLSService(Service):
         complain: Callable[[str], object] | None = None,
         whenListening: Callable[[Sequence[str]], object] | None = None,
         readAgain: Callable[[], ServerConfiguration] | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         """
         Args:
@@ -139,9 +143,13 @@ class TLSService(Service):
             whenListening: called with the addresses, as ``host:port``, when the service has started.
             readAgain: returns the configuration as it is now, of files that may have changed. Where there is one,
                 SIGHUP calls `reload` while the service runs. It is called in a thread where the clock is a reactor.
+            tracing: what is traced of the connections; None for nothing. Where it keeps traces of refused connections,
+                SIGUSR2 calls `logRefusedTraces` while the service runs.
         """
         self._application = application
-        self.factory = TLSFactory(self._negotiating(configuration), application, clock, log, maximumConnections)
+        self.factory = TLSFactory(
+            self._negotiating(configuration), application, clock, log, maximumConnections, tracing=tracing
+        )
         self.listeners = tuple(listeners)
         self._clock = clock
         self._maximumConnections = maximumConnections
@@ -149,7 +157,7 @@ class TLSService(Service):
         self._complain = complain or _complainInLog
         self._whenListening = whenListening
         self._rereading = None if readAgain is None else Rereading(clock, readAgain, self._reconfigure)
-        self._formerSignal: Any = None
+        self._formerSignals: dict[signal.Signals, Any] = {}
         self._opening: list[Deferred[IListeningPort | None]] = []
 
     def privilegedStartService(self) -> None:
@@ -178,7 +186,7 @@ class TLSService(Service):
         if not self._opening:
             self.privilegedStartService()
         super().startService()  # type: ignore[no-untyped-call]
-        self._listenToSignal()
+        self._listenToSignals()
         addresses: list[str] = []
         for opening in self._opening:
             opening.addCallback(self._announce, addresses)
@@ -191,9 +199,9 @@ class TLSService(Service):
         Connections that have not ended by their own deadlines are cut after the close deadline.
         """
         super().stopService()  # type: ignore[no-untyped-call]
-        if self._formerSignal is not None:
-            signal.signal(signal.SIGHUP, self._formerSignal)
-            self._formerSignal = None
+        for number, former in self._formerSignals.items():
+            signal.signal(number, former)
+        self._formerSignals.clear()
         return Deferred.fromCoroutine(self._stop())
 
     def reload(self) -> Deferred[bool]:
@@ -206,6 +214,13 @@ class TLSService(Service):
         """
         return succeed(False) if self._rereading is None else self._rereading.begin()
 
+    def logRefusedTraces(self) -> None:
+        """Write the traces that are kept of refused connections into the log, the oldest first, and say how many."""
+        traces = self.factory.refusedTraces
+        for trace in traces:
+            self._events.traced(trace)
+        _log.info("{count} traces of refused connections are kept", count=len(traces))
+
     def _reconfigure(self, configuration: ServerConfiguration) -> None:
         self.factory.reconfigure(self._negotiating(configuration))
 
@@ -214,12 +229,19 @@ class TLSService(Service):
             return configuration.withProtocols(self._application.acceptableProtocols())
         return configuration
 
-    def _listenToSignal(self) -> None:
-        isMain = threading.current_thread() is threading.main_thread()
-        if self._rereading is not None and isMain and hasattr(signal, "SIGHUP"):
+    def _listenToSignals(self) -> None:
+        if self._rereading is not None:
+            self._listenTo("SIGHUP", self.reload)
+        if self.factory.tracing is not None and self.factory.tracing.refusedTraces:
+            self._listenTo("SIGUSR2", self.logRefusedTraces)
+
+    def _listenTo(self, name: str, call: Callable[[], object]) -> None:
+        # Windows has none of them.
+        number: signal.Signals | None = getattr(signal, name, None)
+        if number is not None and threading.current_thread() is threading.main_thread():
             fromThread = getattr(self._clock, "callFromThread", lambda call: call())
             # A signal comes in the middle of anything.
-            self._formerSignal = signal.signal(signal.SIGHUP, lambda *_: fromThread(self.reload))
+            self._formerSignals[number] = signal.signal(number, lambda *_: fromThread(call))
 
     def _open(self, listener: Listener) -> Deferred[IListeningPort | None]:
         opening = cast(

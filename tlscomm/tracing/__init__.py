@@ -14,6 +14,7 @@ __all__ = [
     "KeyLogFile",
     "Span",
     "Trace",
+    "TraceFolder",
     "TraceObserver",
     "Tracing",
     "Verdict",
@@ -24,6 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tlscomm.tracing._capturefile import CaptureFile
     from tlscomm.tracing._captures import readCaptures
+    from tlscomm.tracing._folder import TraceFolder
     from tlscomm.tracing._keylogfile import KeyLogFile
     from tlscomm.tracing._trace import CertificateSeen, Choice, Span, Trace, Verdict
     from tlscomm.tracing._tracing import EventObserver, TraceObserver, Tracing
@@ -38,6 +40,7 @@ else:
             "KeyLogFile": "tlscomm.tracing._keylogfile",
             "Span": "tlscomm.tracing._trace",
             "Trace": "tlscomm.tracing._trace",
+            "TraceFolder": "tlscomm.tracing._folder",
             "TraceObserver": "tlscomm.tracing._tracing",
             "Tracing": "tlscomm.tracing._tracing",
             "Verdict": "tlscomm.tracing._trace",

@@ -82,6 +82,9 @@ class CaptureFile:
     A file that is full gets ``.1`` behind its name, what had that gets ``.2``, and so on; the oldest goes. What stands
     under the name when the capture begins is treated as if it were full, so a program that is started again keeps what
     it wrote before.
+
+    Attributes:
+        path: of the newest file.
     """
 
     def __init__(self, path: str | os.PathLike[str], maximumBytes: int = 100 << 20, files: int = 5) -> None:
@@ -97,12 +100,12 @@ class CaptureFile:
         """
         if maximumBytes < _LEAST or files < 1:
             raise ValueError(f"a capture is at least one file of {_LEAST} bytes")
-        self._path = Path(path)
+        self.path = Path(path)
         self._maximumBytes = maximumBytes
         self._files = files
         self._parts: list[_Part] = []
         self._portsMadeUp = count()
-        refuseUnless(_MAGIC, self._path)
+        refuseUnless(_MAGIC, self.path)
         self._rotate()
 
     @property
@@ -169,8 +172,8 @@ class CaptureFile:
         for number in range(self._files - 1, 0, -1):
             _rename(self._name(number - 1), self._name(number))
         if self._files == 1:
-            self._path.unlink(missing_ok=True)
-        part = _Part(self._path)
+            self.path.unlink(missing_ok=True)
+        part = _Part(self.path)
         oldest = self._parts[self._files - 1 :]
         self._parts = [part, *self._parts[: self._files - 1]]
         for old in oldest:
@@ -179,7 +182,7 @@ class CaptureFile:
             self._parts[1].close()
 
     def _name(self, number: int) -> Path:
-        return Path(f"{self._path}.{number}") if number else self._path
+        return Path(f"{self.path}.{number}") if number else self.path
 
     def _close(self) -> None:
         parts, self._parts = self._parts, []
@@ -193,7 +196,7 @@ class CaptureFile:
         if parts:
             _log.error(
                 "The capture {path} cannot be written: {problem}. No more is captured; connections go on.",
-                path=printable(str(self._path)),
+                path=printable(str(self.path)),
                 problem=error.strerror,
             )
 

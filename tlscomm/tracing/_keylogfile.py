@@ -23,6 +23,9 @@ class KeyLogFile:
     one, and a new file is begun. A connection's lines may then be in both.
 
     Where it cannot be written, that is logged once and no more is written. Connections are not disturbed.
+
+    Attributes:
+        path: of the file.
     """
 
     def __init__(self, path: str | os.PathLike[str], maximumBytes: int = 16 << 20) -> None:
@@ -34,9 +37,9 @@ class KeyLogFile:
         Raises:
             OSError: it cannot be opened; or it is a link, another user's, or others have access to it.
         """
-        self._path = Path(path)
+        self.path = Path(path)
         self._maximumBytes = maximumBytes
-        self._file: OwnedFile | None = appendTo(self._path)
+        self._file: OwnedFile | None = appendTo(self.path)
 
     @property
     def isStopped(self) -> bool:
@@ -56,7 +59,7 @@ class KeyLogFile:
             self.close()
             _log.error(
                 "The key log {path} cannot be written: {problem}. No more secrets are written.",
-                path=printable(str(self._path)),
+                path=printable(str(self.path)),
                 problem=error.strerror,
             )
 
@@ -67,6 +70,6 @@ class KeyLogFile:
             file.close()
 
     def _begun(self, full: OwnedFile) -> OwnedFile:
-        os.replace(self._path, f"{self._path}.1")
+        os.replace(self.path, f"{self.path}.1")
         full.close()
-        return appendTo(self._path)
+        return appendTo(self.path)

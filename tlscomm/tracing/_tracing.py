@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import field
+from itertools import count
 from typing import Protocol
 
 from tlscomm._dataclasses import dataclass
 from tlscomm._wire.events import Event
+from tlscomm.failures import printable
 from tlscomm.tracing._capturefile import CaptureFile
 from tlscomm.tracing._keylogfile import KeyLogFile
 from tlscomm.tracing._trace import Trace
@@ -46,6 +49,9 @@ class Folder(Protocol):
     def add(self, recorded: Recorded) -> None:
         """A connection has ended. Its trace may be made later."""
 
+    def flush(self) -> None:
+        """Make what has yet to be made."""
+
 
 @dataclass(frozen=True)
 class Tracing:
@@ -67,6 +73,7 @@ class Tracing:
         connections: while there are more connections than this at a time, those that come are not traced, so that what
             strangers send does not fill the memory.
         now: tells the time, in nanoseconds since 1970.
+        numbers: those of the connections that are to come, where no log of a server has numbers of its own.
     """
 
     observer: TraceObserver | None = None
@@ -78,6 +85,7 @@ class Tracing:
     applicationDataBytes: int = 0
     connections: int = 1000
     now: Callable[[], int] = time.time_ns
+    numbers: Iterator[int] = field(default_factory=lambda: count(1), repr=False, compare=False)
 
     @property
     def keepsAll(self) -> bool:
@@ -89,3 +97,21 @@ class Tracing:
     def keepsRefused(self) -> bool:
         """Whether connections are kept until they are accepted."""
         return self.keepsAll or self.refusedTraces > 0
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is to be said when it begins: which file holds what, a sentence or more each."""
+        return tuple(
+            f"{what} written to {printable(str(file.path))}: who can read it can {can} (RFC 9850, section 4). Keep it "
+            "to yourself, and remove it when it is not needed any more."
+            for what, file, can in (
+                ("connections and their secrets are", self.capture, "read all that is said on them"),
+                ("the secrets of connections are", self.keyLog, "read all that is said on those that were captured"),
+            )
+            if file is not None
+        )
+
+    def flush(self) -> None:
+        """Write what waits, because no more will come soon."""
+        if self.folder is not None:
+            self.folder.flush()

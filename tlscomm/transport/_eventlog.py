@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from operator import itemgetter
 from time import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger, LogLevel, globalLogPublisher
@@ -25,6 +25,9 @@ from tlscomm.transport._address import describeAddress
 from tlscomm.transport._refusallimit import Event, RefusalLimit, networkOf
 from tlscomm.transport._transport import TLSTransport
 from tlscomm.x509._facts import certificateFacts
+
+if TYPE_CHECKING:
+    from tlscomm.tracing._trace import Trace
 
 __all__ = ["Event", "EventLog", "Moment", "writeText"]
 
@@ -115,6 +118,16 @@ class EventLog:
             "messagesSent": getattr(protocol, "messagesSent", None),
         }
         self._write(event if failure is None else {**event, "level": "warn"})
+
+    def traced(self, trace: Trace) -> None:
+        """Write the trace of a connection.
+
+        Args:
+            trace: of one that was refused, mostly.
+        """
+        client = None if trace.client is None else str(trace.client)
+        event = {"event": "trace", "level": "info", "time": Moment(self._clock.seconds())}
+        self._write({**event, "connection": trace.number, "peer": client, "trace": trace})
 
     def flush(self) -> None:
         """Write now what is still counted, because the server stops."""
@@ -211,6 +224,12 @@ def _closed(number: int, peer: str, failure: TLSFailure | None, *traffic: Any) -
     return f"{_connection(number, peer)} closed ({received} received, {sent} sent), {_outcome(failure)}"
 
 
+def _traced(number: int, peer: str, trace: Trace) -> str:
+    from tlscomm.drawing import drawDiagram
+
+    return f"{_connection(number, peer)} was traced:\n{drawDiagram(trace)}"
+
+
 _ACCEPTED = _accepted, itemgetter("connection", "peer", "event", "certificate", "tls", "clientCertificates")
 _TRAFFIC = "bytesReceived", "bytesSent", "messagesReceived", "messagesSent"
 
@@ -221,6 +240,7 @@ _SENTENCES: dict[str, tuple[Callable[..., str], Callable[[Event], tuple[Any, ...
     "accepted": _ACCEPTED,
     "refused": (_refused, itemgetter("connection", "peer", "failure")),
     "refusals": (_refusals, itemgetter("connection", "peer", "failure", "count", "network")),
+    "trace": (_traced, itemgetter("connection", "peer", "trace")),
     "closed": (_closed, itemgetter("connection", "peer", "failure", *_TRAFFIC)),
 }
 

@@ -7,8 +7,7 @@ factory above for a protocol when both sides have accepted each other, and tells
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import count
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress, IProtocolFactory, IReactorTime
@@ -19,9 +18,6 @@ from tlscomm._waits import Waits
 from tlscomm.configuration import Configuration, ServerConfiguration
 from tlscomm.failures import TooManyConnections
 from tlscomm.revocation import warnOfUnstapled
-from tlscomm.tracing._connections import TracedConnections
-from tlscomm.tracing._trace import Trace
-from tlscomm.tracing._tracing import Tracing
 from tlscomm.transport._address import describeAddress
 from tlscomm.transport._eventlog import EventLog, writeText
 from tlscomm.transport._interfaces import Observer, Transport
@@ -29,9 +25,13 @@ from tlscomm.transport._observer import ClientObserver, tell
 from tlscomm.transport._phases import Phase
 from tlscomm.transport._refusallimit import TracebackLimit
 from tlscomm.transport._revalidation import Revalidation
-from tlscomm.transport._traced import TracedTransport
 from tlscomm.transport._transport import TLSTransport
 from tlscomm.transport._turns import HandshakeTurns
+
+if TYPE_CHECKING:
+    from tlscomm.tracing._connections import TracedConnections
+    from tlscomm.tracing._trace import Trace
+    from tlscomm.tracing._tracing import Tracing
 
 _log = Logger(namespace="tlscomm")
 
@@ -155,6 +155,9 @@ class TLSFactory:
         traced = self._traced
         if traced is None or (recorder := traced.begin(len(self.connections))) is None:
             return TLSTransport(self, address)
+        # What is not traced does not load what traces.
+        from tlscomm.transport._traced import TracedTransport
+
         return TracedTransport(self, recorder, traced.ended, address)
 
     def buildProtocol(self, addr: IAddress | None) -> TLSTransport | None:
@@ -178,6 +181,7 @@ class TLSFactory:
         # Each port that listens, and each connector, starts the factory.
         self._users += 1
         if self._used is None:
+            self._warn()
             self._use(self.configuration)
         self.wrappedFactory.doStart()
 
@@ -188,11 +192,20 @@ class TLSFactory:
             self._used = None
         if not self._users and isinstance(self.observer, EventLog):
             self.observer.flush()
+        if not self._users and self.tracing is not None:
+            self.tracing.flush()
         self.wrappedFactory.doStop()
 
     def _newTraced(self, tracing: Tracing) -> TracedConnections:
-        numbers = self.observer.numbers if isinstance(self.observer, EventLog) else count(1)
+        from tlscomm.tracing._connections import TracedConnections
+
+        numbers = self.observer.numbers if isinstance(self.observer, EventLog) else tracing.numbers
         return TracedConnections(tracing, "client" if self.configuration.isClient else "server", numbers)
+
+    def _warn(self) -> None:
+        if self.tracing is not None and not self.configuration.isClient:
+            for warning in self.tracing.warnings:
+                _log.warn("{warning}", warning=warning)
 
     def _use(self, configuration: Configuration) -> None:
         if isinstance(configuration, ServerConfiguration):

@@ -1,0 +1,150 @@
+"""A folder with the trace of each connection in a file of its own, bounded in number and size."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+
+from twisted.logger import Logger
+
+from tlscomm.failures import printable
+from tlscomm.failures._loggedfailure import logFailure
+from tlscomm.tracing._ownedfiles import create
+from tlscomm.tracing._trace import Trace
+from tlscomm.tracing._tracing import Recorded
+from tlscomm.x509._files import makeFolder
+
+__all__ = ["TraceFolder"]
+
+_log = Logger(namespace="tlscomm")
+
+_OWNER_ONLY = 0o700
+
+#: So many traces wait to be written. Each may hold a handshake as it passed.
+_MOST_WAITING = 100
+
+#: What the names of our own files look like.
+_NAME = re.compile(r"\d+-[a-z]+(-[a-z-]+)?(\.\d+)?\.json")
+
+
+class TraceFolder:
+    """Writes the trace of each connection into a folder, as JSON, readable by its owner only.
+
+    The files are called ``CONNECTION-OUTCOME-CODE.json``, ``12-refused-unknown-issuer.json`` for example, with another
+    number before ``.json`` where there is one of that name already. When there are too many, or they are too large
+    together, the oldest are removed, those of earlier runs among them. No other file is.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        files: int = 1000,
+        maximumBytes: int = 100 << 20,
+        *,
+        later: Callable[[Callable[[], None]], object] | None = None,
+    ) -> None:
+        """
+        Args:
+            path: of the folder, which is made where it is not there.
+            files: how many traces there are at most.
+            maximumBytes: how large they are together.
+            later: has a call made soon, in the next turn of the reactor for example, so that what goes on does not wait
+                until a trace is made and written. One is written a call, and where many wait some are left out. With
+                None each is written at once.
+
+        Raises:
+            OSError: it cannot be made or read.
+        """
+        self._path = Path(path)
+        self._files = files
+        self._maximumBytes = maximumBytes
+        self._later = later
+        self._waiting: deque[Recorded] = deque()
+        self._leftOut = 0
+        self._isFailing = False
+        makeFolder(self._path, _OWNER_ONLY)
+        self._written = self._found()
+        self._size = sum(size for _, size in self._written)
+
+    def add(self, recorded: Recorded) -> None:
+        """A connection has ended: its trace is written, now or soon."""
+        if self._later is None:
+            self._write(recorded)
+        elif len(self._waiting) >= _MOST_WAITING:
+            self._leftOut += 1
+        else:
+            self._waiting.append(recorded)
+            if len(self._waiting) == 1:
+                self._later(self._writeNext)
+
+    def flush(self) -> None:
+        """Write all that waits."""
+        while self._waiting:
+            self._write(self._waiting.popleft())
+        if self._leftOut:
+            leftOut, self._leftOut = self._leftOut, 0
+            _log.warn("the traces of {count} connections were left out, because too many ended at once", count=leftOut)
+
+    def _writeNext(self) -> None:
+        if len(self._waiting) > 1 and self._later is not None:
+            self._write(self._waiting.popleft())
+            self._later(self._writeNext)
+        else:
+            self.flush()
+
+    def _write(self, recorded: Recorded) -> None:
+        try:
+            if (trace := recorded.trace()) is not None:
+                content = json.dumps(trace.toJSON(applicationData=True), ensure_ascii=False).encode(errors="replace")
+                self._put(_nameOf(trace), content + b"\n")
+                self._isFailing = False
+        except OSError as problem:
+            if not self._isFailing:
+                _log.error(
+                    "The trace of a connection cannot be written into {path}: {problem}. Connections go on.",
+                    path=printable(str(self._path)),
+                    problem=problem.strerror,
+                )
+            self._isFailing = True
+        except Exception:
+            logFailure(_log, "the trace of a connection could not be made")
+
+    def _put(self, name: str, content: bytes) -> None:
+        self._makeRoom(len(content))
+        for number in count(1):
+            path = self._path / (f"{name}.json" if number == 1 else f"{name}.{number}.json")
+            with suppress(FileExistsError):
+                file = create(path)
+                break
+        try:
+            file.write(content)
+        finally:
+            file.close()
+        self._written.append((path, len(content)))
+        self._size += len(content)
+
+    def _makeRoom(self, size: int) -> None:
+        while self._written and (len(self._written) >= self._files or self._size + size > self._maximumBytes):
+            path, removed = self._written.popleft()
+            self._size -= removed
+            path.unlink(missing_ok=True)
+
+    def _found(self) -> deque[tuple[Path, int]]:
+        """Return our files and their sizes, the oldest first."""
+        found = []
+        for path in self._path.iterdir():
+            if _NAME.fullmatch(path.name):
+                status = path.lstat()
+                found.append((status.st_mtime_ns, path, status.st_size))
+        return deque((path, size) for _, path, size in sorted(found))
+
+
+def _nameOf(trace: Trace) -> str:
+    verdict = trace.verdict
+    return "-".join(part for part in (str(trace.number), verdict.outcome, verdict.code) if part)
