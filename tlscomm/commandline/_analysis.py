@@ -106,8 +106,11 @@ class TextAnalysis(Analysis):
             sayFailure(failure)
 
     def _draw(self) -> None:
-        for place, trace in enumerate(sorted(self.connections.traces, key=lambda each: each.number)):
-            say(*([""] if place else ()), heading(f"Connection {trace.number}"), *drawn(trace))
+        traces = sorted(self.connections.traces, key=lambda each: each.number)
+        for place, trace in enumerate(traces):
+            # Alone, it begins with its verdict.
+            head = [*([""] if place else ()), heading(f"Connection {trace.number}")] if len(traces) > 1 else []
+            say(*head, *drawn(trace))
         missing = {*self._wanted.numbers} - {trace.number for trace in self.connections.traces}
         if missing:
             numbers = ", ".join(map(str, sorted(missing)))
