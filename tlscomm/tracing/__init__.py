@@ -12,6 +12,7 @@ __all__ = [
     "Choice",
     "EventObserver",
     "KeyLogFile",
+    "Pseudonyms",
     "Span",
     "Trace",
     "TraceFolder",
@@ -19,6 +20,7 @@ __all__ = [
     "Tracing",
     "Verdict",
     "readCaptures",
+    "redactTrace",
 ]
 
 TYPE_CHECKING = False
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from tlscomm.tracing._captures import readCaptures
     from tlscomm.tracing._folder import TraceFolder
     from tlscomm.tracing._keylogfile import KeyLogFile
+    from tlscomm.tracing._pseudonyms import Pseudonyms
+    from tlscomm.tracing._redacting import redactTrace
     from tlscomm.tracing._trace import CertificateSeen, Choice, Span, Trace, Verdict
     from tlscomm.tracing._tracing import EventObserver, TraceObserver, Tracing
 else:
@@ -38,6 +42,7 @@ else:
             "Choice": "tlscomm.tracing._trace",
             "EventObserver": "tlscomm.tracing._tracing",
             "KeyLogFile": "tlscomm.tracing._keylogfile",
+            "Pseudonyms": "tlscomm.tracing._pseudonyms",
             "Span": "tlscomm.tracing._trace",
             "Trace": "tlscomm.tracing._trace",
             "TraceFolder": "tlscomm.tracing._folder",
@@ -45,5 +50,6 @@ else:
             "Tracing": "tlscomm.tracing._tracing",
             "Verdict": "tlscomm.tracing._trace",
             "readCaptures": "tlscomm.tracing._captures",
+            "redactTrace": "tlscomm.tracing._redacting",
         },
     )
