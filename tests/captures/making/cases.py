@@ -14,7 +14,7 @@ class Connection:
 
     Attributes:
         client: which.
-        outcome: ``accepted``, ``refused``, ``failed`` or ``unfinished``.
+        outcome: ``accepted``, ``refused``, ``failed``, ``unfinished``, or ``none`` where there is no TLS to be seen.
         cause: the failure of the closed list that it truly is, None where all is well.
         by: the side that refuses or breaks off.
         codes: other codes that are as right, because the messages cannot tell them apart.
@@ -171,14 +171,14 @@ def negotiations() -> Iterator[Capture]:
     yield Capture("retry-openssl", "openssl", "1.3", (retry,), options=("-groups", "P-384"))
     own = Connection("tlscomm", "accepted", note="HelloRetryRequest")
     yield Capture("retry-tlscomm", "openssl", "1.3", (own,), options=("-groups", "P-384"))
-    other = Connection("openssl", "failed", "no-common-version", "server")
+    other = Connection("openssl", "refused", "no-common-version", "server")
     for server in ("openssl", "gnutls", "go", "java", "nginx", "tlscomm"):
         older = replace(other, version="1.2")
         yield Capture(f"no-version-{server}-1.3", server, "1.3", (older,))
     for server in ("openssl", "gnutls", "go", "mono", "tlscomm"):
         newer = replace(other, version="1.3")
         yield Capture(f"no-version-{server}-1.2", server, "1.2", (newer,))
-    suite = Connection("openssl", "failed", "no-common-cipher", "server")
+    suite = Connection("openssl", "refused", "no-common-cipher", "server")
     only12 = replace(suite, options=("-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256"))
     yield Capture(
         "no-suite-openssl-1.2", "openssl", "1.2", (only12,), options=("-cipher", "ECDHE-ECDSA-AES256-GCM-SHA384")
@@ -189,13 +189,13 @@ def negotiations() -> Iterator[Capture]:
     )
     old = replace(suite, options=("-cipher", "ECDHE-ECDSA-AES128-SHA"))
     yield Capture("no-suite-tlscomm-1.2", "tlscomm", "1.2", (old,))
-    group = Connection("openssl", "failed", "no-common-group", "server", options=("-groups", "X25519"))
+    group = Connection("openssl", "refused", "no-common-group", "server", options=("-groups", "X25519"))
     yield Capture("no-group-openssl-1.3", "openssl", "1.3", (group,), options=("-groups", "P-384"))
-    protocol = Connection("openssl", "failed", "no-common-protocol", "server", options=("-alpn", "spoken/2"))
+    protocol = Connection("openssl", "refused", "no-common-protocol", "server", options=("-alpn", "spoken/2"))
     yield Capture("no-protocol-go-1.3", "go", "1.3", (protocol,), options=("spoken/1",))
     agreed = Connection("openssl", "accepted", options=("-alpn", "spoken/2,spoken/1"), note="ALPN spoken/1")
     yield Capture("protocol-go-1.3", "go", "1.3", (agreed,), options=("spoken/1",))
-    unknown = Connection("openssl", "failed", "unknown-server-name", "server")
+    unknown = Connection("openssl", "refused", "unknown-server-name", "server")
     yield Capture("no-name-nginx-1.3", "nginx-http", "1.3", (unknown,), options=("reject",))
     purpose = Connection("openssl", "refused", "wrong-purpose", "server", identity="purpose")
     for version in ("1.3", "1.2"):
@@ -203,9 +203,13 @@ def negotiations() -> Iterator[Capture]:
 
 
 def beginnings() -> Iterator[Capture]:
-    plain = Connection("curl", "failed", "not-tls", "server", options=("plain",), note="plain HTTP to the port of TLS")
+    words = "plain HTTP to the port of TLS, and not one byte of TLS"
+    plain = Connection("curl", "none", options=("plain",), note=words)
     for server in ("openssl", "go", "tlscomm", "nginx-http"):
         yield Capture(f"http-to-{server}", server, "1.3", (plain,))
+    alerted = Connection("curl", "failed", "not-tls", "server", options=("plain",), note="plain HTTP, and an alert")
+    for server in ("java", "gnutls"):
+        yield Capture(f"http-to-{server}", server, "1.3", (alerted,))
     answer = Connection("openssl", "failed", "not-tls", "client", note="plain HTTP from the port of TLS")
     yield Capture("http-from-server", "python", "1.3", (answer,), options=("http",))
     for protocol in ("smtp", "imap", "postgres"):
@@ -228,8 +232,8 @@ def lives() -> Iterator[Capture]:
     without = replace(late, identity=None, note="asked for after the handshake, and not insisted on")
     yield Capture("post-handshake", "python", "1.3", (late, without), options=("pha",))
     cut = Connection("python", "accepted", options=("cut",), note="no close_notify from either side")
-    leaves = Connection("python", "failed", "closed-in-handshake", "client", options=("leave",))
-    resets = Connection("python", "failed", "reset", "client", options=("reset",), codes=("closed-in-handshake",))
+    leaves = Connection("python", "failed", "closed-in-handshake", "client", options=("leave",), outcomes=("refused",))
+    resets = Connection("python", "failed", "reset", "client", options=("reset",), outcomes=("refused",))
     for version in ("1.3", "1.2"):
         yield Capture(f"broken-off-{version}", "python", version, (cut, leaves, resets), options=("cut",))
     both = (*judged()[:1], *judged()[3:])
