@@ -71,7 +71,7 @@ def _read(withSecrets: bool) -> Iterator[Seen]:
         if withSecrets or not file["hasSecretsInside"]:
             secrets = secretsOf(file) if withSecrets else Secrets()
             traces = list(readCaptures([str(CAPTURES / file["file"])], secrets))
-            truths = [each for each in file["connections"] if each["outcome"] != "none"]
+            truths = file["connections"]
             assert len(traces) == len(truths), f"{file['file']}: {len(traces)} connections"
             yield from (Seen(file, truth, trace) for truth, trace in zip(truths, traces, strict=True))
 

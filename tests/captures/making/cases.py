@@ -14,7 +14,7 @@ class Connection:
 
     Attributes:
         client: which.
-        outcome: ``accepted``, ``refused``, ``failed``, ``unfinished``, or ``none`` where there is no TLS to be seen.
+        outcome: ``accepted``, ``refused``, ``failed`` or ``unfinished``.
         cause: the failure of the closed list that it truly is, None where all is well.
         by: the side that refuses or breaks off.
         codes: other codes that are as right, because the messages cannot tell them apart.
@@ -204,7 +204,7 @@ def negotiations() -> Iterator[Capture]:
 
 def beginnings() -> Iterator[Capture]:
     words = "plain HTTP to the port of TLS, and not one byte of TLS"
-    plain = Connection("curl", "none", options=("plain",), note=words)
+    plain = Connection("curl", "failed", "not-tls", "server", options=("plain",), note=words)
     for server in ("openssl", "go", "tlscomm", "nginx-http"):
         yield Capture(f"http-to-{server}", server, "1.3", (plain,))
     alerted = Connection("curl", "failed", "not-tls", "server", options=("plain",), note="plain HTTP, and an alert")
