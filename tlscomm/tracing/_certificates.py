@@ -120,7 +120,13 @@ class ShownChain:
         if isinstance(loaded, str):
             nothing = replace(_NOTHING, fingerprint=digestText(sha256(encoded).digest()))
             return _asSeen(depth, nothing, _UNREADABLE, encoded, problems)
-        return _asSeen(depth, certificateFacts(loaded), _keyText(loaded), encoded, problems)
+        return _asSeen(depth, *_described(loaded), encoded, problems)
+
+
+# A capture has the same server's certificate in many connections, and describing one takes longer than reading it.
+@lru_cache(maxsize=128)
+def _described(certificate: x509.Certificate) -> tuple[CertificateFacts, str]:
+    return certificateFacts(certificate), _keyText(certificate)
 
 
 def certificatesSeen(chain: ShownChain | None) -> tuple[CertificateSeen, ...]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from itertools import islice
 
 from tlscomm._wire.answers import chosenProtocol, chosenSignatureAlgorithm, exchangeGroup, offeredGroups
 from tlscomm._wire.events import Event, Kind
@@ -120,7 +122,13 @@ def _message(course: Course, isFromClient: bool, name: str) -> Event | None:
 
 def _each(named: Callable[[Iterable[int]], str], numbers: Iterable[int]) -> tuple[str, ...]:
     """Name each number, without those that mean nothing (RFC 8701)."""
-    names = (named([number]) for number in list(numbers)[:_MOST])
+    return _names(named, tuple(islice(numbers, _MOST)))
+
+
+# Most clients of a capture offer the same.
+@lru_cache(maxsize=128)
+def _names(named: Callable[[Iterable[int]], str], numbers: tuple[int, ...]) -> tuple[str, ...]:
+    names = (named([number]) for number in numbers)
     return tuple(name for name in names if name != _NONE)
 
 
