@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from tlscomm._wire.events import Protection, Record
@@ -69,14 +69,19 @@ class Messages:
         self._buffer.clear()
         self._isAligned = False
 
-    def isMessage(self, fragment: bytes) -> bool:
-        """Return whether a record may be read as messages: always, but behind missing bytes only if it looks so."""
-        if self._isAligned or len(fragment) < 4:
-            return self._isAligned
+    def isMessage(self, fragment: bytes, *, mayBeSealed: bool) -> bool:
+        """Return whether a record is to be read as messages.
+
+        It is, but behind missing bytes, or where it may be sealed, only if it looks like one.
+        """
+        if self._isAligned and not mayBeSealed:
+            return True
+        if len(fragment) < 4:
+            return False
         return fragment[0] in HANDSHAKE_TYPES and 4 + int.from_bytes(fragment[1:4], "big") <= len(fragment)
 
-    def add(self, content: bytes, seen: int, record: Record) -> Iterator[Message]:
-        """Take what a record carries, and give the messages that end in it.
+    def add(self, content: bytes, seen: int, record: Record) -> Iterable[Message]:
+        """Take what a record carries, and return the messages that end in it.
 
         Args:
             content: the content of the record.
@@ -84,6 +89,12 @@ class Messages:
             record: the record.
         """
         self._isAligned = True
+        # Most messages have a record of their own.
+        if not self._buffer and 4 <= seen == len(content) == 4 + int.from_bytes(content[1:4], "big"):
+            return (Message(content, (record,), HEADER + record.length),)
+        return self._joined(content, seen, record)
+
+    def _joined(self, content: bytes, seen: int, record: Record) -> Iterator[Message]:
         if not self._buffer:
             self._begin(isClean=True)
         self._buffer += content[:seen]
@@ -124,6 +135,7 @@ class Direction:
         agreed: up to TLS 1.2, what its present keys follow from.
         hasFinished: whether a handshake message came behind the ChangeCipherSpec.
         kept: how many bytes of application data were kept.
+        said: how many messages and alerts there were.
         isStopped: whether it is no TLS, and nothing more is read.
     """
 
@@ -137,6 +149,7 @@ class Direction:
         self.agreed = Agreed()
         self.hasFinished = False
         self.kept = 0
+        self.said = 0
         self.isStopped = False
         self._key: Key | None = None
         self._sequence = 0
@@ -220,7 +233,7 @@ class Direction:
         A client whose early data is refused goes on with the next keys without a word, and a message that says so
         may not have been seen, or not have been opened.
         """
-        if self.isChanged:
+        if self.isChanged and self.agreed.server is not None:
             return (Protection.APPLICATION,)
         at = _LEVELS.index(self.protection) if self.protection in _LEVELS else 0
         return _LEVELS[at:]

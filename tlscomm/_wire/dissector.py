@@ -38,6 +38,9 @@ _MOST_KEPT = 1 << 20
 #: ChangeCipherSpec before it was not seen.
 _SMALLEST_SEALED = 18
 
+#: So many messages and alerts are read of one direction. The longest connections update their keys now and then.
+_MOST_SAID = 20_000
+
 #: So many alerts are read of one record. There is one in it (RFC 8446, section 5.1).
 _MOST_ALERTS = 4
 
@@ -127,10 +130,7 @@ class Dissector:
         if direction.isChanged and self._version:
             return True
         if raw.type == _HANDSHAKE:
-            if direction.isChanged:
-                # It is sealed, or a ClientHello behind the one for middleboxes (RFC 8446, appendix D.4).
-                direction.messages.lose()
-            return not direction.messages.isMessage(raw.fragment[: raw.seen])
+            return not direction.messages.isMessage(raw.fragment[: raw.seen], mayBeSealed=direction.isChanged)
         return raw.type == _ALERT and len(raw.fragment) >= _SMALLEST_SEALED
 
     def _sealed(self, direction: Direction, raw: RawRecord, time: int, packet: int | None) -> None:
@@ -140,7 +140,9 @@ class Dissector:
             self._closed(direction, raw, time, packet)
             return
         kind, content = opened
-        inner = kind if self._version in (0, TLS_1_3) else None
+        # Without a ServerHello only secrets of TLS 1.3 open anything: early data, or what follows where it is missing.
+        self._version = self._version or TLS_1_3
+        inner = kind if self._version == TLS_1_3 else None
         seen = self._seen(direction, raw, time, packet, direction.protection, inner=inner, isOpened=True)
         self._content(direction, kind, content, len(content), seen)
 
@@ -187,7 +189,7 @@ class Dissector:
         elif kind == _ALERT:
             self._alerts(direction, content[:whole], Record(*seen))
         elif kind == _CHANGE_CIPHER_SPEC:
-            self._list.add(self._event(Kind.CHANGE_CIPHER_SPEC, direction, "ChangeCipherSpec", Record(*seen)))
+            self._say(direction, self._event(Kind.CHANGE_CIPHER_SPEC, direction, "ChangeCipherSpec", Record(*seen)))
             self._change(direction)
         elif kind == _HEARTBEAT:
             key = (Kind.SEALED, direction.isFromClient, "Heartbeat", seen[6], self._version)
@@ -196,9 +198,7 @@ class Dissector:
             self._damaged(direction, f"a record of the unknown content type {kind}", content[:64], seen[1], seen[2])
 
     def _data(self, direction: Direction, content: bytes, seen: Seen) -> None:
-        # Early data comes before the server has said so, and is of TLS 1.3.
-        version = self._version or TLS_1_3
-        key = (Kind.APPLICATION_DATA, direction.isFromClient, "ApplicationData", seen[6], version)
+        key = (Kind.APPLICATION_DATA, direction.isFromClient, "ApplicationData", seen[6], self._version)
         run = self._list.run(key)
         room = self._mostData - direction.kept
         if room > 0:
@@ -207,15 +207,27 @@ class Dissector:
         run.extend(seen, HEADER + seen[5])
 
     def _handshake(self, direction: Direction, content: bytes, whole: int, record: Record) -> None:
+        if not content:
+            # RFC 8446, section 5.1, and RFC 5246, section 6.2.1.
+            self._damaged(direction, "a record of the handshake that holds nothing", b"", record.time, record.packet)
+            return
         for message in direction.messages.add(content, whole, record):
             kind = message.content[0]
             self._notice(direction, kind, message.content)
+            if record.isOpened:
+                self._noticeSealed(direction, kind)
             name = HANDSHAKE_TYPES.get(kind, f"handshake_{kind}")
             if kind == _SERVER_HELLO and message.content[6:38] == RETRY_RANDOM:
                 name = "HelloRetryRequest"
-            self._list.add(self._messageEvent(direction, name, message))
+            self._say(direction, self._messageEvent(direction, name, message))
         if direction.messages.isTooLong:
             self._damaged(direction, "a message is longer than any can be", b"", record.time, record.packet)
+
+    def _say(self, direction: Direction, event: Event) -> None:
+        self._list.add(event)
+        direction.said += 1
+        if direction.said == _MOST_SAID:
+            self._damaged(direction, "more messages than any connection has", b"", event.time, event.packet)
 
     def _notice(self, direction: Direction, kind: int, message: bytes) -> None:
         """Follow what a handshake message says of the keys behind it."""
@@ -224,12 +236,15 @@ class Dissector:
                 self._clientHello(facts)
         elif kind == _SERVER_HELLO and not direction.isFromClient:
             self._serverHello(message)
-        elif kind == _FINISHED and direction.protection is Protection.HANDSHAKE:
+        elif kind == _NEW_SESSION_TICKET and self._version != TLS_1_3:
+            self._agreed.remember(self._secrets, ticketOf(message))
+
+    def _noticeSealed(self, direction: Direction, kind: int) -> None:
+        """Follow what a message under TLS 1.3 says of the keys behind it (RFC 8446, section 4)."""
+        if kind == _FINISHED and direction.protection is Protection.HANDSHAKE:
             direction.enter(Protection.APPLICATION)
         elif kind == _END_OF_EARLY_DATA and direction.protection is Protection.EARLY:
             direction.enter(Protection.HANDSHAKE)
-        elif kind == _NEW_SESSION_TICKET and self._version != TLS_1_3:
-            self._agreed.remember(self._secrets, ticketOf(message))
         elif kind == _KEY_UPDATE and self._version == TLS_1_3:
             direction.update()
 
@@ -254,22 +269,24 @@ class Dissector:
         if facts.version != TLS_1_3:
             self._agreed.remember(self._secrets, facts.session)
         else:
+            self._client.isChanged = self._server.isChanged = False
             self._server.enter(Protection.HANDSHAKE)
             if self._client.protection is not Protection.EARLY:
                 self._client.enter(Protection.HANDSHAKE)
 
     def _change(self, direction: Direction) -> None:
         """A ChangeCipherSpec was sent: up to TLS 1.2 new keys are used behind it, under TLS 1.3 it means nothing."""
-        if self._version == TLS_1_3 or (direction.isFromClient and direction.protection is Protection.EARLY):
+        if self._version == TLS_1_3:
             return
         direction.isChanged, direction.hasFinished = True, False
         direction.agreed = self._agreed
-        direction.enter(Protection.APPLICATION)
+        if self._version:
+            direction.enter(Protection.APPLICATION)
 
     def _alerts(self, direction: Direction, content: bytes, record: Record) -> None:
         for at in range(0, min(len(content) // 2, _MOST_ALERTS) * 2, 2):
             alert = content[at : at + 2]
-            self._list.add(self._event(Kind.ALERT, direction, alertName(alert[1]), record, alert))
+            self._say(direction, self._event(Kind.ALERT, direction, alertName(alert[1]), record, alert))
         if len(content) % 2 or not content:
             self._damaged(
                 direction, "an alert of another length than two bytes", content[:64], record.time, record.packet

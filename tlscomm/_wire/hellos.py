@@ -24,6 +24,9 @@ _SESSION_TICKET = 35
 _EARLY_DATA = 42
 _SUPPORTED_VERSIONS = 43
 
+#: The first byte of the suites of TLS 1.3 (RFC 8446, appendix B.4).
+_SUITES_13 = 0x13
+
 #: So many extensions are looked at.
 _MOST_EXTENSIONS = 256
 
@@ -98,6 +101,9 @@ def serverKeyFacts(message: bytes) -> ServerKeyFacts | None:
         extensions = _extensions(reader)
     except Cut:
         pass
+    if suite >> 8 == _SUITES_13:
+        # They are of TLS 1.3 and no other version, also where the extension that says so was not seen.
+        version = 0x0304
     chosen = extensions.get(_SUPPORTED_VERSIONS, b"")
     version = int.from_bytes(chosen, "big") if len(chosen) == 2 else version
     return ServerKeyFacts(random, suite, version, _ENCRYPT_THEN_MAC in extensions, random == RETRY_RANDOM, session)
@@ -118,10 +124,10 @@ def _extensions(reader: Reader) -> dict[int, bytes]:
     found: dict[int, bytes] = {}
     if reader.isEmpty:
         return found
-    inside = reader.inside(reader.number(2))
-    while not inside.isEmpty and len(found) < _MOST_EXTENSIONS:
-        kind = inside.number(2)
-        found[kind] = inside.vector(2)
+    reader.take(2)
+    while reader.left > 0 and len(found) < _MOST_EXTENSIONS:
+        kind = reader.number(2)
+        found[kind] = reader.vector(2)
     return found
 
 
