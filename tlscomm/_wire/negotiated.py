@@ -67,7 +67,8 @@ class Agreed(NamedTuple):
         if self.client is None or not len(secrets):
             return ()
         if self.server is not None and self.server.version != TLS_1_3:
-            return self._keys12(secrets, self.client, self.server, isFromClient)
+            isOnly = protection is Protection.APPLICATION
+            return self._keys12(secrets, self.client, self.server, isFromClient) if isOnly else ()
         label = _LABELS[protection][0 if isFromClient else 1]
         secret = secrets.find(label, self.client.random) if label else None
         if secret is None:

@@ -92,12 +92,15 @@ class RecordCutter:
             return []
         self._mayBeSSL2 = False
         missing = self._needed - len(self._buffer)
-        if len(self._buffer) < HEADER or size > missing or self.isLost:
+        if len(self._buffer) < HEADER or self.isLost:
             self._lose()
             return []
         if self._hole < 0:
             self._hole = len(self._buffer)
-        return self.feed(bytes(size))
+        found = self.feed(bytes(min(size, missing)))
+        if size > missing:
+            self._lose()
+        return found
 
     def stop(self) -> None:
         """Cut nothing any more."""
