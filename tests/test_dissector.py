@@ -1,10 +1,18 @@
 """What was said over TLS is read from the bytes of both directions, sealed or not, however they arrive."""
 
+from random import Random
+
+from hypothesis import given, settings, strategies
 from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.tsharkfields import CAPTURES
 from tests.wiretraffic import Traffic, context, dissected, fed, names, pieces
+from tlscomm._wire.decoding import decode
+from tlscomm._wire.dissector import Dissector
 from tlscomm._wire.events import Kind, Protection
+from tlscomm._wire.secrets import Secrets
+from tlscomm.tracing._captures import readCaptures
 
 _FULL_13 = [
     ">ClientHello",
@@ -118,3 +126,118 @@ class Pieces(SynchronousTestCase):
             whole = names(dissected(traffic))
             for size in (1, 2, 7, 1000):
                 self.assertEqual(names(fed(pieces(traffic.flights, size), traffic.keys).events), whole)
+
+
+class Hostile(SynchronousTestCase):
+    """What a stranger sends is bounded in memory and output, whatever it is."""
+
+    def test_whatIsNoTLSIsSaidOnce(self) -> None:
+        """The other direction is still read, for the answer to it."""
+        events = fed([(True, b"GET / HTTP/1.1\r\n" * 1000), (True, b"more"), (False, b"\x15\3\1\0\2\2\x46")]).events
+        self.assertEqual([each.kind for each in events], [Kind.DAMAGED, Kind.ALERT])
+        self.assertTrue(events[0].content.startswith(b"GET / HTTP"))
+        self.assertTrue(events[0].detail)
+
+    def test_aMessageThatIsTooLongIsNotPutTogether(self) -> None:
+        flights = [(True, b"\x16\3\1\x40\0\x0b\xff\xff\xff" + bytes(0x3FFC))] * 20
+        events = fed(flights).events
+        self.assertEqual([each.kind for each in events], [Kind.DAMAGED])
+
+    def test_eventsAreBounded(self) -> None:
+        """Thousands of small messages and records are a few hundred events, the first and the last ones."""
+        for piece in (b"\x16\3\1\0\x08\0\0\0\0\0\0\0\0", b"\x15\3\1\0\2\1\x5a", b"\x14\3\1\0\1\1", b"\x16\3\1\0\0"):
+            events = fed([(True, piece * 500), (False, piece * 500)]).events
+            self.assertLess(len(events), 400)
+        turns = [(number % 2 == 0, b"\x17\3\3\0\x20" + bytes(32)) for number in range(1000)]
+        events = fed(turns).events
+        self.assertLess(len(events), 100)
+        self.assertEqual(sum(each.count for each in events), 1000)
+        self.assertEqual(sum(each.size for each in events), 1000 * 37)
+
+    def test_theEndOfALongConnectionIsThere(self) -> None:
+        """However much is said, how it ended is kept."""
+        alert = b"\x15\3\3\0\2\2\x28"
+        events = fed([(True, b"\x17\3\3\0\1a\x14\3\3\0\1\1" * 900), (False, alert)]).events
+        self.assertEqual(events[-1].name, "handshake_failure")
+
+    def test_anyBytesAreRead(self) -> None:
+        """Bytes of real connections, damaged anywhere, cut anywhere and missing anywhere, raise nothing."""
+        traffic = [conversation(version) for version in (SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION)]
+
+        @settings(max_examples=20, deadline=None, derandomize=True)
+        @given(strategies.integers(0, 1 << 64), strategies.sampled_from(traffic))
+        def run(seed: int, chosen: Traffic) -> None:
+            random = Random(seed)
+            secrets = Secrets()
+            secrets.add(chosen.keys)
+            dissector = Dissector(secrets, 100)
+            for isFromClient, data in pieces(chosen.flights, random.choice((50, 1448, 1 << 20))):
+                damaged = bytearray(data)
+                for _ in range(random.choice((0, 0, 1, 3))):
+                    damaged[random.randrange(len(damaged))] = random.randrange(256)
+                if random.random() < 0.1:
+                    dissector.skip(isFromClient, random.choice((1, len(data), 1 << 40)), 0)
+                else:
+                    dissector.feed(isFromClient, bytes(damaged), 0)
+            for event in dissector.events:
+                for field in decode(event):
+                    self.assertTrue(all(each.text.isprintable() for each in field.walk()))
+
+        run()
+
+
+class Beginnings(SynchronousTestCase):
+    def test_mayHaveTheFormOfSSL2(self) -> None:
+        """A client that may speak to a server that old begins so (RFC 5246, appendix E.2)."""
+        hello = b"\1\3\1\0\6\0\0\0\x10" + b"\0\0\x2f\0\0\xff" + bytes(range(16))
+        (event,) = fed([(True, bytes((0x80, len(hello))) + hello)]).events
+        self.assertEqual((event.name, event.size), ("ClientHello", len(hello) + 2))
+        fields = {each.name: each for field in decode(event) for each in field.walk()}
+        self.assertEqual(fields["version"].text, "TLS 1.0")
+        self.assertEqual(fields["challenge"].value, bytes(range(16)))
+        self.assertEqual(fields["cipher_specs"].text, "TLS_RSA_WITH_AES_128_CBC_SHA, TLS_EMPTY_RENEGOTIATION_INFO_SCSV")
+
+    def test_anAlertMayComeAtAnyTime(self) -> None:
+        """In the clear under TLS 1.3 too, when keys exist: a client of OpenSSL refuses so."""
+        traffic = Traffic(context("client", SSL.TLS1_3_VERSION), context("server", SSL.TLS1_3_VERSION))
+        traffic.pump()
+        refusal = [*traffic.flights[:2], (True, b"\x15\3\3\0\2\2\x30")]
+        for keys in (b"", traffic.keys):
+            self.assertEqual(names(fed(refusal, keys).events)[-1], ">unknown_ca")
+
+
+class Captured(SynchronousTestCase):
+    """What OpenSSL in memory does not do is in captures of real programs."""
+
+    def check(self, name: str) -> list[list[str]]:
+        secrets = Secrets()
+        secrets.add((CAPTURES / name).with_suffix(".keys").read_bytes())
+        traces = list(readCaptures([str(CAPTURES / name)], secrets))
+        events = [event for trace in traces for event in trace.events]
+        self.assertEqual([event for event in events if event.kind in (Kind.SEALED, Kind.DAMAGED)], [])
+        return [names(event for event in trace.events if event.kind is not Kind.TCP) for trace in traces]
+
+    def test_keyUpdatesAreFollowed(self) -> None:
+        (said, *_) = self.check("key-update.pcap")
+        self.assertIn(">KeyUpdate", said)
+        self.assertIn("<KeyUpdate", said)
+        self.assertIn("ApplicationData", said[-3] + said[-4])
+
+    def test_earlyDataIsReadAcceptedAndRejected(self) -> None:
+        said = self.check("early-data.pcap")
+        self.assertTrue(any(">EndOfEarlyData" in each for each in said))
+        self.assertTrue(any(each[1:3] == [">ChangeCipherSpec", ">ApplicationData"] for each in said))
+
+    def test_renegotiationIsFollowed(self) -> None:
+        said = self.check("renegotiated.pcap")
+        self.assertTrue(any(each.count(">ClientHello") == 2 and each.count(">Finished") == 2 for each in said))
+
+    def test_aSessionIsResumedWithoutALineOfItsOwn(self) -> None:
+        """Go writes no line for it; the ticket tells which secret it is."""
+        said = self.check("resumed-go-1.2.pcap")
+        self.assertNotIn("<Certificate", said[1])
+        self.assertIn("<Finished", said[1])
+
+    def test_aRetryIsNamed(self) -> None:
+        said = self.check("retry-openssl.pcap")
+        self.assertIn("<HelloRetryRequest", said[0])
