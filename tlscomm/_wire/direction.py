@@ -137,7 +137,6 @@ class Direction:
         kept: how many bytes of application data were kept.
         said: how many messages and alerts there were.
         isStopped: whether it is no TLS, and nothing more is read.
-        hasGap: whether it is not known how many records were missed, and so whether a ChangeCipherSpec was.
     """
 
     def __init__(self, isFromClient: bool) -> None:
@@ -152,7 +151,6 @@ class Direction:
         self.kept = 0
         self.said = 0
         self.isStopped = False
-        self.hasGap = False
         self._key: Key | None = None
         self._sequence = 0
         self._numbers = 1
@@ -183,7 +181,6 @@ class Direction:
 
     def lose(self, size: int) -> None:
         """So many bytes are missing, and it is not known how many records were in them."""
-        self.hasGap = True
         self._numbers = min(self._numbers + size // _SMALLEST + 1, _MOST_NUMBERS)
 
     def open(self, raw: RawRecord, secrets: Secrets, agreed: Agreed) -> Opened | None:

@@ -28,7 +28,8 @@ _LABELS = {
 #: A master secret has 48 bytes, a traffic secret as many as the hash of its suite: 32 or 48. The sizes are bounded, so
 #: a line that goes on for ever is left early.
 _LINE = re.compile(
-    rb"^(%s)[ \t]+([0-9A-Fa-f]{64})[ \t]+([0-9A-Fa-f]{64}(?:[0-9A-Fa-f]{32})?)[ \t]*\r?$" % b"|".join(_LABELS), re.MULTILINE
+    rb"^(%s)[ \t]+([0-9A-Fa-f]{64})[ \t]+([0-9A-Fa-f]{64}(?:[0-9A-Fa-f]{32})?)[ \t]*\r?$" % b"|".join(_LABELS),
+    re.MULTILINE,
 )
 
 
