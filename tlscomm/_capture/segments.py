@@ -10,7 +10,10 @@ from struct import pack
 
 from tlscomm._capture.packets import Address
 
-__all__ = ["Encoder", "checksum", "packed"]
+__all__ = ["LARGEST_PAYLOAD", "Encoder", "checksum", "emptyPacket", "packed"]
+
+#: What fits into one packet of IPv4, beside the headers and options that are made here.
+LARGEST_PAYLOAD = 65_487
 
 _TCP = 6
 _HOPS = 64
@@ -69,7 +72,7 @@ class Encoder:
             flags: of TCP, as in its header.
             sequence: its number.
             acknowledged: which number is awaited from the other side.
-            payload: at most 65,000 bytes.
+            payload: at most 65,487 bytes.
             isFirst: whether it opens the connection, and so says how large segments and windows may be.
         """
         options = _OPTIONS if isFirst else b""
@@ -88,6 +91,12 @@ class Encoder:
         before = pack("!BBHHHBB", 0x45, 0, 20 + size, self._identification, 0x4000, _HOPS, _TCP)
         total = checksum(before + b"\x00\x00" + self._addresses)
         return before + pack("!H", total) + self._addresses
+
+
+def emptyPacket() -> bytes:
+    """Return a packet of IPv4 from nowhere to nowhere, with nothing in it, of an experimental protocol (RFC 3692)."""
+    head = pack("!BBHHHBBHQ", 0x45, 0, 20, 0, 0x4000, _HOPS, 253, 0, 0)
+    return head[:10] + pack("!H", checksum(head)) + head[12:]
 
 
 def _asIPv6(address: bytes) -> bytes:

@@ -19,10 +19,12 @@ from tlscomm._capture.packets import Address
 from tlscomm._capture.segments import Encoder
 from tlscomm.failures import printable
 
-__all__ = ["LARGEST_SEGMENT", "RAW", "CaptureWriter", "Output", "WrittenConnection", "WrittenPacket"]
+__all__ = ["LARGEST_SEGMENT", "CaptureWriter", "Output", "WrittenConnection", "WrittenPacket"]
 
 #: Packets begin with the header of IPv4 or IPv6 (LINKTYPE_RAW).
-RAW = 101
+_RAW = 101
+
+_ABOUT = "what one side of TLS connections saw, in TCP/IP made for this file"
 
 _SECTION, _INTERFACE, _ENHANCED, _SECRETS = 0x0A0D0D0A, 1, 6, 10
 _TLS_KEY_LOG = 0x544C534B
@@ -58,12 +60,13 @@ class WrittenPacket:
         isWritten: whether it is on its way to the file.
     """
 
-    __slots__ = ("_data", "_flags", "_time", "comment", "isWritten")
+    __slots__ = ("_data", "_flags", "_length", "_time", "comment", "isWritten")
 
-    def __init__(self, data: bytes, time: int, flags: int) -> None:
+    def __init__(self, data: bytes, length: int, time: int, flags: int) -> None:
         self.comment = ""
         self.isWritten = False
         self._data = data
+        self._length = length
         self._time = time
         self._flags = flags
 
@@ -80,25 +83,25 @@ class WrittenPacket:
             options += _option(_COMMENT, printable(self.comment, _LONGEST_COMMENT).encode("utf-8", "replace"))
         if self._flags:
             options += _option(2, pack("<I", self._flags))
-        head = pack("<IIIII", 0, time >> 32 & MASK, time & MASK, size, size)
+        head = pack("<IIIII", 0, time >> 32 & MASK, time & MASK, size, self._length)
         return _block(_ENHANCED, b"".join((head, self._data, bytes(-size & 3), _ended(options))))
 
 
 class CaptureWriter:
     """Writes one capture."""
 
-    def __init__(self, file: Output, linkType: int = RAW) -> None:
+    def __init__(self, file: Output, about: str = _ABOUT) -> None:
         """
         Args:
             file: where it is written to.
-            linkType: what packets begin with (LINKTYPE_ of tcpdump.org).
+            about: a few words for a person, on what is in it.
         """
         self._file = file
         self._waiting: list[bytes | WrittenPacket] = []
         self._heldSize = 0
         self._writtenSize = 0
         self._flushed = 0
-        self._add(_section() + _interface(linkType))
+        self._add(_section() + _interface(about))
 
     @property
     def size(self) -> int:
@@ -109,12 +112,13 @@ class CaptureWriter:
         """Write lines of a key log (RFC 9850), which what comes after them is decrypted with."""
         self._add(_block(_SECRETS, pack("<II", _TLS_KEY_LOG, len(lines)) + lines + bytes(-len(lines) & 3)))
 
-    def packet(self, data: bytes, time: int, isInbound: bool | None = None) -> WrittenPacket:
+    def packet(self, data: bytes, time: int, isInbound: bool | None = None, length: int | None = None) -> WrittenPacket:
         """Write a packet, the last one of all for now.
 
         Args:
-            data: its bytes.
+            data: its bytes, from the header of IPv4 or IPv6 on.
             time: nanoseconds since 1970.
+            length: how many bytes it had, where these are not all.
             isInbound: whether it came to us, where that is known.
 
         Raises:
@@ -123,7 +127,9 @@ class CaptureWriter:
         if self._heldSize >= _HELD or time - self._flushed > 1_000_000_000:
             self.flush()
             self._flushed = time
-        packet = WrittenPacket(data, time, 0 if isInbound is None else 1 if isInbound else 2)
+        packet = WrittenPacket(
+            data, len(data) if length is None else length, time, 0 if isInbound is None else 1 if isInbound else 2
+        )
         self._add(packet)
         return packet
 
@@ -283,11 +289,10 @@ def _section() -> bytes:
     return _block(_SECTION, pack("<IHHq", 0x1A2B3C4D, 1, 0, -1) + _ended(options))
 
 
-def _interface(linkType: int) -> bytes:
-    about = b"what one side of TLS connections saw, in TCP/IP made for this file"
-    options = _option(2, b"tlscomm") + _option(3, about) + _option(9, b"\x09")
+def _interface(about: str) -> bytes:
+    options = _option(2, b"tlscomm") + _option(3, about.encode()) + _option(9, b"\x09")
     # Packets are kept whole.
-    return _block(_INTERFACE, pack("<HHI", linkType, 0, 0) + _ended(options))
+    return _block(_INTERFACE, pack("<HHI", _RAW, 0, 0) + _ended(options))
 
 
 def _block(kind: int, body: bytes) -> bytes:

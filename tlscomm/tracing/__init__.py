@@ -20,6 +20,7 @@ __all__ = [
     "Tracing",
     "Verdict",
     "readCaptures",
+    "redactCaptures",
     "redactTrace",
 ]
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from tlscomm.tracing._folder import TraceFolder
     from tlscomm.tracing._keylogfile import KeyLogFile
     from tlscomm.tracing._pseudonyms import Pseudonyms
+    from tlscomm.tracing._redactedcaptures import redactCaptures
     from tlscomm.tracing._redacting import redactTrace
     from tlscomm.tracing._trace import CertificateSeen, Choice, Span, Trace, Verdict
     from tlscomm.tracing._tracing import EventObserver, TraceObserver, Tracing
@@ -50,6 +52,7 @@ else:
             "Tracing": "tlscomm.tracing._tracing",
             "Verdict": "tlscomm.tracing._trace",
             "readCaptures": "tlscomm.tracing._captures",
+            "redactCaptures": "tlscomm.tracing._redactedcaptures",
             "redactTrace": "tlscomm.tracing._redacting",
         },
     )
