@@ -118,7 +118,13 @@ class Source:
     def _read(self, size: int) -> bytes:
         file = self._file
         try:
-            piece = _unpack(file, size) if isinstance(file, gzip.GzipFile) else file.read(size)
+            if isinstance(file, gzip.GzipFile):
+                piece = _unpack(file, size)
+            elif self.isSeekable or not isinstance(file, io.BufferedReader):
+                piece = file.read(size)
+            else:
+                # What has come so far, for it may be a capture that goes on.
+                piece = file.read1(size)
         except (EOFError, zlib.error, gzip.BadGzipFile):
             self.problem = "its gzip form is damaged"
             return b""

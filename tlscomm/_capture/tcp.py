@@ -17,12 +17,15 @@ from tlscomm._capture.packets import Address, StreamReader
 __all__ = ["Connections"]
 
 #: So many connections are held at once, and so many bytes that wait in all of them.
-_MOST_CONNECTIONS = 4096
+_MOST_CONNECTIONS = 2048
 _MOST_HELD = 24 << 20
 
 #: A connection that is over is held for so long in nanoseconds, as long as there are no more than so many.
 _CLOSED_FOR = 5_000_000_000
 _MOST_CLOSED = 256
+
+#: Of so many that have ended it is known, so that what comes late is no connection of its own.
+_MOST_PAST = 1 << 14
 
 #: A connection without a packet for so long is over; that is looked for every so many packets.
 _SILENT_FOR = 3600 * 1_000_000_000
@@ -45,6 +48,8 @@ class Connections:
         self.count = 0
         self._connected = connected
         self._directions: dict[bytes, tuple[Connection, Direction]] = {}
+        # The values say nothing; the first ones are the oldest.
+        self._past: dict[bytes, None] = {}
         self._closing: deque[tuple[int, Connection]] = deque()
         # In the order in which they began to wait. The values say nothing.
         self._waiting: dict[Connection, None] = {}
@@ -87,11 +92,13 @@ class Connections:
         flags = segment.flags
         if flags & RST or not (flags & SYN or segment.payload or segment.lost):
             return None
-        self._tidy()
-        self.count += 1
         key = segment.key
         half = (len(key) - 4) // 2
         reverse = key[half:-4] + key[:half] + key[-2:] + key[-4:-2]
+        if not flags & SYN and (key in self._past or reverse in self._past):
+            return None
+        self._tidy()
+        self.count += 1
         # An answer to a SYN that was not seen comes from the second side.
         isAnswer = flags & (SYN | ACK) == SYN | ACK
         first, second = (reverse, key) if isAnswer else (key, reverse)
@@ -149,6 +156,10 @@ class Connections:
         # Both keys are one where a port is connected to itself.
         self._directions.pop(connection.key, None)
         self._directions.pop(connection.reverse, None)
+        self._past.pop(connection.key, None)
+        self._past[connection.key] = None
+        if len(self._past) > _MOST_PAST:
+            del self._past[next(iter(self._past))]
         if connection.held:
             self._held -= connection.held
             del self._waiting[connection]

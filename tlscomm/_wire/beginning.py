@@ -20,8 +20,8 @@ from tlscomm._wire.recordsearch import answerAt, beginsAsTLS, clientHelloAt, isA
 
 __all__ = ["Beginning"]
 
-#: So many bytes of a side are looked through for a ClientHello, and so many of what a server says after it.
-_MOST_BYTES = 1 << 15
+#: So many bytes of both sides are held until TLS begins, and so many of what a server says after a ClientHello.
+_MOST_BYTES = 1 << 14
 _MOST_ANSWER = 1 << 12
 
 #: So many pieces of both sides are held, and so many turns of a dialogue are told one by one.
@@ -30,12 +30,12 @@ _MOST_TURNS = 24
 
 
 class _Piece(NamedTuple):
-    """What was seen while TLS had not begun: bytes; a step of TCP where `step` is set; or a gap."""
+    """What was seen while TLS had not begun: so many bytes; a step of TCP where `step` is set; or a gap."""
 
     isFirst: bool
     time: int
     packet: int
-    data: bytes = b""
+    size: int = 0
     step: str = ""
     missing: int = 0
 
@@ -60,8 +60,8 @@ class Beginning:
         self.dissector: Dissector | None = None
         self._makeDissector = makeDissector
         self._pieces: list[_Piece] = []
-        #: By side: what it has said since the last gap, what it has said before that in bytes, and what was searched.
-        self._said = {True: bytearray(), False: bytearray()}
+        #: By side: all that it has said, where that goes on behind the last gap, and how far from there was searched.
+        self._all = {True: bytearray(), False: bytearray()}
         self._passed = {True: 0, False: 0}
         self._searched = {True: 0, False: 0}
         #: Whether the beginning of a side's bytes was not captured.
@@ -76,9 +76,10 @@ class Beginning:
             isFromClient = isFirst == self.isClientFirst
             self.dissector.note(Event(Kind.TCP, isFromClient, time, name, 0, packet=packet))
         elif self.isTLS is None:
-            if name == "SYN" and not self._said[isFirst] and not self._passed[isFirst]:
+            if name == "SYN" and not self._all[isFirst]:
                 self._isTorn[isFirst] = False
-            self._hold(_Piece(isFirst, time, packet, step=name))
+            self._pieces.append(_Piece(isFirst, time, packet, step=name))
+            self._bound()
 
     def data(self, isFirst: bool, data: bytes, time: int, packet: int) -> None:
         """Take in the next bytes of one side."""
@@ -88,9 +89,10 @@ class Beginning:
             else:
                 self.dissector.feed(isFirst == self.isClientFirst, data, time, packet)
         elif self.isTLS is None:
-            self._said[isFirst] += data
-            self._hold(_Piece(isFirst, time, packet, data))
+            self._all[isFirst] += data
+            self._pieces.append(_Piece(isFirst, time, packet, len(data)))
             self._search(isFirst, data)
+            self._bound()
 
     def missing(self, isFirst: bool, size: int, time: int, packet: int) -> None:
         """Take in that bytes of one side were not seen."""
@@ -98,16 +100,16 @@ class Beginning:
             self._answer = None
             self.dissector.skip(isFirst == self.isClientFirst, size, time, packet)
         elif self.isTLS is None:
-            self._passed[isFirst] += len(self._said[isFirst])
-            self._said[isFirst].clear()
+            self._passed[isFirst] = len(self._all[isFirst])
             self._searched[isFirst] = 0
             self._isTorn[isFirst] = True
-            self._hold(_Piece(isFirst, time, packet, missing=size))
+            self._pieces.append(_Piece(isFirst, time, packet, missing=size))
+            self._bound()
 
     def ended(self) -> None:
         """Nothing more will come: what is held is decided by what there is."""
         for isFirst in (True, False):
-            if self.isTLS is None and (beginsAsTLS(self._said[isFirst]) or self._isMisplaced(isFirst)):
+            if self.isTLS is None and (beginsAsTLS(self._said(isFirst)) or self._isMisplaced(isFirst)):
                 self._begin(isFirst, 0)
         if self.isTLS is None:
             self._isNone()
@@ -119,61 +121,66 @@ class Beginning:
 
         Some servers say so in plain HTTP. Others close without a word, which no server of HTTP does.
         """
-        if self._isTorn[isFirst] or not isRequest(self._said[isFirst]):
+        if self._isTorn[isFirst] or not isRequest(self._said(isFirst)):
             return False
         closed = next((piece for piece in self._pieces if piece.step in ("FIN", "RST")), None)
-        answer = self._said[not isFirst]
+        answer = self._said(not isFirst)
         isSilent = not answer and closed is not None and closed.isFirst != isFirst
         return isSilent or isAnswerToPlain(answer)
 
-    def _hold(self, piece: _Piece) -> None:
-        self._pieces.append(piece)
-        if len(self._pieces) > _MOST_PIECES or sum(map(len, self._said.values())) > 2 * _MOST_BYTES:
+    def _said(self, isFirst: bool) -> bytearray:
+        """Return what a side has said since the last gap."""
+        said, passed = self._all[isFirst], self._passed[isFirst]
+        return said[passed:] if passed else said
+
+    def _bound(self) -> None:
+        """Give up where more is held than comes before TLS in any protocol."""
+        isTooMuch = len(self._pieces) > _MOST_PIECES or sum(map(len, self._all.values())) > _MOST_BYTES
+        if isTooMuch and self.isTLS is None:
             self._isNone()
 
     def _isNone(self) -> None:
         self.isTLS = False
-        self._pieces.clear()
-        for said in self._said.values():
-            said.clear()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._pieces = []
+        self._all = {True: bytearray(), False: bytearray()}
 
     def _search(self, isFirst: bool, data: bytes) -> None:
         """Look whether TLS has begun, after a side has said something more."""
-        said = self._said[isFirst]
+        said = self._said(isFirst)
         found = clientHelloAt(said, self._searched[isFirst])
         # A header of which only a part has come yet is found the next time.
         self._searched[isFirst] = max(0, len(said) - 10)
         if found >= 0:
             self._begin(isFirst, found)
-        elif isAnswer(said) and not self._isTorn[not isFirst] and not beginsAsTLS(self._said[not isFirst]):
+        elif isAnswer(said) and not self._isTorn[not isFirst] and not beginsAsTLS(self._said(not isFirst)):
             # The other side has said something else, and this one takes it for a damaged ClientHello.
             self._begin(not isFirst, 0)
         elif isAnswer(said) or (self._isTorn[isFirst] and isRecords(data)):
             self._join(isFirst, len(said) - len(data))
-        elif len(said) > _MOST_BYTES:
-            self._isNone()
 
     def _begin(self, isClientFirst: bool, at: int) -> None:
         """Read TLS from a byte of the client on, and from what the server says then."""
         self.isClientFirst = isClientFirst
-        server = self._said[not isClientFirst]
         isDirect = not at and not self._passed[isClientFirst]
         starts = {isClientFirst: self._passed[isClientFirst] + at, not isClientFirst: 0}
         protocol = ""
         if not isDirect:
-            preface = bytes(self._said[isClientFirst][:at])
+            preface, server = bytes(self._said(isClientFirst)[:at]), self._all[not isClientFirst]
             header = proxyHeader(preface)
-            protocol = protocolOf(preface[header.size :] if header else preface, bytes(server))
+            protocol = protocolOf(preface[header.size :] if header else preface, bytes(self._said(not isClientFirst)))
             isDirect = header is not None and header.size == at
             self._isWeak = not (protocol or header)
         if not isDirect:
-            starts[not isClientFirst] = self._passed[not isClientFirst] + len(server)
+            starts[not isClientFirst] = len(server)
             self._answer = bytearray()
         self._replay(starts, protocol)
 
     def _join(self, isFirst: bool, at: int) -> None:
         """Read TLS from a record on, because its beginning was not captured."""
-        said = self._said[isFirst]
+        said = self._said(isFirst)
         if said[at] == 22 and said[at + 5 : at + 6] == b"\x02":
             self.isClientFirst = not isFirst
         starts = {isFirst: self._passed[isFirst] + at, not isFirst: 0}
@@ -183,7 +190,8 @@ class Beginning:
         """Tell what was held: what a side has said before its start is a preface."""
         self.isTLS = True
         dissector = self.dissector = self._makeDissector()
-        pieces, self._pieces = self._pieces, []
+        pieces, everything = self._pieces, self._all
+        self._forget()
         prefaces = _Prefaces(dissector, protocol)
         seen = {True: 0, False: 0}
         if isJoined:
@@ -197,15 +205,15 @@ class Beginning:
             if piece.missing:
                 dissector.skip(isFromClient, piece.missing, piece.time, piece.packet)
                 continue
-            cut = max(0, min(len(piece.data), starts[isFirst] - seen[isFirst]))
-            seen[isFirst] += len(piece.data)
+            data = bytes(everything[isFirst][seen[isFirst] : seen[isFirst] + piece.size])
+            cut = max(0, min(piece.size, starts[isFirst] - seen[isFirst]))
+            seen[isFirst] += piece.size
             if cut:
-                prefaces.add(isFromClient, piece.data[:cut], piece.time, piece.packet)
-            if cut < len(piece.data):
+                prefaces.add(isFromClient, data[:cut], piece.time, piece.packet)
+            if cut < piece.size:
                 prefaces.tell()
-                dissector.feed(isFromClient, piece.data[cut:], piece.time, piece.packet)
+                dissector.feed(isFromClient, data[cut:], piece.time, piece.packet)
         prefaces.tell()
-        self._said = {True: bytearray(), False: bytearray()}
 
     def _tear(self, dissector: Dissector, pieces: list[_Piece]) -> None:
         """Say that a side has said more, where no gap says so: its records are searched for then."""
