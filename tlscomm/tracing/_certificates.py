@@ -34,6 +34,8 @@ __all__ = ["ShownChain", "certificatesSeen"]
 
 #: Chains whose faults are kept: the peers of a capture are often the same.
 _MOST_REMEMBERED = 256
+#: Bytes of a certificate that is remembered.
+_LARGEST_REMEMBERED = 1 << 13
 
 _UNREADABLE = "unreadable"
 _NOTHING = CertificateFacts(_UNREADABLE, _UNREADABLE, _UNREADABLE, _UNREADABLE, _UNREADABLE, "")
@@ -79,9 +81,6 @@ class ShownChain:
         """Whether a certificate of it does not bear its issuer's signature; None where that is not known."""
         known = () if self._verifier is None else self._verifier.anchors
         try:
-            if not all(any(each.signature) for each in self.certificates):
-                # It was taken out of a capture that was redacted.
-                return None
             problem = signatureProblem(self.certificates, known)
             isKnown = bool(known) or _endsInItself(self.certificates)
         except Exception:
@@ -118,18 +117,9 @@ class ShownChain:
             yield mismatch
 
     def _seen(self, depth: int) -> CertificateSeen:
-        loaded, problems = self._loaded[depth], tuple(p for p in self.problems if p.depth == depth)
-        encoded = self.encoded[depth]
-        if isinstance(loaded, str):
-            nothing = replace(_NOTHING, fingerprint=digestText(sha256(encoded).digest()))
-            return _asSeen(depth, nothing, _UNREADABLE, encoded, problems)
-        return _asSeen(depth, *_described(loaded), encoded, problems)
-
-
-# A capture has the same server's certificate in many connections, and describing one takes longer than reading it.
-@lru_cache(maxsize=128)
-def _described(certificate: x509.Certificate) -> tuple[CertificateFacts, str]:
-    return certificateFacts(certificate), _keyText(certificate)
+        problems, encoded = tuple(p for p in self.problems if p.depth == depth), self.encoded[depth]
+        facts, key = _described(encoded) if len(encoded) <= _LARGEST_REMEMBERED else _described.__wrapped__(encoded)
+        return _asSeen(depth, facts, key, encoded, problems)
 
 
 def certificatesSeen(chain: ShownChain | None) -> tuple[CertificateSeen, ...]:
@@ -183,6 +173,15 @@ def _placeOf(problem: Problem, chain: Sequence[x509.Certificate], encoded: Seque
     """Return the place of a problem's certificate among those that were sent; the last where it was not sent."""
     found = chain[problem.depth].public_bytes(Encoding.DER) if problem.depth < len(chain) else b""
     return encoded.index(found) if found in encoded else min(problem.depth, len(encoded) - 1)
+
+
+@lru_cache(maxsize=_MOST_REMEMBERED)
+def _described(encoded: bytes) -> tuple[CertificateFacts, str]:
+    """Return what a certificate says, and its kind of key."""
+    loaded = _loaded(encoded)
+    if isinstance(loaded, str):
+        return replace(_NOTHING, fingerprint=digestText(sha256(encoded).digest())), _UNREADABLE
+    return certificateFacts(loaded), _keyText(loaded)
 
 
 def _loaded(encoded: bytes) -> x509.Certificate | str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
+from typing import TypeAlias
 
 from tlscomm._wire.answers import chosenProtocol, chosenSignatureAlgorithm, exchangeGroup, offeredGroups
 from tlscomm._wire.events import Event, Kind
@@ -24,6 +25,8 @@ _MOST_NAMES = 16
 _LONGEST = 200
 
 _NONE = "none"
+
+Naming: TypeAlias = Callable[[Iterable[int]], str]
 
 
 def choicesIn(course: Course, clientChain: ShownChain | None) -> tuple[Choice, ...]:
@@ -106,6 +109,7 @@ def _issuer(course: Course, clientChain: ShownChain | None) -> str | None:
     return None
 
 
+@lru_cache(maxsize=64)
 def _nameText(encoded: bytes) -> str:
     try:
         return printable(decodedName(encoded).rfc4514_string(), _LONGEST)
@@ -120,20 +124,20 @@ def _message(course: Course, isFromClient: bool, name: str) -> Event | None:
     return event if event is not None and event.kind is Kind.HANDSHAKE else None
 
 
-def _each(named: Callable[[Iterable[int]], str], numbers: Iterable[int]) -> tuple[str, ...]:
+def _each(named: Naming, numbers: Iterable[int]) -> tuple[str, ...]:
     """Name each number, without those that mean nothing (RFC 8701)."""
-    return _names(named, tuple(islice(numbers, _MOST)))
+    return _namesOf(named, tuple(islice(numbers, _MOST)))
 
 
-# Most clients of a capture offer the same.
-@lru_cache(maxsize=128)
-def _names(named: Callable[[Iterable[int]], str], numbers: tuple[int, ...]) -> tuple[str, ...]:
+@lru_cache(maxsize=256)
+def _namesOf(named: Naming, numbers: tuple[int, ...]) -> tuple[str, ...]:
+    # The clients of a capture are often the same program.
     names = (named([number]) for number in numbers)
     return tuple(name for name in names if name != _NONE)
 
 
-def _one(named: Callable[[Iterable[int]], str], number: int | None) -> str | None:
-    return None if number is None else named([number])
+def _one(named: Naming, number: int | None) -> str | None:
+    return None if number is None else "".join(_namesOf(named, (number,)))
 
 
 def _text(name: bytes) -> str:
