@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
+from warnings import catch_warnings, simplefilter
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from tlscomm.credentials._ordering import chainOf
 from tlscomm.failures import CertificateFacts, Problem
+from tlscomm.tracing._jsonforms import momentOf
 from tlscomm.tracing._trace import CertificateSeen
 from tlscomm.verification import Verifier, nameProblem
 from tlscomm.verification._ownchain import signatureProblem
@@ -64,7 +66,7 @@ class ShownChain:
         """
         self.role = role
         self.encoded = encoded
-        self._at = datetime.fromtimestamp(time // 1_000_000_000, timezone.utc)
+        self._at = momentOf(time)
         self._verifier = verifier
         self._loaded = tuple(_loaded(each) for each in encoded)
         self.certificates = tuple(each for each in self._loaded if isinstance(each, x509.Certificate))
@@ -181,14 +183,19 @@ def _described(encoded: bytes) -> tuple[CertificateFacts, str]:
     loaded = _loaded(encoded)
     if isinstance(loaded, str):
         return replace(_NOTHING, fingerprint=digestText(sha256(encoded).digest())), _UNREADABLE
-    return certificateFacts(loaded), _keyText(loaded)
+    with catch_warnings():
+        simplefilter("ignore")
+        return certificateFacts(loaded), _keyText(loaded)
 
 
 def _loaded(encoded: bytes) -> x509.Certificate | str:
-    try:
-        return x509.load_der_x509_certificate(encoded)
-    except Exception as error:
-        return unreadableText(error)
+    with catch_warnings():
+        # What the library warns of there are rules for.
+        simplefilter("ignore")
+        try:
+            return x509.load_der_x509_certificate(encoded)
+        except Exception as error:
+            return unreadableText(error)
 
 
 def _state(certificate: x509.Certificate, at: datetime) -> int:

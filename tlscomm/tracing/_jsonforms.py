@@ -4,28 +4,35 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 from tlscomm._capture.packets import Address
 from tlscomm._wire.decoding import decode
 from tlscomm._wire.events import Event, Field, Kind, Record
 
-__all__ = ["addressJSON", "eventJSON", "secondsBetween", "timeJSON"]
+__all__ = ["addressJSON", "eventJSON", "momentOf", "secondsBetween", "timeJSON"]
 
 _SECOND = 1_000_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+#: The year 9000.
+_LAST = 221_845_392_000
 
 #: Bytes of a field that are written. Longer ones are keys, tickets and certificates.
 _LONGEST_VALUE = 64
 
 
+def momentOf(time: int) -> datetime:
+    """Return a time of nanoseconds since 1970, to the second. A damaged capture may say any; it is then the beginning.
+
+    The first and the last year of the calendar are left out, so that time zones and days can be counted.
+    """
+    seconds = time // _SECOND
+    return _EPOCH + timedelta(seconds=seconds if 0 <= seconds < _LAST else 0)
+
+
 def timeJSON(time: int) -> str:
     """Return a time of nanoseconds since 1970 as ISO 8601 in UTC, to the nanosecond."""
-    try:
-        whole = datetime.fromtimestamp(time // _SECOND, timezone.utc)
-    except (ValueError, OverflowError, OSError):
-        # A damaged capture may say any time.
-        return "1970-01-01T00:00:00.000000000Z"
-    return f"{whole:%Y-%m-%dT%H:%M:%S}.{time % _SECOND:09d}Z"
+    return f"{momentOf(time):%Y-%m-%dT%H:%M:%S}.{time % _SECOND:09d}Z"
 
 
 def secondsBetween(began: int, ended: int) -> float:
