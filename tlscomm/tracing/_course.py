@@ -54,12 +54,14 @@ class SealedRecord(NamedTuple):
         isFromClient: who sent it.
         length: of its fragment in bytes.
         order: which of all sealed records, from 0; several may be one event.
+        time: when its last byte was seen, in nanoseconds.
     """
 
     event: int
     isFromClient: bool
     length: int
     order: int
+    time: int
 
 
 @dataclass
@@ -81,6 +83,7 @@ class Course:
         clientFinished: where the client's Finished is.
         serverFinished: where the server's is.
         tickets: NewSessionTicket messages.
+        closeAnswered: where a server without tickets has answered a client's close after it could have refused it.
         serverData: the first application data of the server behind the client's Finished.
         clientData: the first application data of the client.
         lastServerData: the last of the server.
@@ -106,6 +109,7 @@ class Course:
     clientFinished: int | None = None
     serverFinished: int | None = None
     tickets: list[int] = field(default_factory=list)
+    closeAnswered: int | None = None
     serverData: int | None = None
     clientData: int | None = None
     lastServerData: int | None = None
@@ -268,7 +272,8 @@ def _sealed(course: Course, index: int, event: Event) -> None:
         _applicationData(course, index, event)
     else:
         for record in event.records:
-            course.sealed.append(SealedRecord(index, event.isFromClient, record.length, len(course.sealed)))
+            order = len(course.sealed)
+            course.sealed.append(SealedRecord(index, event.isFromClient, record.length, order, record.time))
 
 
 def _sealedHandshake(course: Course, index: int, event: Event) -> None:

@@ -41,16 +41,21 @@ _SMALLEST_CERTIFICATE = 150
 _SMALLEST_TICKET = 40
 
 
+#: Nanoseconds, and round trips, in which a server has judged a client.
+_PATIENCE, _ROUND_TRIPS = 200_000_000, 5
+
+
 def suppose(course: Course) -> None:
     """Put into a course what its sealed records are supposed to be, as far as anything can be."""
     if not course.isTLS13 or not course.sealed or course.answer.suite is None:
         return
     if course.clientFinished is not None:
-        _supposeReaction(course, _orderAt(course, course.clientFinished))
+        finished = course.events[course.clientFinished]
+        _supposeReaction(course, _orderAt(course, course.clientFinished), finished.time)
     elif not any(alert.number is not None for alert in course.alerts):
-        finished = _supposeAnswer(course)
-        if finished is not None:
-            _supposeReaction(course, finished.order)
+        answer = _supposeAnswer(course)
+        if answer is not None:
+            _supposeReaction(course, answer.order, answer.time)
 
 
 def _orderAt(course: Course, index: int) -> int:
@@ -150,12 +155,13 @@ def _answerOf(course: Course, sizes: _Sizes) -> list[SealedRecord]:
     return records[ends[0] + 1 :] if ends else records
 
 
-def _supposeReaction(course: Course, finished: int) -> None:
+def _supposeReaction(course: Course, finished: int, time: int) -> None:
     """Tell what the server has sent behind the client's Finished, and how each side ended.
 
     Args:
         course: the course.
         finished: the order of the last record before.
+        time: when the client had finished.
     """
     sizes = _Sizes(course)
     server = [each for each in _of(course, False) if each.order > finished]
@@ -164,7 +170,11 @@ def _supposeReaction(course: Course, finished: int) -> None:
     ticket: SealedRecord | None = None
     for at, record in enumerate(server):
         if sizes.isAlert(record) and not any(sizes.isAtLeast(each, 24) for each in server[at + 1 :]):
-            _alerted(course, record, isAlone=not course.tickets and course.serverData is None)
+            isAlone = not course.tickets and course.serverData is None
+            if isAlone and _isAnswerToClose(course, record, time):
+                course.closeAnswered = record.event
+                isAlone = False
+            _alerted(course, record, isAlone=isAlone)
             break
         if _isTicket(course, record, ticket, sizes):
             ticket = record
@@ -194,6 +204,15 @@ def _supposeClientsEnd(course: Course, client: Sequence[SealedRecord], sizes: _S
             break
         if course.clientData is None:
             course.clientData = record.event
+
+
+def _isAnswerToClose(course: Course, record: SealedRecord, finished: int) -> bool:
+    """Return whether a server's only record answers a client that has closed, long after it could have refused it."""
+    hello, answer = course.at(True, "ClientHello"), course.at(False, "ServerHello")
+    if not any(alert.isFromClient for alert in course.alerts) or hello is None or answer is None:
+        return False
+    roundTrip = course.events[answer].time - course.events[hello].time
+    return record.time - finished > max(_PATIENCE, _ROUND_TRIPS * roundTrip)
 
 
 def _alerted(course: Course, record: SealedRecord, *, isAlone: bool) -> None:

@@ -178,7 +178,9 @@ class _Judgement:
 
     @property
     def _signText(self) -> str:
-        return "a ticket" if self._course.isTLS13 else "its Finished"
+        if not self._course.isTLS13:
+            return "its Finished"
+        return "a ticket" if self._course.tickets else "that it waited for the client's close"
 
     def _acceptedText(self) -> str:
         course = self._course
@@ -383,7 +385,9 @@ def _signOfAcceptance(course: Course) -> int | None:
     """Return where the server shows a sign that it has accepted the client, which nginx shows to all."""
     if not course.isDone:
         return None
-    return (course.tickets[0] if course.tickets else None) if course.isTLS13 else course.serverFinished
+    if not course.isTLS13:
+        return course.serverFinished
+    return course.tickets[0] if course.tickets else course.closeAnswered
 
 
 def _acceptance(course: Course, ending: int | None) -> int | None:
