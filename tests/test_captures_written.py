@@ -290,6 +290,17 @@ class Files(SynchronousTestCase):
         self.assertIn(b"second", self.path.read_bytes())
         capture.close()
 
+    def test_left(self) -> None:
+        """So it is when only one side was seen to end, because ours has closed and gone."""
+        capture = CaptureFile(self.path)
+        connection = capture.begin(CLIENT, SERVER, NOW)
+        connection.data(True, b"said", NOW)
+        connection.end(False, "FIN", NOW)
+        connection.leave()
+        self.assertIn(b"said", self.path.read_bytes())
+        connection.leave()
+        capture.close()
+
     def test_noAddresses(self) -> None:
         """A connection without addresses of its own has made-up ones, and says so."""
         capture = CaptureFile(self.path)

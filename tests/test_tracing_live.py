@@ -59,6 +59,9 @@ class Noting:
     def end(self, isFromClient: bool, how: str, time: int) -> None:
         self.ends.append((isFromClient, how))
 
+    def leave(self) -> None:
+        pass
+
     def write(self, lines: bytes) -> None:
         self.lines += lines + b"\n"
 

@@ -256,7 +256,11 @@ class CapturedConnection:
 
         self._write(0, write)
         if self._written is not None and self._written.isEnded:
-            self._capture.guard(self._leave)
+            self.leave()
+
+    def leave(self) -> None:
+        """Write what is held back of it. Nothing more comes, also where its end was not seen on both sides."""
+        self._capture.guard(self._leave)
 
     def verdict(self, text: str) -> None:
         """Say how it ended, as a comment on the packet that came last, or comes next where that one is in the file.

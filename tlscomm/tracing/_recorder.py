@@ -220,8 +220,10 @@ class Recorder:
     def finish(self, failure: TLSFailure | None) -> None:
         """The connection is gone."""
         self._handOn()
-        if self._capture is not None and self._verdict is not None:
-            self._capture.verdict(self._verdict[1])
+        if self._capture is not None:
+            if self._verdict is not None:
+                self._capture.verdict(self._verdict[1])
+            self._capture.leave()
         self._capture = None
         self.failure = failure
         self.isFinished = True
