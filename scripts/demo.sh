@@ -1,6 +1,6 @@
 #!/bin/sh
 # Shows a server and a client that accept each other over TLS 1.3 and 1.2, and one refusal, with what each side says of
-# it. Exit status 0 means that all of it was as it should be. `make demo` makes .venv first.
+# it, and draws that refusal from the server's capture. Exit status 0 means that all of it was as it should be. `make demo` makes .venv first.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -89,11 +89,11 @@ indent "$folder/reply"
 
 heading 'A server that demands certificates of that authority and returns each message'
 echo "$ twistd -n tlscomm --listen tcp:0:interface=127.0.0.1 --identity certs/server.pfx --client-roots certs/ca.pem \\"
-echo '      --log-format json'
+echo '      --log-format json --capture demo.pcapng'
 : >"$folder/events"
 .venv/bin/python -c 'from twisted.scripts.twistd import run; run()' -n --pidfile= tlscomm \
     --listen tcp:0:interface=127.0.0.1 --identity certs/server.pfx --client-roots certs/ca.pem --log-format json \
-    >"$folder/events" 2>"$folder/log" &
+    --capture "$folder/demo.pcapng" >"$folder/events" 2>"$folder/log" &
 server=$!
 await has_events 1 || fail 'the server does not listen'
 address=$(sed -n 's/.*"event": "listening".*"address": "\([^"]*\)".*/\1/p' "$folder/events")
@@ -147,5 +147,11 @@ inOrder = ("closed", None, 1, 1)
 expected = [("authenticated", "TLSv1.3"), inOrder, ("authenticated", "TLSv1.2"), inOrder, ("refused", "no-certificate")]
 sys.exit(seen != expected)
 EOF
+
+heading 'What has just happened, message by message, from the capture that the server made'
+echo '$ tlscomm analyze demo.pcapng --connection 3'
+tlscomm analyze "$folder/demo.pcapng" --connection 3 >"$folder/reply" 2>&1 || fail 'the capture was not read'
+said 'no-certificate, refused by the server, certain'
+indent "$folder/reply"
 
 heading 'All was as it should be; the server is stopped'
