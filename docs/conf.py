@@ -17,7 +17,14 @@ project_copyright = f"2026, {author}"
 version = release = tlscomm.__version__
 
 sys.path.append(str(Path(__file__).parent / "_ext"))
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "failurepages", "settingtables", "statetables"]
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "failurepages",
+    "handshakes",
+    "settingtables",
+    "statetables",
+]
 exclude_patterns = ["_build"]
 html_theme = "alabaster"
 html_theme_options = {"description": "Mutual TLS for Twisted", "page_width": "1100px"}
