@@ -148,6 +148,11 @@ class Missing(SynchronousTestCase):
         self.check([sent(0, b"abc"), answered(0, b"", acknowledged=10)], "> abc", "> (7 missing)")
         self.check([sent(0, b"abc"), sent(5, b"", FIN)], "> abc", "> (2 missing)", "> FIN")
 
+    def test_lostFIN(self) -> None:
+        """One byte more that is acknowledged is a FIN that was not captured."""
+        self.check([sent(0, b"abc"), answered(0, b"", acknowledged=4)], "> abc", "> FIN")
+        self.check([sent(0, b"abc"), answered(0, b"bye", acknowledged=4)], "> abc", "> FIN", "< bye")
+
     def test_noWait(self) -> None:
         """A gap that the other side has acknowledged holds nothing up for long, and memory is bounded without that."""
         for acknowledged, count in ((100, 200), (0, 1200)):

@@ -80,7 +80,7 @@ class Connection:
         acknowledged = segment.acknowledged if flags & ACK else None
         other = direction.other
         if acknowledged is not None:
-            self._acknowledge(other, acknowledged)
+            self._acknowledge(other, acknowledged, (time, packet))
         if flags & RST:
             # A reset may have any number. What it carries is no part of the stream.
             self.isClosing = True
@@ -106,12 +106,13 @@ class Connection:
             direction.position = position
         self.reader.step(direction.isFirst, "SYN", time, packet)
 
-    def _acknowledge(self, direction: Direction, acknowledged: int) -> None:
+    def _acknowledge(self, direction: Direction, acknowledged: int, seen: tuple[int, int]) -> None:
         if direction.position is None:
             return
         ahead = (acknowledged - direction.position) & MASK
-        if 0 < ahead < _FARTHEST:
-            direction.acknowledged = max(direction.acknowledged, direction.position + ahead)
+        if 0 < ahead < _FARTHEST and direction.position + ahead > direction.acknowledged:
+            direction.acknowledged = direction.position + ahead
+            direction.proof = seen
 
     def _tell(self) -> None:
         """Tell all that can be told now."""
@@ -208,7 +209,14 @@ class Connection:
         # A reset's number is no proof that there were bytes before it.
         isReset = bool(side.waiting) and bool(cause.flags & RST)
         if not side.isFinished and not isReset:
-            self.reader.missing(side.isFirst, size, cause.time, cause.packet)
+            self._tellMissing(side, size, cause.time, cause.packet)
+
+    def _tellMissing(self, side: Direction, size: int, time: int, packet: int) -> None:
+        """Tell what was not captured. One byte that was acknowledged, and nothing behind it, is a FIN."""
+        if size == 1 and not side.waiting:
+            self.reader.step(side.isFirst, "FIN", time, packet)
+        else:
+            self.reader.missing(side.isFirst, size, time, packet)
 
     def _ignoreAcknowledgement(self) -> None:
         """Each side waits for the other's bytes, so what they acknowledge cannot be right: the earlier packet goes."""
@@ -216,12 +224,11 @@ class Connection:
         side = min(sides, key=lambda side: side.waiting[0].packet)
         side.add(side.take()._replace(acknowledged=None))
 
-    def end(self, time: int, packet: int) -> None:
+    def end(self) -> None:
         """Tell what still waits, and that nothing more will come."""
         while self.first.waiting or self.second.waiting:
             self.giveUp()
         for side in (self.first, self.second):
-            # An acknowledged byte more may be a FIN.
-            if side.position is not None and side.acknowledged > side.position + 1 and not side.isFinished:
-                self.reader.missing(side.isFirst, side.acknowledged - side.position, time, packet)
+            if side.position is not None and side.acknowledged > side.position and not side.isFinished:
+                self._tellMissing(side, side.acknowledged - side.position, *side.proof)
         self.reader.ended()

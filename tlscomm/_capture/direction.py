@@ -73,12 +73,13 @@ class Direction:
         start: the sequence number of its SYN, None where that was not seen.
         acknowledged: up to which position the other side has confirmed what came; at most what is proved by packets
             that were looked at closely.
+        proof: the time and the number of the packet that confirmed it.
         isFinished: whether its FIN was told.
         waiting: the segments that wait, as a heap.
         held: how many bytes they take.
     """
 
-    __slots__ = ("acknowledged", "held", "isFinished", "isFirst", "other", "position", "start", "waiting")
+    __slots__ = ("acknowledged", "held", "isFinished", "isFirst", "other", "position", "proof", "start", "waiting")
 
     other: Direction
 
@@ -87,6 +88,7 @@ class Direction:
         self.position: int | None = None
         self.start: int | None = None
         self.acknowledged = 0
+        self.proof = (0, 0)
         self.isFinished = False
         self.waiting: list[Waiting] = []
         self.held = 0

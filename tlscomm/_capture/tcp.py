@@ -163,7 +163,7 @@ class Connections:
         if connection.held:
             self._held -= connection.held
             del self._waiting[connection]
-        connection.end(self._time, self._packet)
+        connection.end()
 
     def finish(self) -> None:
         """End all connections, for the capture ends."""
