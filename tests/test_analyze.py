@@ -268,6 +268,39 @@ class Pages(SynchronousTestCase):
         self.assertIn("there are 5; choose one: --connection N", several.stderr)
         self.assertFalse(Path("several.svg").exists())
 
+    def test_redacted(self) -> None:
+        """``--redact`` tells no name in all that is printed and written, and the same verdict."""
+        outputs = ("--html", "redacted.html", "--svg", "redacted.svg", "--write", "redacted.pcapng")
+        result = analyze(FIVE, "--connection", "3", "--redact", *outputs)
+        self.assertEqual(result.exit_code, 0)
+        self.assertIn("name-mismatch, refused by the client, ", result.stdout)
+        written = [Path(output).read_bytes() for output in outputs[1::2]]
+        for told in (result.stdout.encode(), *written):
+            for name in (b"server.example", b"other.example", b"Trusted CA", b"client-openssl"):
+                self.assertNotIn(name, told)
+        again = analyze("redacted.pcapng")
+        self.assertEqual(len(again.stdout.splitlines()), 5)
+
+    def test_redactedPrinted(self) -> None:
+        """Lists, and the object for programs, are redacted too."""
+        for more in ((), ("--json",)):
+            told = analyze(FIVE, "--redact", *more).stdout
+            for name in ("server.example", "other.example", "Trusted CA", "client-openssl"):
+                self.assertNotIn(name, told)
+
+    def test_redactedUsage(self) -> None:
+        """What contradicts itself is wrong usage, and a capture is never replaced."""
+        Path("there.pcapng").write_bytes(b"")
+        for arguments in (
+            (FIVE, "--write", "new.pcapng"),
+            ("-", "--redact", "--write", "new.pcapng"),
+            (FIVE, "--redact", "--show-application-data", "5"),
+        ):
+            self.assertEqual(analyze(*arguments).exit_code, 2, arguments)
+        result = analyze(FIVE, "--redact", "--write", "there.pcapng")
+        self.assertEqual(result.exit_code, 1)
+        self.assertIn("there.pcapng cannot be written: File exists", result.stderr)
+
     def test_device(self) -> None:
         """What is no file is written to and stays."""
         os.mkfifo("pipe")

@@ -17,6 +17,7 @@ from tlscomm.drawing._diagram import diagramLines
 from tlscomm.drawing._lines import UNICODE, Pen, cells
 from tlscomm.drawing._words import verdictLine
 from tlscomm.failures import TLSFailure, printable
+from tlscomm.tracing import Pseudonyms, redactTrace
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -46,31 +47,43 @@ class Analysis(ABC):
         isStream: whether they are shown while they come.
         isBrief: whether their messages are left out.
         showsData: whether what was kept of application data is told.
+        pseudonyms: what stands in the place of names, or None for the names themselves.
     """
 
-    def __init__(self, wanted: Wanted, *, isStream: bool, isBrief: bool = False, showsData: bool = False) -> None:
+    def __init__(
+        self,
+        wanted: Wanted,
+        *,
+        isStream: bool,
+        isBrief: bool = False,
+        showsData: bool = False,
+        isRedacted: bool = False,
+    ) -> None:
         """
         Args:
             wanted: which connections were asked for.
             isStream: whether they are shown while they come, because the capture may be still being written.
             isBrief: whether their messages are left out.
             showsData: whether what was kept of application data is told.
+            isRedacted: whether pseudonyms stand in the place of names.
         """
         self.connections = Connections(few=_FEW, mostDrawn=max(1, len(wanted.numbers)))
         self._wanted = wanted
         self.isStream = isStream
         self.isBrief = isBrief
         self.showsData = showsData
+        self.pseudonyms = Pseudonyms() if isRedacted else None
 
     def taken(self, traces: Iterable[Trace]) -> Iterator[Trace]:
-        """Take in those of some traces that were asked for, and give them on.
+        """Take in those of some traces that were asked for, and give them on as they are shown.
 
         Ctrl-C ends a stream: that is how a person ends what captures, together with all that reads it.
         """
         try:
             for trace in filter(self._wanted.fits, traces):
-                self.add(trace)
-                yield trace
+                shown = trace if self.pseudonyms is None else redactTrace(trace, self.pseudonyms)
+                self.add(shown)
+                yield shown
         except KeyboardInterrupt:
             if not self.isStream:
                 raise
@@ -152,11 +165,25 @@ class JSONAnalysis(Analysis):
                 {**cause._asdict(), "count": count, "example": example, "hosts": hosts}
                 for cause, count, example, hosts in self.connections.causes()
             ],
-            "capture": None if reading is None else _captureJSON(reading),
+            "capture": None if reading is None else self._capture(reading),
             "failure": None if failure is None else failure.toJSON(),
         }
         begun = "" if self.connections.count else '{"connections": ['
         click.echo(begun.encode() + b"], " + _json(rest)[1:])
+
+    def _capture(self, reading: CaptureReading) -> dict[str, object]:
+        # The name of a file may be one that is not to be told.
+        damages = [
+            str(damage) if self.pseudonyms is None else f"{damage.text}, at byte {damage.position}"
+            for damage in reading.damages
+        ]
+        return {
+            "packets": reading.packets,
+            "packetsWithoutTCP": reading.packetsWithoutTCP,
+            "tcpConnections": reading.connections,
+            "tcpConnectionsWithoutTLS": reading.connectionsWithoutTLS,
+            "damages": [printable(damage, 500) for damage in damages],
+        }
 
 
 def drawn(trace: Trace) -> Iterator[Styled]:
@@ -209,16 +236,6 @@ def _nothing(wanted: Wanted, reading: CaptureReading) -> str:
 
 def _many(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
-def _captureJSON(reading: CaptureReading) -> dict[str, object]:
-    return {
-        "packets": reading.packets,
-        "packetsWithoutTCP": reading.packetsWithoutTCP,
-        "tcpConnections": reading.connections,
-        "tcpConnectionsWithoutTLS": reading.connectionsWithoutTLS,
-        "damages": [printable(str(damage), 500) for damage in reading.damages],
-    }
 
 
 def _json(value: object) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -54,6 +55,10 @@ class Captures:
     def isStream(self) -> bool:
         """Whether one of them may not have been written yet."""
         return "-" in self.files
+
+    def title(self, *, isRedacted: bool) -> str:
+        """Return what a page of them is called; names of files may tell what a redacted one must not."""
+        return "" if isRedacted else ", ".join(map(os.path.basename, self.files))
 
     def read(self, tell: Callable[[int, int], None] | None) -> CaptureReading:
         """Begin to read.

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tlscomm.commandline._options import settingOptions
-from tlscomm.commandline._printing import say
 from tlscomm.configuration._settingtypes import Interface
-from tlscomm.failures import TLSFailure, printable
+from tlscomm.failures import TLSFailure
 
 if TYPE_CHECKING:
     from tlscomm.commandline._analysis import Analysis
+    from tlscomm.commandline._analysisfiles import Files
     from tlscomm.commandline._capturesread import Captures
     from tlscomm.tracing._captures import CaptureReading
 
@@ -62,6 +60,17 @@ __all__ = ["command"]
 @click.option(
     "--svg", metavar="FILE", help="Write a picture of the one connection that there is, or that is asked for."
 )
+@click.option(
+    "--redact",
+    is_flag=True,
+    help="Put pseudonyms in the place of names, addresses and numbers in all that is printed and written.",
+)
+@click.option(
+    "--write",
+    "capture",
+    metavar="FILE",
+    help="With --redact: write the captures anew into this file, without names, secrets and what was said.",
+)
 @click.option("--check", is_flag=True, help="End with exit status 1 where a connection was refused or broke off.")
 @click.option("--json", "asJSON", is_flag=True, help="Print one JSON object.")
 @click.option("--brief", "isBrief", is_flag=True, help="With --json: without the messages of each connection.")
@@ -73,6 +82,8 @@ def command(
     applicationDataBytes: int,
     html: str | None,
     svg: str | None,
+    redact: bool,
+    capture: str | None,
     check: bool,
     asJSON: bool,
     isBrief: bool,
@@ -86,25 +97,41 @@ def command(
     """
     from tlscomm.commandline import _collection
     from tlscomm.commandline._analysis import JSONAnalysis, TextAnalysis
+    from tlscomm.commandline._analysisfiles import Files
     from tlscomm.commandline._capturesread import Captures
     from tlscomm.commandline._connections import Wanted
 
-    for option, path in (("--html", html), ("--svg", svg)):
-        if path is not None and any(_isSame(path, file) for file in (*files, *keylogs)):
-            raise click.BadParameter("that is a file that is read, and it would be replaced", param_hint=option)
+    _refuseContradictions(files, redact=redact, capture=capture, applicationDataBytes=applicationDataBytes)
+    outputs = Files(html=html, svg=svg, capture=capture)
+    outputs.keep((*files, *keylogs))
     # A capture may be long.
     _collection.resume()
     captures = Captures(files=files, keylogs=keylogs, applicationDataBytes=applicationDataBytes, settings=settings)
-    kind = JSONAnalysis if asJSON else TextAnalysis
-    analysis = kind(Wanted(**filters), isStream=captures.isStream, isBrief=isBrief, showsData=applicationDataBytes > 0)
-    failure = _analyze(captures, analysis, html)
-    if svg is not None:
-        _drawPicture(svg, analysis)
+    analysis = (JSONAnalysis if asJSON else TextAnalysis)(
+        Wanted(**filters),
+        isStream=captures.isStream,
+        isBrief=isBrief,
+        showsData=applicationDataBytes > 0,
+        isRedacted=redact,
+    )
+    failure = _analyze(captures, analysis, outputs)
     if failure is not None or (check and analysis.connections.failedCount):
         click.get_current_context().exit(1)
 
 
-def _analyze(captures: Captures, analysis: Analysis, html: str | None) -> TLSFailure | None:
+def _refuseContradictions(
+    files: Sequence[str], *, redact: bool, capture: str | None, applicationDataBytes: int
+) -> None:
+    if capture is not None and not redact:
+        raise click.UsageError("--write is for --redact: a capture is written anew to be without what it tells")
+    if capture is not None and "-" in files:
+        raise click.UsageError("--write needs captures in files: standard input can be read only once")
+    if redact and applicationDataBytes:
+        raise click.UsageError("--redact leaves out what the programs say, which --show-application-data asks for")
+
+
+def _analyze(captures: Captures, analysis: Analysis, outputs: Files) -> TLSFailure | None:
+    """Read all and write all, and return the failure that kept it from being read."""
     from tlscomm._capture.problems import CaptureProblem
     from tlscomm.commandline._capturesread import failureOf, showingProgress
 
@@ -114,50 +141,17 @@ def _analyze(captures: Captures, analysis: Analysis, html: str | None) -> TLSFai
     try:
         with showingProgress() as tell:
             reading = captures.read(tell)
-            page = _read(reading, analysis, captures.files if html is not None else None)
+            page = outputs.page(analysis.taken(reading), captures.title(isRedacted=analysis.pseudonyms is not None))
     except CaptureProblem as problem:
         failure = failureOf(problem)
     except TLSFailure as named:
         failure = named
     analysis.end(reading, failure)
-    if html is not None and page:
-        _write(html, page, "page")
-    return failure
-
-
-def _read(reading: CaptureReading, analysis: Analysis, titles: Sequence[str] | None) -> str:
-    """Read all of it, and return the page of it where it has a title."""
-    if titles is None:
-        for _ in analysis.taken(reading):
-            pass
-        return ""
-    from tlscomm.drawing import drawPage
-
-    return drawPage(analysis.taken(reading), title=printable(", ".join(map(os.path.basename, titles))))
-
-
-def _drawPicture(path: str, analysis: Analysis) -> None:
-    from tlscomm.drawing import drawSVG
-
-    if (count := analysis.connections.count) != 1:
-        raise click.ClickException(f"--svg draws one connection, and there are {count:,}; choose one: --connection N")
-    _write(path, drawSVG(analysis.connections.traces[0]), "picture")
-
-
-def _isSame(path: str, other: str) -> bool:
-    return os.path.exists(path) and os.path.exists(other) and os.path.samefile(path, other)
-
-
-def _write(path: str, content: str, what: str) -> None:
-    from tlscomm.x509._files import File, writeFiles
-
-    place = Path(path)
-    try:
-        if place.exists() and not place.is_file():
-            # A pipe or a device is not replaced.
-            place.write_bytes(content.encode())
-        else:
-            writeFiles(place.parent, {place.name: File(content.encode(), isSecret=False)})
-    except OSError as error:
-        raise click.ClickException(f"{printable(path)} cannot be written: {error.strerror}") from None
-    say(f"The {what} is in {printable(path)}.", error=True)
+    outputs.writePage(page)
+    if failure is not None:
+        return failure
+    outputs.writePicture(analysis.connections.count, analysis.connections.traces)
+    if analysis.pseudonyms is not None:
+        with showingProgress() as tell:
+            outputs.writeCapture(captures.files, analysis.pseudonyms, tell)
+    return None

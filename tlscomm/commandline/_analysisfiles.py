@@ -1,0 +1,112 @@
+"""The files that an analysis is written into: a page, a picture, and the captures without what they tell."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tlscomm._dataclasses import dataclass
+from tlscomm.commandline._printing import say
+from tlscomm.failures import printable
+
+if TYPE_CHECKING:
+    from tlscomm.tracing import Pseudonyms, Trace
+
+__all__ = ["Files"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Files:
+    """Where to write.
+
+    Attributes:
+        html: the page, or None.
+        svg: the picture, or None.
+        capture: the redacted capture, or None.
+    """
+
+    html: str | None
+    svg: str | None
+    capture: str | None
+
+    def keep(self, others: Sequence[str]) -> None:
+        """Refuse to replace files that are read.
+
+        Raises:
+            click.BadParameter: one of them is to be written.
+        """
+        for option, path in (("--html", self.html), ("--svg", self.svg), ("--write", self.capture)):
+            if path is not None and any(_isSame(path, other) for other in others):
+                raise click.BadParameter("that is a file that is read, and it would be replaced", param_hint=option)
+
+    def page(self, traces: Iterable[Trace], title: str) -> str:
+        """Go through all traces, and return the page of them where one is wanted."""
+        if self.html is None:
+            for _ in traces:
+                pass
+            return ""
+        from tlscomm.drawing import drawPage
+
+        return drawPage(traces, title=printable(title))
+
+    def writePage(self, page: str) -> None:
+        """Write the page where there is one."""
+        if self.html is not None and page:
+            _write(self.html, page, "page")
+
+    def writePicture(self, count: int, traces: Sequence[Trace]) -> None:
+        """Draw the one trace that there is, where a picture is wanted."""
+        if self.svg is None:
+            return
+        if count != 1:
+            raise click.ClickException(
+                f"--svg draws one connection, and there are {count:,}; choose one: --connection N"
+            )
+        from tlscomm.drawing import drawSVG
+
+        _write(self.svg, drawSVG(traces[0]), "picture")
+
+    def writeCapture(
+        self, files: Sequence[str], pseudonyms: Pseudonyms, tell: Callable[[int, int], None] | None
+    ) -> None:
+        """Write the captures anew where that is wanted, without what they tell.
+
+        Raises:
+            CaptureProblem: one of them cannot be read any more.
+        """
+        if self.capture is None:
+            return
+        from tlscomm.tracing import redactCaptures
+
+        try:
+            redactCaptures(files, self.capture, pseudonyms, tell)
+        except OSError as error:
+            raise _unwritten(self.capture, error) from None
+        say(f"The redacted capture is in {printable(self.capture)}.", error=True)
+
+
+def _isSame(path: str, other: str) -> bool:
+    return os.path.exists(path) and os.path.exists(other) and os.path.samefile(path, other)
+
+
+def _write(path: str, content: str, what: str) -> None:
+    from tlscomm.x509._files import File, writeFiles
+
+    place = Path(path)
+    try:
+        if place.exists() and not place.is_file():
+            # A pipe or a device is not replaced.
+            place.write_bytes(content.encode())
+        else:
+            writeFiles(place.parent, {place.name: File(content.encode(), isSecret=False)})
+    except OSError as error:
+        raise _unwritten(path, error) from None
+    say(f"The {what} is in {printable(path)}.", error=True)
+
+
+def _unwritten(path: str, error: OSError) -> click.ClickException:
+    return click.ClickException(f"{printable(path)} cannot be written: {error.strerror}")
