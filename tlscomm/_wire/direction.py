@@ -204,6 +204,8 @@ class Direction:
 
     def _search(self, raw: RawRecord, secrets: Secrets, agreed: Agreed) -> Opened | None:
         self._attempts = min(self._attempts + 1, _MOST_ATTEMPTS)
+        if self._key is None and not agreed.hasSecrets(secrets):
+            return None
         for protection in self._levels():
             isPresent = protection is self.protection
             keys: Sequence[Key] = (self._key,) if isPresent and self._key is not None else ()

@@ -56,6 +56,10 @@ class Agreed(NamedTuple):
     client: ClientKeyFacts | None = None
     server: ServerKeyFacts | None = None
 
+    def hasSecrets(self, secrets: Secrets) -> bool:
+        """Return whether there may be keys at all."""
+        return self.client is not None and len(secrets) > 0
+
     def keys(self, secrets: Secrets, protection: Protection, *, isFromClient: bool) -> tuple[Key, ...]:
         """Return the keys that records may be sealed with: one, or several where the suite is not known.
 
@@ -64,7 +68,7 @@ class Agreed(NamedTuple):
             protection: which keys are meant; up to TLS 1.2 APPLICATION.
             isFromClient: the direction.
         """
-        if self.client is None or not len(secrets):
+        if self.client is None:
             return ()
         if self.server is not None and self.server.version != TLS_1_3:
             isOnly = protection is Protection.APPLICATION

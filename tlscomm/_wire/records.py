@@ -77,6 +77,8 @@ class RecordCutter:
         """Take the next bytes and return the records that end in them."""
         if self.problem:
             return []
+        if not self._buffer and not self._mayBeSSL2 and (whole := self._whole(data)):
+            return whole
         self._buffer += data
         if len(self._buffer) < self._needed or (self.isLost and not self._isFound()):
             return []
@@ -106,6 +108,15 @@ class RecordCutter:
         """Cut nothing any more."""
         self.problem = self.problem or "stopped"
         self._buffer.clear()
+
+    def _whole(self, data: bytes) -> list[RawRecord]:
+        """Return the one record that has come and nothing else, which is what most packets hold; else nothing."""
+        if len(data) < HEADER or self.isLost:
+            return []
+        kind, version, length = _unpack(data)
+        if len(data) != HEADER + length or not _isHeader(kind, version, length):
+            return []
+        return [RawRecord(kind, version, data[:HEADER], data[HEADER:], length)]
 
     def _cut(self) -> list[RawRecord]:
         found: list[RawRecord] = []
