@@ -162,7 +162,7 @@ class Dissector:
 
     def _likelyProtection(self, direction: Direction) -> Protection:
         """Return the keys that a record is under that was not opened, as far as the order of records tells."""
-        if direction.protection is Protection.NONE or direction.isChanged:
+        if direction.protection is Protection.NONE or (direction.isChanged and self._version):
             return Protection.APPLICATION
         if direction.isFromClient:
             hasAnswer = self._agreed.server is not None
@@ -262,6 +262,11 @@ class Dissector:
         facts = serverKeyFacts(message)
         if facts is None or (self._version == TLS_1_3 and self._agreed.server is not None):
             return
+        if self._version in (0, TLS_1_3):
+            # The first ServerHello. A ChangeCipherSpec before it was for middleboxes, and early data says nothing more.
+            self._client.isChanged = self._server.isChanged = False
+            if facts.version != TLS_1_3:
+                self._client.enter(Protection.NONE)
         self._version = facts.version
         if facts.isRetry:
             return
@@ -269,7 +274,6 @@ class Dissector:
         if facts.version != TLS_1_3:
             self._agreed.remember(self._secrets, facts.session)
         else:
-            self._client.isChanged = self._server.isChanged = False
             self._server.enter(Protection.HANDSHAKE)
             if self._client.protection is not Protection.EARLY:
                 self._client.enter(Protection.HANDSHAKE)
