@@ -14,7 +14,7 @@ from tlscomm._wire.events import Event
 from tlscomm._wire.secrets import Secrets
 from tlscomm.credentials import Credential
 
-__all__ = ["Flight", "Traffic", "context", "dissected", "fed", "names", "pieces"]
+__all__ = ["Flight", "LoggedContext", "Traffic", "context", "dissected", "fed", "names", "pieces"]
 
 #: Whether the client has sent it, and the bytes.
 Flight = tuple[bool, bytes]
@@ -26,10 +26,19 @@ def _issued(role: str, isRSA: bool) -> Credential:
     return issuer.issue(NAME, role=role, organization="chains", now=NOW, dnsNames=[NAME])  # type: ignore[arg-type]
 
 
-def context(role: str, version: int, suites: str = "", *, isRSA: bool = False, wantsPeer: bool = True) -> SSL.Context:
+class LoggedContext(SSL.Context):
+    """A context that writes a key log of all its connections."""
+
+    def __init__(self) -> None:
+        super().__init__(SSL.TLS_METHOD)
+        self.log: list[bytes] = []
+        self.set_keylog_callback(lambda _, line: self.log.append(line + b"\n"))
+
+
+def context(role: str, version: int, suites: str = "", *, isRSA: bool = False, wantsPeer: bool = True) -> LoggedContext:
     """Return a context of one version of TLS, for a side that has a certificate and demands one."""
     credential = _issued(role, isRSA)
-    made = SSL.Context(SSL.TLS_METHOD)
+    made = LoggedContext()
     # The versions of old are at level 0 of security alone.
     made.set_cipher_list(b"DEFAULT@SECLEVEL=0")
     made.set_min_proto_version(version)
@@ -52,21 +61,21 @@ class Traffic:
 
     Attributes:
         flights: what each side has sent, in its order.
-        keys: the key log.
     """
 
-    def __init__(self, client: SSL.Context, server: SSL.Context, session: SSL.Session | None = None) -> None:
+    def __init__(self, client: LoggedContext, server: LoggedContext, session: SSL.Session | None = None) -> None:
         self.flights: list[Flight] = []
-        self.keys = b""
-        client.set_keylog_callback(self._log)
+        self._log = client.log
         self.client, self.server = SSL.Connection(client), SSL.Connection(server)
         self.client.set_connect_state()
         self.server.set_accept_state()
         if session is not None:
             self.client.set_session(session)
 
-    def _log(self, _: object, line: bytes) -> None:
-        self.keys += line + b"\n"
+    @property
+    def keys(self) -> bytes:
+        """The client's key log."""
+        return b"".join(self._log)
 
     def pump(self) -> Traffic:
         """Carry bytes until both sides are silent."""
