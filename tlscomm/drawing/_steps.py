@@ -89,5 +89,6 @@ def _data(run: Sequence[Event]) -> Iterator[Step]:
         ways.setdefault((event.isFromClient, event.kind), []).append(event)
     for events in ways.values():
         count, size = sum(event.count for event in events), sum(event.size for event in events)
+        content = b"".join(event.content for event in events)
         records = tuple(islice(chain.from_iterable(event.records for event in events), _MOST_SEALED))
-        yield Step(replace(events[0], count=count, size=size, records=records))
+        yield Step(replace(events[0], count=count, size=size, content=content, records=records))

@@ -145,7 +145,7 @@ def traceView(trace: Trace, room: Room) -> TraceView:
         verdictView(trace.verdict, row),
         messages,
         tuple(LockView(lock, LEGENDS[lock]) for lock in sorted({message.lock for message in messages if message.lock})),
-        tuple(_choice(choice, trace.verdict.code) for choice in trace.choices[:_MOST_CHOICES]),
+        tuple(_choices(trace)),
         tuple(_phases(trace.spans)),
         (chainView(trace, "server", room), chainView(trace, "client", room)),
         tuple(_facts(trace)),
@@ -208,14 +208,22 @@ def _messages(trace: Trace, room: Room) -> Iterator[MessageView]:
         after = view.after
 
 
-def _choice(choice: Choice, code: str | None) -> ChoiceView:
+def _choices(trace: Trace) -> Iterator[ChoiceView]:
+    isCertain = trace.verdict.certainty == "certain" and trace.verdict.outcome in ("refused", "failed")
+    isAnswered = any(event.name == "ServerHello" for event in trace.events)
+    absence = "it did not come to that" if isCertain and not isAnswered else "not seen"
+    for choice in trace.choices[:_MOST_CHOICES]:
+        yield _choice(choice, trace.verdict.code, absence)
+
+
+def _choice(choice: Choice, code: str | None, absence: str) -> ChoiceView:
     isMissing = choice.chosen is None and code is not None and NOT_IN_COMMON.get(choice.subject) == code
     isTold = choice.subject in _TOLD
     return ChoiceView(
         choiceSubject(choice),
         SUBJECTS.get(choice.subject, ""),
         choice.chosen or "",
-        "nothing in common" if isMissing else "" if isTold else "not seen",
+        "nothing in common" if isMissing else "" if isTold else absence,
         isMissing,
         offerLead(choice).capitalize(),
         tuple(OfferView(offer, offer == choice.chosen) for offer in choice.offered[:_MOST_OFFERED]),
@@ -252,6 +260,8 @@ def _facts(trace: Trace) -> Iterator[tuple[str, str]]:
     for name, isFromClient in (("the client sent", True), ("the server sent", False)):
         size = sum(event.size for event in trace.events if event.isFromClient is isFromClient)
         yield name, f"{size:,} bytes"
+    if trace.verdict.code:
+        yield "more about it", f"tlscomm explain {trace.verdict.code}"
     if trace.failure is not None:
         yield "failure", trace.failure.message
         for evidence in trace.failure.evidence[:_MOST_EVIDENCE]:
