@@ -152,6 +152,22 @@ class Certificates(SynchronousTestCase):
         self.assertEqual(seen(row, "1.2", withRoots=True).verdict.code, "incomplete-chain")
 
 
+class Proofs(SynchronousTestCase):
+    """A signature on the handshake that is not that of the certificate's key is told from one on a certificate."""
+
+    def assertSeen(self, case: str, code: str, certainty: str) -> None:
+        row = next(row for row in ROWS if case in row.case)
+        verdict = seen(row, "1.2").verdict
+        self.assertEqual((verdict.code, verdict.certainty), (code, certainty), verdict)
+
+    def test_theProofOfAKeyIsWrong(self) -> None:
+        self.assertSeen("a bit is changed in server's ServerKeyExchange", "protocol-violation", "certain")
+
+    def test_theCertificateIsWronglySigned(self) -> None:
+        """Without the issuer's certificate nothing but the alert shows it."""
+        self.assertSeen("server's certificate, bad-signature: ", "bad-signature", "inferred")
+
+
 class AsJSON(SynchronousTestCase):
     """A trace can be written as JSON, without certificates and application data unless they are asked for."""
 

@@ -29,6 +29,7 @@ __all__ = [
     "isEmptyCertificate",
     "offeredGroups",
     "readServerHello",
+    "signatureOf",
 ]
 
 _SERVER_HELLO, _ENCRYPTED_EXTENSIONS, _CERTIFICATE, _SERVER_KEY_EXCHANGE, _CERTIFICATE_VERIFY = 2, 8, 11, 12, 15
@@ -129,6 +130,27 @@ def chosenSignatureAlgorithm(message: bytes) -> int | None:
         return exchange.number(2)
     except Cut:
         return None
+
+
+def signatureOf(message: bytes) -> tuple[int | None, bytes, bytes]:
+    """Return the signature of a CertificateVerify, or of a ServerKeyExchange of TLS 1.2 with a named curve.
+
+    Returns:
+        The number of the algorithm, None where it cannot be read; the parameters that are signed too; the signature.
+    """
+    try:
+        if message[:1] == bytes((_CERTIFICATE_VERIFY,)):
+            verify = Reader(_body(message, _CERTIFICATE_VERIFY))
+            return verify.number(2), b"", verify.vector(2)
+        body = _body(message, _SERVER_KEY_EXCHANGE)
+        exchange = Reader(body)
+        if exchange.number(1) != _NAMED_CURVE:
+            return None, b"", b""
+        exchange.take(2)
+        size = 4 + len(exchange.vector(1))
+        return exchange.number(2), body[:size], exchange.vector(2)
+    except Cut:
+        return None, b"", b""
 
 
 def certificatesIn(message: bytes, *, isTLS13: bool) -> tuple[bytes, ...]:

@@ -17,6 +17,7 @@ from tlscomm._wire.names import groupsText, suitesText, versionsText
 from tlscomm.failures import Alert, Problem, codeForAlert, printable
 from tlscomm.tracing._certificates import ShownChain
 from tlscomm.tracing._course import Course
+from tlscomm.tracing._proofs import hasProof
 from tlscomm.tracing._trace import Side
 from tlscomm.x509._distinguishednames import decodedName
 from tlscomm.x509._facts import authoritiesText, issuedText, subjectText
@@ -103,7 +104,8 @@ def causeInSilence(judge: Side, course: Course, chain: ShownChain | None) -> Cau
     case = _Case(0, judge, course, chain)
     if case.isMissing:
         return Cause(Problem("no-certificate", 0), False, (_NOT_SENT,))
-    return _fault(case, None) or Cause(Problem("refused", 0), False)
+    shown = issuedText(case.certificates[0]) if case.certificates else ""
+    return _fault(case, None) or Cause(Problem("refused", 0, detail=shown), False)
 
 
 def _beforeVerdict(case: _Case) -> Cause | None:
@@ -126,7 +128,12 @@ def _badlySigned(case: _Case) -> Cause:
     isWrong = case.chain.isWronglySigned
     if isWrong is False:
         return Cause(Problem("protocol-violation", 0), True, (case.alert, "its certificates are signed as they should"))
-    # Where the issuer's certificate is not at hand, a proof of the key that is wrong has the same alert, and is rare.
+    leaf = None if isWrong else case.chain.leaf
+    if leaf is not None and hasProof(case.course, case.chain.role, leaf) is False:
+        said = f"the {case.chain.role}'s signature on the handshake is not that of its certificate's key"
+        # A client signs its certificate too, so one that was changed on the way shows the same.
+        return Cause(Problem("protocol-violation", 0, detail=said), case.judge == "client", (case.alert, said))
+    # Where the issuer's certificate is not at hand, nothing else shows it.
     detail = issuedText(case.certificates[0])
     return Cause(Problem("bad-signature", 0, detail=detail), isWrong is True, (case.alert,))
 

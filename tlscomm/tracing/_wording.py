@@ -86,7 +86,7 @@ def asToldTo(step: str, we: Side) -> str:
     """Put the sides' names into a step that is written for one of them."""
     for word, name in (("the peer", f"the {OTHER[we]}"), ("our certificate", f"the {we}'s certificate")):
         step = step.replace(word, name).replace(word.capitalize(), name[:1].upper() + name[1:])
-    return step.replace(" with us", f" with the {we}")
+    return step.replace(" with us", f" with the {we}").replace("trust ours", f"trust that of the {we}")
 
 
 def _remedy(problem: Problem, owner: Side) -> str:
