@@ -26,7 +26,7 @@ __all__ = ["Marks", "writeMarked"]
 
 NOW = datetime(2026, 11, 1, tzinfo=timezone.utc)
 TIME = 1_793_491_200_000_000_000
-CLIENT, SERVER = Address("11.22.33.44", 50123), Address("55.66.77.88", 8443)
+CLIENT, SERVER = Address("11.22.33.44", 50123), Address("155.166.177.188", 8443)
 CLIENT_6, SERVER_6 = Address("2a01:4f8:aa:bb::cc", 50124), Address("2a01:4f8:dd:ee::ff", 8443)
 
 
@@ -34,7 +34,7 @@ class Marks:
     """Makes marks, and finds them again in any of the forms in which they may be written."""
 
     def __init__(self) -> None:
-        self.all: list[bytes] = [bytes.fromhex("0b16212c"), b"11.22.33.44", bytes.fromhex("37424d58"), b"55.66.77.88"]
+        self.all: list[bytes] = [bytes.fromhex("0b16212c"), b"11.22.33.44", bytes.fromhex("9ba6b1bc"), b"155.166.177.188"]
         self.all += [ipaddress.ip_address(each.host).packed for each in (CLIENT_6, SERVER_6)]
         self.all += [b"2a01:4f8"]
 
@@ -232,7 +232,7 @@ def _prefaces(marks: Marks) -> Iterator[list[tuple[bool, bytes]]]:
         f"220 go ahead {marks.new()}\r\n",
     )
     yield [(turn % 2 == 1, line.encode()) for turn, line in enumerate(dialogue)]
-    yield [(True, b"PROXY TCP4 11.22.33.44 55.66.77.88 50123 443\r\n")]
+    yield [(True, b"PROXY TCP4 11.22.33.44 155.166.177.188 50123 443\r\n")]
     hosts = ipaddress.ip_address(CLIENT.host).packed + ipaddress.ip_address(SERVER.host).packed
     more = b"\x02\x00\x0e" + marks.new().encode()
     header = b"\r\n\r\n\x00\r\nQUIT\n\x21\x11" + pack("!H", 12 + len(more)) + hosts + pack("!HH", 50123, 443) + more
