@@ -36,6 +36,13 @@ def ipv4(
     return head + options + payload
 
 
+def fromServer(segment: bytes) -> bytes:
+    """An IPv4 packet from `SERVER` to `CLIENT`."""
+    packet = bytearray(ipv4(segment))
+    packet[12:20] = SERVER + CLIENT
+    return bytes(packet)
+
+
 def ipv6(payload: bytes, *, following: int = 6) -> bytes:
     """An IPv6 packet from `CLIENT6` to `SERVER6`."""
     return struct.pack("!IHBB16s16s", 0x6000_0000, len(payload), following, 64, CLIENT6, SERVER6) + payload

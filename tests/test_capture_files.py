@@ -207,7 +207,7 @@ class Files(SynchronousTestCase):
         packets = list(CaptureFiles([str(path)], self.secrets.append).packets())
         self.assertEqual([packet.data for packet in packets], [b"behind"])
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=80, deadline=None)
     @given(st.data())
     def test_mutations(self, data: st.DataObject) -> None:
         """A damaged capture gives packets, or a problem with a name, and never another exception."""

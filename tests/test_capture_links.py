@@ -148,7 +148,7 @@ class Layers(SynchronousTestCase):
             packet = ipv4(packet, protocol=4)
         self.assertIsNone(segmentIn([ethernet(packet)]))
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=80, deadline=None)
     @given(st.data())
     def test_damaged(self, data: st.DataObject) -> None:
         """Whatever bytes a packet has, it is a segment or none."""

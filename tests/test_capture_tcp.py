@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.packets import ACK, CLIENT, FIN, RST, SERVER, SYN, Told, connectionsIn, ethernet, numbered, tcp
+from tests.packets import ACK, FIN, RST, SYN, Told, connectionsIn, ethernet, fromServer, numbered, tcp
 from tests.packets import ipv4 as fromClient
 from tlscomm._capture.network import Segment
 from tlscomm._capture.packets import Address, Packet
@@ -16,12 +16,6 @@ from tlscomm._capture.tcp import Connections
 
 #: Where both sides begin: the client's numbers wrap soon.
 CLIENT_START, SERVER_START = (1 << 32) - 3, 5000
-
-
-def fromServer(segment: bytes) -> bytes:
-    packet = bytearray(fromClient(segment))
-    packet[12:20] = SERVER + CLIENT
-    return bytes(packet)
 
 
 def sent(at: int, data: bytes, flags: int = 0, acknowledged: int = 0, port: int = 40000) -> bytes:
@@ -113,7 +107,7 @@ class Order(SynchronousTestCase):
         """Nothing is told of a side behind its FIN but a reset."""
         self.check([sent(0, b"x", FIN), sent(2, b"more"), sent(2, b"", RST)], "> x", "> FIN", "> RST")
 
-    @settings(max_examples=120, deadline=None)
+    @settings(max_examples=50, deadline=None)
     @given(st.randoms(use_true_random=False), st.binary(min_size=1, max_size=300), st.binary(min_size=1, max_size=300))
     def test_anyDivision(self, chance: random.Random, first: bytes, second: bytes) -> None:
         """However two sides' bytes are divided, repeated and mixed, each side's are told once, and none are missing."""
@@ -188,7 +182,7 @@ class Missing(SynchronousTestCase):
         connection = told([*SYNS, *frames])
         self.assertEqual(connection.bytes, {True: b"abc", False: b"xyz"})
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=80, deadline=None)
     @given(st.data())
     def test_anything(self, data: st.DataObject) -> None:
         """Whatever segments come, each connection ends once and no more is told than was sent."""

@@ -23,6 +23,7 @@ class CaptureFiles:
 
     Attributes:
         damages: where files could not be read any further.
+        isLive: whether one of them may still be written to while it is read: standard input, or another pipe.
         size: of all files in bytes, or 0 where that is not known.
     """
 
@@ -39,6 +40,7 @@ class CaptureFiles:
         self.damages: list[Damage] = []
         self._secrets = secrets
         self._paths = _ordered(list(paths))
+        self.isLive = not all(map(_isFile, self._paths))
         self.size = sum(_size(path) for path in self._paths)
         self._before = 0
         self._source: Source | None = None
@@ -95,7 +97,7 @@ def _ordered(paths: list[str]) -> list[str]:
 
 
 def _firstTime(path: str) -> int | None:
-    if path == "-" or (os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path))):
+    if not _isFile(path) and (path == "-" or os.path.exists(path)):
         # A pipe can be opened once.
         return None
     with Source(path) as source:
@@ -103,5 +105,10 @@ def _firstTime(path: str) -> int | None:
         return found.time if found is not None else 0
 
 
+def _isFile(path: str) -> bool:
+    """Return whether it is no pipe. A folder is none either, and cannot be opened."""
+    return path != "-" and (os.path.isfile(path) or os.path.isdir(path))
+
+
 def _size(path: str) -> int:
-    return os.path.getsize(path) if os.path.isfile(path) else 0
+    return os.path.getsize(path) if _isFile(path) else 0

@@ -21,7 +21,7 @@ _MOST_CONNECTIONS = 2048
 _MOST_HELD = 24 << 20
 
 #: A connection that is over is held for so long in nanoseconds, as long as there are no more than so many.
-_CLOSED_FOR = 5_000_000_000
+_CLOSED_FOR = 2_000_000_000
 _MOST_CLOSED = 256
 
 #: Of so many that have ended it is known, so that what comes late is no connection of its own.
@@ -39,12 +39,15 @@ class Connections:
         count: how many connections have begun.
     """
 
-    def __init__(self, connected: Callable[[int, Address, Address], StreamReader]) -> None:
+    def __init__(self, connected: Callable[[int, Address, Address], StreamReader], *, isLive: bool = False) -> None:
         """
         Args:
             connected: is called for each connection, with its number from 1, the address of the first side and of the
                 second, and returns what is told of it.
+            isLive: whether a person waits, while the capture is made, to be told that a connection has ended. Then what
+                comes behind its end is not waited for.
         """
+        self._closedFor = 0 if isLive else _CLOSED_FOR
         self.count = 0
         self._connected = connected
         self._directions: dict[bytes, tuple[Connection, Direction]] = {}
@@ -115,6 +118,7 @@ class Connections:
             self._hold(connection, before)
         if connection.isClosing and not wasClosing:
             self._closing.append((self._time, connection))
+        self._endClosed()
 
     def _hold(self, connection: Connection, before: int) -> None:
         """Count what waits, and have those wait no longer that have for longest, where it is too much."""
@@ -131,11 +135,13 @@ class Connections:
             if not longest.held:
                 del self._waiting[longest]
 
-    def _tidy(self) -> None:
-        """End what is over, for another one begins."""
+    def _endClosed(self) -> None:
         closing = self._closing
-        while closing and (len(closing) > _MOST_CLOSED or self._time - closing[0][0] > _CLOSED_FOR):
+        while closing and (len(closing) > _MOST_CLOSED or self._time - closing[0][0] >= self._closedFor):
             self._end(closing.popleft()[1])
+
+    def _tidy(self) -> None:
+        """End what was silent, for another one begins."""
         if len(self._directions) >= 2 * _MOST_CONNECTIONS:
             self._endSilent(_MOST_CONNECTIONS // 8, 0)
         if self._packet - self._looked >= _LOOK_EVERY:

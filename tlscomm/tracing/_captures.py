@@ -82,7 +82,7 @@ class CaptureReading(Iterator[Trace]):
         self._trace = trace
         self._progress = progress
         self._ended: deque[_Connection] = deque()
-        self._connections = Connections(self._connected)
+        self._connections = Connections(self._connected, isLive=files.isLive)
         self._traces = self._read()
 
     @property
