@@ -63,7 +63,7 @@ class Maker:
         log = self.folder / f"{capture.name}.log"
         server = start(SERVERS[capture.server](place, capture.identity, capture.options), place, log)
         try:
-            awaitListening(place, server)
+            awaitListening(place, server, log)
             time.sleep(0.3)
             raw = self.folder / f"{capture.name}.raw"
             dump = self.startCapture(raw, port, capture.form)
@@ -119,7 +119,7 @@ def _type(client: subprocess.Popen[bytes], connection: Connection) -> None:
         client.stdin.close()
 
 
-def awaitListening(place: Place, server: subprocess.Popen[bytes]) -> None:
+def awaitListening(place: Place, server: subprocess.Popen[bytes], log: Path) -> None:
     """Wait until something listens there, without a connection that a program would take for its first."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline and server.poll() is None:
@@ -127,7 +127,7 @@ def awaitListening(place: Place, server: subprocess.Popen[bytes]) -> None:
         if any(f":{place.port:04X} " in line and " 0A " in line for line in table.splitlines()):
             return
         time.sleep(0.05)
-    raise SystemExit(f"nothing listens on port {place.port}")
+    raise SystemExit(f"nothing listens on port {place.port}:\n{log.read_text()}")
 
 
 def readManifest() -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from making.servers import ASKING, NOT_ASKING
+
 __all__ = ["CASES", "Capture", "Connection"]
 
 
@@ -223,6 +225,22 @@ def beginnings() -> Iterator[Capture]:
         yield Capture(f"{form}-haproxy", "haproxy", "1.2", (connections[0], connections[1]), options=("accept-proxy",))
 
 
+def demands() -> Iterator[Capture]:
+    """Servers that demand no certificate, and that say much or little."""
+    without = Connection("openssl", "accepted", identity=None)
+    stranger = Connection("openssl", "refused", "unknown-issuer", "client", root="other", identity=None)
+    bad = Connection("openssl", "refused", "unknown-issuer", "server", identity="unknown")
+    for version in ("1.3", "1.2"):
+        for server in ("openssl", "gnutls", "nginx"):
+            yield Capture(f"not-asking-{server}-{version}", server, version, (without, stranger), options=(NOT_ASKING,))
+            asked = (without, replace(without, identity="good"), *(() if server == "nginx" else (bad,)))
+            yield Capture(f"asking-{server}-{version}", server, version, asked, options=(ASKING,))
+        yield Capture(f"banner-{version}", "python", version, judged("python"), options=("banner",))
+        silent = Connection("python", "accepted", options=("silent",), note="the client leaves without a word")
+        yield Capture(f"silent-{version}", "openssl", version, (silent,))
+    yield Capture("no-tickets", "openssl", "1.3", judged(), options=("-num_tickets", "0"))
+
+
 def lives() -> Iterator[Capture]:
     updated = Connection(
         "openssl", "accepted", typed=("hello\n", "K\n", "again\n", "k\n", "more\n"), note="KeyUpdate both ways"
@@ -250,4 +268,4 @@ def lives() -> Iterator[Capture]:
         yield Capture(f"suite-{suite.lower()}", "openssl", "1.2", judged()[:1], keys="rsa", options=("-cipher", suite))
 
 
-CASES = (*servers(), *clients(), *resumptions(), *negotiations(), *beginnings(), *lives())
+CASES = (*servers(), *clients(), *resumptions(), *negotiations(), *beginnings(), *demands(), *lives())

@@ -15,14 +15,13 @@ Client = Callable[[Place, "str | None", str, str, Sequence[str]], list[str]]
 
 def openssl(place: Place, identity: str | None, root: str, name: str, options: Sequence[str]) -> list[str]:
     command = ["openssl", "s_client", "-connect", place.address, "-servername", name, "-verify_hostname", name]
-    command += [] if "anyversion" in options else [place.option]
+    command += [place.option]
     if identity:
         pem = place.file(f"client-{identity}.pem")
         command += ["-cert", pem, "-key", pem]
-    own = [option for option in options if option != "anyversion"]
     return [
         *(*command, "-CAfile", place.file(f"{root}.pem"), "-verify_return_error", "-keylogfile", str(place.keylog)),
-        *own,
+        *options,
     ]
 
 

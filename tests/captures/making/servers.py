@@ -1,4 +1,4 @@
-"""The servers, each by the command that starts it. All of them demand a certificate of the authority ``ca``."""
+"""The servers, each by the command that starts it. By default they demand a certificate of the authority ``ca``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from pathlib import Path
 from making.credentials import PASSWORD
 from making.places import PROGRAMS, Place, found, python
 
-__all__ = ["SERVERS", "Server"]
+__all__ = ["ASKING", "NOT_ASKING", "SERVERS", "Server"]
+
+#: Options of servers that are content without a certificate, and that do not ask for one.
+ASKING, NOT_ASKING = "asking", "not-asking"
 
 Server = Callable[[Place, str, Sequence[str]], list[str]]
 
@@ -16,11 +19,13 @@ Server = Callable[[Place, str, Sequence[str]], list[str]]
 def openssl(place: Place, identity: str, options: Sequence[str]) -> list[str]:
     pem = place.file(f"server-{identity}.pem")
     command = ["openssl", "s_server", "-accept", place.address, "-cert", pem, "-key", pem, "-naccept", "50"]
-    command += [] if "anyversion" in options else [place.option]
-    verifying = ["-Verify", "3", "-verify_return_error"] if "-verify" not in options else []
+    verifying = {ASKING: ["-verify", "3", "-verify_return_error"], NOT_ASKING: []}
+    command += next(
+        (verifying[each] for each in options if each in verifying), ["-Verify", "3", "-verify_return_error"]
+    )
     reversing = ["-rev"] if "-quiet" not in options else []
-    own = [option for option in options if option != "anyversion"]
-    return [*command, "-CAfile", place.file("ca.pem"), *verifying, *reversing, "-keylogfile", str(place.keylog), *own]
+    own = [option for option in options if option not in verifying]
+    return [*command, place.option, "-CAfile", place.file("ca.pem"), *reversing, "-keylogfile", str(place.keylog), *own]
 
 
 def gnutls(place: Place, identity: str, options: Sequence[str]) -> list[str]:
@@ -28,7 +33,8 @@ def gnutls(place: Place, identity: str, options: Sequence[str]) -> list[str]:
     return [
         *("gnutls-serv", "--echo", f"--priority=NORMAL:-VERS-ALL:+VERS-TLS{place.version}", f"--port={place.port}"),
         *(f"--x509certfile={pem}", f"--x509keyfile={pem}", f"--x509cafile={place.file('ca.pem')}"),
-        *("--require-client-cert", "--verify-client-cert", *options),
+        *(["--disable-client-cert"] if NOT_ASKING in options else ["--verify-client-cert"]),
+        *(["--require-client-cert"] if not options else []),
     ]
 
 
@@ -77,10 +83,11 @@ def _nginx(place: Place, identity: str, kind: str, does: str, options: Sequence[
     listening = "ssl proxy_protocol" if "proxy_protocol" in options else "ssl"
     module = Path("/usr/lib/nginx/modules/ngx_stream_module.so")
     own = "ssl_reject_handshake on;" if "reject" in options else f"ssl_certificate {pem}; ssl_certificate_key {pem};"
+    asking = "off" if NOT_ASKING in options else "optional" if ASKING in options else "on"
     text = f"load_module {module};\n" if module.exists() and kind == "stream" else ""
     text += f"""daemon off; master_process off; pid nginx.pid; error_log stderr; events {{}}
 {kind} {{ ssl_client_certificate {place.file("ca.pem")};
-server {{ listen {place.address} {listening}; ssl_protocols TLSv{place.version}; ssl_verify_client on;
+server {{ listen {place.address} {listening}; ssl_protocols TLSv{place.version}; ssl_verify_client {asking};
 {own} {does} }} }}
 """
     configuration = place.folder / "nginx.conf"

@@ -71,6 +71,8 @@ def serve(context: ssl.SSLContext) -> None:
                     plain.close()
                     continue
                 with context.wrap_socket(plain, server_side=True) as connection:
+                    if "banner" in options:
+                        connection.sendall(b"220 server.example\r\n")
                     line = connection.recv(500)
                     if "pha" in options:
                         connection.verify_client_post_handshake()
@@ -99,6 +101,8 @@ def say(context: ssl.SSLContext, session: ssl.SSLSession | None = None) -> ssl.S
     with socket.create_connection((host, int(port)), 5) as plain:
         sayPreface(plain)
         with context.wrap_socket(plain, server_hostname=name, session=session) as connection:
+            if "silent" in options:
+                return None
             connection.sendall(b"hello\n")
             line = connection.recv(500)
             print(line)
