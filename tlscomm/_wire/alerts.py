@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
-from cryptography.hazmat.primitives.hashes import SHA256, SHA384, HashAlgorithm
-from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+
+from tlscomm._wire.keyschedule import expandLabel
 
 __all__ = ["fatalAlert", "plainAlert", "sealedAlert"]
 
@@ -23,10 +23,10 @@ _TAG = 16
 _HEADER = 5
 
 #: RFC 8446, appendix B.4: hash, AEAD and key length in bytes.
-_SUITES: dict[str, tuple[type[HashAlgorithm], type[AESGCM] | type[ChaCha20Poly1305], int]] = {
-    "TLS_AES_128_GCM_SHA256": (SHA256, AESGCM, 16),
-    "TLS_AES_256_GCM_SHA384": (SHA384, AESGCM, 32),
-    "TLS_CHACHA20_POLY1305_SHA256": (SHA256, ChaCha20Poly1305, 32),
+_SUITES: dict[str, tuple[str, type[AESGCM] | type[ChaCha20Poly1305], int]] = {
+    "TLS_AES_128_GCM_SHA256": ("sha256", AESGCM, 16),
+    "TLS_AES_256_GCM_SHA384": ("sha384", AESGCM, 32),
+    "TLS_CHACHA20_POLY1305_SHA256": ("sha256", ChaCha20Poly1305, 32),
 }
 
 
@@ -85,11 +85,4 @@ def fatalAlert(flight: bytes, suite: str, secret: bytes | None) -> int | None:
 def _protection(suite: str, secret: bytes) -> tuple[AESGCM | ChaCha20Poly1305, bytes]:
     digest, aead, keyLength = _SUITES[suite]
     # The first record under a secret has sequence number 0, so its nonce is the initialization vector as it is.
-    return aead(_expand(secret, b"key", keyLength, digest())), _expand(secret, b"iv", 12, digest())
-
-
-def _expand(secret: bytes, label: bytes, length: int, digest: HashAlgorithm) -> bytes:
-    """HKDF-Expand-Label with an empty context (RFC 8446, section 7.1)."""
-    full = b"tls13 " + label
-    info = length.to_bytes(2, "big") + bytes((len(full),)) + full + b"\0"
-    return HKDFExpand(digest, length, info).derive(secret)
+    return aead(expandLabel(secret, b"key", keyLength, digest)), expandLabel(secret, b"iv", 12, digest)

@@ -257,6 +257,14 @@ def _renegotiation(reader: FieldReader, _: str) -> None:
     reader.vector("renegotiated_connection", 1)
 
 
+def _trustAnchors(reader: FieldReader, message: str) -> None:
+    """TLS Trust Anchor Identifiers, a draft that browsers try."""
+    if message in _OFFERS:
+        reader.entries("TrustAnchorIdentifierList", 2, lambda inside: inside.vector("TrustAnchorIdentifier", 1))
+    else:
+        reader.rest("trust_anchors")
+
+
 _CONTENTS: dict[int, _Read] = {
     0: _serverName,
     1: _maxFragmentLength,
@@ -288,6 +296,7 @@ _CONTENTS: dict[int, _Read] = {
     58: _tickets,
     17513: _settings,
     17613: _settings,
+    51764: _trustAnchors,
     65037: _encryptedHello,
     65281: _renegotiation,
 }

@@ -14,6 +14,7 @@ from tlscomm._wire.suites import Suite, suiteOf
 __all__ = ["TLS_1_3", "Agreed", "Key"]
 
 TLS_1_3 = 0x0304
+_TLS_1_0 = 0x0301
 
 #: The suites of TLS 1.3, those that are used most first.
 _SUITES_13 = (0x1301, 0x1302, 0x1303, 0x1304, 0x1305)
@@ -83,7 +84,7 @@ class Agreed(NamedTuple):
         self, secrets: Secrets, client: ClientKeyFacts, server: ServerKeyFacts, isFromClient: bool
     ) -> tuple[Key, ...]:
         master, suite = self.master(secrets), suiteOf(server.suite)
-        if master is None or suite is None or suite.isVersion13:
+        if master is None or suite is None or suite.isVersion13 or server.version < _TLS_1_0:
             return ()
         opener = openerFor12(
             suite,

@@ -94,6 +94,7 @@ EXTENSIONS = {
     17613: "application_settings",
     30031: "channel_id_old",
     30032: "channel_id",
+    51764: "trust_anchors",
 }
 
 #: RFC 8446, section 6.
