@@ -68,9 +68,12 @@ class ShownChain:
         self.encoded = encoded
         self._at = momentOf(time)
         self._verifier = verifier
-        self._loaded = tuple(_loaded(each) for each in encoded)
-        self.certificates = tuple(each for each in self._loaded if isinstance(each, x509.Certificate))
-        self.problems = (*self._unreadable(), *self._judged(), *self._misnamed(serverName))
+        with catch_warnings():
+            # What the library warns of there are rules for.
+            simplefilter("ignore")
+            self._loaded = tuple(_loaded(each) for each in encoded)
+            self.certificates = tuple(each for each in self._loaded if isinstance(each, x509.Certificate))
+            self.problems = (*self._unreadable(), *self._judged(), *self._misnamed(serverName))
 
     @property
     def leaf(self) -> x509.Certificate | None:
@@ -192,13 +195,10 @@ def _described(encoded: bytes) -> tuple[CertificateFacts, str]:
 
 
 def _loaded(encoded: bytes) -> x509.Certificate | str:
-    with catch_warnings():
-        # What the library warns of there are rules for.
-        simplefilter("ignore")
-        try:
-            return x509.load_der_x509_certificate(encoded)
-        except Exception as error:
-            return unreadableText(error)
+    try:
+        return x509.load_der_x509_certificate(encoded)
+    except Exception as error:
+        return unreadableText(error)
 
 
 def _state(certificate: x509.Certificate, at: datetime) -> int:

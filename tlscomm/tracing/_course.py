@@ -150,7 +150,7 @@ class Course:
     def firstStrange(self) -> int | None:
         """Return where a side began with what is no TLS, None where neither did, or where its beginning is missing."""
         index = self.damaged[0] if self.damaged else None
-        if index is None or (self.gaps and self.gaps[0] < index):
+        if index is None or self.gaps:
             return None
         isClient = self.events[index].isFromClient
         hasBegun = any(at < index for (_, name), at in self.messages.items() if name in (*_HELLOS, "SYN"))
