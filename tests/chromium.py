@@ -72,7 +72,7 @@ class Chromium:
         targets = self.ask("Target.getTargets")["targetInfos"]
         tab = next(target["targetId"] for target in targets if target["type"] == "page")
         self._session = self.ask("Target.attachToTarget", targetId=tab, flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Network", "Log", "DOM", "Accessibility", "Audits"):
+        for domain in ("Page", "Runtime", "Network", "Log", "Audits"):
             self.ask(f"{domain}.enable")
 
     def close(self) -> None:

@@ -53,8 +53,10 @@ class Pages(SynchronousTestCase):
         made = {
             "refused": drawPage([refused]),
             "several": drawPage([refused, drawntraces.closed(), drawntraces.accepted(), drawntraces.noCommonVersion()]),
-            "hostile": drawPage([hostileTrace(), replace(hostileTrace(), number=2)], title="made"),
-            "long": drawPage([replace(refused, events=tuple(map(long, refused.events)))], title="long" * 100),
+            "hostile": drawPage(
+                [hostileTrace(), replace(refused, number=2, events=tuple(map(long, refused.events)))],
+                title="long" * 100,
+            ),
         }
         for name, page in made.items():
             cls.pages[name] = cls.folder / f"{name}.html"
