@@ -6,17 +6,15 @@ SVG breaks no lines and tells no widths, so lines are broken here, by the width 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from textwrap import wrap
 
 from tlscomm._dataclasses import dataclass
 from tlscomm._wire.events import Event
-from tlscomm.drawing._lines import cells
+from tlscomm.drawing._lines import Pen, cells
 from tlscomm.drawing._messageviews import styleOf
 from tlscomm.drawing._quantities import durationText, sizeText
 from tlscomm.drawing._steps import Omission, isTurn, steps
 from tlscomm.drawing._templates import render, styleSheet
 from tlscomm.drawing._words import LEGENDS, eventName, eventWords, hereText, lockOf, verdictLine
-from tlscomm.failures import printable
 from tlscomm.tracing._trace import Trace
 
 __all__ = ["drawSVG"]
@@ -24,8 +22,12 @@ __all__ = ["drawSVG"]
 #: Heights of a line, of what stands above an arrow, and between flights.
 _LINE, _ABOVE, _TURN = 20, 26, 16
 #: Letters of a line of the sentence, beside an arrow, and of a detail.
-_SENTENCE, _LABEL, _DETAIL = 66, 56, 66
+_SENTENCE, _LABEL, _DETAIL = 66, 54, 58
+#: Letters of both addresses.
+_ADDRESSES = 70
 _MOST_LINES = 5
+
+_PEN = Pen(_SENTENCE, isASCII=False)
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,11 @@ class ArrowView:
     left: int = 0
 
     @property
+    def height(self) -> int:
+        """How much stands below it."""
+        return _LINE * (len(self.below) + bool(self.mark))
+
+    @property
     def text(self) -> str:
         """What it says, for who does not see it."""
         if self.left:
@@ -79,20 +86,22 @@ def drawSVG(trace: Trace) -> str:
     Args:
         trace: the trace.
     """
-    sentence = _balanced(printable(trace.verdict.sentence, 300))
+    sentence = _balanced(trace.verdict.sentence)
     top = 52 + 25 * len(sentence)
-    arrows = tuple(_arrows(trace, top + 62))
-    bottom = arrows[-1].y + 40 if arrows else top + 90
-    if arrows and arrows[-1].mark:
-        bottom += _LINE
+    client, server = str(trace.client or ""), str(trace.server or "")
+    # Two long addresses stand below each other.
+    below = 16 if cells(client) + cells(server) > _ADDRESSES else 0
+    arrows = tuple(_arrows(trace, top + below + 62))
+    bottom = arrows[-1].y + arrows[-1].height + 40 if arrows else top + below + 90
     return render(
         "sequence.svg",
         trace=trace,
         sentence=sentence,
         line=verdictLine(trace.verdict),
-        client=str(trace.client or ""),
-        server=str(trace.server or ""),
+        client=client,
+        server=server,
         top=top,
+        below=below,
         arrows=arrows,
         bottom=bottom,
         locks=[(lock, LEGENDS[lock]) for lock in sorted({arrow.lock for arrow in arrows if arrow.lock})],
@@ -102,8 +111,9 @@ def drawSVG(trace: Trace) -> str:
 
 def _balanced(sentence: str) -> list[str]:
     """Return a sentence in lines that are about equally long."""
-    lines = max(1, -(-len(sentence) // _SENTENCE))
-    return wrap(sentence, min(_SENTENCE, len(sentence) // lines + 10))[:_MOST_LINES]
+    text = _PEN.text(sentence, 300)
+    lines = max(1, -(-cells(text) // _SENTENCE))
+    return _PEN.wrap(text, min(_SENTENCE, cells(text) // lines + 10), _MOST_LINES)
 
 
 def _arrows(trace: Trace, y: int) -> Iterator[ArrowView]:
@@ -121,14 +131,15 @@ def _arrows(trace: Trace, y: int) -> Iterator[ArrowView]:
         arrow = _arrow(event, y, mark, "" if (time := durationText(event.time - began)) == after else time)
         yield arrow
         before, after = event, time
-        y += _LINE * (len(arrow.below) + bool(mark)) + 2
+        y += arrow.height + 2
 
 
 def _arrow(event: Event, y: int, mark: str, after: str) -> ArrowView:
     name, words = eventName(event), eventWords(event)
     isTogether = cells(name) + cells(words) < _LABEL
     sides = ("client", "server") if event.isFromClient else ("server", "client")
-    details = wrap(printable(event.detail, 300), _DETAIL)[:_MOST_LINES]
+    details = _PEN.wrap(_PEN.text(event.detail, 300), _DETAIL, _MOST_LINES)
+    below = details if isTogether else [*_PEN.wrap(words, _DETAIL, 2), *details]
     return ArrowView(
         y,
         *sides,
@@ -136,7 +147,7 @@ def _arrow(event: Event, y: int, mark: str, after: str) -> ArrowView:
         lockOf(event),
         name,
         words if isTogether else "",
-        tuple(details if isTogether else [words, *details]),
+        tuple(below),
         after,
         sizeText(event.size) if event.size else "",
         mark,
