@@ -98,9 +98,14 @@ def keylogCallback(ssl: Any, line: Any) -> None:
 
 @ffi.callback("void (*)(const SSL *, const char *)")  # type: ignore[untyped-decorator]
 def lineCallback(ssl: Any, line: Any) -> None:
-    """Pass on each line of the key log to the channel that wants it, where one of the context does."""
-    if (channel := channels.get(ssl)) is not None and channel.keyLog is not None:
-        channel.keyLog(ffi.string(line))
+    """The same for a context of which a channel wants each line: one call of OpenSSL's for both."""
+    if (channel := channels.get(ssl)) is None:
+        return
+    text = ffi.string(line)
+    if channel.keyLog is not None:
+        channel.keyLog(text)
+    if _SECRETS.get(text[:_LABEL]) is channel._isClient:
+        channel.secret = bytes.fromhex(text.rpartition(b" ")[2].decode("ascii"))
 
 
 @ffi.callback("void (*)(const SSL *, int, int)")  # type: ignore[untyped-decorator]

@@ -99,10 +99,11 @@ def passOnSecrets(context: SSL.Context) -> None:
     It is done when the first of them does, so that the channels of other contexts do not pay for it.
     """
     if context not in _passingOnSecrets:
-        keepSecrets(context)
+        foreign: Any = context._keylog_callback
+        isOurs = foreign is None or foreign is keylogCallback
+        _setKeylog(context, lineCallback if isOurs else _both(lineCallback, foreign))
         _keepingSecrets.add(context)
         _passingOnSecrets.add(context)
-        _setKeylog(context, _both(context._keylog_callback, lineCallback))
 
 
 def _setKeylog(context: SSL.Context, callback: Any) -> None:

@@ -65,7 +65,7 @@ def serverEndpoint(
         maximumConnections=settings.get("maximumConnections"),
         readAgain=partial(serverConfiguration, settings),
         files=files,
-        tracing=tracingFrom(settings, lambda call: cast(IReactorTime, reactor).callLater(0, call)),
+        tracing=tracingFrom(settings, cast(IReactorTime, reactor).callLater),
     )
 
 

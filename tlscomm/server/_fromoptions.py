@@ -71,7 +71,7 @@ def serviceFor(settings: Mapping[str, Any], reactor: Any, *, isForeground: bool)
         complain=_complainOnTerminal if isForeground else None,
         whenListening=None if development is None else _introduction(settings, configuration, development),
         readAgain=partial(configure, person.remember),
-        tracing=tracingFrom(settings, lambda call: reactor.callLater(0, call)),
+        tracing=tracingFrom(settings, reactor.callLater),
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
+from time import perf_counter
 
 from twisted.logger import Logger
 
@@ -29,6 +30,10 @@ _OWNER_ONLY = 0o700
 #: So many traces wait to be written. Each may hold a handshake as it passed.
 _MOST_WAITING = 100
 
+#: To make and write a trace takes some milliseconds. Where more than a few wait, it gets this part of the time.
+_FEW = 10
+_SHARE = 1 / 20
+
 #: What the names of our own files look like.
 _NAME = re.compile(r"\d+-[a-z]+(-[a-z-]+)?(\.\d+)?\.json")
 
@@ -47,16 +52,16 @@ class TraceFolder:
         files: int = 1000,
         maximumBytes: int = 100 << 20,
         *,
-        later: Callable[[Callable[[], None]], object] | None = None,
+        later: Callable[[float, Callable[[], None]], object] | None = None,
     ) -> None:
         """
         Args:
             path: of the folder, which is made where it is not there.
             files: how many traces there are at most.
             maximumBytes: how large they are together.
-            later: has a call made soon, in the next turn of the reactor for example, so that what goes on does not wait
-                until a trace is made and written. One is written a call, and where many wait some are left out. With
-                None each is written at once.
+            later: has a call made after so many seconds, ``reactor.callLater`` for example, so that connections do not
+                wait until traces are made and written. Where many end at once, that takes a twentieth of the time, and
+                some are left out, first those that were accepted. With None each is written at once.
 
         Raises:
             OSError: it cannot be made or read.
@@ -67,6 +72,7 @@ class TraceFolder:
         self._later = later
         self._waiting: deque[Recorded] = deque()
         self._leftOut = 0
+        self._isAwaited = False
         self._isFailing = False
         makeFolder(self._path, _OWNER_ONLY)
         self._written = self._found()
@@ -76,12 +82,13 @@ class TraceFolder:
         """A connection has ended: its trace is written, now or soon."""
         if self._later is None:
             self._write(recorded)
-        elif len(self._waiting) >= _MOST_WAITING:
-            self._leftOut += 1
-        else:
-            self._waiting.append(recorded)
-            if len(self._waiting) == 1:
-                self._later(self._writeNext)
+            return
+        self._waiting.append(recorded)
+        if len(self._waiting) > _MOST_WAITING:
+            self._leaveOut()
+        if not self._isAwaited:
+            self._isAwaited = True
+            self._later(0, self._writeNext)
 
     def flush(self) -> None:
         """Write all that waits."""
@@ -91,12 +98,21 @@ class TraceFolder:
             leftOut, self._leftOut = self._leftOut, 0
             _log.warn("the traces of {count} connections were left out, because too many ended at once", count=leftOut)
 
+    def _leaveOut(self) -> None:
+        accepted = (number for number, recorded in enumerate(self._waiting) if recorded.wasAccepted)
+        del self._waiting[next(accepted, 0)]
+        self._leftOut += 1
+
     def _writeNext(self) -> None:
-        if len(self._waiting) > 1 and self._later is not None:
-            self._write(self._waiting.popleft())
-            self._later(self._writeNext)
-        else:
+        self._isAwaited = False
+        if len(self._waiting) <= 1 or self._later is None:
             self.flush()
+            return
+        began = perf_counter()
+        self._write(self._waiting.popleft())
+        took = perf_counter() - began
+        self._isAwaited = True
+        self._later(took / _SHARE if len(self._waiting) > _FEW else 0, self._writeNext)
 
     def _write(self, recorded: Recorded) -> None:
         try:

@@ -19,14 +19,14 @@ T = TypeVar("T")
 
 def tracingFrom(
     settings: Mapping[str, Any],
-    later: Callable[[Callable[[], None]], object] | None = None,
+    later: Callable[[float, Callable[[], None]], object] | None = None,
     observer: TraceObserver | None = None,
 ) -> Tracing | None:
     """Return what is to be traced, or None where nothing is, for which nothing is loaded.
 
     Args:
         settings: parsed values by the names of the settings table.
-        later: has a call made soon; see `TraceFolder`.
+        later: has a call made after so many seconds; see `TraceFolder`.
         observer: is given the traces as well.
 
     Raises:

@@ -48,6 +48,7 @@ _MOST_TOLD = 256
 _EVENT_BYTES = 600
 _OWN_BYTES = 4096
 
+
 F = TypeVar("F", bound=Callable[..., None])
 
 
@@ -56,13 +57,11 @@ def _harmless(method: F) -> F:
 
     @wraps(method)
     def guarded(self: Recorder, *arguments: Any) -> None:
-        if self._isBroken:
-            return
-        try:
-            method(self, *arguments)
-        except Exception:
-            self._isBroken = True
-            logFailure(_log, "connection {number} is not traced any more", number=self.number)
+        if not self._isBroken:
+            try:
+                method(self, *arguments)
+            except Exception:
+                self._break()
 
     return cast(F, guarded)
 
@@ -147,36 +146,40 @@ class Recorder:
         self._client, self._server = client, server
         if self._tracing.capture is not None:
             self._capture = self._tracing.capture.begin(client, server, self._started, self.side)
-        self._keep(True, self._started, "SYN")
-        self._keep(False, self._started, "SYN")
+        if self._isKeeping:
+            self._keep(True, self._started, "SYN")
+            self._keep(False, self._started, "SYN")
 
-    @_harmless
     def came(self, data: bytes) -> None:
         """Bytes have come, which TLS has yet to look at."""
         self._waiting.append((self._now(), data))
 
-    @_harmless
     def settle(self) -> None:
         """TLS has taken in what has come."""
-        self._handOn()
+        if self._waiting:
+            self._handOn()
 
-    @_harmless
     def went(self, data: bytes) -> None:
         """Bytes were given to TCP."""
-        self._handOn()
+        if self._waiting:
+            self._handOn()
         self._pass(self._isClient, self._now(), data)
 
-    @_harmless
     def addSecret(self, line: bytes) -> None:
         """Take a line of the key log of this connection, without its end."""
-        if self._tracing.keyLog is not None:
-            self._tracing.keyLog.write(line)
-        if self._capture is not None:
-            self._capture.secrets(line)
-        if self._secrets is not None:
-            self._secrets.add(line)
-        elif self._isKeeping and len(self._lines) < _MOST_LINES:
-            self._lines.append(line)
+        if self._isBroken:
+            return
+        try:
+            if self._tracing.keyLog is not None:
+                self._tracing.keyLog.write(line)
+            if self._capture is not None:
+                self._capture.secrets(line)
+            if self._secrets is not None:
+                self._secrets.add(line)
+            elif self._isKeeping and len(self._lines) < _MOST_LINES:
+                self._lines.append(line)
+        except Exception:
+            self._break()
 
     @_harmless
     def streamEnded(self, isOwn: bool, isReset: bool = False) -> None:
@@ -185,11 +188,12 @@ class Recorder:
         if step in self._seen:
             return
         self._seen.add(step)
-        self._handOn()
+        self.settle()
         isFromClient, now = isOwn is self._isClient, self._now()
         if self._capture is not None:
             self._capture.end(isFromClient, "RST" if isReset else "FIN", now)
-        self._keep(isFromClient, now, step[1])
+        if self._isKeeping:
+            self._keep(isFromClient, now, step[1])
 
     def lost(self, wasReset: bool) -> None:
         """TCP is gone: by a reset, which is the peer's where it is not ours, or in order."""
@@ -199,7 +203,6 @@ class Recorder:
             self.streamEnded(False)
             self.streamEnded(True)
 
-    @_harmless
     def judge(self, failure: TLSFailure | None) -> None:
         """There is a verdict: both sides have accepted each other, or the connection has failed.
 
@@ -209,7 +212,6 @@ class Recorder:
             isOurs = failure is not None and failure.side == "local" and failure.alert is not None
             self._verdict = isOurs, "accepted" if failure is None else str(failure)
 
-    @_harmless
     def accepted(self) -> None:
         """Both sides have accepted each other."""
         self.wasAccepted = True
@@ -219,7 +221,7 @@ class Recorder:
     @_harmless
     def finish(self, failure: TLSFailure | None) -> None:
         """The connection is gone."""
-        self._handOn()
+        self.settle()
         if self._capture is not None:
             if self._verdict is not None:
                 self._capture.verdict(self._verdict[1])
@@ -255,23 +257,29 @@ class Recorder:
         )
 
     def _handOn(self) -> None:
-        if self._waiting:
-            waiting, self._waiting = self._waiting, []
-            for time, data in waiting:
-                self._pass(not self._isClient, time, data)
+        waiting, self._waiting = self._waiting, []
+        for time, data in waiting:
+            self._pass(not self._isClient, time, data)
 
     def _pass(self, isFromClient: bool, time: int, data: bytes) -> None:
-        if self._capture is not None:
-            self._capture.data(isFromClient, data, time)
-            if self._verdict is not None and self._verdict[0] is (isFromClient is self._isClient):
-                self._capture.verdict(self._verdict[1])
-                self._verdict = None
-        self._keep(isFromClient, time, data)
+        if self._isBroken:
+            return
+        try:
+            if self._capture is not None:
+                self._captureData(self._capture, isFromClient, time, data)
+            if self._isKeeping:
+                self._keep(isFromClient, time, data)
+        except Exception:
+            self._break()
+
+    def _captureData(self, capture: CapturedConnection, isFromClient: bool, time: int, data: bytes) -> None:
+        capture.data(isFromClient, data, time)
+        if self._verdict is not None and self._verdict[0] is (isFromClient is self._isClient):
+            capture.verdict(self._verdict[1])
+            self._verdict = None
 
     def _keep(self, isFromClient: bool, time: int, what: bytes | str) -> None:
         """Keep bytes, or a step of TCP."""
-        if not self._isKeeping:
-            return
         if self._dissector is not None:
             _feed(self._dissector, isFromClient, time, what)
         else:
@@ -279,7 +287,8 @@ class Recorder:
             self._size += len(what)
             if self._live is not None or self._size > _MOST_KEPT:
                 self._read()
-        self._tell()
+        if self._live is not None:
+            self._tell()
 
     def _read(self) -> Dissector:
         """Read what was kept, and what will come from now on."""
@@ -306,6 +315,11 @@ class Recorder:
         except Exception:
             self._live = None
             logFailure(_log, "the observer of traces failed at an event of connection {number}", number=self.number)
+
+    def _break(self) -> None:
+        """What failed is being handled: record nothing more."""
+        self._isBroken = True
+        logFailure(_log, "connection {number} is not traced any more", number=self.number)
 
     def _forget(self) -> None:
         """Keep nothing any more: only refused connections are wanted, and this is none."""

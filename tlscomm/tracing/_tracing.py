@@ -39,6 +39,10 @@ class EventObserver(TraceObserver, Protocol):
 class Recorded(Protocol):
     """A connection that has ended, and was recorded."""
 
+    @property
+    def wasAccepted(self) -> bool:
+        """Whether both sides had accepted each other."""
+
     def trace(self) -> Trace | None:
         """Return what was seen; None where it was not kept."""
 

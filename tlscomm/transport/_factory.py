@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tlscomm.tracing._connections import TracedConnections
     from tlscomm.tracing._trace import Trace
     from tlscomm.tracing._tracing import Tracing
+    from tlscomm.transport._traced import TracedTransport
 
 _log = Logger(namespace="tlscomm")
 
@@ -94,6 +95,7 @@ class TLSFactory:
         self._used: _Used | None = None
         self._maximumConnections = maximumConnections
         self.tracing = tracing
+        self._kind: type[TLSTransport] = TLSTransport
         self._traced = None if tracing is None else self._newTraced(tracing)
         self._revalidation = Revalidation(self.waits, self.connections, self.revalidateOne)
 
@@ -155,10 +157,7 @@ class TLSFactory:
         traced = self._traced
         if traced is None or (recorder := traced.begin(len(self.connections))) is None:
             return TLSTransport(self, address)
-        # What is not traced does not load what traces.
-        from tlscomm.transport._traced import TracedTransport
-
-        return TracedTransport(self, recorder, traced.ended, address)
+        return cast("type[TracedTransport]", self._kind)(self, recorder, traced.ended, address)
 
     def buildProtocol(self, addr: IAddress | None) -> TLSTransport | None:
         """Return the transport for a new TCP connection, or None where there are too many."""
@@ -197,8 +196,11 @@ class TLSFactory:
         self.wrappedFactory.doStop()
 
     def _newTraced(self, tracing: Tracing) -> TracedConnections:
+        # What is not traced does not load what traces.
         from tlscomm.tracing._connections import TracedConnections
+        from tlscomm.transport._traced import TracedTransport
 
+        self._kind = TracedTransport
         numbers = self.observer.numbers if isinstance(self.observer, EventLog) else tracing.numbers
         return TracedConnections(tracing, "client" if self.configuration.isClient else "server", numbers)
 
