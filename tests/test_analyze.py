@@ -6,6 +6,9 @@ import fcntl
 import gzip
 import json
 import os
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -320,3 +323,23 @@ class Pages(SynchronousTestCase):
         result = analyze(FIVE, "--html", "nowhere/page.html")
         self.assertEqual(result.exit_code, 1)
         self.assertIn("nowhere/page.html cannot be written: No such file or directory", result.stderr)
+
+
+class Streams(SynchronousTestCase):
+    """A capture that is still being written, from standard input."""
+
+    def test_interrupted(self) -> None:
+        """Each connection has its line when it has ended, and Ctrl-C, which ends what captures too, ends in order."""
+        command = (sys.executable, "-m", "tlscomm.commandline", "analyze", "-")
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(Path(FIVE).read_bytes())
+        process.stdin.flush()
+        lines = [process.stdout.readline() for _ in range(5)]
+        self.assertEqual([line.split()[0] for line in lines], [b"1", b"2", b"3", b"4", b"5"])
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+        self.assertEqual((process.returncode, said), (0, b""))

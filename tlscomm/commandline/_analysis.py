@@ -75,18 +75,11 @@ class Analysis(ABC):
         self.pseudonyms = Pseudonyms() if isRedacted else None
 
     def taken(self, traces: Iterable[Trace]) -> Iterator[Trace]:
-        """Take in those of some traces that were asked for, and give them on as they are shown.
-
-        Ctrl-C ends a stream: that is how a person ends what captures, together with all that reads it.
-        """
-        try:
-            for trace in filter(self._wanted.fits, traces):
-                shown = trace if self.pseudonyms is None else redactTrace(trace, self.pseudonyms)
-                self.add(shown)
-                yield shown
-        except KeyboardInterrupt:
-            if not self.isStream:
-                raise
+        """Take in those of some traces that were asked for, and give them on as they are shown."""
+        for trace in filter(self._wanted.fits, traces):
+            shown = trace if self.pseudonyms is None else redactTrace(trace, self.pseudonyms)
+            self.add(shown)
+            yield shown
 
     @abstractmethod
     def add(self, trace: Trace) -> None:
@@ -225,7 +218,9 @@ def _summary(found: Connections) -> Table:
 
 def _nothing(wanted: Wanted, reading: CaptureReading) -> str:
     withTLS = reading.connections - reading.connectionsWithoutTLS
-    if withTLS > 0:
+    if withTLS == 1:
+        return "The TLS connection in it is not one that was asked for."
+    if withTLS > 1:
         return f"None of {_many(withTLS, 'TLS connection')} is one that was asked for."
     found = [_many(reading.packets, "packet")]
     if reading.packetsWithoutTCP:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from tlscomm.verification import Verifier
     from tlscomm.x509._roles import Role
 
-__all__ = ["Captures", "failureOf", "showingProgress"]
+__all__ = ["Captures", "failureOf", "interruptible", "showingProgress"]
 
 #: A file of a key log is read in pieces of so many bytes.
 _PIECE = 1 << 20
@@ -115,6 +116,32 @@ def showingProgress() -> Iterator[Callable[[int, int], None] | None]:
         yield tell
     finally:
         progress.stop()
+
+
+@contextmanager
+def interruptible(*, isStream: bool) -> Iterator[None]:
+    """Let Ctrl-C end a stream and not the command, once: it ends what captures too, whose last packets then come.
+
+    Where the stream does not end by itself, it is cut off a second later.
+    """
+    if not isStream or not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def cutOff(*_: object) -> None:
+        os.dup2(os.open(os.devnull, os.O_RDONLY), sys.stdin.fileno())
+
+    def interrupted(*_: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGALRM, cutOff)
+        signal.setitimer(signal.ITIMER_REAL, 1)
+
+    before = signal.signal(signal.SIGINT, interrupted)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGINT, before)
 
 
 def _verifier(peerRole: Role, sources: Sequence[str], passphrase: Prompt | None) -> Verifier | None:

@@ -133,13 +133,13 @@ def _refuseContradictions(
 def _analyze(captures: Captures, analysis: Analysis, outputs: Files) -> TLSFailure | None:
     """Read all and write all, and return the failure that kept it from being read."""
     from tlscomm._capture.problems import CaptureProblem
-    from tlscomm.commandline._capturesread import failureOf, showingProgress
+    from tlscomm.commandline._capturesread import failureOf, interruptible, showingProgress
 
     page = ""
     reading: CaptureReading | None = None
     failure: TLSFailure | None = None
     try:
-        with showingProgress() as tell:
+        with interruptible(isStream=captures.isStream), showingProgress() as tell:
             reading = captures.read(tell)
             page = outputs.page(analysis.taken(reading), captures.title(isRedacted=analysis.pseudonyms is not None))
     except CaptureProblem as problem:
