@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
+import ssl
 import subprocess
 import sys
 from base64 import b64encode
@@ -11,10 +13,12 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from itertools import pairwise
+from tempfile import NamedTemporaryFile
 from typing import Any
 from xml.etree import ElementTree
 
 import drawntraces
+from cryptography.hazmat.primitives.serialization import Encoding
 from drawntraces import seen
 from htmlseen import Seen, seenIn
 from hypothesis import given, settings
@@ -22,11 +26,16 @@ from test_diagram import traces
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm._capture.packets import Address
+from tlscomm._wire.dissector import Dissector
 from tlscomm._wire.events import Field, Kind
+from tlscomm._wire.secrets import Secrets
 from tlscomm.drawing import _messageviews, drawPage, drawSVG
 from tlscomm.drawing._templates import styleSheet
 from tlscomm.failures import Expired
+from tlscomm.issuing import Authority
+from tlscomm.tracing._assembling import assemble
 from tlscomm.tracing._trace import Trace, Verdict
+from tlscomm.x509._encoding import keyPEM
 
 #: What would do harm in HTML, in an attribute, in a style sheet, in a template, or to the direction of a line.
 HOSTILE = (
@@ -63,6 +72,32 @@ def hostileTrace() -> Trace:
     trace = drawntraces.refused()
     failure = Expired(HOSTILE, evidence=(HOSTILE,), remedy=HOSTILE)
     return replace(poisoned(trace), failure=failure)
+
+
+def hostileConversation() -> Trace:
+    """Return the trace of a handshake of Python's TLS, under TLS 1.2, with names that would do harm in a page."""
+    credential = Authority.create().issue("<script>alert(1)</script>", role="server", dnsNames=["server.example"])
+    assert credential.privateKey is not None
+    serving, asking = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    with NamedTemporaryFile(suffix=".pem") as file:
+        file.write(credential.certificate.public_bytes(Encoding.PEM) + keyPEM(credential.privateKey))
+        file.flush()
+        serving.load_cert_chain(file.name)
+    asking.check_hostname, asking.verify_mode = False, ssl.CERT_NONE
+    asking.maximum_version = ssl.TLSVersion.TLSv1_2
+    asking.set_alpn_protocols(["<img src=x onerror=alert(2)>"])
+    toServer, toClient = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server = serving.wrap_bio(toServer, toClient, server_side=True)
+    client = asking.wrap_bio(toClient, toServer, server_hostname="server.example")
+    dissector = Dissector(Secrets())
+    for number in range(4):
+        side, output = ((client, toServer), (server, toClient))[number % 2]
+        with contextlib.suppress(ssl.SSLWantReadError):
+            side.do_handshake()
+        data = output.read()
+        dissector.feed(side is client, data, number)
+        output.write(data)
+    return assemble(dissector.events)
 
 
 def many(count: int, *, outcome: str = "refused") -> Iterator[Trace]:
@@ -142,6 +177,11 @@ class Told(SynchronousTestCase):
         self.assertIn("PASSW0", page)
         self.assertIn("This page holds application data", page)
 
+    def test_redacted(self) -> None:
+        """A page with pseudonyms says that they are none of the real names."""
+        text = seenIn(drawPage([drawntraces.refused()], isRedacted=True)).text
+        self.assertIn("serial numbers on this page are pseudonyms", text)
+
 
 class Form(SynchronousTestCase):
     """What a page is made of."""
@@ -207,6 +247,13 @@ class Hostile(SynchronousTestCase):
             self.assertNotIn("49", parsed.text.replace("2049", ""))
             self.assertEqual(re.findall(r"[^\n -~\u00a0-\u024f\u05d0-\u05ea\u2010-\u2027]", page), [])
             page.encode()
+
+    def test_decoded(self) -> None:
+        """The same out of a handshake: names in certificates (RFC 4514) and protocols that are offered."""
+        page = seenIn(drawPage([hostileConversation()]))
+        self.assertEqual((page.wrong, page.named("script"), page.named("img")), ([], [], []))
+        self.assertIn(r"\<script\>alert(1)\</script\>", page.text)
+        self.assertGreaterEqual(page.text.count("<img src=x onerror=alert(2)>"), 2)
 
     @given(traces())
     @settings(max_examples=15, deadline=None)

@@ -43,7 +43,7 @@ class Files:
             if path is not None and any(_isSame(path, other) for other in others):
                 raise click.BadParameter("that is a file that is read, and it would be replaced", param_hint=option)
 
-    def page(self, traces: Iterable[Trace], title: str) -> str:
+    def page(self, traces: Iterable[Trace], title: str, *, isRedacted: bool) -> str:
         """Go through all traces, and return the page of them where one is wanted."""
         if self.html is None:
             for _ in traces:
@@ -51,7 +51,7 @@ class Files:
             return ""
         from tlscomm.drawing import drawPage
 
-        return drawPage(traces, title=printable(title))
+        return drawPage(traces, title=printable(title), isRedacted=isRedacted)
 
     def writePage(self, page: str) -> None:
         """Write the page where there is one."""

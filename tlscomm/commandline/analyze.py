@@ -141,7 +141,9 @@ def _analyze(captures: Captures, analysis: Analysis, outputs: Files) -> TLSFailu
     try:
         with interruptible(isStream=captures.isStream), showingProgress() as tell:
             reading = captures.read(tell)
-            page = outputs.page(analysis.taken(reading), captures.title(isRedacted=analysis.pseudonyms is not None))
+            isRedacted = analysis.pseudonyms is not None
+            title = captures.title(isRedacted=isRedacted)
+            page = outputs.page(analysis.taken(reading), title, isRedacted=isRedacted)
     except CaptureProblem as problem:
         failure = failureOf(problem)
     except TLSFailure as named:

@@ -87,7 +87,7 @@ class _Few:
         return sorted((*self._kept[True], *self._kept[False]), key=lambda trace: trace.number)
 
 
-def drawPage(traces: Iterable[Trace], *, title: str | None = None) -> str:
+def drawPage(traces: Iterable[Trace], *, title: str | None = None, isRedacted: bool = False) -> str:
     """Return a page of HTML that stands alone.
 
     It says of one connection how it ended and what to do, shows each message, what is inside it and the certificates,
@@ -97,6 +97,7 @@ def drawPage(traces: Iterable[Trace], *, title: str | None = None) -> str:
     Args:
         traces: the connections. They are gone through once, and few are kept at a time.
         title: what the page is called; the name of the capture for example.
+        isRedacted: whether pseudonyms stand in the traces, which the page then says.
     """
     summary, detailed = _summary(traces)
     room = Room(_ROOM)
@@ -108,6 +109,7 @@ def drawPage(traces: Iterable[Trace], *, title: str | None = None) -> str:
         summary=summary,
         traces=views,
         isAlone=summary.count == 1,
+        isRedacted=isRedacted,
         hasApplicationData=any(view.hasApplicationData for view in views),
         style=style,
         styleHash=styleHash(style),
