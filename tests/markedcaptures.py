@@ -34,7 +34,12 @@ class Marks:
     """Makes marks, and finds them again in any of the forms in which they may be written."""
 
     def __init__(self) -> None:
-        self.all: list[bytes] = [bytes.fromhex("0b16212c"), b"11.22.33.44", bytes.fromhex("9ba6b1bc"), b"155.166.177.188"]
+        self.all: list[bytes] = [
+            bytes.fromhex("0b16212c"),
+            b"11.22.33.44",
+            bytes.fromhex("9ba6b1bc"),
+            b"155.166.177.188",
+        ]
         self.all += [ipaddress.ip_address(each.host).packed for each in (CLIENT_6, SERVER_6)]
         self.all += [b"2a01:4f8"]
 

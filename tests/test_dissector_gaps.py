@@ -3,11 +3,13 @@
 from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.tsharkfields import CAPTURES
 from tests.wiretraffic import Flight, Traffic, context, names
 from tlscomm._wire.decoding import decode
 from tlscomm._wire.dissector import Dissector
 from tlscomm._wire.events import Event, Kind
 from tlscomm._wire.secrets import Secrets
+from tlscomm.tracing import _captures
 
 
 def records(flights: list[Flight]) -> list[Flight]:
@@ -138,3 +140,37 @@ class Handshakes(SynchronousTestCase):
         answer = next(each for each in events if each.name == "ServerHello")
         self.assertEqual(answer.version, 0x0304)
         self.assertEqual(decode(answer)[-1].name, "undecodable")
+
+    def test_ofTLS12AreReadWithoutAChangeCipherSpec(self) -> None:
+        """Where it is lost, what stands behind it is taken as sealed all the same, and opened."""
+        traffic = conversation(SSL.TLS1_2_VERSION)
+        parts = records(traffic.flights)
+        for index, (isFromClient, data) in enumerate(parts):
+            if data[0] == 20:
+                events = seen(without(parts, index), traffic.keys)
+                self.assertEqual([each for each in events if each.kind is Kind.SEALED], [])
+                self.assertIn(f"{'>' if isFromClient else '<'}Finished", names(events))
+                closed = seen(without(parts, index), b"")
+                self.assertEqual([each.name for each in closed if each.kind is Kind.SEALED][-1], "EncryptedAlert")
+
+    def test_aLostKeyUpdateDoesNoHarm(self) -> None:
+        """What follows it is opened with the keys that it would have begun."""
+        flights: list[Flight] = []
+
+        class Listening(Dissector):
+            def feed(self, isFromClient: bool, data: bytes, time: int, packet: int | None = None) -> None:
+                flights.append((isFromClient, data))
+
+        self.patch(_captures, "Dissector", Listening)
+        list(_captures.readCaptures([str(CAPTURES / "key-update.pcap")], Secrets()))
+        keys = (CAPTURES / "key-update.keys").read_bytes()
+        parts = records(flights)
+        places = [index for isClient in (True, False) for index, part in enumerate(parts) if part[0] is isClient]
+        updates = [each for each in seen(list(parts), keys) if each.name == "KeyUpdate"]
+        self.assertEqual(len(updates), 3)
+        ofClient = sum(1 for part in parts if part[0])
+        for update in updates:
+            index = places[update.records[0].number + (0 if update.isFromClient else ofClient)]
+            events = seen(without(parts, index), keys)
+            self.assertEqual(len([each for each in events if each.name == "KeyUpdate"]), 2)
+            self.assertEqual([each for each in events if each.kind is Kind.SEALED], [])

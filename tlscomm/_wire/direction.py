@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from tlscomm._wire.events import Protection, Record
@@ -207,16 +207,25 @@ class Direction:
         if self._key is None and not agreed.hasSecrets(secrets):
             return None
         for protection in self._levels():
-            isPresent = protection is self.protection
-            keys: Sequence[Key] = (self._key,) if isPresent and self._key is not None else ()
-            first = self._sequence if isPresent else 0
-            # The present key with the present number was the first attempt of all.
-            numbers = range(first + len(keys), first + self._numbers)
-            for key in keys or agreed.keys(secrets, protection, isFromClient=self.isFromClient):
+            for key, numbers in self._candidates(protection, secrets, agreed):
                 if opened := self._attempt(raw, key, numbers):
                     self.protection, self._key = protection, key
                     return opened
         return None
+
+    def _candidates(self, protection: Protection, secrets: Secrets, agreed: Agreed) -> Iterator[tuple[Key, range]]:
+        """Give the keys that a record may be sealed with, and the numbers that it may have."""
+        isPresent = protection is self.protection
+        if not isPresent or self._key is None:
+            first = self._sequence if isPresent else 0
+            for key in agreed.keys(secrets, protection, isFromClient=self.isFromClient):
+                yield key, range(first, first + self._numbers)
+            return
+        # The present number was the first attempt of all.
+        yield self._key, range(self._sequence + 1, self._sequence + self._numbers)
+        if protection is Protection.APPLICATION and self._key.secret:
+            # A KeyUpdate may be among what was not seen.
+            yield self._key.updated(), range(self._numbers)
 
     def _attempt(self, raw: RawRecord, key: Key, numbers: range) -> Opened | None:
         for sequence in numbers:

@@ -134,6 +134,10 @@ class Dissector:
         return raw.type == _ALERT and len(raw.fragment) >= _SMALLEST_SEALED
 
     def _sealed(self, direction: Direction, raw: RawRecord, time: int, packet: int | None) -> None:
+        if self._version not in (0, TLS_1_3) and not direction.isChanged:
+            # The ChangeCipherSpec before it was not seen, and nor may the Finished have been.
+            self._change(direction)
+            direction.hasFinished = True
         agreed = direction.agreed if direction.isChanged else self._agreed
         opened = direction.open(raw, self._secrets, agreed)
         if opened is None:

@@ -172,25 +172,25 @@ class _SealedCBC:
         self._block = _blockLength(suite)
         self._mac, self._digest = mac, suite.mac
         self._macLength = len(mac)
-        # Under TLS 1.0 a record's is the last block of the one before it.
-        self._isChained, self._iv = bool(iv), iv
+        # Under TLS 1.0 a record's is the last block of the one before it, whether that was opened or not.
+        self._isChained, self._iv, self._nextIV = bool(iv), iv, iv
+        self._fragment = b""
         self._isOutside = isEncryptThenMac
 
     def open(self, sequence: int, header: bytes, fragment: bytes) -> Opened | None:
         kind, version = header[0], header[1] << 8 | header[2]
-        sealed, outer = fragment, b""
-        if self._isOutside:
-            sealed, outer = fragment[: -self._macLength], fragment[-self._macLength :]
-            if outer != self._macOf(sequence, kind, version, sealed):
-                return None
+        sealed = fragment[: -self._macLength] if self._isOutside else fragment
+        if self._isChained and fragment is not self._fragment:
+            # It may be tried several times, with one number after the other.
+            self._iv, self._nextIV, self._fragment = self._nextIV, sealed[-self._block :], fragment
+        if self._isOutside and fragment[-self._macLength :] != self._macOf(sequence, kind, version, sealed):
+            return None
         iv, body = (self._iv, sealed) if self._isChained else (sealed[: self._block], sealed[self._block :])
         if not body or len(iv) != self._block or len(body) % self._block:
             return None
         decryptor = Cipher(self._key, CBC(iv)).decryptor()
         plain = decryptor.update(body) + decryptor.finalize()
         content = self._unpadded(sequence, kind, version, plain)
-        if content is not None and self._isChained:
-            self._iv = body[-self._block :]
         return None if content is None else (kind, content)
 
     def _unpadded(self, sequence: int, kind: int, version: int, plain: bytes) -> bytes | None:
