@@ -131,6 +131,7 @@ class Files(SynchronousTestCase):
             self.assertEqual(result.exit_code, 1)
             self.assertIn("file-not-found: ", result.stderr)
             self.assertIn("nowhere", result.stderr)
+            self.assertEqual(analyze("--connection", "1", *arguments).stderr, result.stderr)
 
     def test_wrongUsage(self) -> None:
         """What cannot be meant is wrong usage, which is exit status 2."""

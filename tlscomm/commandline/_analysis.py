@@ -101,7 +101,7 @@ class TextAnalysis(Analysis):
     def end(self, reading: CaptureReading | None, failure: TLSFailure | None) -> None:
         found = self.connections
         if self._wanted.numbers or found.count == 1:
-            self._draw()
+            self._draw(isWhole=failure is None)
         elif found.count:
             self._list()
         elif reading is not None and failure is None:
@@ -111,14 +111,14 @@ class TextAnalysis(Analysis):
         if failure is not None:
             sayFailure(failure)
 
-    def _draw(self) -> None:
+    def _draw(self, *, isWhole: bool) -> None:
         traces = sorted(self.connections.traces, key=lambda each: each.number)
         for place, trace in enumerate(traces):
             # Alone, it begins with its verdict.
             head = [*([""] if place else ()), heading(f"Connection {trace.number}")] if len(traces) > 1 else []
             say(*head, *drawn(trace))
         missing = {*self._wanted.numbers} - {trace.number for trace in self.connections.traces}
-        if missing:
+        if missing and isWhole:
             numbers = ", ".join(map(str, sorted(missing)))
             say(Styled(("Note", "yellow"), f": no TLS connection with the number {numbers} fits."), error=True)
 

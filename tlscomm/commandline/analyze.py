@@ -28,7 +28,7 @@ __all__ = ["command"]
     metavar="N",
     type=click.IntRange(1),
     multiple=True,
-    help="Draw the connection with this number.",
+    help="Draw the connection with this number. May be given several times.",
 )
 @click.option("--failed", is_flag=True, help="Only connections that were refused or broke off.")
 @click.option(
@@ -37,15 +37,23 @@ __all__ = ["command"]
     metavar="HOST",
     multiple=True,
     help="Only connections of this host: an address, the name that the client asks for, or a name in a certificate. "
-    "* stands for any letters.",
+    "* stands for any letters. May be given several times.",
 )
-@click.option("--port", "ports", metavar="PORT", type=int, multiple=True, help="Only connections to this port.")
+@click.option(
+    "--port",
+    "ports",
+    metavar="PORT",
+    type=int,
+    multiple=True,
+    help="Only connections to this port. May be given several times.",
+)
 @click.option(
     "--keylog",
     "keylogs",
     metavar="FILE",
     multiple=True,
-    help="Secrets of the connections, as SSLKEYLOGFILE names them, where the capture does not carry them.",
+    help="Secrets of the connections, as SSLKEYLOGFILE names them, where the capture does not carry them. May be "
+    "given several times.",
 )
 @settingOptions(Interface.ANALYZE)
 @click.option(
