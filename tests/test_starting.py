@@ -109,6 +109,26 @@ class LoadedTests(SynchronousTestCase):
         self.assertEqual(modules & unwanted, set())
         self.assertIn("cryptography", modules)
 
+    def test_analyze(self) -> None:
+        """To draw a connection needs nothing that connects, serves, makes pages, redacts or draws on terminals."""
+        capture = Path(__file__).parent / "captures" / "server-go-1.3.pcapng"
+        modules = loaded("analyze", str(capture), "--connection", "3")
+        self.assertIn("tlscomm.drawing._lanes", modules, "it has drawn")
+        unwanted = {
+            "asyncio",
+            "jinja2",
+            "rich",
+            "tlscomm.drawing._page",
+            "tlscomm.issuing._authority",
+            "tlscomm.server._service",
+            "tlscomm.tracing._recorder",
+            "tlscomm.tracing._redacting",
+            "tlscomm.transport._transport",
+            "twisted.internet",
+        }
+        self.assertEqual(modules & unwanted, set())
+        self.assertEqual(commandsIn(modules), {"analyze"})
+
     def test_connect(self) -> None:
         """To connect needs nothing that reads stores, fetches lists, judges off line, serves, exports or draws."""
         authority = Authority.create()

@@ -17,11 +17,11 @@ from tlscomm.drawing._diagram import diagramLines
 from tlscomm.drawing._lines import UNICODE, Pen, cells
 from tlscomm.drawing._words import verdictLine
 from tlscomm.failures import TLSFailure, printable
-from tlscomm.tracing import Pseudonyms, redactTrace
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from tlscomm.tracing import Pseudonyms
     from tlscomm.tracing._captures import CaptureReading
     from tlscomm.tracing._trace import Trace
 
@@ -72,12 +72,12 @@ class Analysis(ABC):
         self.isStream = isStream
         self.isBrief = isBrief
         self.showsData = showsData
-        self.pseudonyms = Pseudonyms() if isRedacted else None
+        self.pseudonyms = _pseudonyms() if isRedacted else None
 
     def taken(self, traces: Iterable[Trace]) -> Iterator[Trace]:
         """Take in those of some traces that were asked for, and give them on as they are shown."""
         for trace in filter(self._wanted.fits, traces):
-            shown = trace if self.pseudonyms is None else redactTrace(trace, self.pseudonyms)
+            shown = trace if self.pseudonyms is None else _redacted(trace, self.pseudonyms)
             self.add(shown)
             yield shown
 
@@ -183,6 +183,18 @@ def drawn(trace: Trace) -> Iterator[Styled]:
     """Give the diagram of a trace as wide and in such signs as the terminal has them."""
     for line in diagramLines(trace, _width(), isASCII=_isASCII()):
         yield Styled(*line)
+
+
+def _pseudonyms() -> Pseudonyms:
+    from tlscomm.tracing import Pseudonyms
+
+    return Pseudonyms()
+
+
+def _redacted(trace: Trace, pseudonyms: Pseudonyms) -> Trace:
+    from tlscomm.tracing import redactTrace
+
+    return redactTrace(trace, pseudonyms)
 
 
 def _lines(connection: Connection) -> Iterator[Styled]:
