@@ -60,6 +60,8 @@ class _Part:
     def __init__(self, path: Path) -> None:
         self._file = create(path)
         self.writer = CaptureWriter(self._file)
+        # A capture without packets is one too.
+        self.writer.flush()
         self.connections = 0
 
     def close(self) -> None:

@@ -106,7 +106,7 @@ class Tracing:
     def warnings(self) -> tuple[str, ...]:
         """What is to be said when it begins: which file holds what, a sentence or more each."""
         return tuple(
-            f"{what} written to {printable(str(file.path))}: who can read it can {can} (RFC 9850, section 4). Keep it "
+            f"{what} written to {printable(str(file.path))}: who can read it can {can} (RFC 9850). Keep it "
             "to yourself, and remove it when it is not needed any more."
             for what, file, can in (
                 ("connections and their secrets are", self.capture, "read all that is said on them"),
