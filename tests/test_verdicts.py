@@ -12,6 +12,7 @@ from failuretable import ROWS, VERSIONS, Role, Row, Stage
 from tappedpairs import tapped
 from twisted.trial.unittest import SynchronousTestCase
 
+from tlscomm._wire.events import Kind
 from tlscomm.configuration import Version
 from tlscomm.failures import CODES
 from tlscomm.testing import Pair
@@ -75,6 +76,7 @@ def _talk(pair: Pair) -> None:
 
 
 _GOOD = Row("", "nothing is wrong", _accepted, {}, _talk)
+_LEFT_AT_ONCE = Row("", "the server leaves", _accepted, {}, lambda pair: pair.server.transport.loseConnection())
 _NOT_ASKED = Row("", "none is asked for", lambda s: Pair(s.client(), s.server(clientCertificates="none")), {}, _talk)
 _NONE_SENT = next(row for row in ROWS if row.case.startswith("client sends no certificate"))
 _REFUSED = next(row for row in ROWS if row.case.startswith("client's certificate, expired:"))
@@ -151,6 +153,32 @@ class Certificates(SynchronousTestCase):
         row = next(row for row in ROWS if row.case.startswith("client's certificate, incomplete-chain:"))
         self.assertEqual(seen(row, "1.2").verdict.code, "unknown-issuer")
         self.assertEqual(seen(row, "1.2", withRoots=True).verdict.code, "incomplete-chain")
+
+
+class OfOurOwn(SynchronousTestCase):
+    """The verdict on a connection of ours is what the connection knows itself; the events say where it fell."""
+
+    def assertTold(self, row: Row, side: Role, by: Role) -> None:
+        pair, tap, _ = tapped(row, "1.3", time.time_ns())
+        failure = (pair.client if side == "client" else pair.server).failure
+        assert failure is not None
+        verdict = assemble(tap.dissector.events, side=side, failure=failure).verdict
+        self.assertEqual((verdict.outcome, verdict.code, verdict.by), ("refused", failure.code, by))
+        self.assertEqual((verdict.sentence, verdict.nextStep), (failure.message, failure.nextStep))
+        assert verdict.event is not None
+        self.assertEqual(tap.dissector.events[verdict.event].kind, Kind.ALERT)
+
+    def test_thePeerHasRefusedUs(self) -> None:
+        self.assertTold(_REFUSED, "client", "server")
+
+    def test_weHaveRefusedThePeer(self) -> None:
+        self.assertTold(_REFUSED, "server", "server")
+
+    def test_nothingFailed(self) -> None:
+        """A connection that has ended without a failure was made, whatever the other side did at the end."""
+        _, tap, _ = tapped(_LEFT_AT_ONCE, "1.3", time.time_ns())
+        self.assertEqual(assemble(tap.dissector.events).verdict.outcome, "refused")
+        self.assertEqual(assemble(tap.dissector.events, side="client").verdict.outcome, "accepted")
 
 
 class Proofs(SynchronousTestCase):

@@ -55,7 +55,7 @@ def assemble(
     serverChain = _shown(course, "server", serverVerifier)
     verdict = verdictOn(course, clientChain, serverChain, isFinished=isFinished)
     if side is not None and failure is not None:
-        verdict = _told(failure, side, verdict)
+        verdict = _told(failure, side, verdict, len(seen))
     elif side is not None and isFinished and course.isDone and verdict.outcome != "accepted":
         verdict = _acceptedByUs(verdict)
     return Trace(
@@ -87,7 +87,7 @@ def _acceptedByUs(seen: Verdict) -> Verdict:
     return Verdict("accepted", sentence="Both sides have accepted each other.", evidence=seen.evidence)
 
 
-def _told(failure: TLSFailure, side: Side, seen: Verdict) -> Verdict:
+def _told(failure: TLSFailure, side: Side, seen: Verdict, count: int) -> Verdict:
     """Return the verdict on a connection of ours: what it knows itself, and where it fell by what was seen."""
     by = side if failure.side == "local" else OTHER[side]
     isOurs = failure.stage == "credential" or failure.side == "remote"
@@ -101,4 +101,6 @@ def _told(failure: TLSFailure, side: Side, seen: Verdict) -> Verdict:
         turn=side if isOurs else OTHER[side],
         nextStep=failure.nextStep,
         evidence=failure.evidence,
+        # What nothing shows falls where the trace ends.
+        event=seen.event if seen.event is not None or not count else count - 1,
     )

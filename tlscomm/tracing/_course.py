@@ -283,8 +283,15 @@ def _sealedHandshake(course: Course, index: int, event: Event) -> None:
     elif not event.isFromClient and course.serverFinished is None:
         course.serverFinished = index
     else:
-        course.renegotiation = index
-        course.serverData = None
+        _sealedRenegotiation(course, index)
+
+
+def _sealedRenegotiation(course: Course, index: int) -> None:
+    """Take in a message of another handshake inside the connection. It ends with the last one, and asks unseen."""
+    if course.renegotiation is None:
+        course.evidence.append("another handshake followed inside the connection, which could not be read")
+    course.renegotiation = course.clientFinished = course.serverFinished = index
+    course.isRequested = course.hasClientCertificate = course.serverData = None
 
 
 def _tcp(course: Course, index: int, event: Event) -> None:

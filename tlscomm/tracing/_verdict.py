@@ -191,8 +191,10 @@ class _Judgement:
             said = f"the client with the certificate {subjectText(leaf)}"
         elif course.hasClientCertificate is False:
             said = "the client without a certificate, though one was asked for"
-        else:
+        elif course.hasClientCertificate:
             said = "the client with a certificate"
+        else:
+            said = "whether the client has shown a certificate is not seen"
         return f"Both sides have accepted each other: {said}{self._endText()}."
 
     def _endText(self) -> str:
@@ -217,13 +219,14 @@ class _Judgement:
         return self._serverEnded(index) if side == "server" else self._clientEnded(index)
 
     def _serverEnded(self, index: int) -> Verdict:
-        isVerdictDue = self._course.clientFinished is not None and self._course.isRequested
+        isVerdictDue = self._course.clientFinished is not None and self._course.isRequested is not False
         return self._refusedInSilence("server", index) if isVerdictDue else self._left("server", index)
 
     def _clientEnded(self, index: int) -> Verdict | None:
-        if self._course.clientFinished is not None:
+        if self._course.isDone:
             return None
-        return self._left("client", index) if self._course.serverFlight is None else self._clientLeft(index)
+        hasJudged = self._course.serverFlight is None or self._course.clientFinished is not None
+        return self._left("client", index) if hasJudged else self._clientLeft(index)
 
     def _refusedInSilence(self, judge: Side, index: int) -> Verdict:
         cause = causeInSilence(judge, self._course, self._chains[OTHER[judge]])
