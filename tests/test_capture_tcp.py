@@ -182,6 +182,26 @@ class Missing(SynchronousTestCase):
         connection = told([*SYNS, *frames])
         self.assertEqual(connection.bytes, {True: b"abc", False: b"xyz"})
 
+    def test_damagedNumbers(self) -> None:
+        """One damaged number does not keep a connection from being read."""
+        good = [sent(n, b".") for n in range(2000)]
+        for damaged in (
+            sent(1 << 30, b"far"),
+            sent(1 << 25, b"far"),
+            sent(7, b"x", acknowledged=1 << 25),
+            answered(0, b"z", acknowledged=1 << 25),
+            answered(0, b"z", acknowledged=1 << 29),
+        ):
+            connection = told([*SYNS, *good[:5], damaged, *good[5:], answered(1, b"", acknowledged=2000)])
+            self.assertTrue(connection.bytes[True].startswith(b"."), connection.said[:9])
+            self.assertEqual(len(connection.bytes[True]), 2000)
+            self.assertFalse([words for words in connection.said if "missing" in words])
+
+    def test_longGap(self) -> None:
+        """Where very much was not captured, what follows is read all the same."""
+        connection = told([*SYNS, sent(0, b"abc"), *(sent((1 << 28) + n, b".") for n in range(100))])
+        self.assertEqual(connection.bytes[True][:4], b"abc.")
+
     @settings(max_examples=80, deadline=None)
     @given(st.data())
     def test_anything(self, data: st.DataObject) -> None:

@@ -8,7 +8,7 @@ longer. And what waits is bounded in number and size, whatever a capture holds.
 
 from __future__ import annotations
 
-from tlscomm._capture.direction import ACK, FIN, MASK, RST, SYN, Direction, Waiting
+from tlscomm._capture.direction import ACK, FARTHEST, FIN, MASK, RST, SYN, Direction, Waiting
 from tlscomm._capture.network import Segment
 from tlscomm._capture.packets import StreamReader
 
@@ -23,8 +23,11 @@ _BEGIN_WAIT = 32
 _UNPROVED_WAIT = 1024
 _MOST_HELD = 8 << 20
 
-#: An acknowledgement so far ahead of what was seen is not believed.
-_FARTHEST = 1 << 30
+#: After so many segments of one side that are too far ahead, the bytes between were not captured.
+_MOST_STRAYS = 16
+
+#: Nearer than this, a segment that nothing leads up to is taken for one of this connection all the same.
+_NEAR = 1 << 20
 
 
 class Connection:
@@ -34,14 +37,13 @@ class Connection:
         reader: is told what comes.
         first: the direction of the side that opened it, or whose packet was seen first.
         second: the other one.
-        last: the time of its last packet.
         key: what tells packets of the first side, and `reverse` those of the second.
         isOrderly: whether both beginnings are known, nothing waits and no side has closed, so that a segment in order
             can be told at once.
         isClosing: whether both sides have closed, or one has reset it.
     """
 
-    __slots__ = ("_count", "first", "isClosing", "isOrderly", "key", "last", "reader", "reverse", "second")
+    __slots__ = ("_count", "first", "isClosing", "isOrderly", "key", "reader", "reverse", "second")
 
     def __init__(self, reader: StreamReader, key: bytes, reverse: bytes) -> None:
         self.reader = reader
@@ -50,10 +52,14 @@ class Connection:
         self.first = Direction(True)
         self.second = Direction(False)
         self.first.other, self.second.other = self.second, self.first
-        self.last = 0
         self.isOrderly = False
         self.isClosing = False
         self._count = 0
+
+    @property
+    def last(self) -> int:
+        """The time of its last packet."""
+        return max(self.first.last, self.second.last)
 
     @property
     def held(self) -> int:
@@ -90,12 +96,20 @@ class Connection:
             direction.add(Waiting(position, packet, self._count, None, flags, b"", 0, time))
         elif segment.payload or segment.lost or flags & FIN:
             position = direction.place(sequence)
-            direction.add(
-                Waiting(position, packet, self._count, acknowledged, flags, segment.payload, segment.lost, time)
-            )
+            if not self._isStray(direction, position):
+                direction.add(
+                    Waiting(position, packet, self._count, acknowledged, flags, segment.payload, segment.lost, time)
+                )
         self._tell()
         while self._isOverdue():
             self.giveUp()
+
+    def _isStray(self, direction: Direction, position: int) -> bool:
+        """Return whether a segment has a number that cannot be: a damaged capture has such."""
+        if direction.position is None or position - direction.position < FARTHEST:
+            return False
+        direction.strays += 1
+        return direction.strays < _MOST_STRAYS
 
     def _synchronize(self, direction: Direction, segment: Segment, time: int, packet: int) -> None:
         if direction.start is not None:
@@ -110,7 +124,7 @@ class Connection:
         if direction.position is None:
             return
         ahead = (acknowledged - direction.position) & MASK
-        if 0 < ahead < _FARTHEST and direction.position + ahead > direction.acknowledged:
+        if 0 < ahead < FARTHEST and direction.position + ahead >= direction.acknowledged:
             direction.acknowledged = direction.position + ahead
             direction.proof = seen
 
@@ -134,6 +148,7 @@ class Connection:
     def _tellSegment(self, side: Direction, segment: Waiting) -> None:
         reader, flags = self.reader, segment.flags
         side.position = segment.end
+        side.advanced = self._count
         if side.isFinished and not flags & RST:
             return
         if segment.payload:
@@ -167,7 +182,7 @@ class Connection:
 
     def giveUp(self) -> None:
         """Wait no longer for what stands first in the way."""
-        if not (self._begin(self.first) or self._begin(self.second)):
+        if not (self._begin(self.first) or self._begin(self.second) or self._dropStray()):
             first, second = self._hole(self.first), self._hole(self.second)
             if first and second:
                 # What was acknowledged is known to have been sent.
@@ -202,6 +217,24 @@ class Connection:
             return side.place(other[0].acknowledged)
         return 0
 
+    def _dropStray(self) -> bool:
+        """Drop what stands in the way of a side that has gone on meanwhile, and return whether there was something.
+
+        It is a segment far ahead that nothing confirms, or an acknowledgement of bytes that the side has not reached.
+        """
+        for side in (self.first, self.second):
+            position, waiting, other = side.position or 0, side.waiting, side.other.waiting
+            if waiting and waiting[0].position - position > _NEAR and side.acknowledged <= position:
+                if side.advanced > waiting[0].arrival:
+                    side.take()
+                    return True
+            elif not waiting and other and side.isAhead(other[0].acknowledged):
+                if side.isProved and side.advanced <= other[0].arrival:
+                    continue
+                side.other.add(side.other.take()._replace(acknowledged=None))
+                return True
+        return False
+
     def _leaveOut(self, side: Direction, end: int) -> None:
         cause = side.waiting[0] if side.waiting else side.other.waiting[0]
         size = end - (side.position or 0)
@@ -229,6 +262,6 @@ class Connection:
         while self.first.waiting or self.second.waiting:
             self.giveUp()
         for side in (self.first, self.second):
-            if side.position is not None and side.acknowledged > side.position and not side.isFinished:
+            if side.position is not None and side.isProved and not side.isFinished:
                 self._tellMissing(side, side.acknowledged - side.position, *side.proof)
         self.reader.ended()

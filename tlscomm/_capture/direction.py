@@ -10,13 +10,16 @@ from __future__ import annotations
 from heapq import heappop, heappush
 from typing import NamedTuple
 
-__all__ = ["ACK", "FIN", "HALF", "MASK", "RST", "SYN", "Direction", "Waiting"]
+__all__ = ["ACK", "FARTHEST", "FIN", "HALF", "MASK", "RST", "SYN", "Direction", "Waiting"]
 
 FIN, SYN, RST, ACK = 1, 2, 4, 16
 
 MASK = 0xFFFF_FFFF
 HALF = 1 << 31
 
+
+#: What is so far ahead of what was seen is not believed: no window of TCP is as large in practice.
+FARTHEST = 1 << 26
 
 #: What a segment that waits costs besides its bytes.
 _COST = 256
@@ -74,12 +77,28 @@ class Direction:
         acknowledged: up to which position the other side has confirmed what came; at most what is proved by packets
             that were looked at closely.
         proof: the time and the number of the packet that confirmed it.
+        advanced: how many packets the connection had when its position last moved, of those looked at closely.
+        last: the time of its last packet.
+        strays: how many segments came that were too far ahead to be believed.
         isFinished: whether its FIN was told.
         waiting: the segments that wait, as a heap.
         held: how many bytes they take.
     """
 
-    __slots__ = ("acknowledged", "held", "isFinished", "isFirst", "other", "position", "proof", "start", "waiting")
+    __slots__ = (
+        "acknowledged",
+        "advanced",
+        "held",
+        "isFinished",
+        "isFirst",
+        "last",
+        "other",
+        "position",
+        "proof",
+        "start",
+        "strays",
+        "waiting",
+    )
 
     other: Direction
 
@@ -89,6 +108,9 @@ class Direction:
         self.start: int | None = None
         self.acknowledged = 0
         self.proof = (0, 0)
+        self.advanced = 0
+        self.last = 0
+        self.strays = 0
         self.isFinished = False
         self.waiting: list[Waiting] = []
         self.held = 0
@@ -106,7 +128,13 @@ class Direction:
         """Return whether the other side acknowledges what of this one was not told yet."""
         if acknowledged is None:
             return False
-        return self.position is None or 0 < (acknowledged - self.position) & MASK < HALF
+        return self.position is None or 0 < (acknowledged - self.position) & MASK < FARTHEST
+
+    @property
+    def isProved(self) -> bool:
+        """Whether the other side confirms bytes that did not come, and has not confirmed less since."""
+        isAhead = self.position is not None and self.acknowledged > self.position
+        return isAhead and self.proof[0] == self.other.last
 
     def add(self, segment: Waiting) -> None:
         """Have a segment wait."""

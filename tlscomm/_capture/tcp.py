@@ -67,7 +67,7 @@ class Connections:
         known = self._directions.get(key)
         if known is not None:
             connection, direction = known
-            connection.last = time
+            direction.last = time
             # In order, and acknowledging nothing that was not told: what nearly every segment is.
             if connection.isOrderly and flags & (SYN | FIN | RST | ACK) == ACK:
                 position: int = direction.position  # type: ignore[assignment]
@@ -106,10 +106,11 @@ class Connections:
         isAnswer = flags & (SYN | ACK) == SYN | ACK
         first, second = (reverse, key) if isAnswer else (key, reverse)
         connection = Connection(self._connected(self.count, *addresses(first)), first, second)
-        connection.last = time
         self._directions[first] = (connection, connection.first)
         self._directions[second] = (connection, connection.second)
-        return self._directions[key]
+        known = self._directions[key]
+        known[1].last = time
+        return known
 
     def _add(self, connection: Connection, direction: Direction, segment: Segment) -> None:
         before, wasClosing = connection.held, connection.isClosing
