@@ -12,12 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["GRANIAN", "OTHER", "PEER", "Contestant", "Server", "contestants", "onLoadCores"]
+__all__ = ["GRANIAN", "OTHER", "PEER", "TRACED", "Contestant", "Server", "contestants", "onLoadCores"]
 
 #: The one that all ratios are to.
 PEER = "Twisted"
 #: An HTTP server, which can be asked for connections and not for messages.
 GRANIAN = "granian"
+#: tlscomm where each connection is recorded, and its trace made if it is asked for.
+TRACED = "tlscomm, traced"
 #: What the names of tlscomm's other checkouts begin with.
 OTHER = "tlscomm of "
 
@@ -57,6 +59,7 @@ def contestants(scratch: Path, others: Sequence[str] = ()) -> tuple[dict[str, Co
         The contestants by name, and what is to be said of those that are missing.
     """
     found, missing = [_inPython("tlscomm", "on_tlscomm.py"), _inPython(PEER, "on_twisted.py")], []
+    found.append(_inPython(TRACED, "on_tlscomm.py", "traced"))
     for other in others:
         python = str(Path(other).resolve() / ".venv" / "bin" / "python")
         found.append(Contestant(OTHER + Path(other).resolve().name, (python, str(_PROGRAMS / "on_tlscomm.py"))))

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks._contestants import OTHER, Contestant, Server
+from benchmarks._contestants import OTHER, TRACED, Contestant, Server
 from benchmarks._credentials import Certificates
 from benchmarks._measure import Measure, Sample, Samples, inTurns
 
@@ -32,6 +32,8 @@ class InMemory(Measure):
     def run(self, servers: Mapping[str, Server], until: float) -> Samples:
         pythons = {each: self._contestants[each].program[0] for each in servers if each.startswith(OTHER)}
         programs = {"tlscomm": _Program(sys.executable, self._folder, "tlscomm")}
+        if TRACED in servers:
+            programs[TRACED] = _Program(sys.executable, self._folder, "traced")
         programs |= {name: _Program(python, self._folder, "tlscomm") for name, python in pythons.items()}
         programs[self.peer] = _Program(sys.executable, self._folder, "OpenSSL")
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks._contestants import GRANIAN, Server
+from benchmarks._contestants import GRANIAN, TRACED, Server
 from benchmarks._credentials import Certificates
 from benchmarks._load import Load, Talker
 from benchmarks._measure import Meter, Sample, ServerMeasure
@@ -18,7 +18,7 @@ class Messages(ServerMeasure):
     """Messages that are echoed: a connection has so many on their way, and sends another for each that comes back."""
 
     # It speaks HTTP.
-    without = (GRANIAN,)
+    without = (GRANIAN, TRACED)
 
     def __init__(
         self,

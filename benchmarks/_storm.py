@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks._contestants import GRANIAN, Server
+from benchmarks._contestants import GRANIAN, TRACED, Server
 from benchmarks._credentials import Certificates
 from benchmarks._load import Load, Refused, Visitor
 from benchmarks._measure import Meter, Sample, ServerMeasure
@@ -19,7 +19,7 @@ class Storm(ServerMeasure):
 
     name = "storm"
     # It speaks HTTP.
-    without = (GRANIAN,)
+    without = (GRANIAN, TRACED)
 
     def __init__(self, certificates: Certificates, rounds: int, count: int) -> None:
         super().__init__(rounds)

@@ -1,4 +1,6 @@
-"""Full handshakes without a socket, by tlscomm or by OpenSSL's calls alone: ``in_memory.py FOLDER tlscomm|OpenSSL``.
+"""Full handshakes without a socket: ``in_memory.py FOLDER tlscomm|traced|OpenSSL``.
+
+They are tlscomm's, or those of OpenSSL's calls alone. What is traced is kept as with ``--refused-traces``.
 
 For each number that it reads it shakes hands so many times, and answers with the seconds of processor time that the
 server's side took. Both are the same OpenSSL; the client is Python's ``ssl``, whatever OpenSSL that has.
@@ -78,6 +80,40 @@ def ourServers(folder: Path) -> Callable[[], Server]:
     return Ours
 
 
+def tracedServers(folder: Path) -> Callable[[], Server]:
+    from tlscomm.configuration import ServerConfiguration
+    from tlscomm.credentials import loadCertificates, loadCredential
+    from tlscomm.tls import State, TLSConnection
+    from tlscomm.tracing import Tracing
+    from tlscomm.tracing._recorder import Recorder
+
+    configuration = ServerConfiguration(
+        credential=loadCredential(folder / "server.pem", key=folder / "server.key"),
+        clientRoots=loadCertificates(folder / "ca.pem"),
+    )
+    tracing = Tracing()
+
+    class Traced:
+        def __init__(self) -> None:
+            self._recorder = Recorder(tracing, "server", 1)
+            self._recorder.begin(None, None)
+            self._connection = TLSConnection(configuration, None, self._recorder.addSecret)
+
+        def answer(self, flight: bytes) -> bytes:
+            self._recorder.came(flight)
+            self._connection.receive(flight)
+            reply = self._connection.outgoing()
+            self._recorder.went(reply)
+            return reply
+
+        def end(self) -> None:
+            assert self._connection.state is State.OPEN
+            self._connection.release()
+            self._recorder.finish(None)
+
+    return Traced
+
+
 def clientContext(folder: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
@@ -109,7 +145,7 @@ def secondsOfServer(context: ssl.SSLContext, newServer: Callable[[], Server]) ->
 
 
 def main(folder: Path, kind: str) -> None:
-    newServer = ourServers(folder) if kind == "tlscomm" else bareServers(folder)
+    newServer = {"tlscomm": ourServers, "traced": tracedServers, "OpenSSL": bareServers}[kind](folder)
     context = clientContext(folder)
     for line in sys.stdin:
         print(sum(secondsOfServer(context, newServer) for _ in range(int(line))), flush=True)

@@ -1,6 +1,7 @@
 """tlscomm as its users have it: a server endpoint with a factory of messages, all settings as they are by default.
 
-The read deadline is off, since no other contestant has one, and idle connections are to stay.
+The read deadline is off, since no other contestant has one, and idle connections are to stay. With the word ``traced``
+behind the folder the connections are recorded, as with ``--refused-traces``.
 """
 
 from __future__ import annotations
@@ -22,15 +23,21 @@ class Echo(MessageProtocol):
         self.sendMessage(message)
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, isTraced: bool) -> None:
     configuration = ServerConfiguration(
         credential=loadCredential(folder / "server.pem", key=folder / "server.key"),
         clientRoots=loadCertificates(folder / "ca.pem"),
     )
     tcp = TCP4ServerEndpoint(reactor, 0, 4096, "127.0.0.1")
-    listening = TLSServerEndpoint(reactor, tcp, configuration).listen(MessageFactory(Echo, readTimeout=None))
+    more = {}
+    if isTraced:
+        # Not at the top: other checkouts run this as well.
+        from tlscomm.tracing import Tracing
+
+        more["tracing"] = Tracing(refusedTraces=20)
+    listening = TLSServerEndpoint(reactor, tcp, configuration, **more).listen(MessageFactory(Echo, readTimeout=None))
     listening.addCallback(lambda port: print(port.getHost().port, flush=True))
     reactor.run()  # type: ignore[attr-defined]
 
 
-main(Path(sys.argv[1]))
+main(Path(sys.argv[1]), "traced" in sys.argv[2:])

@@ -88,7 +88,7 @@ class Tracing:
     refusedTraceBytes: int = 4 << 20
     applicationDataBytes: int = 0
     connections: int = 1000
-    now: Callable[[], int] = time.time_ns
+    now: Callable[[], int] = field(default_factory=lambda: time.time_ns, repr=False, compare=False)
     numbers: Iterator[int] = field(default_factory=lambda: count(1), repr=False, compare=False)
 
     @property
