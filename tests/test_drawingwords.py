@@ -24,11 +24,12 @@ class WordsTests(SynchronousTestCase):
 
     def test_certificates(self) -> None:
         """It is said whose certificate it is, and when a side that was asked for one shows none."""
-        shown = event(Kind.HANDSHAKE, "Certificate", isFromClient=False, content=b"\x0b" + bytes(500))
+        shown = event(Kind.HANDSHAKE, "Certificate", isFromClient=False, content=b"\x0b\0\2\0\0\0\1\xfc" + bytes(508))
         self.assertEqual(eventWords(shown), "who the server is")
         none13 = event(Kind.HANDSHAKE, "Certificate", content=b"\x0b\0\0\4\0\0\0\0")
+        later = event(Kind.HANDSHAKE, "Certificate", content=b"\x0b\0\0\x06\2\xff\xff\0\0\0")
         none12 = event(Kind.HANDSHAKE, "Certificate", content=b"\x0b\0\0\3\0\0\0", version=0x0303)
-        for each in (none13, none12):
+        for each in (none13, later, none12):
             self.assertEqual(eventWords(each), "the client shows no certificate")
 
     def test_names(self) -> None:

@@ -186,7 +186,9 @@ def eventWords(event: Event) -> str:
     if event.kind is Kind.ALERT:
         return f'"{words}"' if (words := alertWords(event.name)) else ""
     if event.kind is Kind.CHANGE_CIPHER_SPEC:
-        return "kept for old devices; no meaning" if _isVersion13(event) else "encrypted from here on"
+        # Before the version is known, it may mean either.
+        meaning = "kept for old devices; no meaning" if _isVersion13(event) else "encrypted from here on"
+        return meaning if event.version else ""
     if event.kind is Kind.TCP:
         return _ofSide(_TCP.get(event.name, ("", "")), event)
     if event.kind is Kind.SEALED and event.records:
@@ -259,9 +261,12 @@ def _sizes(event: Event) -> str:
 def _isEmpty(event: Event) -> bool:
     """Return whether a Certificate message has none in it: its list takes no byte (RFC 8446, 4.4.2; RFC 5246, 7.4.2).
 
-    With the header of four bytes, the length of the list and, under TLS 1.3, the length of an empty context.
+    Under TLS 1.3 a context stands before it, which is empty in a handshake.
     """
-    return len(event.content) <= (8 if _isVersion13(event) else 7)
+    begin = 4
+    if _isVersion13(event):
+        begin += 1 + int.from_bytes(event.content[4:5], "big")
+    return event.content[begin : begin + 3] == bytes(3)
 
 
 def _isVersion13(event: Event) -> bool:
