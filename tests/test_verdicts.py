@@ -148,6 +148,13 @@ class Certificates(SynchronousTestCase):
         problems = assemble(tap.dissector.events).serverCertificates[0].problems
         self.assertEqual([problem.code for problem in problems], ["not-yet-valid"])
 
+    def test_itWasValidThen(self) -> None:
+        """Where the certificate was valid by the time of the capture, a clock is wrong, or another one was meant."""
+        _, tap, _ = tapped(_REFUSED, "1.3", time.time_ns() - 40 * 86_400 * 10**9)
+        verdict = assemble(tap.dissector.events).verdict
+        self.assertEqual(verdict.code, "expired")
+        self.assertIn("check the clock of the server", verdict.nextStep)
+
     def test_whomTheOtherSideTrusts(self) -> None:
         """With the roots that the server trusts, an authority that it does not know is one."""
         row = next(row for row in ROWS if row.case.startswith("client's certificate, incomplete-chain:"))

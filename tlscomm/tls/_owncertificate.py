@@ -27,7 +27,7 @@ from tlscomm.x509._facts import authoritiesText, certificateFacts, issuedText, s
 from tlscomm.x509._keystrengths import unsignableKey
 from tlscomm.x509._purposes import purposesText
 
-__all__ = ["OwnCertificate", "text"]
+__all__ = ["OwnCertificate", "factFor", "text"]
 
 #: What only the peer knows more of; our part in it is who has issued our certificate.
 _ABOUT_ISSUERS = frozenset(
@@ -170,7 +170,10 @@ class OwnCertificate:
             parts = [problem.detail, issuedText(chain[problem.depth]), self._peersSide(problem.code, chain)]
         else:
             certificate = chain[problem.depth]
-            whose, said = subjectText(certificate), problem.detail or _ownFact(problem.code, certificate)
+            whose, said = (
+                subjectText(certificate),
+                problem.detail or factFor(problem.code, certificate, datetime.now(timezone.utc)),
+            )
             parts = [f"{whose}, {said}" if said else whose]
         return "; ".join(part for part in parts if part)
 
@@ -199,12 +202,17 @@ def _unsentIssuer(chain: Sequence[x509.Certificate]) -> str:
     return "" if last.issuer == last.subject else "we sent no certificate of that issuer" if len(chain) == 1 else ""
 
 
-def _ownFact(code: str, certificate: x509.Certificate) -> str:
-    """Return what our certificate says of what a peer says of it."""
+def factFor(code: str, certificate: x509.Certificate, now: datetime) -> str:
+    """Return what a certificate says of what a peer says of it; nothing where that is not in it.
+
+    Args:
+        code: of what the peer says.
+        certificate: the certificate.
+        now: what the clock here shows, or showed then.
+    """
     if code in ("expired", "not-yet-valid"):
         begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-        now = timeText(datetime.now(timezone.utc))
-        return f"it is valid from {timeText(begins)} to {timeText(ends)}, and the clock here shows {now}"
+        return f"it is valid from {timeText(begins)} to {timeText(ends)}, and the clock here shows {timeText(now)}"
     if code == "wrong-purpose":
         purposes = parsedCertificate(certificate).purposes
         return "it has no extended key usage" if purposes is None else f"its purposes are {purposesText(purposes)}"

@@ -15,6 +15,7 @@ from cryptography import x509
 
 from tlscomm._wire.names import groupsText, suitesText, versionsText
 from tlscomm.failures import Alert, Problem, codeForAlert, printable
+from tlscomm.tls._owncertificate import factFor
 from tlscomm.tracing._certificates import ShownChain
 from tlscomm.tracing._course import Course
 from tlscomm.tracing._proofs import hasProof
@@ -204,10 +205,24 @@ def _byItself(case: _Case) -> Cause:
         return Cause(Problem(code, 0, detail=_ITS_OWN_ERROR), True, (case.alert,))
     if case.number == _ACCESS_DENIED and case.judge == "server" and not _isListed(case):
         return Cause(Problem("refused", 0, detail=_DENIED), True, (case.alert,))
-    issued = issuedText(case.certificates[0]) if case.certificates and code in _ABOUT_ISSUERS else ""
     if code == "no-certificate" and case.judge == "server" and case.course.hasClientCertificate is not True:
-        issued = _NOT_SENT
-    return Cause(Problem(code, 0, detail=issued or offered(code, case.course)), True, (case.alert,))
+        return Cause(Problem(code, 0, detail=_NOT_SENT), True, (case.alert,))
+    said, remedy = _shown(code, case), _OTHERS_MEANT if code == "expired" and case.certificates else ""
+    return Cause(Problem(code, 0, detail=said or offered(code, case.course), remedy=remedy), True, (case.alert,))
+
+
+def _shown(code: str, case: _Case) -> str:
+    """Say what the certificate that was shown has to do with an alert; it is not at fault by all that is seen here."""
+    if case.chain is None or (leaf := case.chain.leaf) is None:
+        return ""
+    if code in _ABOUT_ISSUERS:
+        return issuedText(leaf)
+    try:
+        fact = factFor(code, leaf, case.chain.at)
+    except Exception:
+        # Whatever a parser raises for what a stranger wrote.
+        fact = ""
+    return f"{subjectText(leaf)}, {fact}" if fact else ""
 
 
 def _isListed(case: _Case) -> bool:
@@ -261,6 +276,10 @@ _ABOUT_ISSUERS = frozenset(
 _NOT_SENT = "the server asked for a certificate and the client sent none"
 _ITS_OWN_ERROR = "it reports an error of its own (internal_error): its check may have failed, or been too slow"
 _DENIED = "it says access_denied, which some servers (GnuTLS) say of each certificate that they refuse"
+_OTHERS_MEANT = (
+    "The certificate was valid when this was captured, so check the clock of the peer. Or the certificate of an "
+    "authority has expired, perhaps one that was not sent, and has to be renewed."
+)
 _NOT_SAID_WHICH = "handshake_failure means that something that it needs is not common, and does not say what"
 
 _MOST_NAMED, _LONGEST_NAME, _MOST_AUTHORITIES = 8, 80, 3

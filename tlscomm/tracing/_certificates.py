@@ -51,6 +51,7 @@ class ShownChain:
         certificates: in the order in which they were sent; without those that cannot be read.
         problems: what is wrong with them, the first to act on first. `Problem.depth` is the place among `encoded`.
         encoded: all of them, DER, in the order in which they were sent.
+        at: when.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class ShownChain:
         """
         self.role = role
         self.encoded = encoded
-        self._at = momentOf(time)
+        self.at = momentOf(time)
         self._verifier = verifier
         with catch_warnings():
             # What the library warns of there are rules for.
@@ -108,9 +109,9 @@ class ShownChain:
     def _judged(self) -> tuple[Problem, ...]:
         if self.leaf is None:
             return ()
-        states = tuple(_state(each, self._at) for each in self.certificates)
+        states = tuple(_state(each, self.at) for each in self.certificates)
         try:
-            return _problems(self.encoded, self.role, self._at.date(), states, _Judge(self._at, self._verifier))
+            return _problems(self.encoded, self.role, self.at.date(), states, _Judge(self.at, self._verifier))
         except Exception:
             return ()
 
