@@ -103,11 +103,13 @@ class CaptureFile:
         if maximumBytes < _LEAST or files < 1:
             raise ValueError(f"a capture is at least one file of {_LEAST} bytes")
         self.path = Path(path)
+        # A program may go to another folder before a new file is begun.
+        self._place = self.path.absolute()
         self._maximumBytes = maximumBytes
         self._files = files
         self._parts: list[_Part] = []
         self._portsMadeUp = count()
-        refuseUnless(_MAGIC, self.path)
+        refuseUnless(_MAGIC, self._place)
         self._rotate()
 
     @property
@@ -174,8 +176,8 @@ class CaptureFile:
         for number in range(self._files - 1, 0, -1):
             _rename(self._name(number - 1), self._name(number))
         if self._files == 1:
-            self.path.unlink(missing_ok=True)
-        part = _Part(self.path)
+            self._place.unlink(missing_ok=True)
+        part = _Part(self._place)
         oldest = self._parts[self._files - 1 :]
         self._parts = [part, *self._parts[: self._files - 1]]
         for old in oldest:
@@ -184,7 +186,7 @@ class CaptureFile:
             self._parts[1].close()
 
     def _name(self, number: int) -> Path:
-        return Path(f"{self.path}.{number}") if number else self.path
+        return Path(f"{self._place}.{number}") if number else self._place
 
     def _close(self) -> None:
         parts, self._parts = self._parts, []

@@ -38,8 +38,10 @@ class KeyLogFile:
             OSError: it cannot be opened; or it is a link, another user's, or others have access to it.
         """
         self.path = Path(path)
+        # A program may go to another folder before a new file is begun.
+        self._place = self.path.absolute()
         self._maximumBytes = maximumBytes
-        self._file: OwnedFile | None = appendTo(self.path)
+        self._file: OwnedFile | None = appendTo(self._place)
 
     @property
     def isStopped(self) -> bool:
@@ -70,6 +72,6 @@ class KeyLogFile:
             file.close()
 
     def _begun(self, full: OwnedFile) -> OwnedFile:
-        os.replace(self.path, f"{self.path}.1")
+        os.replace(self._place, f"{self._place}.1")
         full.close()
-        return appendTo(self.path)
+        return appendTo(self._place)

@@ -34,23 +34,27 @@ class RedactedTexts:
         Args:
             given: each true name, and what was put in its place.
         """
-        common = _commonWords()
-        ordered = sorted(given, key=len, reverse=True)
-        self._given = {name.lower(): given[name] for name in ordered}
-        # What is a common word too is a name only where it stands as one.
-        told = [rf"(?<=[=:]){re.escape(name)}" if name.lower() in common else re.escape(name) for name in ordered]
-        edge = r"(?<![^\W_])(?:{})(?![^\W_])"
-        self._names = re.compile(edge.format("|".join(told)), re.IGNORECASE) if told else None
-        self._words = {word.lower() for name in ordered for word in _WORD.findall(name)} - common
+        # The longest first, because others may be a part of them.
+        self._given = {name.lower(): given[name] for name in sorted(given, key=len, reverse=True)}
+        self._words = {word for name in self._given for word in _WORD.findall(name)} - _commonWords()
 
     def redact(self, text: str) -> str | None:
         """Return a text with pseudonyms in it, or None where it may still tell something."""
+        if not self._given:
+            return text
         if "…" in text or "\\" in text or "sha256:" in text:
-            return text if not self._names else None
-        made = self._names.sub("\0", text) if self._names else text
-        if any(word.lower() in self._words for word in _WORD.findall(made)):
             return None
-        return self._names.sub(lambda found: self._given.get(found[0].lower(), ""), text) if self._names else text
+        names = self._namesIn(text)
+        if any(word in self._words for word in _WORD.findall(names.sub("", text).lower())):
+            return None
+        return names.sub(lambda found: self._given.get(found[0].lower(), ""), text)
+
+    def _namesIn(self, text: str) -> re.Pattern[str]:
+        """Return what finds the names in a text. What is a common word too is one only where it stands as one."""
+        small, common = text.lower(), _commonWords()
+        names = [name for name in self._given if name in small]
+        told = [rf"(?<=[=:]){re.escape(name)}" if name in common else re.escape(name) for name in names]
+        return re.compile(rf"(?<![^\W_])(?:{'|'.join(told)})(?![^\W_])" if told else r"(?!)", re.IGNORECASE)
 
 
 @lru_cache(maxsize=1)
