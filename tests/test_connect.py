@@ -257,6 +257,34 @@ class AcceptedTests(ConnectCase):
             await served
 
 
+class TracedTests(ConnectCase):
+    """What ``--trace`` shows."""
+
+    async def test_lines(self) -> None:
+        """What passes is on standard error, a line each, then the diagram; replies stay alone on standard output."""
+        port = await self.serveAnd(Echo)
+        program = self.connectTo(port, "--trace", "--message", "a", "--capture", "a.pcapng", "--keylog", "a.keys")
+        await self.ending(program, 0)
+        self.assertEqual(program.output, b"a\n")
+        self.assertRegex(program.text, r"(?m)^ +[0-9.]+ m?s  client  ClientHello: what the client can do; \S+ bytes$")
+        self.assertRegex(program.text, r"(?m)^ +[0-9.]+ m?s  server  NewSessionTicket: .*$")
+        self.assertRegex(program.text, r"(?m)^accepted, certain$")
+        self.assertEqual(program.text.count("RFC 9850"), 2, "it warns of both files")
+        for name in ("a.pcapng", "a.keys"):
+            self.assertEqual(Path(name).stat().st_mode & 0o777, 0o600)
+            self.assertIn(b"SERVER_TRAFFIC_SECRET_0", Path(name).read_bytes())
+
+    async def test_json(self) -> None:
+        """With ``--json`` the object has the trace; of a refusal too."""
+        port = await self.serveAnd(Echo)
+        program = self.connectTo(port, "--trace", "--json", kind=None)
+        await self.ending(program, 1)
+        said = json.loads(program.output)
+        self.assertEqual(program.printed, program.output, "nothing is said besides")
+        self.assertEqual(said["trace"]["verdict"]["code"], said["failure"]["code"])
+        self.assertEqual(said["trace"]["events"][2]["name"], "ClientHello")
+
+
 class FileTests(ConnectCase):
     """``--message-file``."""
 

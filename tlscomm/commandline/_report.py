@@ -78,7 +78,12 @@ class TextReport:
 class JSONReport:
     """One object for programs."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, isTraced: bool = False) -> None:
+        """
+        Args:
+            isTraced: whether the connection is traced.
+        """
+        self._isTraced = isTraced
         self._tls: dict[str, object] | None = None
         self._peer: dict[str, object] | None = None
         self._replies: list[object] = []
@@ -102,7 +107,7 @@ class JSONReport:
                 "peer": self._peer,
                 "acceptance": acceptance,
                 "replies": self._replies,
-                **({} if trace is None else {"trace": trace.toJSON(applicationData=True)}),
+                **({"trace": trace and trace.toJSON(applicationData=True)} if self._isTraced else {}),
             }
         )
 

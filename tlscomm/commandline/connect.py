@@ -76,7 +76,7 @@ def command(
     if messageFile is not None and messageFile.isatty():
         raise click.UsageError("--message-file takes a file or a pipe, not a terminal; use --message")
     chosen, maximum = framingNamed(settings["framing"]), settings["maximumMessage"]
-    report = JSONReport() if asJSON else TextReport(chosen, raw=raw)
+    report = JSONReport(isTraced=settings["trace"]) if asJSON else TextReport(chosen, raw=raw)
     display = _display(isQuiet=asJSON) if settings["trace"] else None
     failure = None
     try:
