@@ -92,6 +92,13 @@ class Reading(SynchronousTestCase):
         self.assertEqual(len(list(reading)), 2)
         self.assertEqual(len(reading.damages), 1)
 
+    def test_linkLayer(self) -> None:
+        """Packets whose link layer is not read are named by its number."""
+        reading = self.reading(pcap([b"beacon"] * 3, link=105))
+        self.assertEqual(list(reading), [])
+        said = "Link layer: 3 packets have one that is not read (LINKTYPE 105)."
+        self.assertEqual([str(damage) for damage in reading.damages], [said])
+
     def test_progress(self) -> None:
         """Progress is told in bytes, the last time all of them."""
         told: list[tuple[int, int]] = []

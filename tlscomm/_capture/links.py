@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-__all__ = ["IPV4", "IPV6", "below", "linkPayload"]
+__all__ = ["IPV4", "IPV6", "below", "isLinkRead", "linkPayload"]
 
 IPV4 = 0x0800
 IPV6 = 0x86DD
@@ -34,6 +34,11 @@ def linkPayload(linkType: int, data: bytes) -> Payload:
     """Return what a packet carries above its link layer, and where that begins."""
     read = _LINKS.get(linkType)
     return below(data, *read(data)) if read is not None else _NOTHING
+
+
+def isLinkRead(linkType: int) -> bool:
+    """Return whether packets of a link type can be read."""
+    return linkType in _LINKS
 
 
 def below(data: bytes, protocol: int, at: int) -> Payload:

@@ -13,17 +13,20 @@ class CaptureProblem(Exception):
 
 @dataclass(frozen=True)
 class Damage:
-    """Where a capture cannot be read any further. What stands before that place was read.
+    """What of a capture cannot be read: all from a place on, or packets of a kind.
 
     Attributes:
         name: of the file.
-        position: the byte at which the damaged part begins, in the file as it is when unpacked.
+        position: the byte at which the damaged part begins, in the file as it is when unpacked; None where it is all of
+            it.
         text: what is wrong, without a full stop.
     """
 
     name: str
-    position: int
+    position: int | None
     text: str
 
     def __str__(self) -> str:
+        if self.position is None:
+            return f"{self.name}: {self.text}."
         return f"{self.name}: {self.text}, at byte {self.position}; what comes before it was read."

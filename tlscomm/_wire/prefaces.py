@@ -33,11 +33,11 @@ _BY_CLIENT = (
     ("HTTP", re.compile(rb"(?im)\A(?:CONNECT \S|(?:.*\n){1,50}?Upgrade: TLS/)")),
     ("RDP", re.compile(rb"\A\x03\x00..[\x06-\xff]\xe0", re.DOTALL)),
     ("SOCKS", re.compile(rb"\A(?:\x05[\x01-\x10]|\x04\x01)", re.DOTALL)),
-    ("LMTP", re.compile(rb"(?im)^LHLO ")),
     ("SMTP", re.compile(rb"(?im)^(?:EHLO|HELO) ")),
     ("IRC", re.compile(rb"(?im)^(?:CAP|NICK|USER) ")),
 )
 
+_LHLO = re.compile(rb"(?im)^LHLO ")
 _STARTTLS = re.compile(rb"(?im)^STARTTLS\r?$")
 
 #: The same command, told apart by how the server greets.
@@ -143,6 +143,8 @@ def protocolOf(client: bytes, server: bytes) -> str:
     """Return the protocol in which both sides have spoken before TLS, or nothing where it is not known."""
     if client[:4] == b"\x20\x00\x00\x01" and server[3:5] == b"\x00\x0a":
         return "MySQL"
+    if _LHLO.search(client):
+        return "LMTP"
     if _STARTTLS.search(client):
         for name, greeting in _BY_GREETING:
             if greeting.search(server):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 
+from tlscomm._capture.links import isLinkRead
 from tlscomm._capture.network import Network
 from tlscomm._capture.packets import Address
 from tlscomm._capture.problems import Damage
@@ -18,6 +19,9 @@ from tlscomm.tracing._trace import Trace
 from tlscomm.verification import Verifier
 
 __all__ = ["CaptureReading", "readCaptures"]
+
+#: So many link types that are not read are named.
+_MOST_UNREAD = 4
 
 #: Progress is told every so many packets.
 _PROGRESS_EVERY = 4096
@@ -76,6 +80,8 @@ class CaptureReading(Iterator[Trace]):
         self.packets = 0
         self.packetsWithoutTCP = 0
         self.connectionsWithoutTLS = 0
+        # By link type that is not read: how many packets had it.
+        self._unread: Counter[int] = Counter()
         self._files = files
         self._secrets = secrets
         self._applicationDataBytes = applicationDataBytes
@@ -92,8 +98,8 @@ class CaptureReading(Iterator[Trace]):
 
     @property
     def damages(self) -> tuple[Damage, ...]:
-        """Where captures could not be read any further; what stands before was read."""
-        return tuple(self._files.damages)
+        """Where captures could not be read any further, and packets whose link layer is not read."""
+        return (*self._files.damages, *map(_unread, self._unread.most_common(_MOST_UNREAD)))
 
     def __next__(self) -> Trace:
         return next(self._traces)
@@ -105,6 +111,8 @@ class CaptureReading(Iterator[Trace]):
             self.packets += 1
             if segment is None:
                 self.packetsWithoutTCP += 1
+                if not isLinkRead(packet.linkType):
+                    self._unread[packet.linkType] += 1
             else:
                 add(segment, packet.time, packet.number)
             if not self.packets % _PROGRESS_EVERY:
@@ -132,6 +140,12 @@ class CaptureReading(Iterator[Trace]):
 
     def _makeDissector(self) -> Dissector:
         return Dissector(self._secrets, self._applicationDataBytes)
+
+
+def _unread(found: tuple[int, int]) -> Damage:
+    linkType, count = found
+    packets = "1 packet has" if count == 1 else f"{count:,} packets have"
+    return Damage("Link layer", None, f"{packets} one that is not read (LINKTYPE {linkType})")
 
 
 class _Connection:
