@@ -24,9 +24,12 @@ from tlscomm.tracing import Trace, readCaptures
 
 _CAPTURE, _PAGE = "handshake.pcapng", "handshake-analysed.html"
 
+#: On a phone it is moved sideways, because smaller it could not be read.
+_SIZE = "width: 760px; max-width: 100%; min-width: 600px"
+
 _FIGURE = """
 <figure class="handshake" style="margin: 1em 0">
-<a href="{place}"><img src="{place}" alt="{alt}" width="{width}" style="max-width: 100%"></a>
+<div style="overflow-x: auto"><a href="{place}"><img src="{place}" alt="{alt}" style="{size}"></a></div>
 <figcaption><details><summary>The same in a terminal, with what was offered and chosen</summary>
 <div class="highlight"><pre>{text}</pre></div></details></figcaption>
 </figure>
@@ -78,7 +81,7 @@ class Handshake(SphinxDirective):
         picture, text = drawSVG(trace), drawDiagram(trace)
         place = f"_images/handshake-{name}{'-sealed' if isSealed else ''}.svg"
         self._write(place, picture.encode())
-        figure = _FIGURE.format(place=place, alt=escape(trace.verdict.sentence), width=760, text=escape(text))
+        figure = _FIGURE.format(place=place, alt=escape(trace.verdict.sentence), size=_SIZE, text=escape(text))
         # What knows no pictures gets the text.
         return [nodes.raw("", figure, format="html"), only("", nodes.literal_block(text, text), expr="not html")]
 
