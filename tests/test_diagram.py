@@ -189,6 +189,11 @@ class Pictures(SynchronousTestCase):
         self.assertIn("  ✗ unknown-issuer: as it seems from outside\n", drawDiagram(inferred))
         self.assertNotIn("says so", drawDiagram(drawntraces.refused()), "for more is known of that one")
 
+    def test_noCertificate(self) -> None:
+        """That a side has shown no certificate is said as well as what the other one has shown."""
+        drawn = drawDiagram(replace(drawntraces.refused(), clientCertificates=()))
+        self.assertIn("What the client shows: no certificate\n", drawn)
+
     def test_colours(self) -> None:
         """The same text has styles for a terminal: red for what refuses."""
         pieces = [piece for line in diagramLines(drawntraces.refused()) for piece in line]

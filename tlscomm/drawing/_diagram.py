@@ -142,6 +142,8 @@ def _chains(trace: Trace, pen: Pen) -> Iterator[Line]:
     for side, chain in chains:
         if chain:
             yield from _chain(trace, side, chain, pen)
+        elif any(each.name == "Certificate" and each.isFromClient is (side == "client") for each in trace.events):
+            yield ((f"What the {side} shows: no certificate", "bold"),)
     isClosed = any(event.kind is Kind.SEALED for event in trace.events)
     if isClosed and not any(chain for _, chain in chains):
         yield from pen.paragraph(
