@@ -31,6 +31,8 @@ _HANDSHAKE_FAILURE, _ILLEGAL_PARAMETER, _ACCESS_DENIED, _DECRYPT_ERROR, _INTERNA
 #: Alerts that servers send to a client without a certificate, as in `tlscomm.tls._naming`.
 _VAGUE_OR_ABOUT_CERTIFICATES = frozenset({40, 41, 42, 43, 46, 48, 49, 50, 80, 116})
 
+_ABOUT_CERTIFICATES = frozenset({42, 46, 49})
+
 #: For what an alert says by itself, what else the certificates may show it to mean; None for everything.
 _MEANINGS: dict[str, frozenset[str] | None] = {
     "expired": frozenset({"expired", "not-yet-valid"}),
@@ -156,10 +158,12 @@ def _fault(case: _Case, meanings: frozenset[str] | None) -> Cause | None:
             return Cause(replace(problem, detail=detail), isCertain, (*alert, f"the certificate was seen: {detail}"))
     if meanings is not None:
         return None
-    if (detail := _foreignIssuer(case)) or (case.number and case.chain.isWronglySigned):
-        code = "unknown-issuer" if detail else "bad-signature"
-        detail = detail or issuedText(case.certificates[0])
-        return Cause(Problem(code, 0, detail=detail), False, (*alert, detail))
+    if (foreign := _foreignIssuer(case)) or (case.number and case.chain.isWronglySigned):
+        code = "unknown-issuer" if foreign else "bad-signature"
+        detail = foreign or issuedText(case.certificates[0])
+        # A server that says whom it accepts, and refuses another's certificate by an alert, refuses it for that.
+        isCertain = bool(foreign) and case.number in _ABOUT_CERTIFICATES
+        return Cause(Problem(code, 0, detail=detail), isCertain, (*alert, detail))
     return None
 
 

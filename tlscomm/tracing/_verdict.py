@@ -108,7 +108,14 @@ class _Judgement:
             cause = causeInSilence(judge, self._course, self._chains[OTHER[judge]])
             return self._refused(judge, cause, alert.event, "inferred")
         cause = causeOf(alert.number, judge, self._course, self._chains[OTHER[judge]])
-        return self._refused(judge, cause, alert.event, "certain" if cause.isCertain else "inferred")
+        return self._refusedBy(judge, cause, alert.event)
+
+    def _refusedBy(self, judge: Side, cause: Cause, event: int) -> Verdict:
+        """Return the verdict for an alert that was read: which side refused is certain, and why is not always."""
+        if not cause.isCertain:
+            said = f"that the {judge} refused is certain, and why is inferred"
+            cause = cause._replace(evidence=(*cause.evidence, said))
+        return self._refused(judge, cause, event, "certain" if cause.isCertain else "inferred")
 
     def _alertedLater(self, alert: AlertSeen) -> Verdict | None:
         """A fatal alert behind the handshake: a peer that is judged again, or what came is broken."""
@@ -118,7 +125,7 @@ class _Judgement:
         cause = causeOf(alert.number, judge, self._course, self._chains[OTHER[judge]])
         if alert.number not in _CERTIFICATE_ALERTS:
             cause = Cause(Problem("protocol-violation", 0), True, cause.evidence[:1])
-        return self._refused(judge, cause, alert.event, "certain" if cause.isCertain else "inferred")
+        return self._refusedBy(judge, cause, alert.event)
 
     def _isAnswerToEnd(self, alert: AlertSeen) -> bool:
         """Return whether an alert only says that the other side's stream has ended without close_notify."""
