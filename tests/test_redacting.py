@@ -8,15 +8,22 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from hypothesis import given, settings
+from hypothesis.strategies import binary, sampled_from
 from markedcaptures import Marks, writeMarked
-from replaying import packetsOf
+from replaying import CAPTURES, packetsOf, replay
 from twisted.trial.unittest import SynchronousTestCase
 
+from tlscomm._capture.packets import Packet
 from tlscomm._capture.segments import emptyPacket
 from tlscomm._capture.writing import CaptureWriter
+from tlscomm._wire.names import HANDSHAKE_TYPES
 from tlscomm._wire.secrets import Secrets
 from tlscomm.drawing import drawPage
-from tlscomm.tracing import Pseudonyms, Trace, readCaptures, redactCaptures, redactTrace
+from tlscomm.tracing import CaptureFile, Pseudonyms, Trace, readCaptures, redactCaptures, redactTrace
+from tlscomm.tracing._redactedcertificates import redactCertificate, redactName
+from tlscomm.tracing._redactedmessages import redactMessage
+from tlscomm.tracing._redactedprefaces import redactPreface
 
 SECRET = b"secret of a test"
 
@@ -118,6 +125,67 @@ class Marked(SynchronousTestCase):
         self.assertEqual(
             (first.client, first.server), (redactTrace(self.traces[0], Pseudonyms(SECRET)).client, first.server)
         )
+
+
+class Damaged(SynchronousTestCase):
+    """Captures are not always whole, and what is in them may be anything."""
+
+    def told(self, packets: list[Packet]) -> list[object]:
+        """Write packets, redact them, and return what is seen in both: what should be the same."""
+        folder = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, folder)
+        path, target = folder / "a", folder / "b"
+        with path.open("wb") as file:
+            writer = CaptureWriter(file)
+            for packet in packets:
+                writer.packet(packet.data, packet.time, length=packet.length)
+            writer.flush()
+        self.assertEqual(redactCaptures([str(path)], target, Pseudonyms()), len(packets))
+        for name in (b"server.example", b"client.example", b"Trusted CA"):
+            self.assertNotIn(name, target.read_bytes())
+        both = []
+        for each in (path, target):
+            traces = readCaptures([str(each)], Secrets())
+            both.append([[(event.kind, event.name, event.size) for event in trace.events] for trace in traces])
+        self.assertEqual(*both)
+        return both[0]
+
+    def setUp(self) -> None:
+        folder = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, folder)
+        capture = CaptureFile(folder / "c")
+        replay(CAPTURES / "server-openssl-1.2.pcap", capture)
+        capture.close()
+        self.packets = list(packetsOf(folder / "c"))
+
+    def test_order(self) -> None:
+        """Packets that come twice, or in another order, are redacted as those that come once and in order."""
+        packets = self.packets
+        mixed = [
+            packet for at in range(0, len(packets) - 1, 2) for packet in (packets[at + 1], packets[at], packets[at])
+        ]
+        self.assertGreater(len(self.told(mixed)), 3)
+
+    def test_snapped(self) -> None:
+        """Packets that were not captured whole stay so."""
+        self.assertGreater(len(self.told([packet._replace(data=packet.data[:200]) for packet in self.packets])), 3)
+
+    def test_gaps(self) -> None:
+        """Where packets are missing, others are redacted."""
+        for missing in (3, 5, 7):
+            packets = [packet for packet in self.packets if packet.number % missing]
+            self.assertGreater(len(self.told(packets)), 1)
+
+    @given(binary(max_size=600), sampled_from((0, 0x0301, 0x0303, 0x0304)), sampled_from(sorted(HANDSHAKE_TYPES)))
+    @settings(max_examples=60, deadline=None)
+    def test_anything(self, content: bytes, version: int, kind: int) -> None:
+        """Whatever bytes come, as many come back, and nothing is raised."""
+        pseudonyms = Pseudonyms()
+        size = len(content).to_bytes(3, "big")
+        message = bytes((kind,)) + size + content
+        self.assertEqual(len(redactMessage(message, version, pseudonyms)), len(message))
+        for redact in (redactCertificate, redactName, redactPreface):
+            self.assertEqual(len(redact(content, pseudonyms)), len(content))
 
 
 class Packets(SynchronousTestCase):

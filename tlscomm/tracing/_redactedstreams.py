@@ -2,11 +2,13 @@
 
 The headers of records stay, and so do alerts in the clear. Handshake messages in the clear are redacted one by one, and
 take their place when they are complete. All else is zeros: what is sealed, because its secrets may be kept elsewhere,
-and everything from where it is not certain what it is.
+and everything of which it is not certain what it is. In a record of handshake messages it is 255, which no message
+begins with.
 """
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple, cast
@@ -15,6 +17,7 @@ from tlscomm._wire.beginning import Beginning
 from tlscomm._wire.dissector import Dissector
 from tlscomm._wire.events import Event, Kind
 from tlscomm._wire.hellos import serverKeyFacts
+from tlscomm._wire.names import HANDSHAKE_TYPES
 from tlscomm.tracing._pseudonyms import Pseudonyms
 from tlscomm.tracing._redactedmessages import redactMessage
 from tlscomm.tracing._redactedprefaces import redactPreface
@@ -24,6 +27,8 @@ __all__ = ["Place", "RedactedStreams"]
 _HEADER, _LONGEST = 5, (1 << 14) + 2048
 _CHANGE_CIPHER_SPEC, _ALERT, _HANDSHAKE, _LAST = 20, 21, 22, 24
 _TLS_1_3, _SERVER_HELLO = 0x0304, 2
+
+_LIKE_HEADER = re.compile(rb"[\x14-\x18]\x03[\x00-\x04][\x00-\x48].", re.DOTALL)
 
 #: The longest message that is put together.
 _LONGEST_MESSAGE = 1 << 18
@@ -115,6 +120,10 @@ class _Lane:
         self._holes: deque[tuple[int, int]] = deque()
         self._message = bytearray()
         self._hasBegun = False
+        # Behind missing bytes it is not known where a record begins, or where in a record a message does.
+        self._isLost = False
+        self._isAligned = True
+        self._isFresh = False
 
     def push(self, data: bytes, span: _Span) -> None:
         self._spans.append(span)
@@ -125,22 +134,22 @@ class _Lane:
     def stop(self) -> None:
         """All that is not known by now is zeros, and all that comes."""
         self._isStopped = True
-        self._holes.clear()
-        self._message.clear()
-        self._flush()
+        self._giveUp()
         self._discard()
 
     def preface(self, size: int) -> None:
         said = bytes(self._raw[:size])
         del self._raw[:size]
-        self._add(redactPreface(said, self._streams.pseudonyms))
-        self._flush()
+        if not self._isStopped:
+            self._add(redactPreface(said, self._streams.pseudonyms))
+            self._flush()
 
     def feed(self, data: bytes) -> None:
         if self._isStopped:
             return
         del self._raw[: len(data)]
-        at = 0
+        at = self._find(data) if self._isLost else 0
+        self._add(bytes(at))
         while at < len(data) and not self._isOver():
             if not self._left:
                 at += self._begin(data, at)
@@ -153,12 +162,26 @@ class _Lane:
             self._flush()
 
     def skip(self, size: int) -> None:
-        """Inside of a sealed record it is known what follows."""
-        isInside = self._left >= size and not self._isClear
-        if isInside:
+        """Inside of a record it is known where the next one begins."""
+        if self._isStopped:
+            return
+        self._giveUp()
+        self._isAligned = False
+        if 0 < size <= self._left:
             self._left -= size
-        else:
-            self.stop()
+            return
+        self._left = 0
+        self._isLost = True
+
+    def _find(self, data: bytes) -> int:
+        """Return where a record begins: where a header leads to another one, or to the end."""
+        for found in _LIKE_HEADER.finditer(data):
+            at = found.start()
+            end = at + _HEADER + int.from_bytes(data[at + 3 : at + _HEADER], "big")
+            if end == len(data) or _LIKE_HEADER.match(data, end):
+                self._isLost = False
+                return at
+        return len(data)
 
     def _isOver(self) -> bool:
         return self._isStopped
@@ -180,7 +203,7 @@ class _Lane:
         if not _CHANGE_CIPHER_SPEC <= kind <= _LAST or header[1] != 3 or length > _LONGEST:
             self._isNone(header + data[at + size :])
             return size
-        self._hasBegun = True
+        self._hasBegun = self._isFresh = True
         self._kind, self._left = kind, length
         self._add(header)
         return size
@@ -192,8 +215,11 @@ class _Lane:
         self.stop()
 
     def _fragment(self, data: bytes) -> None:
-        if self._isClear:
-            self._handshake(data)
+        if self._kind == _HANDSHAKE:
+            if self._isClear and self._isReadable(data):
+                self._handshake(data)
+            else:
+                self._add(b"\xff" * len(data))
         elif self._kind == _CHANGE_CIPHER_SPEC and data == b"\x01" and not self._left:
             self._isChanged = True
             self._add(data)
@@ -201,6 +227,13 @@ class _Lane:
             self._add(data)
         else:
             self._add(bytes(len(data)))
+        self._isFresh = False
+
+    def _isReadable(self, data: bytes) -> bool:
+        """Return whether messages can be read. Behind missing bytes one has to be whole in its record."""
+        if not self._isAligned and self._isFresh and len(data) >= 4 and data[0] in HANDSHAKE_TYPES:
+            self._isAligned = 4 + int.from_bytes(data[1:4], "big") <= len(data) + self._left
+        return self._isAligned
 
     def _handshake(self, data: bytes) -> None:
         self._holes.append((len(self._tail), len(data)))
@@ -214,6 +247,15 @@ class _Lane:
                 return
             self._fill(bytes(self._message[:size]))
             del self._message[:size]
+
+    def _giveUp(self) -> None:
+        """No more is seen of what has begun. What there is of it takes its place."""
+        self._add(bytes(len(self._header)))
+        self._header = b""
+        if self._message:
+            self._fill(bytes(self._message))
+        self._message.clear()
+        self._flush()
 
     def _fill(self, message: bytes) -> None:
         if message[0] == _SERVER_HELLO and (facts := serverKeyFacts(message)) is not None:
