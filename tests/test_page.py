@@ -153,7 +153,7 @@ class Told(SynchronousTestCase):
         """Of several connections a summary comes first, with a link to each."""
         page = seenIn(drawPage(each() for each in ALL))
         self.assertIn("4 connections were seen, and 2 of them were refused or broke off.", page.text)
-        links = [link["href"] for link in page.named("a") if re.fullmatch(r"#c\d+", link["href"])]
+        links = [link["href"] for link in page.named("a") if link.get("aria-label", "").startswith("Connection")]
         self.assertEqual(links, ["#c1", "#c2", "#c3", "#c4"])
 
     def test_none(self) -> None:
@@ -283,6 +283,13 @@ class Size(SynchronousTestCase):
         self.assertLess(len(page), 4_000_000)
         self.assertIn("1,200 connections were seen, and 600 of them were refused or broke off.", page)
         self.assertIn("700 more connections are counted above and not listed", page)
+
+    def test_examples(self) -> None:
+        """Of each way in which connections ended one is shown, however many others came before, with a link to it."""
+        rare = replace(drawntraces.noCommonVersion(), number=5000)
+        page = drawPage([*many(100), rare])
+        self.assertIn('<a href="#c5000">no-common-version</a>', page)
+        self.assertIn('<article class="trace" id="c5000"', page)
 
     def test_manyMessages(self) -> None:
         """Of thousands of messages the first and the last are shown, and the one that decides."""

@@ -18,7 +18,7 @@ from tlscomm.tracing._trace import Trace
 
 __all__ = ["drawPage"]
 
-#: Connections that are shown message by message: those that failed, and others while there are few.
+#: Connections that are shown message by message: those that failed, and others.
 _MOST_FAILED, _MOST_OTHERS = 24, 8
 #: The same of lines in the summary.
 _MOST_FAILED_ROWS, _MOST_OTHER_ROWS = 400, 100
@@ -41,11 +41,12 @@ class RowView:
 
 @dataclass(frozen=True)
 class CauseView:
-    """How many connections ended in one way."""
+    """How many connections ended in one way, and the number of one that is shown message by message."""
 
     outcome: str
     code: str
     count: int
+    example: int | None
 
 
 @dataclass(frozen=True)
@@ -70,21 +71,30 @@ class SummaryView:
 
 
 class _Few:
-    """Keeps the first of many, failed ones and others apart."""
+    """Keeps few of many: the first that ended in each way, and then the first; failed ones and others apart."""
 
     def __init__(self, failed: int, others: int) -> None:
         self._most = {True: failed, False: others}
-        self._kept: dict[bool, list[Trace]] = {True: [], False: []}
+        self._examples: dict[bool, dict[tuple[str, str], Trace]] = {True: {}, False: {}}
+        self._first: dict[bool, list[Trace]] = {True: [], False: []}
 
     def add(self, trace: Trace) -> None:
         """Keep a trace if there is a place for it."""
         isFailed = _isFailed(trace)
-        if len(self._kept[isFailed]) < self._most[isFailed]:
-            self._kept[isFailed].append(trace)
+        examples, first, most = self._examples[isFailed], self._first[isFailed], self._most[isFailed]
+        if len(examples) < most and _cause(trace) not in examples:
+            examples[_cause(trace)] = trace
+        elif len(first) < most:
+            first.append(trace)
 
     def kept(self) -> list[Trace]:
         """Return those that were kept, in the order of their numbers."""
-        return sorted((*self._kept[True], *self._kept[False]), key=lambda trace: trace.number)
+        chosen = [
+            trace
+            for isFailed, most in self._most.items()
+            for trace in (*self._examples[isFailed].values(), *self._first[isFailed])[:most]
+        ]
+        return sorted(chosen, key=lambda trace: trace.number)
 
 
 def drawPage(traces: Iterable[Trace], *, title: str | None = None, isRedacted: bool = False) -> str:
@@ -122,15 +132,16 @@ def _summary(traces: Iterable[Trace]) -> tuple[SummaryView, list[Trace]]:
     few, rows = _Few(_MOST_FAILED, _MOST_OTHERS), _Few(_MOST_FAILED_ROWS, _MOST_OTHER_ROWS)
     for trace in traces:
         count += 1
-        causes[trace.verdict.outcome, trace.verdict.code or ""] += 1
+        causes[_cause(trace)] += 1
         few.add(trace)
         rows.add(_bare(trace))
     detailed = few.kept()
     numbers = {trace.number for trace in detailed}
+    examples = {_cause(trace): trace.number for trace in reversed(detailed)}
     summary = SummaryView(
         count,
         sum(many for (outcome, _), many in causes.items() if outcome in ("refused", "failed")),
-        tuple(CauseView(*cause, many) for cause, many in causes.most_common(_MOST_CAUSES)),
+        tuple(CauseView(*cause, many, examples.get(cause)) for cause, many in causes.most_common(_MOST_CAUSES)),
         tuple(_row(trace, isDetailed=trace.number in numbers) for trace in rows.kept()),
         len(detailed),
     )
@@ -146,6 +157,10 @@ def _row(trace: Trace, *, isDetailed: bool) -> RowView:
     client, server = (str(end or "not known") for end in (trace.client, trace.server))
     began = momentText(trace.events[0].time) if trace.events else ""
     return RowView(trace.number, began, client, server, verdictView(trace.verdict), isDetailed)
+
+
+def _cause(trace: Trace) -> tuple[str, str]:
+    return trace.verdict.outcome, trace.verdict.code or ""
 
 
 def _isFailed(trace: Trace) -> bool:
