@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from failuretable import ROWS, VERSIONS, Role, Row, Stage
+from OpenSSL import SSL
 from tappedpairs import tapped
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.wiretraffic import Traffic, context, dissected
 from tlscomm._wire.events import Kind
 from tlscomm.configuration import Version
 from tlscomm.failures import CODES
@@ -160,6 +162,21 @@ class Certificates(SynchronousTestCase):
         row = next(row for row in ROWS if row.case.startswith("client's certificate, incomplete-chain:"))
         self.assertEqual(seen(row, "1.2").verdict.code, "unknown-issuer")
         self.assertEqual(seen(row, "1.2", withRoots=True).verdict.code, "incomplete-chain")
+
+
+class Resumed(SynchronousTestCase):
+    def test_noCertificateIsShown(self) -> None:
+        """Of a session that is resumed it is said why there is no certificate to be seen."""
+        for version in (SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION):
+            client, server = context("client", version), context("server", version)
+            # OpenSSL forgets the session of a connection that goes away without being closed.
+            first = Traffic(client, server).pump().say(False, b"words")
+            for withKeys in (True, False):
+                again = Traffic(client, server, first.client.get_session())
+                again.pump().say(True, b"words").say(False, b"words")
+                verdict = assemble(dissected(again, withKeys=withKeys)).verdict
+                self.assertEqual(verdict.outcome, "accepted")
+                self.assertIn("resumed", verdict.sentence)
 
 
 class OfOurOwn(SynchronousTestCase):

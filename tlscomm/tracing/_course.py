@@ -78,6 +78,7 @@ class Course:
         clientChain: the certificates of the client, DER.
         serverChain: the same of the server.
         hasClientCertificate: whether the client sent a certificate; None where it is not known.
+        isResumed: whether a session was resumed, in which no certificates are shown.
         isRequested: whether the server asked for one; None where it is not known.
         serverFlight: where the server has said all that a client needs to judge it.
         clientFinished: where the client's Finished is.
@@ -104,6 +105,7 @@ class Course:
     clientChain: tuple[bytes, ...] = ()
     serverChain: tuple[bytes, ...] = ()
     hasClientCertificate: bool | None = None
+    isResumed: bool = False
     isRequested: bool | None = None
     serverFlight: int | None = None
     clientFinished: int | None = None
@@ -200,7 +202,7 @@ def _clientFinished(course: Course, index: int) -> None:
     course.serverData = None
     if course.isRequested is None and course.serverFinished is not None:
         # The server is the first in a handshake that resumes a session (RFC 5246, section 7.3), and asks for nothing.
-        course.isRequested = False
+        course.isRequested, course.isResumed = False, True
 
 
 def _begun(course: Course, index: int, event: Event) -> None:
@@ -219,6 +221,7 @@ def _saidByServer(course: Course, index: int, event: Event) -> None:
     if name in ("ServerHello", "HelloRetryRequest"):
         course.answer = readServerHello(event.content)
         course.version = course.answer.version or event.version
+        course.isResumed = course.answer.isResumed
     elif name == "CertificateRequest":
         _requested(course, event)
     elif name in ("Certificate", "CompressedCertificate"):

@@ -124,7 +124,11 @@ def _supposeCertificate(course: Course, answer: Sequence[SealedRecord], sizes: _
     """Tell whether a client was asked for a certificate, and whether it sent one."""
     first, finished = answer[0], next((each for each in answer[:5] if sizes.isOf(each, sizes.finished)), None)
     if sizes.isOf(first, sizes.finished):
-        what, course.isRequested, course.hasClientCertificate = "Finished: no certificate was asked for", False, False
+        what, course.isRequested, course.hasClientCertificate = (
+            "Finished, without a certificate before it",
+            False,
+            False,
+        )
     elif sizes.isOf(first, _EMPTY_CERTIFICATE):
         what, course.isRequested, course.hasClientCertificate = "a Certificate without certificates", True, False
     elif sizes.isOf(first, _EMPTY_CERTIFICATE + sizes.finished):

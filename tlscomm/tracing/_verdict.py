@@ -193,7 +193,8 @@ class _Judgement:
         course = self._course
         leaf = None if (chain := self._chains["client"]) is None else chain.leaf
         if course.isRequested is False:
-            said = "the server asked for no certificate"
+            isResumed = course.isResumed
+            said = "a session was resumed, without certificates" if isResumed else "the server asked for no certificate"
         elif leaf is not None:
             said = f"the client with the certificate {subjectText(leaf)}"
         elif course.hasClientCertificate is False:
