@@ -171,9 +171,9 @@ class Resumed(SynchronousTestCase):
             client, server = context("client", version), context("server", version)
             # OpenSSL forgets the session of a connection that goes away without being closed.
             first = Traffic(client, server).pump().say(False, b"words")
+            again = Traffic(client, server, first.client.get_session())
+            again.pump().say(True, b"words").say(False, b"words")
             for withKeys in (True, False):
-                again = Traffic(client, server, first.client.get_session())
-                again.pump().say(True, b"words").say(False, b"words")
                 verdict = assemble(dissected(again, withKeys=withKeys)).verdict
                 self.assertEqual(verdict.outcome, "accepted")
                 self.assertIn("resumed", verdict.sentence)
