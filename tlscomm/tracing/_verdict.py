@@ -37,7 +37,8 @@ _DEADLINE = 3_000_000_000
 _DOUBT = 50_000_000
 _AT_ONCE = 1_000_000_000
 
-_DECODE_ERROR = 50
+#: What OpenSSL and GnuTLS answer to an end of the stream without close_notify: decode_error, unexpected_message.
+_ANSWERS_TO_END = frozenset({50, 10})
 _CLOSING = (None, CLOSE_NOTIFY, USER_CANCELED)
 _CERTIFICATE_ALERTS = frozenset({42, 43, 44, 45, 46, 48, 49, 113, 116})
 
@@ -131,7 +132,7 @@ class _Judgement:
         """Return whether an alert only says that the other side's stream has ended without close_notify."""
         end = self._course.ends.get(not alert.isFromClient)
         hasEnded = self._course.isPartial if end is None else end < alert.event
-        return alert.number == _DECODE_ERROR and hasEnded
+        return alert.number in _ANSWERS_TO_END and hasEnded
 
     def _refused(self, judge: Side, cause: Cause, event: int, certainty: Certainty) -> Verdict:
         evidence = (*self._evidence, *cause.evidence)

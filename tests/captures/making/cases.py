@@ -122,6 +122,8 @@ def servers() -> Iterator[Capture]:
                 keys="rsa" if name in ("mono", "java", "nginx", "haproxy") else "ec",
                 form=("pcap", "pcapng", "nano")[index % 3],
             )
+    # GnuTLS answers the silent end of a .NET server with an alert of its own.
+    yield Capture("server-mono-gnutls-1.2", "mono", "1.2", judged("gnutls"), keys="rsa")
     for version in ("1.3", "1.2"):
         passed = replace(judged()[0], client="curl")
         yield Capture(
