@@ -3,9 +3,11 @@
 from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.chains import NAME, root
 from tests.wiretraffic import Traffic, context, dissected
 from tlscomm._wire.decoding import decode
 from tlscomm._wire.events import Event, Field, Kind
+from tlscomm.tracing._fields import fieldsOf
 
 
 def message(name: str, content: bytes, version: int = 0x0304) -> Event:
@@ -115,3 +117,30 @@ class Extensions(SynchronousTestCase):
         retry = message("HelloRetryRequest", handshake(2, body))
         self.assertEqual(found(retry, "selected_version").value, 0x0304)
         self.assertEqual(found(retry, "selected_group").text, "P-256")
+
+
+class Readable(SynchronousTestCase):
+    """A person reads whose certificates and names are in a message."""
+
+    def test_certificatesAndNamesAreTold(self) -> None:
+        for version, name in ((SSL.TLS1_2_VERSION, "ASN.1Cert"), (SSL.TLS1_3_VERSION, "cert_data")):
+            events = dissected(Traffic(context("client", version), context("server", version)).pump())
+            certificate = next(each for each in events if each.name == "Certificate")
+            every = [each for field in fieldsOf(certificate) for each in field.walk()]
+            for wanted in (name, "certificate_list"):
+                (text,) = [each.text for each in every if each.name == wanted]
+                self.assertIn(f"CN={NAME}", text)
+                self.assertIn("issued by ", text)
+        authority = root().certificate.subject.public_bytes()
+        body = b"\1\1\0\0" + vector(2, vector(2, authority), vector(2, b"none"))
+        fields = fieldsOf(message("CertificateRequest", handshake(13, body), 0x0303))
+        texts = [each.text for field in fields for each in field.walk() if each.name == "DistinguishedName"]
+        self.assertEqual(texts, [root().certificate.subject.rfc4514_string(), b"none".hex()])
+
+    def test_whatIsNoneIsBytes(self) -> None:
+        """What a stranger calls a certificate, and is none, raises nothing."""
+        for junk in (b"", b"\x30\x80", bytes(5000), b"\x30\x03\x02\x01\x01"):
+            event = message("Certificate", handshake(11, vector(3, vector(3, junk))), 0x0303)
+            (field,) = [each for top in fieldsOf(event) for each in top.walk() if each.name == "ASN.1Cert"]
+            self.assertEqual(field.value, junk)
+            self.assertIn(f"{len(junk):,} bytes", field.text)

@@ -6,14 +6,14 @@ them too, and what cannot be read is in a last field ``undecodable``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from tlscomm._wire.events import Field
 from tlscomm._wire.names import numberText
 from tlscomm._wire.reading import Cut, Reader
 from tlscomm.failures import printable
 
-__all__ = ["FieldReader", "bytesText"]
+__all__ = ["FieldReader", "bytesText", "summary"]
 
 #: Of one message, and of one list in it. The longest lists of real peers have some two hundred entries.
 _MOST_FIELDS = 2000
@@ -117,7 +117,7 @@ class FieldReader:
         isCut = length > self.left
         inside = self._inside(self._reader.inside(min(length, self.left)))
         inside.readAll(read)
-        self._add(name, None, _summary(inside.fields, isNamed=isNamed), tuple(inside.fields))
+        self._add(name, None, summary(inside.fields, isNamed=isNamed), tuple(inside.fields))
         if isCut:
             raise Cut
 
@@ -145,13 +145,13 @@ class FieldReader:
             read(inside)
         finally:
             self._reader.offset = inside._done
-            self._add(name, None, _summary(inside.fields), tuple(inside.fields))
+            self._add(name, None, summary(inside.fields), tuple(inside.fields))
 
     def unpacked(self, name: str, data: bytes, read: _Read) -> None:
         """Read what was packed in the last field. It has no place in the message."""
         inside = FieldReader(Reader(data), isPlaced=False, budget=self._budget)
         inside.readAll(read)
-        self.fields.append(Field(name, data, _summary(inside.fields), tuple(inside.fields)))
+        self.fields.append(Field(name, data, summary(inside.fields), tuple(inside.fields)))
 
     def readAll(self, read: _Read, *, isMessage: bool = False) -> None:
         """Read all that there is. What cannot be read, and what is too much, is in a last field."""
@@ -195,7 +195,7 @@ class _TooMany(Exception):
     """There is more than is read."""
 
 
-def _summary(fields: list[Field], *, isNamed: bool = False) -> str:
+def summary(fields: Sequence[Field], *, isNamed: bool = False) -> str:
     """Return what is in some fields, or what they are called, in a few words."""
     texts = [text for field in fields[:_MOST_IN_SUMMARY] if (text := field.name if isNamed else field.text)]
     more = len(fields) - _MOST_IN_SUMMARY

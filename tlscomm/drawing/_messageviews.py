@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from tlscomm._dataclasses import dataclass
-from tlscomm._wire.decoding import decode
 from tlscomm._wire.events import Event, Field, Kind, Record
 from tlscomm.drawing._quantities import durationText, sizeText
 from tlscomm.drawing._words import LEGENDS, eventName, eventWords, lockOf
+from tlscomm.tracing._fields import fieldsOf
 
 __all__ = ["FieldView", "MessageView", "Room", "messageView", "styleOf"]
 
@@ -105,7 +105,7 @@ def messageView(number: int, event: Event, began: int, room: Room, *, mark: str,
         isTurn: whether the other side spoke before it.
     """
     shown = _Fields(room)
-    fields = shown.views(decode(event))
+    fields = shown.views(fieldsOf(event))
     dump, dumpNote = _dump(event, room)
     notes = []
     if shown.isCut:

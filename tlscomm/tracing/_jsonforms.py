@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 
 from tlscomm._capture.packets import Address
-from tlscomm._wire.decoding import decode
 from tlscomm._wire.events import Event, Field, Kind, Record
+from tlscomm.tracing._fields import fieldsOf
 
 __all__ = ["addressJSON", "eventJSON", "momentOf", "secondsBetween", "timeJSON"]
 
@@ -66,7 +66,7 @@ def eventJSON(event: Event, began: int, *, fields: bool, applicationData: bool) 
         "records": [_recordJSON(record) for record in event.records],
     }
     if fields and event.kind in (Kind.HANDSHAKE, Kind.ALERT):
-        told["fields"] = _fieldsJSON(decode(event))
+        told["fields"] = _fieldsJSON(fieldsOf(event))
     if applicationData and event.kind is Kind.APPLICATION_DATA:
         told["content"] = b64encode(event.content).decode("ascii")
     return told
