@@ -163,7 +163,7 @@ class Told(SynchronousTestCase):
     def test_fields(self) -> None:
         """A message that is opened shows its fields inside each other, then its bytes."""
         inner = Field("named_group", 29, "X25519")
-        self.patch(_messageviews, "decode", lambda event: (Field("key_share", children=(inner,)),))
+        self.patch(_messageviews, "fieldsOf", lambda event: (Field("key_share", children=(inner,)),))
         event = seen(0, True, "ClientHello", 5, content=b"\x01\x00\x00\x01A")
         page = seenIn(drawPage([Trace(1, None, None, None, (event,), Verdict("unfinished"))]))
         self.assertRegex(page.text, r"(?s)key_share\s+named_group X25519.*0000  01 00 00 01 41\s+····A")
@@ -236,7 +236,7 @@ class Hostile(SynchronousTestCase):
         """Whatever a peer has put into any text stays text, and can turn no line around."""
         trace = hostileTrace()
         self.patch(
-            _messageviews, "decode", lambda event: (Field(HOSTILE, None, HOSTILE, (Field(HOSTILE, HOSTILE, ""),)),)
+            _messageviews, "fieldsOf", lambda event: (Field(HOSTILE, None, HOSTILE, (Field(HOSTILE, HOSTILE, ""),)),)
         )
         for shown in ([trace], [trace, replace(trace, number=2)]):
             page = drawPage(shown, title=HOSTILE)
@@ -306,7 +306,7 @@ class Size(SynchronousTestCase):
         leaf = Field("x" * 100, 1, "y" * 300)
         for _ in range(50):
             leaf = Field("x" * 100, 1, "y" * 300, (leaf,))
-        self.patch(_messageviews, "decode", lambda event: (leaf,) * 1000)
+        self.patch(_messageviews, "fieldsOf", lambda event: (leaf,) * 1000)
         page = drawPage(many(100))
         self.assertLess(len(page), 4_000_000)
         self.assertIn("Not all of its fields are shown.", page)
