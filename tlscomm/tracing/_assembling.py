@@ -13,7 +13,7 @@ from tlscomm.tracing._choices import choicesIn
 from tlscomm.tracing._course import Course, followed
 from tlscomm.tracing._inference import suppose
 from tlscomm.tracing._spans import spansIn
-from tlscomm.tracing._trace import Side, Trace, Verdict
+from tlscomm.tracing._trace import Certainty, Side, Trace, Verdict
 from tlscomm.tracing._verdict import verdictOn
 from tlscomm.tracing._wording import OTHER, isRefusal
 from tlscomm.verification import Verifier
@@ -56,8 +56,8 @@ def assemble(
     verdict = verdictOn(course, clientChain, serverChain, isFinished=isFinished)
     if side is not None and failure is not None:
         verdict = _told(failure, side, verdict, len(seen))
-    elif side is not None and isFinished and course.isDone and verdict.outcome != "accepted":
-        verdict = _acceptedByUs(verdict)
+    elif side is not None and isFinished and course.isDone:
+        verdict = _acceptedByUs(verdict, course, side)
     return Trace(
         number,
         client,
@@ -82,9 +82,13 @@ def _shown(course: Course, side: Side, verifier: Verifier | None) -> ShownChain 
     return ShownChain(encoded, side, course.events[index].time, verifier, course.hello.serverName)
 
 
-def _acceptedByUs(seen: Verdict) -> Verdict:
+def _acceptedByUs(seen: Verdict, course: Course, side: Side) -> Verdict:
     """Return the verdict on a connection of ours that has ended without a failure: it knows that it was made."""
-    return Verdict("accepted", sentence="Both sides have accepted each other.", evidence=seen.evidence)
+    sentence = seen.sentence if seen.outcome == "accepted" else "Both sides have accepted each other."
+    # A client may have had to assume that the server accepts it.
+    isSeen = side == "server" or not course.isTLS13 or course.isRequested is False or bool(course.tickets)
+    certainty: Certainty = "certain" if isSeen or course.serverData is not None else "inferred"
+    return Verdict("accepted", None, None, certainty, sentence, evidence=seen.evidence, event=seen.event)
 
 
 def _told(failure: TLSFailure, side: Side, seen: Verdict, count: int) -> Verdict:
