@@ -5,7 +5,7 @@ Source: RFC 9293 (TCP), RFC 791 (IPv4), RFC 8200 (IPv6), RFC 1071 (the checksum)
 
 from __future__ import annotations
 
-import ipaddress
+import socket
 from struct import pack
 
 from tlscomm._capture.packets import Address
@@ -37,9 +37,10 @@ def checksum(data: bytes) -> int:
 
 def packed(host: str) -> bytes | None:
     """Return the 4 or 16 bytes of an address as text, or None where it is none. The zone of an address is left out."""
+    text = host.partition("%")[0]
     try:
-        return ipaddress.ip_address(host.partition("%")[0]).packed
-    except ValueError:
+        return socket.inet_pton(socket.AF_INET6 if ":" in text else socket.AF_INET, text)
+    except (OSError, ValueError):
         return None
 
 
