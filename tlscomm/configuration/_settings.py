@@ -558,6 +558,12 @@ SETTINGS = (
         "only counted.",
         otherwise="none",
         see=":ref:`live`",
+        differing={
+            _CONNECT: {
+                "about": "Have so many bytes of application data, of each direction, in the ``trace`` of ``--json``. "
+                "Otherwise they are only counted."
+            }
+        },
     ),
     Setting(
         "logFormat",
