@@ -11,6 +11,7 @@ import re
 from dataclasses import replace
 
 from tlscomm._wire.events import Event, Kind
+from tlscomm._wire.records import SSL2
 from tlscomm.failures import CODES, Problem
 from tlscomm.tracing._assembling import assemble
 from tlscomm.tracing._pseudonyms import Pseudonyms
@@ -50,6 +51,9 @@ def redactTrace(trace: Trace, pseudonyms: Pseudonyms) -> Trace:
 
 
 def _event(event: Event, pseudonyms: Pseudonyms) -> Event:
+    if event.kind is Kind.HANDSHAKE and event.records and event.records[0].type == SSL2:
+        # It has another form, and nothing that a redacted one would show.
+        return replace(event, content=event.content[:1] + bytes(len(event.content[1:])))
     if event.kind is Kind.HANDSHAKE:
         return replace(event, content=redactMessage(event.content, event.version, pseudonyms))
     if event.kind is Kind.ALERT:
