@@ -502,6 +502,24 @@ class Bounds(SynchronousTestCase):
             assert transport is not None and transport.recorder is not None
             self.assertLess(transport.recorder.size, 1 << 18)
 
+    def test_accepted(self) -> None:
+        """Of those that are refused traces are kept, however many connections are open that were accepted."""
+        traced = Traced(tracing=lambda _: Tracing(refusedTraces=3, connections=1))
+        traced.flush()
+        self.assertTrue(traced.server.connected)
+        self.refuse(traced.factories[1])
+        self.assertEqual([trace.number for trace in traced.factories[1].refusedTraces], [2])
+
+    def test_captureGoesOn(self) -> None:
+        """Captures and key logs have all connections, also while there are too many for traces."""
+        note = Noting()
+        files = cast(Any, note)
+        traced = Traced(tracing=lambda _: Tracing(capture=files, keyLog=files, refusedTraces=1, connections=0))
+        traced.flush()
+        self.assertIsNone(traced.server.trace)
+        self.assertIn(b"SERVER_TRAFFIC_SECRET_0", note.lines)
+        self.assertTrue(note.bytesFrom(True))
+
     def test_observerRaises(self) -> None:
         """An observer, a capture file or a key log that fails is logged, and changes nothing."""
 

@@ -95,7 +95,7 @@ def tracedServers(folder: Path) -> Callable[[], Server]:
 
     class Traced:
         def __init__(self) -> None:
-            self._recorder = Recorder(tracing, "server", 1)
+            self._recorder = Recorder(tracing, "server", 1, lambda _: None)
             self._recorder.begin(None, None)
             self._connection = TLSConnection(configuration, None, self._recorder.addSecret)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from weakref import WeakSet
 
 from twisted.logger import Logger
 
@@ -30,21 +31,25 @@ class TracedConnections:
         self._tracing = tracing
         self._side = side
         self._numbers = numbers
+        # Weak, because a transport that was made may never be connected.
+        self._kept: WeakSet[Recorder] = WeakSet()
         self._refused: deque[tuple[Recorder, int]] = deque()
         self._size = 0
 
-    def begin(self, open: int) -> Recorder | None:
-        """Return what records a new connection, or None where there are too many.
-
-        Args:
-            open: how many connections there are.
-        """
-        if open >= self._tracing.connections:
+    def begin(self) -> Recorder | None:
+        """Return what records a new connection, or None where there are too many and nothing else is to be done."""
+        tracing = self._tracing
+        isKept = tracing.keepsRefused and len(self._kept) < tracing.connections
+        if not isKept and tracing.capture is None and tracing.keyLog is None:
             return None
-        return Recorder(self._tracing, self._side, next(self._numbers))
+        recorder = Recorder(tracing, self._side, next(self._numbers), self._kept.discard, isKept=isKept)
+        if isKept:
+            self._kept.add(recorder)
+        return recorder
 
     def ended(self, recorder: Recorder) -> None:
         """A connection has ended."""
+        self._kept.discard(recorder)
         isRefused = recorder.failure is not None and not recorder.wasAccepted
         if isRefused and self._tracing.refusedTraces:
             self._keep(recorder)

@@ -79,9 +79,11 @@ class Recorder:
     """
 
     __slots__ = (
+        "__weakref__",
         "_capture",
         "_client",
         "_dissector",
+        "_forgotten",
         "_isBroken",
         "_isClient",
         "_isKeeping",
@@ -106,12 +108,22 @@ class Recorder:
         "wasAccepted",
     )
 
-    def __init__(self, tracing: Tracing, side: Side, number: int) -> None:
+    def __init__(
+        self,
+        tracing: Tracing,
+        side: Side,
+        number: int,
+        forgotten: Callable[[Recorder], object],
+        *,
+        isKept: bool = True,
+    ) -> None:
         """
         Args:
             tracing: what is wanted.
             side: which side we are.
             number: of the connection.
+            forgotten: is told when nothing is kept any more.
+            isKept: whether anything is, for a trace.
         """
         self.number = number
         self.side = side
@@ -122,8 +134,10 @@ class Recorder:
         self._tracing = tracing
         self._now = tracing.now
         self._isClient = side == "client"
-        self._isKeeping = tracing.keepsRefused
-        self._live = cast(EventObserver, tracing.observer) if hasattr(tracing.observer, "happened") else None
+        self._forgotten = forgotten
+        self._isKeeping = isKept
+        isLive = isKept and hasattr(tracing.observer, "happened")
+        self._live = cast(EventObserver, tracing.observer) if isLive else None
         self._isBroken = False
         self._client: Address | None = None
         self._server: Address | None = None
@@ -326,6 +340,7 @@ class Recorder:
         self._isKeeping = False
         self._kept, self._lines, self._size = [], [], 0
         self._dissector = self._secrets = self._live = None
+        self._forgotten(self)
 
 
 def _feed(dissector: Dissector, isFromClient: bool, time: int, what: bytes | str) -> None:

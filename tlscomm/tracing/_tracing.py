@@ -74,8 +74,8 @@ class Tracing:
         refusedTraceBytes: how many bytes they take together, about. The oldest go first.
         applicationDataBytes: how much application data, for each connection and direction, is part of its trace. It is
             counted in any case.
-        connections: while there are more connections than this at a time, those that come are not traced, so that what
-            strangers send does not fill the memory.
+        connections: of how many connections at a time traces are kept, so that what strangers send does not fill the
+            memory. Those that come while there are more have no trace; captures and key logs have all.
         now: tells the time, in nanoseconds since 1970.
         numbers: those of the connections that are to come, where no log of a server has numbers of its own.
     """

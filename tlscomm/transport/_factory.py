@@ -155,7 +155,7 @@ class TLSFactory:
     def newTransport(self, address: IAddress | None = None) -> TLSTransport:
         """Return a transport that is not among the connections, for what brings a TCP connection by itself."""
         traced = self._traced
-        if traced is None or (recorder := traced.begin(len(self.connections))) is None:
+        if traced is None or (recorder := traced.begin()) is None:
             return TLSTransport(self, address)
         return cast("type[TracedTransport]", self._kind)(self, recorder, traced.ended, address)
 
