@@ -63,7 +63,7 @@ def create(path: Path) -> OwnedFile:
     Raises:
         OSError: there is something of that name already, a link too, or it cannot be made.
     """
-    return OwnedFile(os.open(path, os.O_WRONLY | _FLAGS | os.O_CREAT | os.O_EXCL, _OWNER_ONLY), 0)
+    return OwnedFile(_open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL), 0)
 
 
 def appendTo(path: Path) -> OwnedFile:
@@ -72,7 +72,7 @@ def appendTo(path: Path) -> OwnedFile:
     Raises:
         OSError: it is a link or no ordinary file, is another user's, others have access to it, or it cannot be opened.
     """
-    descriptor = os.open(path, os.O_WRONLY | _FLAGS | _AT_ONCE | os.O_CREAT | os.O_APPEND, _OWNER_ONLY)
+    descriptor = _open(path, os.O_WRONLY | _AT_ONCE | os.O_CREAT | os.O_APPEND)
     try:
         found = os.fstat(descriptor)
         _refuse(path, found)
@@ -89,7 +89,7 @@ def refuseUnless(beginning: bytes, path: Path) -> None:
         OSError: there is something else of that name.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | _FLAGS | _AT_ONCE)
+        descriptor = _open(path, os.O_RDONLY | _AT_ONCE)
     except FileNotFoundError:
         return
     try:
@@ -98,6 +98,15 @@ def refuseUnless(beginning: bytes, path: Path) -> None:
             raise FileExistsError(errno.EEXIST, "there is something else of that name, which is kept", str(path))
     finally:
         os.close(descriptor)
+
+
+def _open(path: Path, flags: int) -> int:
+    try:
+        return os.open(path, flags | _FLAGS, _OWNER_ONLY)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise PermissionError(errno.ELOOP, "it is a symbolic link, which is not followed", str(path)) from None
+        raise
 
 
 def _refuse(path: Path, found: os.stat_result) -> None:
