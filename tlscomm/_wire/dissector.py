@@ -77,7 +77,8 @@ class Dissector:
         """What was seen so far, in the order in which it was complete.
 
         Records of application data, or sealed ones, that follow each other in one direction are one event, which grows.
-        Where there are more than a few hundred events, the first and the last of them are kept.
+        In a conversation of very many turns, those of later turns are added to the last event of their kind. Where
+        there are more than a few hundred events, the first and the last of them are kept.
         """
         return self._list.events()
 
