@@ -100,6 +100,8 @@ class Dialogues(SynchronousTestCase):
         smtp = [("<", b"220 mail ESMTP\r\n"), (">", b"EHLO me\r\n"), ("<", b"250-mail\r\n250 STARTTLS\r\n")]
         start = [(">", b"STARTTLS\r\n"), ("<", b"220 ready\r\n")]
         self.check("SMTP", smtp + start, (">", "STARTTLS"))
+        lmtp = [("<", b"220 mail LMTP\r\n"), (">", b"LHLO me\r\n"), ("<", b"250 STARTTLS\r\n")]
+        self.check("LMTP", lmtp + start, (">", "STARTTLS"))
         self.check(
             "IMAP", [("<", b"* OK hi\r\n"), (">", b"a1 STARTTLS\r\n"), ("<", b"a1 OK go\r\n")], (">", "STARTTLS")
         )
