@@ -19,8 +19,9 @@ __all__ = ["Connection"]
 _PROVED_WAIT = 128
 _BEGIN_WAIT = 32
 
-#: So many packets, and so many bytes, are waited for what was not acknowledged.
+#: So many packets are waited for what was not acknowledged, and so many segments and bytes wait.
 _UNPROVED_WAIT = 1024
+_MOST_WAITING = 1024
 _MOST_HELD = 8 << 20
 
 #: After so many segments of one side that are too far ahead, the bytes between were not captured.
@@ -176,7 +177,7 @@ class Connection:
                     limit = _PROVED_WAIT
                 else:
                     limit = _UNPROVED_WAIT
-                if waits >= limit:
+                if waits >= limit or len(side.waiting) > _MOST_WAITING:
                     return True
         return False
 

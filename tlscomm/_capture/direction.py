@@ -7,7 +7,7 @@ numbers may wrap; the position's lower 32 bits are the sequence number.
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
+from bisect import bisect_left
 from typing import NamedTuple
 
 __all__ = ["ACK", "FARTHEST", "FIN", "HALF", "MASK", "RST", "SYN", "Direction", "Waiting"]
@@ -26,7 +26,7 @@ _COST = 256
 
 
 class Waiting(NamedTuple):
-    """A segment that waits. In a heap, the one that comes next is first, and of two, the one that was seen first.
+    """A segment that waits, or a part of one.
 
     Attributes:
         position: of its first byte.
@@ -53,17 +53,11 @@ class Waiting(NamedTuple):
         """The position behind its last byte."""
         return self.position + len(self.payload) + self.lost
 
-    def since(self, position: int) -> Waiting:
-        """Return what of it is behind a position inside it."""
-        cut = position - self.position
-        lost = self.lost - max(0, cut - len(self.payload))
-        return self._replace(position=position, payload=self.payload[cut:], lost=lost)
-
-    def until(self, position: int) -> Waiting:
-        """Return what of it is before a position inside it."""
-        size = position - self.position
-        lost = max(0, size - len(self.payload))
-        return self._replace(payload=self.payload[:size], lost=lost, flags=self.flags & ~(FIN | RST))
+    def part(self, start: int, end: int) -> Waiting:
+        """Return what of it is between two positions inside it."""
+        payload = self.payload[start - self.position : end - self.position]
+        flags = self.flags if end == self.end else self.flags & ~(FIN | RST)
+        return self._replace(position=start, payload=payload, lost=end - start - len(payload), flags=flags)
 
 
 class Direction:
@@ -81,7 +75,7 @@ class Direction:
         last: the time of its last packet.
         strays: how many segments came that were too far ahead to be believed.
         isFinished: whether its FIN was told.
-        waiting: the segments that wait, as a heap.
+        waiting: the segments that wait, in their order; none has bytes that another one has.
         held: how many bytes they take.
     """
 
@@ -137,42 +131,44 @@ class Direction:
         return isAhead and self.proof[0] == self.other.last
 
     def add(self, segment: Waiting) -> None:
-        """Have a segment wait."""
-        heappush(self.waiting, segment)
+        """Have a segment wait, without the bytes that were told or wait already: those hold that came first."""
+        waiting, start, end = self.waiting, segment.position, segment.end
+        place = bisect_left(waiting, segment)
+        if self.position is not None:
+            start = max(start, self.position)
+        if place:
+            start = max(start, waiting[place - 1].end)
+        while place < len(waiting) and waiting[place].position < end:
+            following = waiting[place]
+            if following.position > start:
+                self._insert(place, segment.part(start, following.position))
+                place += 1
+            start = max(start, following.end)
+            place += 1
+        if start < end or (start == end and segment.flags & FIN):
+            self._insert(place, segment.part(start, end))
+        elif segment.flags & RST:
+            self._insert(place, segment._replace(position=start))
+
+    def _insert(self, place: int, segment: Waiting) -> None:
+        self.waiting.insert(place, segment)
         self.held += len(segment.payload) + _COST
 
     def take(self) -> Waiting:
         """Return the segment that comes next, and have it wait no longer."""
-        segment = heappop(self.waiting)
+        segment = self.waiting.pop(0)
         self.held -= len(segment.payload) + _COST
         return segment
 
     def ready(self) -> Waiting | None:
         """Return the next segment that can be told now, or None. It does not wait any longer."""
-        waiting = self.waiting
-        position = self.position
+        waiting, position = self.waiting, self.position
         while waiting and position is not None and waiting[0].position <= position:
             if self.other.isAhead(waiting[0].acknowledged):
                 return None
             segment = self.take()
             if segment.position == position:
-                return self._withoutOlder(segment)
-            if segment.end > position or (segment.end == position and segment.flags & FIN):
-                self.add(segment.since(position))
-            elif segment.flags & RST:
-                return segment._replace(position=position)
+                return segment
+            # What lies behind a FIN begins before what is told next.
+            self.add(segment)
         return None
-
-    def _withoutOlder(self, segment: Waiting) -> Waiting:
-        """Return what comes before bytes of a packet that was seen earlier; the rest waits again."""
-        waiting = self.waiting
-        if waiting and waiting[0].position < segment.end:
-            older = [
-                other.position
-                for other in waiting
-                if other.packet < segment.packet and segment.position < other.position < segment.end
-            ]
-            if older:
-                self.add(segment.since(min(older)))
-                return segment.until(min(older))
-        return segment
