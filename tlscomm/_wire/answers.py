@@ -26,6 +26,7 @@ __all__ = [
     "chosenProtocol",
     "chosenSignatureAlgorithm",
     "exchangeGroup",
+    "extensionsOffered",
     "isEmptyCertificate",
     "offeredGroups",
     "readServerHello",
@@ -106,6 +107,18 @@ def offeredGroups(message: bytes) -> tuple[int, ...]:
         return _list(_extensions(hello).get(_SUPPORTED_GROUPS)) or ()
     except Cut:
         return ()
+
+
+def extensionsOffered(message: bytes) -> frozenset[int]:
+    """Return the numbers of the extensions of a ClientHello; nothing where it is none, or cut off."""
+    try:
+        hello = Reader(_body(message, CLIENT_HELLO))
+        hello.take(34)
+        for size in (1, 2, 1):
+            hello.vector(size)
+        return frozenset(_extensions(hello))
+    except Cut:
+        return frozenset()
 
 
 def exchangeGroup(message: bytes) -> int | None:

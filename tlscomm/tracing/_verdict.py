@@ -18,6 +18,7 @@ alert that may be another one.
 
 from __future__ import annotations
 
+from tlscomm._wire.answers import extensionsOffered
 from tlscomm.failures import Problem
 from tlscomm.tls._expectedmessages import expectedMessage
 from tlscomm.tls._remedies import CLIENT_LEFT, SERVER_LEFT, SERVER_SAID_NOTHING, STRANGER_LEFT
@@ -39,6 +40,8 @@ _AT_ONCE = 1_000_000_000
 
 #: What OpenSSL and GnuTLS answer to an end of the stream without close_notify: decode_error, unexpected_message.
 _ANSWERS_TO_END = frozenset({50, 10})
+#: RFC 8449, section 4, and RFC 9345, section 4.1.1.
+_RECORD_SIZE_LIMIT, _DELEGATED_CREDENTIALS = 28, 34
 _CLOSING = (None, CLOSE_NOTIFY, USER_CANCELED)
 _CERTIFICATE_ALERTS = frozenset({42, 43, 44, 45, 46, 48, 49, 113, 116})
 
@@ -162,14 +165,28 @@ class _Judgement:
     def _leftAtOnce(self) -> Verdict | None:
         """A client that has finished and leaves without a word more has refused, where there is something to refuse.
 
-        curl, and .NET's programs, look at the name when the handshake is over.
+        curl and .NET's programs look at the name when the handshake is over. GnuTLS's look at the whole certificate
+        then, and end TCP alone.
         """
         chain, index = self._chains["server"], self._leaving
-        if index is None or chain is None or not chain.problems:
+        if index is None:
+            return None
+        isLate = index in self._course.ends.values() and self._verifiesLate
+        if not isLate and (chain is None or not chain.problems):
             return None
         cause = causeInSilence("client", self._course, chain)
         said = "the client ended the connection when the handshake was over, and had sent nothing"
+        if isLate:
+            said += ", not even close_notify; its ClientHello is one of GnuTLS, whose programs verify the server then"
         return self._refused("client", Cause(cause.problem, False, (said, *cause.evidence)), index, "inferred")
+
+    @property
+    def _verifiesLate(self) -> bool:
+        """Whether the client is a program that judges the server when the handshake is over."""
+        hello = self._course.at(True, "ClientHello")
+        offered = frozenset() if hello is None else extensionsOffered(self._course.events[hello].content)
+        # Of the libraries GnuTLS and NSS alone offer the first one, and NSS the second one.
+        return _RECORD_SIZE_LIMIT in offered and _DELEGATED_CREDENTIALS not in offered
 
     @property
     def _isOpenLong(self) -> bool:
