@@ -157,7 +157,12 @@ class Course:
         isClient = self.events[index].isFromClient
         hasBegun = any(at < index for (_, name), at in self.messages.items() if name in (*_HELLOS, "SYN"))
         isTLS = any(name in _HELLOS and (isClient or not isOfClient) for isOfClient, name in self.messages)
-        return index if hasBegun and not isTLS else None
+        # A side that goes on with its handshake has understood the other one.
+        goesOn = any(
+            each.isFromClient is not isClient and each.kind in (Kind.HANDSHAKE, Kind.SEALED, Kind.APPLICATION_DATA)
+            for each in self.events[index:]
+        )
+        return index if hasBegun and not isTLS and not goesOn else None
 
     @property
     def isPartial(self) -> bool:

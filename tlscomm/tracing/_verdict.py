@@ -285,6 +285,8 @@ class _Judgement:
 
     def _left(self, side: Side, index: int) -> Verdict:
         course = self._course
+        # An alert that cannot be read may be the answer to an end of the stream that was not captured.
+        isSealed = any(alert.event == index and alert.number is None for alert in course.alerts)
         code = "reset" if course.isTCP(index, "RST") else "closed-in-handshake"
         detail, remedy = f"the {side} ended it, and {self._waitedFor}", STRANGER_LEFT
         if side == "server":
@@ -295,7 +297,7 @@ class _Judgement:
             Problem(code, 0, detail=detail),
             side,
             owner=OTHER[side],
-            certainty="inferred" if course.isTLS13 and course.sealed else "certain",
+            certainty="inferred" if isSealed or (course.isTLS13 and course.sealed) else "certain",
             evidence=self._evidence,
             event=index,
             remedy="" if code == "reset" else remedy,
