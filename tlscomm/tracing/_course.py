@@ -205,7 +205,7 @@ def _handshake(course: Course, index: int, event: Event) -> None:
 def _clientFinished(course: Course, index: int) -> None:
     course.clientFinished = index
     course.serverData = None
-    if course.isRequested is None and course.serverFinished is not None:
+    if course.isRequested is None and course.serverFinished is not None and not course.gaps:
         # The server is the first in a handshake that resumes a session (RFC 5246, section 7.3), and asks for nothing.
         course.isRequested, course.isResumed = False, True
 
@@ -235,7 +235,8 @@ def _saidByServer(course: Course, index: int, event: Event) -> None:
         course.tickets.append(index)
     elif name == "ServerHelloDone" or (name == "Finished" and course.isTLS13):
         course.serverFlight = index
-        course.isRequested = bool(course.isRequested)
+        # A request may be in what was not seen.
+        course.isRequested = course.isRequested or (None if course.gaps else False)
     if name == "Finished":
         course.serverFinished = index
 

@@ -112,6 +112,9 @@ class _Judgement:
             cause = causeInSilence(judge, self._course, self._chains[OTHER[judge]])
             return self._refused(judge, cause, alert.event, "inferred")
         cause = causeOf(alert.number, judge, self._course, self._chains[OTHER[judge]])
+        if alert.number in _ANSWERS_TO_END and (not alert.isFromClient) not in self._course.ends:
+            # It may answer an end that was not captured.
+            cause = cause._replace(isCertain=False)
         return self._refusedBy(judge, cause, alert.event)
 
     def _refusedBy(self, judge: Side, cause: Cause, event: int) -> Verdict:
@@ -287,6 +290,8 @@ class _Judgement:
         course = self._course
         # An alert that cannot be read may be the answer to an end of the stream that was not captured.
         isSealed = any(alert.event == index and alert.number is None for alert in course.alerts)
+        # The other side's end may have come before, and not have been captured.
+        isHalf = len(course.ends) < 2 and not course.isTCP(index, "RST")
         code = "reset" if course.isTCP(index, "RST") else "closed-in-handshake"
         detail, remedy = f"the {side} ended it, and {self._waitedFor}", STRANGER_LEFT
         if side == "server":
@@ -297,7 +302,7 @@ class _Judgement:
             Problem(code, 0, detail=detail),
             side,
             owner=OTHER[side],
-            certainty="inferred" if isSealed or (course.isTLS13 and course.sealed) else "certain",
+            certainty="inferred" if isSealed or isHalf or (course.isTLS13 and course.sealed) else "certain",
             evidence=self._evidence,
             event=index,
             remedy="" if code == "reset" else remedy,
