@@ -191,16 +191,17 @@ class TLSFailure(Exception):
             sentence = f"{sentence}: {self.detail}"
         return sentence[:1].upper() + sentence[1:] + "."
 
-    def told(self, owner: str, judge: str, *, isRefusal: bool) -> str:
+    def told(self, owner: str, judge: str, *, isRefusal: bool, said: str = "") -> str:
         """Return what happened as one sentence of a third party, who has only watched the connection.
 
         Args:
             owner: the side whose certificate, offer or turn it was: ``client`` or ``server``.
             judge: the other side, which refused it or broke off.
             isRefusal: whether that side refused.
+            said: what to say in the place of the failure's own summary, if anything.
         """
         whose = f"an issuing certificate in the {owner}'s chain" if self.depth else f"the {owner}'s certificate"
-        said = self._summary().format(whose=whose, owner=f"the {owner}'s").replace("the peer", f"the {owner}")
+        said = (said or self._summary()).format(whose=whose, owner=f"the {owner}'s").replace("the peer", f"the {owner}")
         parts = [f"the {judge} refused the {owner}"] if isRefusal else []
         sentence = ": ".join([*parts, said, *([self.detail] if self.detail else [])])
         return sentence[:1].upper() + sentence[1:] + "."

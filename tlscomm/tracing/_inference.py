@@ -212,8 +212,9 @@ def _supposeClientsEnd(course: Course, client: Sequence[SealedRecord], sizes: _S
 
 def _isAnswerToClose(course: Course, record: SealedRecord, finished: int) -> bool:
     """Return whether a server's only record answers a client that has closed, long after it could have refused it."""
-    hello, answer = course.at(True, "ClientHello"), course.at(False, "ServerHello")
-    if not any(alert.isFromClient for alert in course.alerts) or hello is None or answer is None:
+    hello, answer, end = course.at(True, "ClientHello"), course.at(False, "ServerHello"), course.ends.get(True)
+    hasClosed = any(alert.isFromClient for alert in course.alerts) or (end is not None and end < record.event)
+    if not hasClosed or hello is None or answer is None:
         return False
     roundTrip = course.events[answer].time - course.events[hello].time
     return record.time - finished > max(_PATIENCE, _ROUND_TRIPS * roundTrip)

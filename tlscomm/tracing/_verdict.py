@@ -42,6 +42,12 @@ _AT_ONCE = 1_000_000_000
 _ANSWERS_TO_END = frozenset({50, 10})
 #: RFC 8449, section 4, and RFC 9345, section 4.1.1.
 _RECORD_SIZE_LIMIT, _DELEGATED_CREDENTIALS = 28, 34
+#: Of an alert that is sealed, and that no secret opens.
+_UNREAD = "what it said is encrypted, and cannot be read without secrets"
+_READ_IT = (
+    "Look in the log of either side: each has read the alert that says why. Or have one side write the secrets of its "
+    "connections (SSLKEYLOGFILE), capture it again, and give them with the capture (--keylog)."
+)
 _CLOSING = (None, CLOSE_NOTIFY, USER_CANCELED)
 _CERTIFICATE_ALERTS = frozenset({42, 43, 44, 45, 46, 48, 49, 113, 116})
 
@@ -110,12 +116,21 @@ class _Judgement:
         judge = _side(alert.isFromClient)
         if alert.number is None:
             cause = causeInSilence(judge, self._course, self._chains[OTHER[judge]])
-            return self._refused(judge, cause, alert.event, "inferred")
+            return self._refusedUnread(judge, cause, alert.event)
         cause = causeOf(alert.number, judge, self._course, self._chains[OTHER[judge]])
         if alert.number in _ANSWERS_TO_END and (not alert.isFromClient) not in self._course.ends:
             # It may answer an end that was not captured.
             cause = cause._replace(isCertain=False)
         return self._refusedBy(judge, cause, alert.event)
+
+    def _refusedUnread(self, judge: Side, cause: Cause, event: int) -> Verdict:
+        """Return the verdict for an alert that is sealed: the side that got it knows the reason, and we do not."""
+        if cause.problem.code != "refused":
+            return self._refused(judge, cause, event, "inferred")
+        evidence = (*self._evidence, *cause.evidence)
+        return verdictOf(
+            cause.problem, judge, certainty="inferred", evidence=evidence, event=event, said=_UNREAD, remedy=_READ_IT
+        )
 
     def _refusedBy(self, judge: Side, cause: Cause, event: int) -> Verdict:
         """Return the verdict for an alert that was read: which side refused is certain, and why is not always."""

@@ -18,7 +18,7 @@ from tlscomm.failures import (
 from tlscomm.tls._remedies import CLIENT_LEFT, SERVER_REFUSED
 from tlscomm.tracing._trace import Certainty, Outcome, Side, Verdict
 
-__all__ = ["OTHER", "isRefusal", "verdictOf"]
+__all__ = ["OTHER", "asToldTo", "isRefusal", "verdictOf"]
 
 OTHER: dict[Side, Side] = {"client": "server", "server": "client"}
 
@@ -43,6 +43,7 @@ def verdictOf(
     evidence: tuple[str, ...] = (),
     event: int | None = None,
     remedy: str = "",
+    said: str = "",
 ) -> Verdict:
     """Return the verdict that a connection failed.
 
@@ -55,6 +56,7 @@ def verdictOf(
         evidence: what it rests on.
         event: where it fell.
         remedy: what to do in this very case.
+        said: what to say of it in the place of the failure's own summary, if anything.
     """
     kind = failureForCode(problem.code)
     owner = owner or OTHER[by or "server"]
@@ -65,7 +67,7 @@ def verdictOf(
         problem.code,
         by,
         certainty,
-        failure.told(owner, OTHER[owner], isRefusal=isRefusal(kind)),
+        failure.told(owner, OTHER[owner], isRefusal=isRefusal(kind), said=said),
         _turnOf(problem.code, owner),
         nextStepOf(failure, owner),
         evidence,
