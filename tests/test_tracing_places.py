@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -75,16 +76,19 @@ class Folders(SynchronousTestCase):
     def test_bounded(self) -> None:
         """There are no more files, and no more bytes, than was said; the oldest go first, and no other file does."""
         self.path.mkdir()
-        (self.path / "notes.json").write_text("mine")
+        others = ["2024-report.json", "2025-accepted-offers.json", "notes.json"]
+        for name in others:
+            (self.path / name).write_text("mine")
         (self.path / "7-accepted.json").write_text("of an earlier run")
+        (self.path / "8-refused-unknown-issuer.2.json").write_text("of an earlier run")
         folder = TraceFolder(self.path, files=3)
         for _ in range(3):
             folder.add(self.recorded)
-        self.assertEqual(self.names(), ["1-accepted.2.json", "1-accepted.3.json", "1-accepted.json", "notes.json"])
+        self.assertEqual(self.names(), ["1-accepted.2.json", "1-accepted.3.json", "1-accepted.json", *others])
         size = (self.path / "1-accepted.json").stat().st_size
         TraceFolder(self.path, maximumBytes=2 * size + 100).add(self.recorded)
-        self.assertEqual(len(self.names()), 3)
-        self.assertIn("notes.json", self.names())
+        self.assertEqual(len(self.names()), 2 + len(others))
+        self.assertEqual(self.names()[2:], others)
 
     def test_later(self) -> None:
         """A server's connections do not wait: one trace is written a turn, and all that wait when it stops."""
@@ -137,6 +141,30 @@ class Folders(SynchronousTestCase):
             folder.add(self.recorded)
         (event,) = captured
         self.assertIn("cannot be written", formatEvent(event))
+
+    def test_nothingHalf(self) -> None:
+        """A file that cannot be written whole does not stay; one that cannot be removed stays counted."""
+        folder = TraceFolder(self.path, files=2)
+        folder.add(self.recorded)
+
+        def fail(*_: object, **__: object) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        with logged() as captured:
+            written = self.patch(os, "write", fail)
+            for _ in range(3):
+                folder.add(self.recorded)
+            written.restore()
+            self.assertEqual(self.names(), ["1-accepted.json"])
+            folder.add(self.recorded)
+            removed = self.patch(Path, "unlink", fail)
+            for _ in range(3):
+                folder.add(self.recorded)
+            removed.restore()
+        self.assertEqual([event["problem"] for event in captured], ["No space left on device"] * 2)
+        self.assertEqual(self.names(), ["1-accepted.2.json", "1-accepted.json"])
+        folder.add(self.recorded)
+        self.assertEqual(len(self.names()), 2)
 
 
 class Settings(SynchronousTestCase):

@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 from time import perf_counter
+from typing import get_args
 
 from twisted.logger import Logger
 
-from tlscomm.failures import printable
+from tlscomm.failures import CODES, printable
 from tlscomm.failures._loggedfailure import logFailure
-from tlscomm.tracing._ownedfiles import create
-from tlscomm.tracing._trace import Trace
+from tlscomm.tracing._ownedfiles import OwnedFile, create
+from tlscomm.tracing._trace import Outcome, Trace
 from tlscomm.tracing._tracing import Recorded
 from tlscomm.x509._files import makeFolder
 
@@ -34,8 +36,8 @@ _MOST_WAITING = 100
 _FEW = 10
 _SHARE = 1 / 20
 
-#: What the names of our own files look like.
-_NAME = re.compile(r"\d+-[a-z]+(-[a-z-]+)?(\.\d+)?\.json")
+#: The names of our own files, and no others: what fits is removed one day.
+_NAME = re.compile(rf"[0-9]+-({'|'.join(get_args(Outcome))})(-({'|'.join(CODES)}))?(\.[0-9]+)?\.json")
 
 
 class TraceFolder:
@@ -43,7 +45,7 @@ class TraceFolder:
 
     The files are called ``CONNECTION-OUTCOME-CODE.json``, ``12-refused-unknown-issuer.json`` for example, with another
     number before ``.json`` where there is one of that name already. When there are too many, or they are too large
-    together, the oldest are removed, those of earlier runs among them. No other file is.
+    together, the oldest are removed, those of earlier runs among them. No file with a name of another form is.
     """
 
     def __init__(
@@ -133,30 +135,40 @@ class TraceFolder:
 
     def _put(self, name: str, content: bytes) -> None:
         self._makeRoom(len(content))
-        for number in count(1):
-            path = self._path / (f"{name}.json" if number == 1 else f"{name}.{number}.json")
-            with suppress(FileExistsError):
-                file = create(path)
-                break
+        path, file = self._created(name)
+        # Counted from the moment it is there, for it may be impossible to remove as well.
+        self._written.append((path, 0))
         try:
-            file.write(content)
-        finally:
-            file.close()
-        self._written.append((path, len(content)))
+            with closing(file):
+                file.write(content)
+        except OSError:
+            path.unlink(missing_ok=True)
+            self._written.pop()
+            raise
+        self._written[-1] = (path, len(content))
         self._size += len(content)
+
+    def _created(self, name: str) -> tuple[Path, OwnedFile]:
+        numbers = count(2)
+        path = self._path / f"{name}.json"
+        while True:
+            try:
+                return path, create(path)
+            except FileExistsError:
+                path = self._path / f"{name}.{next(numbers)}.json"
 
     def _makeRoom(self, size: int) -> None:
         while self._written and (len(self._written) >= self._files or self._size + size > self._maximumBytes):
-            path, removed = self._written.popleft()
-            self._size -= removed
+            path, removed = self._written[0]
             path.unlink(missing_ok=True)
+            self._written.popleft()
+            self._size -= removed
 
     def _found(self) -> deque[tuple[Path, int]]:
         """Return our files and their sizes, the oldest first."""
         found = []
         for path in self._path.iterdir():
-            if _NAME.fullmatch(path.name):
-                status = path.lstat()
+            if _NAME.fullmatch(path.name) and stat.S_ISREG((status := path.lstat()).st_mode):
                 found.append((status.st_mtime_ns, path, status.st_size))
         return deque((path, size) for _, path, size in sorted(found))
 
