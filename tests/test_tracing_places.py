@@ -142,6 +142,23 @@ class Folders(SynchronousTestCase):
         (event,) = captured
         self.assertIn("cannot be written", formatEvent(event))
 
+    def test_notMade(self) -> None:
+        """A trace that cannot be made is logged with its traceback once, and of many more their number."""
+        folder = TraceFolder(self.path)
+
+        def fail() -> None:
+            raise ValueError("no trace")
+
+        broken = Recorded()
+        broken.trace = fail
+        with logged() as captured:
+            for _ in range(250):
+                folder.add(broken)
+            folder.add(self.recorded)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        self.assertEqual([event.get("count") for event in captured], [None, 10, 100])
+        self.assertEqual(self.names(), ["1-accepted.json"])
+
     def test_nothingHalf(self) -> None:
         """A file that cannot be written whole does not stay; one that cannot be removed stays counted."""
         folder = TraceFolder(self.path, files=2)

@@ -76,6 +76,8 @@ class TraceFolder:
         self._leftOut = 0
         self._isAwaited = False
         self._isFailing = False
+        self._unmade = 0
+        self._toTell = 10
         makeFolder(self._path, _OWNER_ONLY)
         self._written = self._found()
         self._size = sum(size for _, size in self._written)
@@ -131,7 +133,16 @@ class TraceFolder:
                 )
             self._isFailing = True
         except Exception:
+            self._missed()
+
+    def _missed(self) -> None:
+        """Log the first trace that could not be made whole, and of more how many: 10, 100, 1,000, …"""
+        self._unmade += 1
+        if self._unmade == 1:
             logFailure(_log, "the trace of a connection could not be made")
+        elif self._unmade == self._toTell:
+            _log.error("the traces of {count} connections could not be made by now", count=self._unmade)
+            self._toTell *= 10
 
     def _put(self, name: str, content: bytes) -> None:
         self._makeRoom(len(content))
