@@ -272,6 +272,19 @@ class Pages(SynchronousTestCase):
         self.assertIn("there are 5; choose one: --connection N", several.stderr)
         self.assertFalse(Path("several.svg").exists())
 
+    def test_private(self) -> None:
+        """Only the owner reads what may tell what the programs said, also where others could read it before."""
+        outputs = {"--html": "asked.html", "--svg": "asked.svg"}
+        arguments = (FIVE, "--connection", "2", *(word for output in outputs.items() for word in output))
+        old = os.umask(0o022)
+        try:
+            for more, mode in (((), 0o644), (("--show-application-data", "100"), 0o600)):
+                result = analyze(*arguments, *more)
+                self.assertEqual({Path(name).stat().st_mode & 0o777 for name in outputs.values()}, {mode})
+                self.assertEqual(result.stderr.count("which only you can read"), 2 if more else 0)
+        finally:
+            os.umask(old)
+
     def test_redacted(self) -> None:
         """``--redact`` tells no name in all that is printed and written, and the same verdict."""
         outputs = ("--html", "redacted.html", "--svg", "redacted.svg", "--write", "redacted.pcapng")

@@ -27,11 +27,13 @@ class Files:
         html: the page, or None.
         svg: the picture, or None.
         capture: the redacted capture, or None.
+        isPrivate: whether only the owner may read the page and the picture: what the programs said is told.
     """
 
     html: str | None
     svg: str | None
     capture: str | None
+    isPrivate: bool
 
     def keep(self, others: Sequence[str]) -> None:
         """Refuse to replace files that are read.
@@ -56,7 +58,7 @@ class Files:
     def writePage(self, page: str) -> None:
         """Write the page where there is one."""
         if self.html is not None and page:
-            _write(self.html, page, "page")
+            _write(self.html, page, "page", isPrivate=self.isPrivate)
 
     def writePicture(self, count: int, traces: Sequence[Trace]) -> None:
         """Draw the one trace that there is, where a picture is wanted."""
@@ -68,7 +70,7 @@ class Files:
             )
         from tlscomm.drawing import drawSVG
 
-        _write(self.svg, drawSVG(traces[0]), "picture")
+        _write(self.svg, drawSVG(traces[0]), "picture", isPrivate=self.isPrivate)
 
     def writeCapture(
         self, files: Sequence[str], pseudonyms: Pseudonyms, tell: Callable[[int, int], None] | None
@@ -93,19 +95,21 @@ def _isSame(path: str, other: str) -> bool:
     return os.path.exists(path) and os.path.exists(other) and os.path.samefile(path, other)
 
 
-def _write(path: str, content: str, what: str) -> None:
+def _write(path: str, content: str, what: str, *, isPrivate: bool) -> None:
     from tlscomm.x509._files import File, writeFiles
 
     place = Path(path)
+    # A pipe or a device is not replaced.
+    isReplaced = place.is_file() or not place.exists()
     try:
-        if place.exists() and not place.is_file():
-            # A pipe or a device is not replaced.
-            place.write_bytes(content.encode())
+        if isReplaced:
+            writeFiles(place.parent, {place.name: File(content.encode(), isSecret=isPrivate)})
         else:
-            writeFiles(place.parent, {place.name: File(content.encode(), isSecret=False)})
+            place.write_bytes(content.encode())
     except OSError as error:
         raise _unwritten(path, error) from None
-    say(f"The {what} is in {printable(path)}.", error=True)
+    about = ", which only you can read: it may tell what the programs said" if isPrivate and isReplaced else ""
+    say(f"The {what} is in {printable(path)}{about}.", error=True)
 
 
 def _unwritten(path: str, error: OSError) -> click.ClickException:

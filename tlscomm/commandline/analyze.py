@@ -110,7 +110,7 @@ def command(
     from tlscomm.commandline._connections import Wanted
 
     _refuseContradictions(files, redact=redact, capture=capture, applicationDataBytes=applicationDataBytes)
-    outputs = Files(html=html, svg=svg, capture=capture)
+    outputs = Files(html=html, svg=svg, capture=capture, isPrivate=applicationDataBytes > 0)
     outputs.keep((*files, *keylogs))
     # A capture may be long.
     _collection.resume()
