@@ -13,14 +13,12 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
 from tlscomm._wire.keyschedule import expandLabel
+from tlscomm._wire.recordheader import ALERT, APPLICATION_DATA, recordsIn
 
 __all__ = ["fatalAlert", "plainAlert", "sealedAlert"]
 
-_ALERT = 21
-_APPLICATION_DATA = 23
 _FATAL = 2
 _TAG = 16
-_HEADER = 5
 
 #: RFC 8446, appendix B.4: hash, AEAD and key length in bytes.
 _SUITES: dict[str, tuple[str, type[AESGCM] | type[ChaCha20Poly1305], int]] = {
@@ -36,7 +34,7 @@ def plainAlert(number: int) -> bytes:
     Args:
         number: the AlertDescription of RFC 8446, appendix B.2.
     """
-    return bytes((_ALERT, 3, 3, 0, 2, _FATAL, number))
+    return bytes((ALERT, 3, 3, 0, 2, _FATAL, number))
 
 
 def sealedAlert(number: int, suite: str, secret: bytes) -> bytes:
@@ -53,8 +51,8 @@ def sealedAlert(number: int, suite: str, secret: bytes) -> bytes:
     if suite not in _SUITES:
         return b""
     aead, nonce = _protection(suite, secret)
-    header = bytes((_APPLICATION_DATA, 3, 3)) + (2 + 1 + _TAG).to_bytes(2, "big")
-    return header + aead.encrypt(nonce, bytes((_FATAL, number, _ALERT)), header)
+    header = bytes((APPLICATION_DATA, 3, 3)) + (2 + 1 + _TAG).to_bytes(2, "big")
+    return header + aead.encrypt(nonce, bytes((_FATAL, number, ALERT)), header)
 
 
 def fatalAlert(flight: bytes, suite: str, secret: bytes | None) -> int | None:
@@ -65,11 +63,8 @@ def fatalAlert(flight: bytes, suite: str, secret: bytes | None) -> int | None:
         suite: the cipher suite, as the standard names it.
         secret: of TLS 1.3 the traffic secret, where the alert may be the first record under it.
     """
-    header = content = b""
-    while flight:
-        end = _HEADER + int.from_bytes(flight[_HEADER - 2 : _HEADER], "big")
-        header, content, flight = flight[:_HEADER], flight[_HEADER:end], flight[end:]
-    if header[:1] == bytes((_APPLICATION_DATA,)) and secret is not None and suite in _SUITES:
+    header, content = [(b"", b""), *recordsIn(flight)][-1]
+    if header[:1] == bytes((APPLICATION_DATA,)) and secret is not None and suite in _SUITES:
         aead, nonce = _protection(suite, secret)
         try:
             content = aead.decrypt(nonce, content, header)
@@ -78,7 +73,7 @@ def fatalAlert(flight: bytes, suite: str, secret: bytes | None) -> int | None:
         # Behind the content stand its type and padding of any length.
         content = content.rstrip(b"\0")
         header, content = content[-1:], content[:-1]
-    isFatal = header[:1] == bytes((_ALERT,)) and len(content) == 2 and content[0] == _FATAL
+    isFatal = header[:1] == bytes((ALERT,)) and len(content) == 2 and content[0] == _FATAL
     return content[1] if isFatal else None
 
 

@@ -6,11 +6,11 @@ it says can be read from them (RFC 8446, sections 4.1.2 and 5.1, and RFC 5246, s
 
 from __future__ import annotations
 
+from tlscomm._wire.recordheader import HANDSHAKE, HEADER, headerAt, recordsIn
 from tlscomm._wire.requests import CLIENT_HELLO
 
 __all__ = ["chosenVersion", "clientHello", "isSSL2"]
 
-_HANDSHAKE_RECORD = 22
 _SERVER_HELLO = 2
 
 #: RFC 6101, appendix E: a record's length has its highest bit set, and the message follows.
@@ -26,13 +26,14 @@ def clientHello(opening: bytes) -> bytes:
     Returns:
         The message; nothing where this is no whole ClientHello.
     """
-    message, at = b"", 0
-    while len(message) < 4 or len(message) < _length(message):
-        end = at + 5 + int.from_bytes(opening[at + 3 : at + 5], "big")
-        if len(opening) < max(end, at + 5) or opening[at] != _HANDSHAKE_RECORD:
-            return b""
-        message, at = message + opening[at + 5 : end], end
-    return message[: _length(message)] if message[0] == CLIENT_HELLO else b""
+    message = b""
+    for header, fragment in recordsIn(opening):
+        message += fragment
+        if header[0] != HANDSHAKE or (message and message[0] != CLIENT_HELLO):
+            break
+        if len(message) >= max(4, size := 4 + int.from_bytes(message[1:4], "big")):
+            return message[:size]
+    return b""
 
 
 def chosenVersion(opening: bytes) -> int | None:
@@ -44,9 +45,10 @@ def chosenVersion(opening: bytes) -> int | None:
     Returns:
         The version; None where this does not begin with a ServerHello.
     """
-    if len(opening) < 11 or opening[0] != _HANDSHAKE_RECORD or opening[5] != _SERVER_HELLO:
+    header, hello = headerAt(opening, 0), opening[HEADER : HEADER + 6]
+    if header is None or header[0] != HANDSHAKE or len(hello) < 6 or hello[0] != _SERVER_HELLO:
         return None
-    return int.from_bytes(opening[9:11], "big")
+    return int.from_bytes(hello[4:], "big")
 
 
 def isSSL2(opening: bytes) -> bool:
@@ -56,7 +58,3 @@ def isSSL2(opening: bytes) -> bool:
         opening: its first three bytes, or more.
     """
     return len(opening) > 2 and opening[0] >= 0x80 and opening[2] == _SSL2_CLIENT_HELLO
-
-
-def _length(message: bytes) -> int:
-    return 4 + int.from_bytes(message[1:4], "big")

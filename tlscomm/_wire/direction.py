@@ -9,10 +9,11 @@ from tlscomm._wire.events import Protection, Record
 from tlscomm._wire.names import HANDSHAKE_TYPES
 from tlscomm._wire.negotiated import Agreed, Key
 from tlscomm._wire.protection import Opened
-from tlscomm._wire.records import HEADER, RawRecord, RecordCutter
+from tlscomm._wire.recordheader import HEADER
+from tlscomm._wire.records import RawRecord, RecordCutter
 from tlscomm._wire.secrets import Secrets
 
-__all__ = ["Direction", "Message", "Messages"]
+__all__ = ["LONGEST_MESSAGE", "Direction", "Message", "Messages"]
 
 #: Keys follow each other in this order.
 _LEVELS = (Protection.EARLY, Protection.HANDSHAKE, Protection.APPLICATION)
@@ -26,7 +27,7 @@ _MOST_ATTEMPTS = 4096
 _SMALLEST = 22
 
 #: The longest message that is put together. The longest known are Certificate and CertificateRequest, up to 100 KiB.
-_LONGEST_MESSAGE = 1 << 18
+LONGEST_MESSAGE = 1 << 18
 
 _MOST_CARRIERS = 64
 
@@ -104,7 +105,7 @@ class Messages:
         while len(self._buffer) >= 4:
             length = 4 + int.from_bytes(self._buffer[1:4], "big")
             if length > len(self._buffer):
-                self.isTooLong = length > _LONGEST_MESSAGE
+                self.isTooLong = length > LONGEST_MESSAGE
                 break
             isAll = self._isClean and length == len(self._buffer) and seen == len(content)
             yield Message(bytes(self._buffer[:length]), tuple(self._records), self._size if isAll else length)

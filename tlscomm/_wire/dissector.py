@@ -17,7 +17,8 @@ from tlscomm._wire.events import Event, Kind, Protection, Record
 from tlscomm._wire.hellos import RETRY_RANDOM, ClientKeyFacts, clientKeyFacts, serverKeyFacts, ssl2Random, ticketOf
 from tlscomm._wire.names import HANDSHAKE_TYPES
 from tlscomm._wire.negotiated import TLS_1_3, Agreed
-from tlscomm._wire.records import HEADER, SSL2, RawRecord
+from tlscomm._wire.recordheader import HEADER
+from tlscomm._wire.records import SSL2, RawRecord
 from tlscomm._wire.secrets import Secrets
 from tlscomm._wire.suites import exchangeOf
 from tlscomm.failures._alerts import alertName

@@ -7,24 +7,14 @@ the end of what has come.
 
 from __future__ import annotations
 
-import re
-from struct import Struct
 from typing import NamedTuple
+
+from tlscomm._wire.recordheader import HEADER, LIKE_HEADER, isHeader, unpackHeader
 
 __all__ = ["SSL2", "RawRecord", "RecordCutter"]
 
-#: The header of a record.
-HEADER = 5
-
-#: RFC 5246, section 6.2.3: 2^14 bytes, and what compression and encryption may add.
-_LONGEST = (1 << 14) + 2048
-
 #: The `type` of a ClientHello in the form of SSL 2 (RFC 5246, appendix E.2), which has no content type of its own.
 SSL2 = 128
-
-_FIRST_TYPE, _LAST_TYPE = 20, 24
-_LIKE_HEADER = re.compile(rb"[\x14-\x18]\x03[\x00-\x04][\x00-\x48]", re.DOTALL)
-_unpack = Struct(">BHH").unpack_from
 
 
 class RawRecord(NamedTuple):
@@ -113,8 +103,8 @@ class RecordCutter:
         """Return the one record that has come and nothing else, which is what most packets hold; else nothing."""
         if len(data) < HEADER or self.isLost:
             return []
-        kind, version, length = _unpack(data)
-        if len(data) != HEADER + length or not _isHeader(kind, version, length):
+        kind, version, length = unpackHeader(data)
+        if len(data) != HEADER + length or not isHeader(kind, version, length):
             return []
         return [RawRecord(kind, version, data[:HEADER], data[HEADER:], length)]
 
@@ -123,8 +113,8 @@ class RecordCutter:
         buffer, at, size = self._buffer, 0, len(self._buffer)
         with memoryview(buffer) as view:
             while size - at >= HEADER:
-                kind, version, length = _unpack(view, at)
-                if not _isHeader(kind, version, length):
+                kind, version, length = unpackHeader(view, at)
+                if not isHeader(kind, version, length):
                     self.problem = "this is no record of TLS"
                     self.rest = bytes(view[at : at + 64])
                     break
@@ -166,14 +156,14 @@ class RecordCutter:
     def _isFound(self) -> bool:
         """Find where a record begins, and give up what stands before it. Each place is looked at once."""
         buffer, at = self._buffer, 0
-        while match := _LIKE_HEADER.search(buffer, at):
+        while match := LIKE_HEADER.search(buffer, at):
             at = match.start()
             if len(buffer) < at + HEADER:
                 break
             end = at + HEADER + int.from_bytes(buffer[at + 3 : at + HEADER], "big")
             if len(buffer) < end or len(buffer) in (end + 1, end + 2, end + 3):
                 break
-            if len(buffer) == end or _LIKE_HEADER.match(buffer, end):
+            if len(buffer) == end or LIKE_HEADER.match(buffer, end):
                 self.isLost = False
                 break
             at += 1
@@ -182,7 +172,3 @@ class RecordCutter:
             at = max(at, len(buffer) - 3)
         del buffer[:at]
         return not self.isLost
-
-
-def _isHeader(kind: int, version: int, length: int) -> bool:
-    return _FIRST_TYPE <= kind <= _LAST_TYPE and version >> 8 == 3 and length <= _LONGEST

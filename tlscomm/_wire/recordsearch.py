@@ -5,22 +5,20 @@ Sources: RFC 8446, sections 4.1 and 5.1; RFC 5246, sections 6.2 and 7.4.
 
 from __future__ import annotations
 
+from tlscomm._wire.recordheader import HANDSHAKE, HEADER, Bytes, headerAt, isHeader, unpackHeader
+
 __all__ = ["answerAt", "beginsAsTLS", "clientHelloAt", "isAnswer", "isRecords"]
-
-_ALERT, _HANDSHAKE = 21, 22
-
-#: A record's fragment has at most so many bytes (RFC 5246, section 6.2.3).
-_LARGEST = (1 << 14) + 2048
 
 #: What a ClientHello and a ServerHello have at least.
 _SMALLEST_HELLO = 38
 
-Bytes = bytes | bytearray
+#: What stands for bytes of a header that have not come yet: an empty record's.
+_TO_COME = bytes((HANDSHAKE, 3, 0, 0, 0))
 
 
 def beginsAsTLS(data: Bytes) -> bool:
     """Return whether bytes begin as a handshake record, as far as they go. Three bytes of it are needed."""
-    return len(data) >= 3 and data[0] == _HANDSHAKE and data[1] == 3 and data[2] <= 4
+    return len(data) >= 3 and data[0] == HANDSHAKE and data[1] == 3
 
 
 def _isSSL2Hello(data: Bytes) -> bool:
@@ -38,8 +36,8 @@ def clientHelloAt(data: Bytes, start: int) -> int:
     At the very beginning its record's header will do, because a ClientHello may be divided between records.
     """
     if not start and len(data) >= 6:
-        length = data[3] << 8 | data[4]
-        if (beginsAsTLS(data) and 0 < length <= _LARGEST and data[5] == 1) or _isSSL2Hello(data):
+        head = headerAt(data, 0)
+        if (head is not None and head[0] == HANDSHAKE and head[1] and data[5] == 1) or _isSSL2Hello(data):
             return 0
     at = data.find(b"\x16\x03", start)
     while at >= 0:
@@ -50,17 +48,17 @@ def clientHelloAt(data: Bytes, start: int) -> int:
 
 
 def _isHello(data: Bytes, at: int, kind: int) -> bool:
-    head = data[at : at + 11]
-    if len(head) < 11 or head[2] > 4 or head[5] != kind or head[6] or head[9] != 3 or head[10] > 4:
+    hello, header = data[at + HEADER : at + HEADER + 6], headerAt(data, at)
+    if header is None or len(hello) < 6 or hello[0] != kind or hello[1] or hello[4] != 3 or hello[5] > 4:
         return False
-    return _SMALLEST_HELLO < (head[3] << 8 | head[4]) <= _LARGEST and (head[7] << 8 | head[8]) >= _SMALLEST_HELLO
+    return header[0] == HANDSHAKE and header[1] > _SMALLEST_HELLO <= (hello[2] << 8 | hello[3])
 
 
 def isAnswer(data: Bytes) -> bool:
     """Return whether bytes begin as a server's first record: a ServerHello, or an alert in the clear."""
     if _isHello(data, 0, 2):
         return True
-    return len(data) >= 7 and data[:2] == b"\x15\x03" and data[2] <= 4 and data[3:5] == b"\0\2" and data[5] in (1, 2)
+    return len(data) >= 7 and data[:2] == b"\x15\x03" and data[3:5] == b"\0\2" and data[5] in (1, 2)
 
 
 def answerAt(data: Bytes) -> int:
@@ -80,11 +78,9 @@ def isRecords(data: Bytes) -> bool:
     """Return whether bytes are records, one behind the other; the last one may go on."""
     at = 0
     while at < len(data):
-        head = data[at : at + 5]
-        if head[0] not in (20, 21, 22, 23) or head[1:2] not in (b"\3", b"") or head[2:3] > b"\4":
+        head = data[at : at + HEADER]
+        kind, version, length = unpackHeader(head + _TO_COME[len(head) :])
+        if not isHeader(kind, version, length):
             return False
-        length = head[3] << 8 | head[4] if len(head) == 5 else 1
-        if not 0 < length <= _LARGEST:
-            return False
-        at += 5 + length
-    return len(data) >= 5
+        at += HEADER + length
+    return len(data) >= HEADER

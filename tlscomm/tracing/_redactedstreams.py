@@ -8,30 +8,24 @@ begins with.
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple, cast
 
 from tlscomm._wire.beginning import Beginning
+from tlscomm._wire.direction import LONGEST_MESSAGE
 from tlscomm._wire.dissector import Dissector
 from tlscomm._wire.events import Event, Kind
 from tlscomm._wire.hellos import serverKeyFacts
 from tlscomm._wire.names import HANDSHAKE_TYPES
+from tlscomm._wire.recordheader import ALERT, CHANGE_CIPHER_SPEC, HANDSHAKE, HEADER, LIKE_HEADER, headerAt
 from tlscomm.tracing._pseudonyms import Pseudonyms
 from tlscomm.tracing._redactedmessages import redactMessage
 from tlscomm.tracing._redactedprefaces import redactPreface
 
 __all__ = ["Place", "RedactedStreams"]
 
-_HEADER, _LONGEST = 5, (1 << 14) + 2048
-_CHANGE_CIPHER_SPEC, _ALERT, _HANDSHAKE, _LAST = 20, 21, 22, 24
 _TLS_1_3, _SERVER_HELLO = 0x0304, 2
-
-_LIKE_HEADER = re.compile(rb"[\x14-\x18]\x03[\x00-\x04][\x00-\x48].", re.DOTALL)
-
-#: The longest message that is put together.
-_LONGEST_MESSAGE = 1 << 18
 
 #: Takes bytes for what was said at once, from an offset in it.
 Place = Callable[[int, bytes], None]
@@ -175,10 +169,10 @@ class _Lane:
 
     def _find(self, data: bytes) -> int:
         """Return where a record begins: where a header leads to another one, or to the end."""
-        for found in _LIKE_HEADER.finditer(data):
+        for found in LIKE_HEADER.finditer(data):
             at = found.start()
-            end = at + _HEADER + int.from_bytes(data[at + 3 : at + _HEADER], "big")
-            if end == len(data) or _LIKE_HEADER.match(data, end):
+            end = at + HEADER + int.from_bytes(data[at + 3 : at + HEADER], "big")
+            if end == len(data) or LIKE_HEADER.match(data, end):
                 self._isLost = False
                 return at
         return len(data)
@@ -190,21 +184,20 @@ class _Lane:
     def _isClear(self) -> bool:
         """Whether the present record holds handshake messages in the clear."""
         version = self._streams.version
-        return self._kind == _HANDSHAKE and (version == _TLS_1_3 or not self._isChanged)
+        return self._kind == HANDSHAKE and (version == _TLS_1_3 or not self._isChanged)
 
     def _begin(self, data: bytes, at: int) -> int:
         """Read the header of a record, and return how many bytes of it were here."""
-        size = min(_HEADER - len(self._header), len(data) - at)
+        size = min(HEADER - len(self._header), len(data) - at)
         self._header += data[at : at + size]
-        if len(self._header) < _HEADER:
+        if len(self._header) < HEADER:
             return size
         header, self._header = self._header, b""
-        kind, length = header[0], int.from_bytes(header[3:], "big")
-        if not _CHANGE_CIPHER_SPEC <= kind <= _LAST or header[1] != 3 or length > _LONGEST:
+        if (found := headerAt(header, 0)) is None:
             self._isNone(header + data[at + size :])
             return size
         self._hasBegun = self._isFresh = True
-        self._kind, self._left = kind, length
+        self._kind, self._left = found
         self._add(header)
         return size
 
@@ -215,15 +208,15 @@ class _Lane:
         self.stop()
 
     def _fragment(self, data: bytes) -> None:
-        if self._kind == _HANDSHAKE:
+        if self._kind == HANDSHAKE:
             if self._isClear and self._isReadable(data):
                 self._handshake(data)
             else:
                 self._add(b"\xff" * len(data))
-        elif self._kind == _CHANGE_CIPHER_SPEC and data == b"\x01" and not self._left:
+        elif self._kind == CHANGE_CIPHER_SPEC and data == b"\x01" and not self._left:
             self._isChanged = True
             self._add(data)
-        elif self._kind == _ALERT and len(data) == 2 and not self._left:
+        elif self._kind == ALERT and len(data) == 2 and not self._left:
             self._add(data)
         else:
             self._add(bytes(len(data)))
@@ -241,7 +234,7 @@ class _Lane:
         self._message += data
         while len(self._message) >= 4:
             size = 4 + int.from_bytes(self._message[1:4], "big")
-            if size > _LONGEST_MESSAGE:
+            if size > LONGEST_MESSAGE:
                 self.stop()
             if size > len(self._message):
                 return
