@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -16,10 +17,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.wiretraffic import Traffic, context, dissected
 from tlscomm._wire.events import Kind
 from tlscomm.configuration import Version
-from tlscomm.failures import CODES
+from tlscomm.failures import CODES, Problem
 from tlscomm.testing import Pair
 from tlscomm.tracing import Trace
 from tlscomm.tracing._assembling import assemble
+from tlscomm.tracing._trace import Side
+from tlscomm.tracing._wording import verdictOf
 
 _OTHER: dict[Role, Role] = {"client": "server", "server": "client"}
 
@@ -293,3 +296,27 @@ class Choices(SynchronousTestCase):
         row = next(row for row in ROWS if "application protocol" in row.case)
         choice = next(each for each in seen(row, "1.3").choices if each.subject == "application protocol")
         self.assertEqual((choice.offered, choice.chosen), (("a",), None))
+
+
+class InGeneralWords(SynchronousTestCase):
+    """A capture is of any programs, so its verdict is that of a third party, and knows no options of tlscomm."""
+
+    def assertGeneral(self, code: str, by: Side, owner: Side, remedy: str = "") -> str:
+        verdict = verdictOf(Problem(code, 0, remedy=remedy), by, owner=owner)
+        told = f"{verdict.sentence} {verdict.nextStep}"
+        self.assertNotIn("--", told)
+        self.assertNotRegex(told, re.compile(r"\b(?:ours?|us|we|the peer|this machine|this server)\b", re.IGNORECASE))
+        self.assertTrue(verdict.nextStep.endswith((".", "FILE")), code)
+        return verdict.nextStep
+
+    def test_everyFailure(self) -> None:
+        for code in CODES:
+            for by, owner in (("client", "server"), ("server", "client"), ("server", "server"), ("client", "client")):
+                self.assertGeneral(code, by, owner)  # type: ignore[arg-type]
+
+    def test_stepsOfOneCase(self) -> None:
+        """What is to be done in this very case is told as far as it is no option, and else what the code says."""
+        step = self.assertGeneral("unknown-issuer", "server", "client", "Trust it (--roots on the client).")
+        self.assertEqual(step, "Trust it.")
+        step = self.assertGeneral("unknown-issuer", "server", "client", "Name the authorities: --client-roots.")
+        self.assertIn("an authority that the server trusts", step)

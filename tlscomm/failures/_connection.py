@@ -93,6 +93,7 @@ class TooManyConnections(ConnectionFailure):
     summary = "the server has as many connections as it allows"
     ours = "Raise --maximum-connections, or find out who holds so many open."
     theirs = ours
+    general = "Have the server allow more connections, or find out who holds so many open."
     reproduce = "Start a server with --maximum-connections 1 and connect twice."
     usualStage = "connect"
 

@@ -144,6 +144,9 @@ class TLSFailure(Exception):
     ours: ClassVar[str]
     #: What to do where the peer is at fault.
     theirs: ClassVar[str]
+    #: What to do in the words of one who has only watched, where the other steps are made of options of tlscomm, which
+    #: the programs that were watched need not have.
+    general: ClassVar[str] = ""
     #: How to make it happen.
     reproduce: ClassVar[str]
     #: Whether an operator has to change something before another try can succeed.
@@ -202,6 +205,7 @@ class TLSFailure(Exception):
         """
         whose = f"an issuing certificate in the {owner}'s chain" if self.depth else f"the {owner}'s certificate"
         said = (said or self._summary()).format(whose=whose, owner=f"the {owner}'s").replace("the peer", f"the {owner}")
+        said = said.replace("our certificate", f"the {owner}'s certificate").replace("our data", f"the {judge}'s data")
         parts = [f"the {judge} refused the {owner}"] if isRefusal else []
         sentence = ": ".join([*parts, said, *([self.detail] if self.detail else [])])
         return sentence[:1].upper() + sentence[1:] + "."

@@ -59,6 +59,7 @@ class NoCommonVersion(NegotiationFailure):
     summary = "there is no version of TLS that both sides accept"
     ours = "Check --minimum-tls and --maximum-tls on both sides. TLS 1.0 and 1.1 are never spoken."
     theirs = ours
+    general = "Allow on both sides a version of TLS that the other one has too; current software has TLS 1.2 and 1.3."
     reproduce = "Connect with --maximum-tls 1.2 to a server that was started with --minimum-tls 1.3."
 
 

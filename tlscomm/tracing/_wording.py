@@ -1,10 +1,12 @@
 """What a verdict says: the sentence and the next step of a failure, as told by a third party.
 
 The words are those of the list of failures. They are written there for one of the two sides, which is "we"; here the
-side that the step is for takes its place.
+side that the step is for takes its place. That side may be any program, so options of tlscomm are left out.
 """
 
 from __future__ import annotations
+
+import re
 
 from tlscomm.failures import (
     CertificateFailure,
@@ -25,6 +27,9 @@ OTHER: dict[Side, Side] = {"client": "server", "server": "client"}
 #: What the side changes that has refused, and not the one that was refused.
 _TURN_OF_JUDGE = frozenset({"hook-failed", "hook-timeout", "not-allowed", "refused-by-hook", "revocation-unknown"})
 _TURN_OF_NEITHER = frozenset({"protocol-violation"})
+
+_OPTIONS = re.compile(r" \([^()]*--[^()]*\)")
+_US = re.compile(r"\b(for|with) us\b")
 
 
 def isRefusal(kind: type[TLSFailure]) -> bool:
@@ -77,18 +82,29 @@ def verdictOf(
 
 def nextStepOf(failure: TLSFailure, owner: Side) -> str:
     """Return what to do about a failure, as told to the side whose turn it is."""
-    if failure.code in _TURN_OF_JUDGE and not failure.remedy:
-        step, we = failure.theirs, OTHER[owner]
-    else:
-        step, we = failure.nextStep, owner
-    return asToldTo(step, we)
+    isJudges = failure.code in _TURN_OF_JUDGE
+    own, we = (failure.theirs, OTHER[owner]) if isJudges else (failure.ours, owner)
+    if failure.remedy and (step := _withoutOptions(failure.remedy)):
+        return asToldTo(step, owner)
+    return asToldTo(_withoutOptions(own) or failure.general, we)
+
+
+def _withoutOptions(step: str) -> str:
+    """Return a step without the options of tlscomm in parentheses, or nothing where it is made of options."""
+    step = _OPTIONS.sub("", step)
+    return "" if "--" in step else step
 
 
 def asToldTo(step: str, we: Side) -> str:
     """Put the sides' names into a step that is written for one of them."""
-    for word, name in (("the peer", f"the {OTHER[we]}"), ("our certificate", f"the {we}'s certificate")):
+    for word, name in (
+        ("the peer", f"the {OTHER[we]}"),
+        ("our certificate", f"the {we}'s certificate"),
+        ("this machine's", f"the {we}'s"),
+        ("this server", "the server"),
+    ):
         step = step.replace(word, name).replace(word.capitalize(), name[:1].upper() + name[1:])
-    return step.replace(" with us", f" with the {we}").replace("trust ours", f"trust that of the {we}")
+    return _US.sub(rf"\1 the {we}", step).replace("trust ours", f"trust that of the {we}")
 
 
 def _remedy(problem: Problem, owner: Side) -> str:
