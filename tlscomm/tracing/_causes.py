@@ -61,11 +61,15 @@ class Cause(NamedTuple):
         problem: what is wrong; `Problem.depth` is the place among the certificates that were sent.
         isCertain: whether it could not be another one.
         evidence: what it rests on, a phrase each.
+        said: what to say in the place of the failure's own summary, if anything.
+        isJudges: whether it is the side that refused which has something to change.
     """
 
     problem: Problem
     isCertain: bool
     evidence: tuple[str, ...] = ()
+    said: str = ""
+    isJudges: bool = False
 
 
 class _Case(NamedTuple):
@@ -211,8 +215,25 @@ def _byItself(case: _Case) -> Cause:
         return Cause(Problem("refused", 0, detail=_DENIED), True, (case.alert,))
     if code == "no-certificate" and case.judge == "server" and case.course.hasClientCertificate is not True:
         return Cause(Problem(code, 0, detail=_NOT_SENT), True, (case.alert,))
-    said, remedy = _shown(code, case), _OTHERS_MEANT if code == "expired" and case.certificates else ""
-    return Cause(Problem(code, 0, detail=said or offered(code, case.course), remedy=remedy), True, (case.alert,))
+    if (doubted := _doubted(code, case)) is not None:
+        return doubted
+    said = _shown(code, case)
+    return Cause(Problem(code, 0, detail=said or offered(code, case.course)), True, (case.alert,))
+
+
+def _doubted(code: str, case: _Case) -> Cause | None:
+    """Return what an alert means that the certificates do not bear out: the side that sent it has the cause.
+
+    OpenSSL sends unknown_ca where it has no revocation list, and certificate_expired where its list has expired.
+    """
+    isFaulty = case.chain is None or any(problem.code == code for problem in case.chain.problems)
+    if code not in _DOUBTS or isFaulty or not case.certificates:
+        return None
+    if code == "unknown-issuer" and not (case.judge == "server" and _isListed(case)):
+        return None
+    said, remedy = _DOUBTS[code]
+    problem = Problem(code, 0, detail=_shown(code, case), remedy=remedy)
+    return Cause(problem, False, (case.alert, "nothing of the kind is seen in the certificates"), said, True)
 
 
 def _shown(code: str, case: _Case) -> str:
@@ -226,6 +247,7 @@ def _shown(code: str, case: _Case) -> str:
     except Exception:
         # Whatever a parser raises for what a stranger wrote.
         fact = ""
+    fact = fact.replace("the clock here shows", "this was seen at")
     return f"{subjectText(leaf)}, {fact}" if fact else ""
 
 
@@ -280,10 +302,25 @@ _ABOUT_ISSUERS = frozenset(
 _NOT_SENT = "the server asked for a certificate and the client sent none"
 _ITS_OWN_ERROR = "it reports an error of its own (internal_error): its check may have failed, or been too slow"
 _DENIED = "it says access_denied, which some servers (GnuTLS) say of each certificate that they refuse"
-_OTHERS_MEANT = (
-    "The certificate was valid when this was captured, so check the clock of the peer. Or the certificate of an "
-    "authority has expired, perhaps one that was not sent, and has to be renewed."
-)
+#: What alerts say, and what to do, where nothing in the certificates bears them out.
+_DOUBTS = {
+    "expired": (
+        "it says that a certificate has expired, and {whose} was valid then",
+        "Most likely something of the peer's own has expired: its revocation list, or its copy of an authority's "
+        "certificate; or its clock is wrong. Renew the list and the copy, and check the clock of the peer. It may also "
+        "be the certificate of an authority that was not sent.",
+    ),
+    "unknown-issuer": (
+        "it says unknown_ca of {whose}, though it names the authority as one that it accepts",
+        "Look in the log of the peer. Likely it checks revocation and has no revocation list of that authority; "
+        "or an intermediate certificate is missing; or its own certificate of that authority has another key.",
+    ),
+    "wrong-purpose": (
+        "it says unsupported_certificate, and nothing in {whose} forbids this use",
+        "Look in the log of the peer. It may not support the kind of the key or of the signature, or ask for more than "
+        "the standards do; or the certificate of an authority that was not sent is restricted to other uses.",
+    ),
+}
 _NOT_SAID_WHICH = "handshake_failure means that something that it needs is not common, and does not say what"
 
 _MOST_NAMED, _LONGEST_NAME, _MOST_AUTHORITIES = 8, 80, 3

@@ -157,7 +157,15 @@ class _Judgement:
 
     def _refused(self, judge: Side, cause: Cause, event: int, certainty: Certainty) -> Verdict:
         evidence = (*self._evidence, *cause.evidence)
-        return verdictOf(cause.problem, judge, certainty=certainty, evidence=evidence, event=event)
+        return verdictOf(
+            cause.problem,
+            judge,
+            certainty=certainty,
+            evidence=evidence,
+            event=event,
+            said=cause.said,
+            isJudges=cause.isJudges,
+        )
 
     # 3
 

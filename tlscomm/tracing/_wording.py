@@ -49,6 +49,7 @@ def verdictOf(
     event: int | None = None,
     remedy: str = "",
     said: str = "",
+    isJudges: bool = False,
 ) -> Verdict:
     """Return the verdict that a connection failed.
 
@@ -62,6 +63,7 @@ def verdictOf(
         event: where it fell.
         remedy: what to do in this very case.
         said: what to say of it in the place of the failure's own summary, if anything.
+        isJudges: whether the turn is not the owner's but the other side's, whatever the code is.
     """
     kind = failureForCode(problem.code)
     owner = owner or OTHER[by or "server"]
@@ -73,7 +75,7 @@ def verdictOf(
         by,
         certainty,
         failure.told(owner, OTHER[owner], isRefusal=isRefusal(kind), said=said),
-        _turnOf(problem.code, owner),
+        OTHER[owner] if isJudges else _turnOf(problem.code, owner),
         nextStepOf(failure, owner),
         evidence,
         event,

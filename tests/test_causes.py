@@ -1,0 +1,50 @@
+"""What an alert means, by what the other side had shown."""
+
+from __future__ import annotations
+
+import time
+
+from conversation import AUTHORITY, CLIENT, STRANGER
+from cryptography.hazmat.primitives.serialization import Encoding
+from twisted.trial.unittest import SynchronousTestCase
+
+from tlscomm._wire.requests import CertificateRequest
+from tlscomm.credentials import Credential
+from tlscomm.tracing._causes import Cause, causeOf
+from tlscomm.tracing._certificates import ShownChain
+from tlscomm.tracing._course import Course
+
+_AUTHORITIES = frozenset({AUTHORITY.certificate.subject.public_bytes()})
+_UNSUPPORTED_CERTIFICATE, _REVOKED, _EXPIRED, _UNKNOWN_CA = 43, 44, 45, 48
+
+
+def cause(number: int, credential: Credential = CLIENT) -> Cause:
+    """Return what the alert of a server means that accepts the authority of the test, and was shown a certificate."""
+    encoded = (credential.certificate.public_bytes(Encoding.DER),)
+    course = Course((), request=CertificateRequest(authorities=_AUTHORITIES), isRequested=True)
+    course.hasClientCertificate = True
+    return causeOf(number, "server", course, ShownChain(encoded, "client", time.time_ns(), None, None))
+
+
+class CertificatesThatFit(SynchronousTestCase):
+    """An alert that nothing in the certificates bears out is no proof against them: the server has the cause."""
+
+    def test_nothingOfTheKindIsSeen(self) -> None:
+        for number, word in ((_EXPIRED, "revocation list"), (_UNKNOWN_CA, "revocation list"), (43, "kind of the key")):
+            found = cause(number)
+            self.assertEqual((found.isCertain, found.isJudges), (False, True), found)
+            self.assertIn(word, found.problem.remedy)
+            self.assertNotIn("not trusted", found.said)
+
+    def test_aStranger(self) -> None:
+        """A certificate of an authority that the server does not name is unknown to it for certain."""
+        found = cause(_UNKNOWN_CA, STRANGER.issue("client", role="client"))
+        self.assertEqual((found.problem.code, found.isCertain, found.isJudges), ("unknown-issuer", True, False))
+
+    def test_revoked(self) -> None:
+        """That a certificate was revoked is not to be seen in it, so the alert is believed."""
+        self.assertTrue(cause(_REVOKED).isCertain)
+
+    def test_theWrongPurpose(self) -> None:
+        found = cause(_UNSUPPORTED_CERTIFICATE, AUTHORITY.issue("server", role="server", dnsNames=["localhost"]))
+        self.assertEqual((found.problem.code, found.isCertain), ("wrong-purpose", True))
