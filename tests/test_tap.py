@@ -71,7 +71,7 @@ DEFAULTS: dict[str, Any] = {
     "maximum-connections": 10000,
     "trace": None,
     "capture": None,
-    "capture-size": 104857600,
+    "capture-size": None,
     "keylog": None,
     "refused-traces": None,
     "trace-application-data": None,

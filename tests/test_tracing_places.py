@@ -191,7 +191,7 @@ class Settings(SynchronousTestCase):
         """Nothing is traced where nothing says so, whatever the environment has."""
         path = self.mktemp()
         self.patch(os, "environ", {**os.environ, "SSLKEYLOGFILE": path})
-        self.assertIsNone(tracingFrom({"captureSize": 1 << 20, "trace": False, "keylog": None}))
+        self.assertIsNone(tracingFrom({"trace": False, "keylog": None}))
         Pair(clientConfiguration(), serverConfiguration()).flush()
         self.assertFalse(Path(path).exists())
 
@@ -221,7 +221,56 @@ class Settings(SynchronousTestCase):
         """A file that cannot be written is said in a sentence, before anything is served."""
         for name in ("trace", "capture", "keylog"):
             with self.assertRaisesRegex(ValueError, "/dev/null/x cannot be written: "):
-                tracingFrom({name: "/dev/null/x", "captureSize": 1 << 20})
+                tracingFrom({name: "/dev/null/x"})
+
+    def test_useless(self) -> None:
+        """What says more about a capture or a trace is refused where there is none; refused traces are traces too."""
+        with self.assertRaisesRegex(ValueError, "and no capture"):
+            tracingFrom({"captureSize": 1 << 20, "keylog": self.mktemp()})
+        with self.assertRaisesRegex(ValueError, "and no trace"):
+            tracingFrom({"traceApplicationData": 9, "keylog": self.mktemp()})
+        self.assertIsNotNone(tracingFrom({"traceApplicationData": 9, "refusedTraces": 1}))
+
+    def test_oneFile(self) -> None:
+        """A capture and a key log that are one file, or become one when they are full, are refused and not made."""
+        path = self.mktemp()
+        for capture, keylog in ((path, path), (path, f"{path}.1"), (f"{path}.1", path), (path, f"./{path}")):
+            with self.assertRaisesRegex(ValueError, "are the same file"):
+                tracingFrom({"capture": capture, "keylog": keylog})
+        self.assertFalse(Path(path).exists())
+
+    def test_otherFile(self) -> None:
+        """Secrets are not written behind a private key, and behind another program's secrets they are."""
+        path = Path(self.mktemp())
+        for content, isLog in ((b"-----BEGIN PRIVATE KEY-----\n", False), (b"# NSS\n", True), (b"\nA_1 0a 0b\n", True)):
+            path.write_bytes(content)
+            path.chmod(0o600)
+            if isLog:
+                KeyLogFile(path).close()
+            else:
+                with self.assertRaisesRegex(ValueError, "there is something else of that name"):
+                    tracingFrom({"keylog": str(path)})
+            self.assertEqual(path.read_bytes(), content)
+
+    def test_wrongKinds(self) -> None:
+        """What `Tracing` cannot use is refused by name when it is made, and not in a connection."""
+        wrong: list[tuple[str, object, type[Exception]]] = [
+            ("observer", 3, TypeError),
+            ("observer", Speaker, TypeError),
+            ("folder", "f", TypeError),
+            ("capture", "x.pcapng", TypeError),
+            ("keyLog", Path("x"), TypeError),
+            ("refusedTraces", "x", TypeError),
+            ("refusedTraces", True, TypeError),
+            ("refusedTraces", -1, ValueError),
+            ("applicationDataBytes", -1, ValueError),
+            ("connections", None, TypeError),
+            ("now", 3, TypeError),
+            ("numbers", [1, 2], TypeError),
+        ]
+        for name, given, expected in wrong:
+            with self.assertRaisesRegex(expected, f"^{name} is "):
+                Tracing(**{name: given})  # type: ignore[arg-type]
 
     def test_warnings(self) -> None:
         """A server says when it begins which file holds what, with the standard that says what that means."""
@@ -243,7 +292,9 @@ class Settings(SynchronousTestCase):
         client: Any = clientFromString(reactor, f"tlscomm:localhost:1:{words}")
         self.assertEqual(client._tracing.capture.path, Path(capture))
         client._tracing.capture.close()
-        self.assertRaises(ValueError, serverFromString, reactor, "tlscomm:1:refusedTraces=0:identity=a")
+        for wrong in ("refusedTraces=0:identity=a", "trace=:identity=a", "capture=:identity=a"):
+            with self.assertRaisesRegex(ValueError, wrong.partition("=")[0]):
+                serverFromString(reactor, f"tlscomm:1:{wrong}")
 
 
 class RefusedTraces(SynchronousTestCase):

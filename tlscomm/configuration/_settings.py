@@ -54,7 +54,13 @@ SETTINGS = (
         r"The endpoint string to run over instead of TCP, ``endpoint=unix\:/run/my.sock`` for example.",
         otherwise="TCP",
     ),
-    Setting("interface", Text("ADDRESS"), _SERVER_STRING, "The address to listen on.", otherwise="all IPv4 addresses"),
+    Setting(
+        "interface",
+        Text("ADDRESS", mayBeEmpty=True),
+        _SERVER_STRING,
+        "The address to listen on.",
+        otherwise="all IPv4 addresses",
+    ),
     Setting(
         "identity",
         Text("SOURCE"),
@@ -525,7 +531,7 @@ SETTINGS = (
         Whole(1 << 19, metavar="BYTES"),
         SERVERS | CLIENTS,
         "How large each file of ``{capture}`` becomes.",
-        default=100 << 20,
+        otherwise=f"``{100 << 20}``",
     ),
     Setting(
         "keylog",

@@ -97,10 +97,14 @@ class Text(SettingType):
     """The name of a file, of a function, or another text that only what uses it can judge."""
 
     metavar: str = "TEXT"
+    mayBeEmpty: bool = False
 
     def parse(self, value: object, name: str) -> str:
         if not isinstance(value, str):
             raise ValueError(f"{name} is a text, not {value!r}")
+        # As a path, nothing is the folder that the program is in.
+        if not value and not self.mayBeEmpty:
+            raise ValueError(f"{name} is empty; leave it out, or name a {self.metavar.lower()}")
         return value
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -30,7 +31,7 @@ __all__ = ["CaptureFile", "CapturedConnection"]
 _log = Logger(namespace="tlscomm")
 
 #: What a capture begins with.
-_MAGIC = b"\x0a\x0d\x0d\x0a"
+_BEGINNING = re.compile(rb"\x0a\x0d\x0d\x0a")
 
 #: The least that a file may hold: the largest packet fits several times.
 _LEAST = 1 << 19
@@ -109,7 +110,7 @@ class CaptureFile:
         self._files = files
         self._parts: list[_Part] = []
         self._portsMadeUp = count()
-        refuseUnless(_MAGIC, self._place)
+        refuseUnless(_BEGINNING, self._place)
         self._rotate()
 
     @property

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from twisted.logger import Logger
 
 from tlscomm.failures import printable
-from tlscomm.tracing._ownedfiles import OwnedFile, appendTo
+from tlscomm.tracing._ownedfiles import OwnedFile, appendTo, refuseUnless
 
 __all__ = ["KeyLogFile"]
+
+#: A line of a key log, or a comment, as other programs begin theirs.
+_BEGINNING = re.compile(rb"\s*(#|[A-Z][A-Z0-9_]* [0-9A-Fa-f]+ )")
 
 _log = Logger(namespace="tlscomm")
 
@@ -35,12 +39,14 @@ class KeyLogFile:
             maximumBytes: of the file; 16 MB are the secrets of about 20,000 connections.
 
         Raises:
-            OSError: it cannot be opened; or it is a link, another user's, or others have access to it.
+            OSError: it cannot be opened; or it is a link, another user's, others have access to it, or there is
+                something else in it, a private key for one.
         """
         self.path = Path(path)
         # A program may go to another folder before a new file is begun.
         self._place = self.path.absolute()
         self._maximumBytes = maximumBytes
+        refuseUnless(_BEGINNING, self._place)
         self._file: OwnedFile | None = appendTo(self._place)
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 import sys
 from pathlib import Path
@@ -19,6 +20,9 @@ _FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, 
 
 #: Where a pipe waits for its reader, or a terminal would become ours.
 _AT_ONCE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+
+#: So much of a file tells what it is.
+_LOOKED_AT = 1024
 
 
 class OwnedFile:
@@ -82,8 +86,8 @@ def appendTo(path: Path) -> OwnedFile:
     return OwnedFile(descriptor, found.st_size)
 
 
-def refuseUnless(beginning: bytes, path: Path) -> None:
-    """Do nothing where a file begins so, is empty or is not there, and so may be replaced.
+def refuseUnless(beginning: re.Pattern[bytes], path: Path) -> None:
+    """Do nothing where a file begins so, is empty or is not there, and so may be replaced or added to.
 
     Raises:
         OSError: there is something else of that name.
@@ -94,7 +98,8 @@ def refuseUnless(beginning: bytes, path: Path) -> None:
         return
     try:
         isOrdinary = stat.S_ISREG(os.fstat(descriptor).st_mode)
-        if not isOrdinary or os.read(descriptor, len(beginning)) not in (b"", beginning):
+        found = os.read(descriptor, _LOOKED_AT) if isOrdinary else b""
+        if not isOrdinary or (found and not beginning.match(found)):
             raise FileExistsError(errno.EEXIST, "there is something else of that name, which is kept", str(path))
     finally:
         os.close(descriptor)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import field
 from itertools import count
 from typing import Protocol
@@ -16,6 +16,11 @@ from tlscomm.tracing._keylogfile import KeyLogFile
 from tlscomm.tracing._trace import Trace
 
 __all__ = ["EventObserver", "Folder", "Recorded", "TraceObserver", "Tracing"]
+
+#: What is called of what is given, which may be of any class that has it.
+_METHODS = {"observer": ("ended",), "folder": ("add", "flush"), "capture": ("begin",), "keyLog": ("write",)}
+
+_NUMBERS = ("refusedTraces", "refusedTraceBytes", "applicationDataBytes", "connections")
 
 
 class TraceObserver(Protocol):
@@ -78,6 +83,10 @@ class Tracing:
             memory. Those that come while there are more have no trace; captures and key logs have all.
         now: tells the time, in nanoseconds since 1970.
         numbers: those of the connections that are to come, where no log of a server has numbers of its own.
+
+    Raises:
+        TypeError: one of them is something else; the message names it.
+        ValueError: a number is less than 0.
     """
 
     observer: TraceObserver | None = None
@@ -90,6 +99,16 @@ class Tracing:
     connections: int = 1000
     now: Callable[[], int] = field(default_factory=lambda: time.time_ns, repr=False, compare=False)
     numbers: Iterator[int] = field(default_factory=lambda: count(1), repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for name, methods in _METHODS.items():
+            _checkMethods(name, getattr(self, name), methods)
+        for name in _NUMBERS:
+            _checkNumber(name, getattr(self, name))
+        if not callable(self.now):
+            raise TypeError(f"now is what is called for the time, and not {self.now!r}")
+        if not isinstance(self.numbers, Iterator):
+            raise TypeError(f"numbers is an iterator, and not {self.numbers!r}")
 
     @property
     def keepsAll(self) -> bool:
@@ -119,3 +138,20 @@ class Tracing:
         """Write what waits, because no more will come soon."""
         if self.folder is not None:
             self.folder.flush()
+
+
+def _checkMethods(name: str, given: object, methods: Sequence[str]) -> None:
+    if given is None:
+        return
+    if isinstance(given, type):
+        raise TypeError(f"{name} is an object of a class, and not the class {given.__name__} itself")
+    missing = [method for method in methods if not callable(getattr(given, method, None))]
+    if missing:
+        raise TypeError(f"{name} is an object with the method {missing[0]}, or None, and not {given!r}")
+
+
+def _checkNumber(name: str, given: object) -> None:
+    if not isinstance(given, int) or isinstance(given, bool):
+        raise TypeError(f"{name} is a whole number, not {given!r}")
+    if given < 0:
+        raise ValueError(f"{name} is a whole number of 0 or more, not {given}")
