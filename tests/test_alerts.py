@@ -212,18 +212,20 @@ class Records(SynchronousTestCase):
         """What a flight of ours ends with is read: in the clear, or the first record under a secret."""
         secret, other = bytes(32), bytes(31) + b"1"
         before = b"\x16\x03\x03\x00\x03abc" + b"\x14\x03\x03\x00\x01\x01"
-        for suite in SUITES:
+        for suite in (*SUITES, "TLS_AES_128_CCM_SHA256", "TLS_AES_128_CCM_8_SHA256"):
             sealed = before + sealedAlert(49, suite, secret)
             self.assertEqual(fatalAlert(sealed, suite, secret), 49)
             self.assertIsNone(fatalAlert(sealed, suite, other))
             self.assertIsNone(fatalAlert(sealed, suite, None))
             self.assertIsNone(fatalAlert(sealed, "TLS_NEW", secret))
+            self.assertIsNone(fatalAlert(sealed, "TLS_RSA_WITH_AES_128_GCM_SHA256", secret))
             self.assertEqual(fatalAlert(before + plainAlert(50), suite, secret), 50)
         for none in (b"", before, plainAlert(49) + before, bytes.fromhex("15030300020100")):
             self.assertIsNone(fatalAlert(none, SUITES[0], secret), none)
 
     def test_anUnknownSuiteHasNoRecord(self) -> None:
-        self.assertEqual(sealedAlert(49, "TLS_NEW", bytes(32)), b"")
+        for suite in ("TLS_NEW", "TLS_RSA_WITH_AES_128_GCM_SHA256", "ECDHE-RSA-AES128-GCM-SHA256", ""):
+            self.assertEqual(sealedAlert(49, suite, bytes(32)), b"")
 
 
 class Numbers(SynchronousTestCase):

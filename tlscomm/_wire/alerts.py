@@ -9,23 +9,13 @@ client's refusal is one of these under TLS 1.3: OpenSSL sends it in the clear, a
 
 from __future__ import annotations
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
-
-from tlscomm._wire.keyschedule import expandLabel
+from tlscomm._wire.protection13 import Sealed13
 from tlscomm._wire.recordheader import ALERT, APPLICATION_DATA, recordsIn
+from tlscomm._wire.suites import suiteNamed
 
 __all__ = ["fatalAlert", "plainAlert", "sealedAlert"]
 
 _FATAL = 2
-_TAG = 16
-
-#: RFC 8446, appendix B.4: hash, AEAD and key length in bytes.
-_SUITES: dict[str, tuple[str, type[AESGCM] | type[ChaCha20Poly1305], int]] = {
-    "TLS_AES_128_GCM_SHA256": ("sha256", AESGCM, 16),
-    "TLS_AES_256_GCM_SHA384": ("sha384", AESGCM, 32),
-    "TLS_CHACHA20_POLY1305_SHA256": ("sha256", ChaCha20Poly1305, 32),
-}
 
 
 def plainAlert(number: int) -> bytes:
@@ -48,11 +38,8 @@ def sealedAlert(number: int, suite: str, secret: bytes) -> bytes:
     Returns:
         The record, or nothing where the suite is not known.
     """
-    if suite not in _SUITES:
-        return b""
-    aead, nonce = _protection(suite, secret)
-    header = bytes((APPLICATION_DATA, 3, 3)) + (2 + 1 + _TAG).to_bytes(2, "big")
-    return header + aead.encrypt(nonce, bytes((_FATAL, number, ALERT)), header)
+    sealed = _sealed(suite, secret)
+    return b"" if sealed is None else sealed.seal(0, ALERT, bytes((_FATAL, number)))
 
 
 def fatalAlert(flight: bytes, suite: str, secret: bytes | None) -> int | None:
@@ -64,20 +51,12 @@ def fatalAlert(flight: bytes, suite: str, secret: bytes | None) -> int | None:
         secret: of TLS 1.3 the traffic secret, where the alert may be the first record under it.
     """
     header, content = [(b"", b""), *recordsIn(flight)][-1]
-    if header[:1] == bytes((APPLICATION_DATA,)) and secret is not None and suite in _SUITES:
-        aead, nonce = _protection(suite, secret)
-        try:
-            content = aead.decrypt(nonce, content, header)
-        except InvalidTag:
-            return None
-        # Behind the content stand its type and padding of any length.
-        content = content.rstrip(b"\0")
-        header, content = content[-1:], content[:-1]
-    isFatal = header[:1] == bytes((ALERT,)) and len(content) == 2 and content[0] == _FATAL
-    return content[1] if isFatal else None
+    kind = header[0] if header else 0
+    if kind == APPLICATION_DATA and secret is not None and (sealed := _sealed(suite, secret)) is not None:
+        kind, content = sealed.open(0, header, content) or (0, b"")
+    return content[1] if kind == ALERT and len(content) == 2 and content[0] == _FATAL else None
 
 
-def _protection(suite: str, secret: bytes) -> tuple[AESGCM | ChaCha20Poly1305, bytes]:
-    digest, aead, keyLength = _SUITES[suite]
-    # The first record under a secret has sequence number 0, so its nonce is the initialization vector as it is.
-    return aead(expandLabel(secret, b"key", keyLength, digest)), expandLabel(secret, b"iv", 12, digest)
+def _sealed(suite: str, secret: bytes) -> Sealed13 | None:
+    known = suiteNamed(suite)
+    return Sealed13(known, secret) if known is not None and known.isVersion13 else None

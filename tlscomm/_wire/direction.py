@@ -8,7 +8,7 @@ from typing import NamedTuple
 from tlscomm._wire.events import Protection, Record
 from tlscomm._wire.names import HANDSHAKE_TYPES
 from tlscomm._wire.negotiated import Agreed, Key
-from tlscomm._wire.protection import Opened
+from tlscomm._wire.protection13 import Opened
 from tlscomm._wire.recordheader import HEADER
 from tlscomm._wire.records import RawRecord, RecordCutter
 from tlscomm._wire.secrets import Secrets

@@ -7,7 +7,8 @@ from typing import NamedTuple
 from tlscomm._wire.events import Protection
 from tlscomm._wire.hellos import ClientKeyFacts, ServerKeyFacts
 from tlscomm._wire.keyschedule import expandLabel
-from tlscomm._wire.protection import Opener, openerFor12, openerFor13
+from tlscomm._wire.protection import Opener, openerFor12
+from tlscomm._wire.protection13 import Sealed13
 from tlscomm._wire.secrets import Secrets
 from tlscomm._wire.suites import Suite, suiteOf
 
@@ -43,7 +44,7 @@ class Key(NamedTuple):
     def updated(self) -> Key:
         """Return the key that follows this one at a KeyUpdate (RFC 8446, section 7.2)."""
         secret = expandLabel(self.secret, b"traffic upd", len(self.secret), self.suite.digest)
-        return Key(openerFor13(self.suite, secret), self.suite, secret)
+        return Key(Sealed13(self.suite, secret), self.suite, secret)
 
 
 class Agreed(NamedTuple):
@@ -78,7 +79,7 @@ class Agreed(NamedTuple):
         secret = secrets.find(label, self.client.random) if label else None
         if secret is None:
             return ()
-        return tuple(Key(openerFor13(suite, secret), suite, secret) for suite in self._suites13(len(secret)))
+        return tuple(Key(Sealed13(suite, secret), suite, secret) for suite in self._suites13(len(secret)))
 
     def _keys12(
         self, secrets: Secrets, client: ClientKeyFacts, server: ServerKeyFacts, isFromClient: bool

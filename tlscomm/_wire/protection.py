@@ -1,4 +1,4 @@
-"""Sealed records, opened with a secret: TLS 1.3 (RFC 8446, section 5.2), and what older versions have in its place.
+"""Sealed records, opened with a secret: up to TLS 1.2. Those of TLS 1.3 are in ``protection13.py``.
 
 An `Opener` is made once for each key. cryptography decrypts; here is only what goes in: nonces, additional data, and
 where the content type is.
@@ -13,26 +13,19 @@ from typing import Protocol
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.decrepit.ciphers.algorithms import Camellia, TripleDES
 from cryptography.hazmat.primitives.ciphers import BlockCipherAlgorithm, Cipher
-from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
-from tlscomm._wire.keyschedule import expandLabel, keyBlock
+from tlscomm._wire.keyschedule import keyBlock
+from tlscomm._wire.protection13 import NONCE, Aead, Opened, aeadOf
 from tlscomm._wire.suites import Suite
 
-__all__ = ["Opened", "Opener", "openerFor12", "openerFor13"]
-
-_NONCE = 12
+__all__ = ["Opener", "openerFor12"]
 
 #: RFC 5246, section 6.2.3.3, of GCM and CCM: what of the nonce is in the key block, and what is in the record.
 _IMPLICIT, _EXPLICIT = 4, 8
 
 _TLS_1_0 = 0x0301
-
-_Aead = AESGCM | AESCCM | ChaCha20Poly1305
-
-#: The content type and the content.
-Opened = tuple[int, bytes]
 
 _aad = Struct(">QBHH").pack
 
@@ -48,12 +41,6 @@ class Opener(Protocol):
             header: its five bytes.
             fragment: what follows them.
         """
-
-
-def openerFor13(suite: Suite, secret: bytes) -> Opener:
-    """Return what opens records of TLS 1.3 under a traffic secret (RFC 8446, section 7.3)."""
-    key = expandLabel(secret, b"key", suite.keyLength, suite.digest)
-    return _Sealed13(_aead(suite, key), expandLabel(secret, b"iv", _NONCE, suite.digest))
 
 
 def openerFor12(
@@ -78,7 +65,7 @@ def openerFor12(
         isEncryptThenMac: whether that extension was agreed on (RFC 7366).
     """
     macLength = {"": 0, "sha1": 20, "sha256": 32, "sha384": 48}[suite.mac]
-    ivLength = {"GCM": _IMPLICIT, "CCM": _IMPLICIT, "POLY1305": _NONCE, "CBC": 0}[suite.mode]
+    ivLength = {"GCM": _IMPLICIT, "CCM": _IMPLICIT, "POLY1305": NONCE, "CBC": 0}[suite.mode]
     if suite.mode == "CBC" and version <= _TLS_1_0:
         ivLength = _blockLength(suite)
     sizes = [size for size in (macLength, suite.keyLength, ivLength) for _ in range(2)]
@@ -91,36 +78,14 @@ def openerFor12(
     if suite.mode == "CBC":
         return _SealedCBC(suite, key, mac, iv, isEncryptThenMac=isEncryptThenMac)
     if suite.mode == "POLY1305":
-        return _SealedPoly(_aead(suite, key), iv)
-    return _Sealed12(_aead(suite, key), iv, suite.tagLength)
-
-
-def _aead(suite: Suite, key: bytes) -> _Aead:
-    if suite.mode == "CCM":
-        return AESCCM(key, suite.tagLength)
-    return AESGCM(key) if suite.mode == "GCM" else ChaCha20Poly1305(key)
-
-
-class _Sealed13:
-    def __init__(self, aead: _Aead, iv: bytes) -> None:
-        self._decrypt = aead.decrypt
-        self._iv = int.from_bytes(iv, "big")
-
-    def open(self, sequence: int, header: bytes, fragment: bytes) -> Opened | None:
-        try:
-            inner = self._decrypt((self._iv ^ sequence).to_bytes(_NONCE, "big"), fragment, header)
-        except (InvalidTag, ValueError):
-            return None
-        # Behind the content stand its type and padding of any length (RFC 8446, section 5.4).
-        if not inner or not inner[-1]:
-            inner = inner.rstrip(b"\0")
-        return (inner[-1], inner[:-1]) if inner else (0, b"")
+        return _SealedPoly(aeadOf(suite, key), iv)
+    return _Sealed12(aeadOf(suite, key), iv, suite.tagLength)
 
 
 class _Sealed12:
     """GCM and CCM (RFC 5288, section 3, and RFC 6655, section 3)."""
 
-    def __init__(self, aead: _Aead, salt: bytes, tagLength: int) -> None:
+    def __init__(self, aead: Aead, salt: bytes, tagLength: int) -> None:
         self._decrypt = aead.decrypt
         self._salt = salt
         self._overhead = _EXPLICIT + tagLength
@@ -140,7 +105,7 @@ class _Sealed12:
 class _SealedPoly:
     """ChaCha20-Poly1305 (RFC 7905, section 2)."""
 
-    def __init__(self, aead: _Aead, iv: bytes) -> None:
+    def __init__(self, aead: Aead, iv: bytes) -> None:
         self._decrypt = aead.decrypt
         self._iv = int.from_bytes(iv, "big")
 
@@ -149,7 +114,7 @@ class _SealedPoly:
         if length < 0:
             return None
         kind, version = header[0], header[1] << 8 | header[2]
-        nonce = (self._iv ^ sequence).to_bytes(_NONCE, "big")
+        nonce = (self._iv ^ sequence).to_bytes(NONCE, "big")
         try:
             return kind, self._decrypt(nonce, fragment, _aad(sequence, kind, version, length))
         except (InvalidTag, ValueError):

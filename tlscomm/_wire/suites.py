@@ -1,4 +1,7 @@
-"""What a cipher suite protects records with. Its name says it, so its name is read."""
+"""What a cipher suite protects records with. Its name says it, so its name is read.
+
+A live connection knows the name of its suite. The table of all names is loaded where there is only a number.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,8 @@ import re
 from functools import cache
 
 from tlscomm._dataclasses import dataclass
-from tlscomm._wire.suitenames import SUITES
 
-__all__ = ["Suite", "exchangeOf", "suiteOf"]
+__all__ = ["Suite", "exchangeOf", "suiteNamed", "suiteOf"]
 
 #: RFC 8446, appendix B.4, RFC 5246, appendix A.5, RFC 5288, 5289, 6655, 7251 and 7905.
 _NAME = re.compile(
@@ -47,7 +49,12 @@ class Suite:
 @cache
 def suiteOf(number: int) -> Suite | None:
     """Return a suite, or None where it is not known, or nothing here can open its records."""
-    match = _NAME.fullmatch(SUITES.get(number, ""))
+    return suiteNamed(_nameOf(number))
+
+
+def suiteNamed(name: str) -> Suite | None:
+    """Return a suite by the name that standards give it, as `suiteOf` does."""
+    match = _NAME.fullmatch(name)
     if match is None or (match["cipher"] == "CAMELLIA" and match["mode"] != "CBC"):
         return None
     fixed = match["fixed"]
@@ -59,5 +66,11 @@ def suiteOf(number: int) -> Suite | None:
 
 def exchangeOf(number: int) -> str:
     """Return how a suite up to TLS 1.2 exchanges keys, ``ECDHE_RSA`` for example, or nothing where it is not known."""
-    exchange, isOld, _ = SUITES.get(number, "").removeprefix("TLS_").partition("_WITH_")
+    exchange, isOld, _ = _nameOf(number).removeprefix("TLS_").partition("_WITH_")
     return exchange if isOld else ""
+
+
+def _nameOf(number: int) -> str:
+    from tlscomm._wire.suitenames import SUITES
+
+    return SUITES.get(number, "")
