@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from weakref import WeakSet
 
 from twisted.logger import Logger
 
 from tlscomm.failures._loggedfailure import logFailure
+from tlscomm.tracing._places import Places
 from tlscomm.tracing._recorder import Recorder
 from tlscomm.tracing._trace import Side, Trace
 from tlscomm.tracing._tracing import Tracing
@@ -31,26 +31,18 @@ class TracedConnections:
         self._tracing = tracing
         self._side = side
         self._numbers = numbers
-        # Weak, because a transport that was made may never be connected.
-        self._kept: WeakSet[Recorder] = WeakSet()
+        self._places = Places(tracing.connections, tracing.now)
         self._refused: deque[tuple[Recorder, int]] = deque()
         self._size = 0
 
-    def begin(self) -> Recorder | None:
-        """Return what records a new connection, or None where there are too many and nothing else is to be done."""
-        tracing = self._tracing
-        isKept = tracing.keepsRefused and len(self._kept) < tracing.connections
-        if not isKept and tracing.capture is None and tracing.keyLog is None:
-            return None
-        recorder = Recorder(tracing, self._side, next(self._numbers), self._kept.discard, isKept=isKept)
-        if isKept:
-            self._kept.add(recorder)
-        return recorder
+    def begin(self) -> Recorder:
+        """Return what records a new connection."""
+        return Recorder(self._tracing, self._side, next(self._numbers), self._places)
 
     def ended(self, recorder: Recorder) -> None:
         """A connection has ended."""
-        self._kept.discard(recorder)
-        isRefused = recorder.failure is not None and not recorder.wasAccepted
+        self._places.leave(recorder)
+        isRefused = recorder.failure is not None and not recorder.wasAccepted and recorder.hasTrace
         if isRefused and self._tracing.refusedTraces:
             self._keep(recorder)
         for tell in (self._tellFolder, self._tellObserver):
@@ -59,11 +51,10 @@ class TracedConnections:
             except Exception:
                 logFailure(_log, "what takes the traces of connections has failed")
 
-    @property
-    def refused(self) -> tuple[Trace, ...]:
-        """The traces of the connections that were refused last, the oldest first."""
-        traces = [recorder.trace() for recorder, _ in self._refused]
-        return tuple(trace for trace in traces if trace is not None)
+    def eachRefused(self) -> Iterator[Trace]:
+        """Return the traces of the connections that were refused last, the oldest first, each made when asked for."""
+        recorders = [recorder for recorder, _ in self._refused]
+        return (trace for recorder in recorders if (trace := recorder.trace()) is not None)
 
     def _tellFolder(self, recorder: Recorder) -> None:
         if self._tracing.folder is not None:
@@ -74,7 +65,6 @@ class TracedConnections:
             self._tracing.observer.ended(trace)
 
     def _keep(self, recorder: Recorder) -> None:
-        # It may take more when it was read, but not much.
         size = recorder.size
         self._refused.append((recorder, size))
         self._size += size

@@ -6,7 +6,7 @@ factory above for a protocol when both sides have accepted each other, and tells
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, cast
 
 from twisted.internet.defer import Deferred, succeed
@@ -155,9 +155,9 @@ class TLSFactory:
     def newTransport(self, address: IAddress | None = None) -> TLSTransport:
         """Return a transport that is not among the connections, for what brings a TCP connection by itself."""
         traced = self._traced
-        if traced is None or (recorder := traced.begin()) is None:
+        if traced is None:
             return TLSTransport(self, address)
-        return cast("type[TracedTransport]", self._kind)(self, recorder, traced.ended, address)
+        return cast("type[TracedTransport]", self._kind)(self, traced.begin(), traced.ended, address)
 
     def buildProtocol(self, addr: IAddress | None) -> TLSTransport | None:
         """Return the transport for a new TCP connection, or None where there are too many."""
@@ -174,7 +174,11 @@ class TLSFactory:
     @property
     def refusedTraces(self) -> tuple[Trace, ...]:
         """The traces of the connections that were refused last, the oldest first, as many as ``tracing`` keeps."""
-        return () if self._traced is None else self._traced.refused
+        return tuple(self.eachRefusedTrace())
+
+    def eachRefusedTrace(self) -> Iterator[Trace]:
+        """Return the same, of those that are kept now, each made when it is asked for, in some milliseconds."""
+        return iter(()) if self._traced is None else self._traced.eachRefused()
 
     def doStart(self) -> None:
         # Each port that listens, and each connector, starts the factory.
