@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tlscomm._wire.beginning import Beginning
 from tlscomm._wire.dissector import Dissector
 from tlscomm._wire.events import Event, Kind
+from tlscomm._wire.recordsearch import answerAt
 from tlscomm._wire.secrets import Secrets
 
 _BODY = b"\x03\x03" + bytes(range(32)) + b"\x00\x00\x04\x13\x01\x13\x02\x01\x00\x00\x00"
@@ -288,3 +289,15 @@ class Torn(SynchronousTestCase):
         beginning.ended()
         self.assertIn(beginning.isTLS, (True, False))
         self.assertEqual(beginning.isTLS, beginning.dissector is not None)
+
+
+class Answers(SynchronousTestCase):
+    def test_areSearchedForInEachByteOnce(self) -> None:
+        """What has been searched is not searched again when more comes, however small the pieces are."""
+        said = b"220 ready\r\n" + SERVER_HELLO
+        self.assertEqual(answerAt(said, 0), 11)
+        self.assertEqual(answerAt(said, 12), -1)
+        said = b"\x16\x03" * 100 + SERVER_HELLO
+        beginning = read((">", b"EHLO x\r\n" + CLIENT_HELLO), ("<", said), isCut=True)
+        self.assertEqual(handshakes(beginning), BOTH)
+        self.assertEqual(prefaces(beginning)[-1][2], 200)

@@ -68,6 +68,7 @@ class Beginning:
         self._isTorn = {True: True, False: True}
         #: What a server says after the ClientHello, as long as it is not TLS.
         self._answer: bytearray | None = None
+        self._answerSearched = 0
         self._isWeak = False
 
     def step(self, isFirst: bool, name: str, time: int, packet: int) -> None:
@@ -228,7 +229,9 @@ class Beginning:
         if answer is None or self.dissector is None:
             return
         answer += data
-        found = answerAt(answer)
+        found = answerAt(answer, self._answerSearched)
+        # A header of which only a part has come yet is found the next time.
+        self._answerSearched = max(0, len(answer) - 10)
         if found >= 0:
             self._answer = None
             if found:

@@ -61,12 +61,12 @@ def isAnswer(data: Bytes) -> bool:
     return len(data) >= 7 and data[:2] == b"\x15\x03" and data[3:5] == b"\0\2" and data[5] in (1, 2)
 
 
-def answerAt(data: Bytes) -> int:
-    """Return where a server's first record begins, or -1."""
-    if isAnswer(data) or isRecords(data):
+def answerAt(data: Bytes, start: int) -> int:
+    """Return where a server's first record begins in the bytes from `start` on, or -1."""
+    if not start and (isAnswer(data) or isRecords(data)):
         return 0
     for head in (b"\x16\x03", b"\x15\x03"):
-        at = data.find(head)
+        at = data.find(head, start)
         while at >= 0:
             if isAnswer(data[at : at + 11]):
                 return at
