@@ -10,6 +10,7 @@ from tests.tsharkfields import CAPTURES
 from tests.wiretraffic import Traffic, context, dissected, fed, names, pieces
 from tlscomm._wire.decoding import decode
 from tlscomm._wire.dissector import Dissector
+from tlscomm._wire.eventlist import Run
 from tlscomm._wire.events import Kind, Protection
 from tlscomm._wire.secrets import Secrets
 from tlscomm.tracing._captures import readCaptures
@@ -153,6 +154,16 @@ class Hostile(SynchronousTestCase):
         self.assertLess(len(events), 100)
         self.assertEqual(sum(each.count for each in events), 1000)
         self.assertEqual(sum(each.size for each in events), 1000 * 37)
+
+    def test_applicationDataIsAddedToInPlace(self) -> None:
+        """What was kept before is not copied with each record."""
+        run = Run((Kind.APPLICATION_DATA, True, "ApplicationData", Protection.APPLICATION, 0))
+        content = run.content
+        for number in range(100):
+            run.content += b"x"
+            run.extend((number, 0, None, 23, 0x303, 1, Protection.APPLICATION, None, False), 6)
+        self.assertIs(run.content, content)
+        self.assertEqual(run.event.content, b"x" * 100)
 
     def test_theEndOfALongConnectionIsThere(self) -> None:
         """However much is said, how it ended is kept."""

@@ -40,7 +40,7 @@ class Run:
     def __init__(self, key: RunKey) -> None:
         self.size = 0
         self.count = 0
-        self.content = b""
+        self.content = bytearray()
         self._key = key
         self._records: list[Record] = []
         self._last: Seen | None = None
@@ -77,7 +77,7 @@ class Run:
             self.size,
             records,
             self.count,
-            self.content,
+            bytes(self.content),
             last[2],
             version,
         )
