@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from tlscomm._dataclasses import dataclass
 from tlscomm._wire.hellos import RETRY_RANDOM
-from tlscomm._wire.reading import Cut, Reader
+from tlscomm._wire.reading import Cut, Reader, extensionsIn
 from tlscomm._wire.requests import (
     _APPLICATION_PROTOCOLS,
     _SUPPORTED_GROUPS,
     _SUPPORTED_VERSIONS,
     CLIENT_HELLO,
     _body,
-    _extensions,
     _list,
     _protocols,
 )
@@ -72,9 +71,9 @@ def readServerHello(message: bytes) -> Answer:
         hello.vector(1)
         suite = hello.number(2)
         hello.take(1)
-        extensions = _extensions(hello)
-        if chosen := extensions.get(_SUPPORTED_VERSIONS):
-            version = int.from_bytes(chosen[:2], "big")
+        extensions = extensionsIn(hello)
+        if len(chosen := extensions.get(_SUPPORTED_VERSIONS, b"")) == 2:
+            version = int.from_bytes(chosen, "big")
         share = extensions.get(_KEY_SHARE)
         return Answer(
             version,
@@ -91,7 +90,7 @@ def readServerHello(message: bytes) -> Answer:
 def chosenProtocol(message: bytes) -> bytes | None:
     """Return the protocol of ALPN in EncryptedExtensions, or None."""
     try:
-        extensions = _extensions(Reader(_body(message, _ENCRYPTED_EXTENSIONS)))
+        extensions = extensionsIn(Reader(_body(message, _ENCRYPTED_EXTENSIONS)))
         return next(iter(_protocols(extensions.get(_APPLICATION_PROTOCOLS))), None)
     except Cut:
         return None
@@ -104,7 +103,7 @@ def offeredGroups(message: bytes) -> tuple[int, ...]:
         hello.take(34)
         for size in (1, 2, 1):
             hello.vector(size)
-        return _list(_extensions(hello).get(_SUPPORTED_GROUPS)) or ()
+        return _list(extensionsIn(hello).get(_SUPPORTED_GROUPS)) or ()
     except Cut:
         return ()
 
@@ -116,7 +115,7 @@ def extensionsOffered(message: bytes) -> frozenset[int]:
         hello.take(34)
         for size in (1, 2, 1):
             hello.vector(size)
-        return frozenset(_extensions(hello))
+        return frozenset(extensionsIn(hello))
     except Cut:
         return frozenset()
 

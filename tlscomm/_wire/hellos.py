@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tlscomm._wire.reading import Cut, Reader
+from tlscomm._wire.reading import Cut, Reader, extensionsIn
 
 __all__ = [
     "RETRY_RANDOM",
@@ -26,9 +26,6 @@ _SUPPORTED_VERSIONS = 43
 
 #: The first byte of the suites of TLS 1.3 (RFC 8446, appendix B.4).
 _SUITES_13 = 0x13
-
-#: So many extensions are looked at.
-_MOST_EXTENSIONS = 256
 
 
 class ClientKeyFacts(NamedTuple):
@@ -79,7 +76,7 @@ def clientKeyFacts(message: bytes) -> ClientKeyFacts | None:
         session = reader.vector(1)
         suites = reader.vector(2)
         reader.vector(1)
-        extensions = _extensions(reader)
+        extensions = extensionsIn(reader)
     except Cut:
         pass
     ticket = extensions.get(_SESSION_TICKET, b"")
@@ -98,7 +95,7 @@ def serverKeyFacts(message: bytes) -> ServerKeyFacts | None:
     extensions = {}
     try:
         reader.take(1)
-        extensions = _extensions(reader)
+        extensions = extensionsIn(reader)
     except Cut:
         pass
     if suite >> 8 == _SUITES_13:
@@ -118,17 +115,6 @@ def ssl2Random(message: bytes) -> bytes:
         return reader.take(challenge)[-32:].rjust(32, b"\0")
     except Cut:
         return bytes(32)
-
-
-def _extensions(reader: Reader) -> dict[int, bytes]:
-    found: dict[int, bytes] = {}
-    if reader.isEmpty:
-        return found
-    reader.take(2)
-    while reader.left > 0 and len(found) < _MOST_EXTENSIONS:
-        kind = reader.number(2)
-        found[kind] = reader.vector(2)
-    return found
 
 
 def ticketOf(message: bytes) -> bytes:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["Cut", "Reader"]
+__all__ = ["Cut", "Reader", "extensionsIn"]
+
+#: Extensions that are read: some ten times as many as any peer has. A stranger may send eight thousand, and to take one
+#: apart costs a microsecond.
+_MOST_EXTENSIONS = 128
 
 
 class Cut(Exception):
@@ -66,3 +70,25 @@ class Reader:
             raise Cut
         self.offset = end
         return Reader(self._data, begin, end)
+
+
+def extensionsIn(reader: Reader) -> dict[int, bytes]:
+    """Read the extensions of a message, as the message says how long they are.
+
+    Args:
+        reader: what is left of the message. One of old may end before them.
+
+    Returns:
+        What is in each, by its number; of many the first ones.
+
+    Raises:
+        Cut: where one of them is cut off.
+    """
+    extensions = Reader(b"" if reader.isEmpty else reader.vector(2))
+    found = {}
+    for _ in range(_MOST_EXTENSIONS):
+        if extensions.isEmpty:
+            break
+        kind = extensions.number(2)
+        found[kind] = extensions.vector(2)
+    return found

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 
 from tlscomm._dataclasses import dataclass
-from tlscomm._wire.reading import Cut, Reader
+from tlscomm._wire.reading import Cut, Reader, extensionsIn
 
 __all__ = ["CertificateRequest", "ClientHello", "readCertificateRequest", "readClientHello"]
 
@@ -29,9 +29,8 @@ _HOST_NAME = 0
 
 _TLS_1_0, _TLS_1_2 = 0x0301, 0x0303
 
-#: Extensions that are read, and application protocols: some ten times as many as any client has. A stranger may send
-#: eight thousand of each, and to take one apart costs a microsecond.
-_MOST_READ = 128
+#: Application protocols that are read, as many as extensions.
+_MOST_PROTOCOLS = 128
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ def readClientHello(message: bytes) -> ClientHello:
         hello.vector(1)
         suites = _numbers(hello.vector(2))
         hello.vector(1)
-        extensions = _extensions(hello)
+        extensions = extensionsIn(hello)
         return ClientHello(
             _hostName(extensions.get(_SERVER_NAME)),
             suites,
@@ -113,7 +112,7 @@ def readCertificateRequest(message: bytes, *, isTLS13: bool) -> CertificateReque
         request = Reader(_body(message, CERTIFICATE_REQUEST))
         if isTLS13:
             request.vector(1)
-            extensions = _extensions(request)
+            extensions = extensionsIn(request)
             authorities = Reader(extensions.get(_CERTIFICATE_AUTHORITIES, bytes(2))).vector(2)
             return CertificateRequest(None, _list(extensions.get(_SIGNATURE_ALGORITHMS)), _names(authorities))
         types = tuple(request.vector(1))
@@ -127,18 +126,6 @@ def _body(message: bytes, kind: int) -> bytes:
     if message[:1] != bytes([kind]):
         raise Cut
     return Reader(message[1:]).vector(3)
-
-
-def _extensions(reader: Reader) -> dict[int, bytes]:
-    # A ClientHello of old may end before them.
-    extensions = Reader(b"" if reader.isEmpty else reader.vector(2))
-    found = {}
-    for _ in range(_MOST_READ):
-        if extensions.isEmpty:
-            break
-        kind = extensions.number(2)
-        found[kind] = extensions.vector(2)
-    return found
 
 
 def _hostName(extension: bytes | None) -> str | None:
@@ -162,7 +149,7 @@ def _versions(extension: bytes | None, newest: int) -> tuple[int, ...]:
 def _protocols(extension: bytes | None) -> tuple[bytes, ...]:
     reader = Reader(b"" if extension is None else Reader(extension).vector(2))
     protocols: list[bytes] = []
-    while not reader.isEmpty and len(protocols) < _MOST_READ:
+    while not reader.isEmpty and len(protocols) < _MOST_PROTOCOLS:
         protocols.append(reader.vector(1))
     return tuple(protocols)
 
