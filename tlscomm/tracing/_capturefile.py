@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -24,14 +23,14 @@ from tlscomm._capture.packets import Address
 from tlscomm._capture.segments import packed
 from tlscomm._capture.writing import LARGEST_SEGMENT, CaptureWriter, WrittenConnection
 from tlscomm.failures import printable
-from tlscomm.tracing._ownedfiles import create, refuseUnless
+from tlscomm.tracing._ownedfiles import Replaceable, create
 
 __all__ = ["CaptureFile", "CapturedConnection"]
 
 _log = Logger(namespace="tlscomm")
 
 #: What a capture begins with.
-_BEGINNING = re.compile(rb"\x0a\x0d\x0d\x0a")
+_BEGINNING = b"\x0a\x0d\x0d\x0a"
 
 #: The least that a file may hold: the largest packet fits several times.
 _LEAST = 1 << 19
@@ -84,7 +83,7 @@ class CaptureFile:
 
     A file that is full gets ``.1`` behind its name, what had that gets ``.2``, and so on; the oldest goes. What stands
     under the name when the capture begins is treated as if it were full, so a program that is started again keeps what
-    it wrote before.
+    it wrote before. What is no capture is neither moved nor replaced.
 
     Attributes:
         path: of the newest file.
@@ -98,7 +97,8 @@ class CaptureFile:
             files: how many there are at most, the newest one included. With one, it is begun anew when it is full.
 
         Raises:
-            OSError: it cannot be made, or there is something of that name that is no capture of ours.
+            OSError: it cannot be made, or there is something that is no capture of ours, of its name or of one of those
+                that full files get.
             ValueError: it could not hold anything.
         """
         if maximumBytes < _LEAST or files < 1:
@@ -110,7 +110,7 @@ class CaptureFile:
         self._files = files
         self._parts: list[_Part] = []
         self._portsMadeUp = count()
-        refuseUnless(_BEGINNING, self._place)
+        self._replaceable = Replaceable("capture", lambda beginning: beginning.startswith(_BEGINNING))
         self._rotate()
 
     @property
@@ -174,11 +174,13 @@ class CaptureFile:
         return Address("127.0.0.1", port), Address("127.0.0.2", 443)
 
     def _rotate(self) -> None:
+        self._replaceable.require(map(self._name, range(self._files)))
         for number in range(self._files - 1, 0, -1):
             _rename(self._name(number - 1), self._name(number))
         if self._files == 1:
             self._place.unlink(missing_ok=True)
         part = _Part(self._place)
+        self._replaceable.made(self._place)
         oldest = self._parts[self._files - 1 :]
         self._parts = [part, *self._parts[: self._files - 1]]
         for old in oldest:

@@ -9,14 +9,18 @@ from pathlib import Path
 from twisted.logger import Logger
 
 from tlscomm.failures import printable
-from tlscomm.tracing._ownedfiles import OwnedFile, appendTo, refuseUnless
+from tlscomm.tracing._ownedfiles import OwnedFile, Replaceable, appendTo, isAnothers
 
 __all__ = ["KeyLogFile"]
 
-#: A line of a key log, or a comment, as other programs begin theirs.
-_BEGINNING = re.compile(rb"\s*(#|[A-Z][A-Z0-9_]* [0-9A-Fa-f]+ )")
-
 _log = Logger(namespace="tlscomm")
+
+#: How other programs begin theirs, before there is a secret.
+_HEADING = b"# SSL/TLS secrets log file"
+
+#: A secret, as every program writes it, and what may stand between secrets.
+_SECRET = re.compile(rb"[A-Z][A-Z0-9_]*[ \t]+[0-9A-Fa-f]+[ \t]+[0-9A-Fa-f]+\s*")
+_BETWEEN = re.compile(rb"\s*(#.*)?", re.DOTALL)
 
 
 class KeyLogFile:
@@ -24,7 +28,11 @@ class KeyLogFile:
 
     A program has to ask for it; no environment variable does. Only its owner can read the file. Each line is in it at
     once. A file that is there is appended to. When it is full, it gets ``.1`` behind its name in the place of an older
-    one, and a new file is begun. A connection's lines may then be in both.
+    one, and a new file is begun. A connection's lines may then be in both. What is no key log is neither appended to,
+    nor moved or replaced.
+
+    One that is another user's when the log begins, and that this user can read, is treated as if it were full: a server
+    that is started as root has begun it after it had given that up.
 
     Where it cannot be written, that is logged once and no more is written. Connections are not disturbed.
 
@@ -39,15 +47,19 @@ class KeyLogFile:
             maximumBytes: of the file; 16 MB are the secrets of about 20,000 connections.
 
         Raises:
-            OSError: it cannot be opened; or it is a link, another user's, others have access to it, or there is
-                something else in it, a private key for one.
+            OSError: it cannot be opened; or it is a link, no key log, or others have access to it; or what a full one
+                would replace is no key log.
         """
         self.path = Path(path)
         # A program may go to another folder before a new file is begun.
         self._place = self.path.absolute()
         self._maximumBytes = maximumBytes
-        refuseUnless(_BEGINNING, self._place)
-        self._file: OwnedFile | None = appendTo(self._place)
+        self._older = Path(f"{self._place}.1")
+        self._replaceable = Replaceable("key log", _isKeyLog)
+        self._replaceable.require((self._place, self._older))
+        if isAnothers(self._place):
+            os.replace(self._place, self._older)
+        self._file: OwnedFile | None = self._opened()
 
     @property
     def isStopped(self) -> bool:
@@ -78,6 +90,20 @@ class KeyLogFile:
             file.close()
 
     def _begun(self, full: OwnedFile) -> OwnedFile:
-        os.replace(self._place, f"{self._place}.1")
+        self._replaceable.require((self._place, self._older))
+        os.replace(self._place, self._older)
         full.close()
-        return appendTo(self._place)
+        return self._opened()
+
+    def _opened(self) -> OwnedFile:
+        file = appendTo(self._place)
+        self._replaceable.made(self._place)
+        return file
+
+
+def _isKeyLog(beginning: bytes) -> bool:
+    """Return whether there are secrets, and no other lines, as far as they are whole."""
+    lines = beginning.splitlines(keepends=True)
+    whole = lines if lines[-1].endswith(b"\n") else lines[:-1]
+    secrets = [line for line in whole if not _BETWEEN.fullmatch(line)]
+    return bool(secrets or beginning.startswith(_HEADING)) and all(map(_SECRET.fullmatch, secrets))

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import stat
 import sys
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["OwnedFile", "appendTo", "create", "refuseUnless"]
+from tlscomm.failures import printable
+
+__all__ = ["OwnedFile", "Replaceable", "appendTo", "create", "isAnothers"]
 
 _OWNER_ONLY = 0o600
 _FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
@@ -21,8 +24,8 @@ _FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, 
 #: Where a pipe waits for its reader, or a terminal would become ours.
 _AT_ONCE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 
-#: So much of a file tells what it is.
-_LOOKED_AT = 1024
+#: Bytes of a file that tell what it is.
+_LOOKED_AT = 4096
 
 
 class OwnedFile:
@@ -86,23 +89,71 @@ def appendTo(path: Path) -> OwnedFile:
     return OwnedFile(descriptor, found.st_size)
 
 
-def refuseUnless(beginning: re.Pattern[bytes], path: Path) -> None:
-    """Do nothing where a file begins so, is empty or is not there, and so may be replaced or added to.
+class Replaceable:
+    """Which files may be replaced, or get another name: those that are what we write, and no others.
 
-    Raises:
-        OSError: there is something else of that name.
+    A file that was looked at, or made, by root may be one that this user cannot read when root's rights were given up.
+    So it is known by its number as long as it is there.
     """
+
+    def __init__(self, what: str, fits: Callable[[bytes], bool]) -> None:
+        """
+        Args:
+            what: the files are, a capture for example.
+            fits: says of the first bytes of a file, at most 4,096, whether it is one. An empty one always is.
+        """
+        self._what = what
+        self._fits = fits
+        self._known: set[tuple[int, int]] = set()
+
+    def require(self, paths: Iterable[Path]) -> None:
+        """Look at all that are to be replaced or moved. One that is not there does no harm.
+
+        Raises:
+            OSError: there is something else of one of the names; the message has the name.
+        """
+        known = set()
+        for path in paths:
+            try:
+                with suppress(FileNotFoundError):
+                    known.add(self._identity(path))
+            except OSError as error:
+                # The name is another one than that which the user gave.
+                raise OSError(error.errno, f"{printable(path.name)}: {error.strerror}", str(path)) from None
+        self._known = known
+
+    def made(self, path: Path) -> None:
+        """Take a new file for one that may be replaced."""
+        self._known.add(_numbers(os.lstat(path)))
+
+    def _identity(self, path: Path) -> tuple[int, int]:
+        try:
+            descriptor = _open(path, os.O_RDONLY | _AT_ONCE)
+        except PermissionError:
+            identity = _numbers(os.lstat(path))
+            if identity not in self._known:
+                raise
+            return identity
+        try:
+            found = os.fstat(descriptor)
+            beginning = os.read(descriptor, _LOOKED_AT) if stat.S_ISREG(found.st_mode) else None
+        finally:
+            os.close(descriptor)
+        if beginning is None or (beginning and not self._fits(beginning)):
+            raise FileExistsError(errno.EEXIST, f"it is there and no {self._what}, so it is kept")
+        return _numbers(found)
+
+
+def isAnothers(path: Path) -> bool:
+    """Return whether a file is there and belongs to another user."""
     try:
-        descriptor = _open(path, os.O_RDONLY | _AT_ONCE)
+        return sys.platform != "win32" and os.lstat(path).st_uid != os.geteuid()
     except FileNotFoundError:
-        return
-    try:
-        isOrdinary = stat.S_ISREG(os.fstat(descriptor).st_mode)
-        found = os.read(descriptor, _LOOKED_AT) if isOrdinary else b""
-        if not isOrdinary or (found and not beginning.match(found)):
-            raise FileExistsError(errno.EEXIST, "there is something else of that name, which is kept", str(path))
-    finally:
-        os.close(descriptor)
+        return False
+
+
+def _numbers(found: os.stat_result) -> tuple[int, int]:
+    return found.st_dev, found.st_ino
 
 
 def _open(path: Path, flags: int) -> int:
