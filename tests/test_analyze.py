@@ -11,6 +11,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import drawntraces
@@ -20,6 +21,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm._capture.packets import Address
 from tlscomm.commandline import program
+from tlscomm.commandline._analysis import TextAnalysis
 from tlscomm.commandline._connections import Connections, Wanted
 from tlscomm.tracing._trace import Trace, Verdict
 
@@ -135,8 +137,23 @@ class Files(SynchronousTestCase):
 
     def test_wrongUsage(self) -> None:
         """What cannot be meant is wrong usage, which is exit status 2."""
-        for arguments in ((), (FIVE, "--connection", "0"), (FIVE, "--port", "https")):
+        for arguments in ((), (FIVE, "--connection", "0"), (FIVE, "--port", "https"), (FIVE, "--port", "99999")):
             self.assertEqual(analyze(*arguments).exit_code, 2, arguments)
+
+    def test_oneOutput(self) -> None:
+        """Two outputs are two files: one would replace the other."""
+        for outputs in (("--html", "o", "--svg", "o"), ("--svg", "o", "--redact", "--write", "./o"), ("--html", "")):
+            result = analyze(FIVE, "--connection", "2", *outputs)
+            self.assertEqual(result.exit_code, 2, outputs)
+            self.assertFalse(Path("o").exists())
+
+    def test_trace(self) -> None:
+        """A trace, and an analysis, that were written as JSON are called what they are."""
+        for content in (b'{"connection": 1, "client": null}', b'{"connections": []}'):
+            result = analyze(self.file(content))
+            self.assertEqual(result.exit_code, 1)
+            self.assertIn("told of connections, as JSON for jq", " ".join(result.stderr.split()))
+            self.assertIn("Give a capture", result.stderr)
 
     def test_noTLS(self) -> None:
         """A capture without TLS says what there is."""
@@ -200,7 +217,26 @@ class Output(SynchronousTestCase):
     def test_noneFits(self) -> None:
         """Where no connection fits the filters, that is said."""
         result = analyze(FIVE, "--host", "elsewhere.example")
-        self.assertEqual(result.stdout, "None of 5 TLS connections is one that was asked for.\n")
+        self.assertEqual(result.stdout, "")
+        self.assertEqual(result.stderr, "Note: none of 5 TLS connections is one that was asked for.\n")
+        result = analyze(FIVE, "--failed", "--port", "41710", "--check", "--json")
+        self.assertEqual((result.exit_code, json.loads(result.stdout)["connections"]), (0, []))
+        self.assertIn("is one that was asked for", result.stderr)
+        result = analyze(FIVE, "--connection", "9999", "--json")
+        self.assertEqual((result.exit_code, json.loads(result.stdout)["connections"]), (0, []))
+        self.assertEqual(result.stderr, "Note: no TLS connection with the number 9999 fits.\n")
+
+    def test_numbers(self) -> None:
+        """Where other TCP connections are counted too, that is said of numbers that have holes."""
+        reading: Any = SimpleNamespace(connections=15, connectionsWithoutTLS=2, damages=())
+        for numbers, expected in (((), "Numbers count TCP connections, 2 of them"), ((99,), "99 fits; numbers count")):
+            analysis = TextAnalysis(Wanted(numbers=numbers), isStream=False)
+            for _ in analysis.taken(replace(drawntraces.refused(), number=number) for number in range(3, 16)):
+                pass
+            with CliRunner().isolation() as streams:
+                analysis.end(reading, None)
+                said = b"".join(stream.getvalue() for stream in streams[:2] if stream is not None).decode()
+            self.assertIn(expected, said)
 
     def test_many(self) -> None:
         """Of many connections the causes are counted."""

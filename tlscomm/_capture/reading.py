@@ -85,6 +85,8 @@ def _packets(
 def _whatElse(head: bytes) -> str:
     if not head:
         return "is empty"
+    if head.startswith(b'{"connection'):
+        return "is what tlscomm has told of connections, as JSON for jq and the like, and no capture"
     return "is no capture: it begins neither as pcap nor as pcapng"
 
 

@@ -85,9 +85,25 @@ class Analysis(ABC):
     def add(self, trace: Trace) -> None:
         """Take in a connection that was asked for."""
 
-    @abstractmethod
     def end(self, reading: CaptureReading | None, failure: TLSFailure | None) -> None:
         """All is read, as far as it can be."""
+        self._finish(reading, failure)
+        if reading is not None and failure is None and (missed := self._missed(reading)):
+            sayNote(missed)
+
+    @abstractmethod
+    def _finish(self, reading: CaptureReading | None, failure: TLSFailure | None) -> None:
+        """Write what is left to write."""
+
+    def _missed(self, reading: CaptureReading) -> str:
+        """Return what was asked for and is not there, or nothing."""
+        if not self._wanted.numbers:
+            return "" if self.connections.count else _noneOf(reading)
+        missing = {*self._wanted.numbers} - {trace.number for trace in self.connections.traces}
+        if not missing:
+            return ""
+        numbers = ", ".join(map(str, sorted(missing)))
+        return f"no TLS connection with the number {numbers} fits{_withoutTLS(reading, '; ')}."
 
 
 class TextAnalysis(Analysis):
@@ -98,39 +114,38 @@ class TextAnalysis(Analysis):
         if self.isStream and not self._wanted.numbers:
             say(*_lines(connection))
 
-    def end(self, reading: CaptureReading | None, failure: TLSFailure | None) -> None:
+    def _finish(self, reading: CaptureReading | None, failure: TLSFailure | None) -> None:
         found = self.connections
         if self._wanted.numbers or found.count == 1:
-            self._draw(isWhole=failure is None)
+            self._draw()
         elif found.count:
-            self._list()
-        elif reading is not None and failure is None:
-            say(_nothing(self._wanted, reading))
+            self._list("" if reading is None else _withoutTLS(reading, ""))
+        elif reading is not None and failure is None and not _countTLS(reading):
+            say(_nothing(reading))
         for damage in reading.damages if reading is not None else ():
-            say(Styled(("Note", "yellow"), f": {printable(str(damage), 500)}"), error=True)
+            sayNote(printable(str(damage), 500))
         if failure is not None:
             sayFailure(failure)
 
-    def _draw(self, *, isWhole: bool) -> None:
+    def _draw(self) -> None:
         traces = sorted(self.connections.traces, key=lambda each: each.number)
         for place, trace in enumerate(traces):
             # Alone, it begins with its verdict.
             head = [*([""] if place else ()), heading(f"Connection {trace.number}")] if len(traces) > 1 else []
             say(*head, *drawn(trace))
-        missing = {*self._wanted.numbers} - {trace.number for trace in self.connections.traces}
-        if missing and isWhole:
-            numbers = ", ".join(map(str, sorted(missing)))
-            say(Styled(("Note", "yellow"), f": no TLS connection with the number {numbers} fits."), error=True)
 
-    def _list(self) -> None:
+    def _list(self, holes: str) -> None:
         found = self.connections
         if not found.areFew:
             say(heading(f"{found.count:,} TLS connections, {found.failedCount:,} of them failed"), _summary(found))
+            if holes:
+                say("", f"{holes[0].upper()}{holes[1:]}.")
         if not self.isStream:
             self._listAll()
         if isTerminal(sys.stdout):
             example = next((each.number for each in found.listed if each.hasFailed), found.first)
-            say("", Styled((f"To see one of them message by message: --connection {example}", "dim")))
+            about = f" ({holes})" if holes and found.areFew else ""
+            say("", Styled((f"To see one of them message by message: --connection {example}{about}", "dim")))
 
     def _listAll(self) -> None:
         found = self.connections
@@ -152,7 +167,7 @@ class JSONAnalysis(Analysis):
         told = trace.toJSON(events=not self.isBrief, der=not self.isBrief, applicationData=self.showsData)
         click.echo(_json(told), nl=False)
 
-    def end(self, reading: CaptureReading | None, failure: TLSFailure | None) -> None:
+    def _finish(self, reading: CaptureReading | None, failure: TLSFailure | None) -> None:
         rest = {
             "causes": [
                 {**cause._asdict(), "count": count, "example": example, "hosts": hosts}
@@ -183,6 +198,11 @@ def drawn(trace: Trace) -> Iterator[Styled]:
     """Give the diagram of a trace as wide and in such signs as the terminal has them."""
     for line in diagramLines(trace, _width(), isASCII=_isASCII()):
         yield Styled(*line)
+
+
+def sayNote(text: str) -> None:
+    """Say on standard error what is to be known besides."""
+    say(Styled(("Note", "yellow"), f": {text}"), error=True)
 
 
 def _pseudonyms() -> Pseudonyms:
@@ -228,12 +248,24 @@ def _summary(found: Connections) -> Table:
     return table
 
 
-def _nothing(wanted: Wanted, reading: CaptureReading) -> str:
-    withTLS = reading.connections - reading.connectionsWithoutTLS
-    if withTLS == 1:
-        return "The TLS connection in it is not one that was asked for."
-    if withTLS > 1:
-        return f"None of {_many(withTLS, 'TLS connection')} is one that was asked for."
+def _countTLS(reading: CaptureReading) -> int:
+    return reading.connections - reading.connectionsWithoutTLS
+
+
+def _withoutTLS(reading: CaptureReading, before: str) -> str:
+    """Say why numbers have holes, where they have; nothing else."""
+    count = reading.connectionsWithoutTLS
+    return f"{before}numbers count TCP connections, {count:,} of them without TLS" if count else ""
+
+
+def _noneOf(reading: CaptureReading) -> str:
+    count = _countTLS(reading)
+    if count > 1:
+        return f"none of {_many(count, 'TLS connection')} is one that was asked for."
+    return "the TLS connection in it is not one that was asked for." if count else ""
+
+
+def _nothing(reading: CaptureReading) -> str:
     found = [_many(reading.packets, "packet")]
     if reading.packetsWithoutTCP:
         found.append(f"{reading.packetsWithoutTCP:,} of them without TCP that can be read")

@@ -36,14 +36,22 @@ class Files:
     isPrivate: bool
 
     def keep(self, others: Sequence[str]) -> None:
-        """Refuse to replace files that are read.
+        """Refuse to replace files that are read, and one that is written by another one.
 
         Raises:
             click.BadParameter: one of them is to be written.
         """
+        written: list[str] = []
         for option, path in (("--html", self.html), ("--svg", self.svg), ("--write", self.capture)):
-            if path is not None and any(_isSame(path, other) for other in others):
+            if path is None:
+                continue
+            if not path:
+                raise click.BadParameter("it is empty; leave it out, or name a file", param_hint=option)
+            if any(_isSame(path, other) for other in others):
                 raise click.BadParameter("that is a file that is read, and it would be replaced", param_hint=option)
+            if any(_isSame(path, other) for other in written):
+                raise click.BadParameter("another option writes that file, and it would be replaced", param_hint=option)
+            written.append(path)
 
     def page(self, traces: Iterable[Trace], title: str, *, isRedacted: bool) -> str:
         """Go through all traces, and return the page of them where one is wanted."""
@@ -92,7 +100,9 @@ class Files:
 
 
 def _isSame(path: str, other: str) -> bool:
-    return os.path.exists(path) and os.path.exists(other) and os.path.samefile(path, other)
+    if os.path.exists(path) and os.path.exists(other):
+        return os.path.samefile(path, other)
+    return os.path.realpath(path) == os.path.realpath(other)
 
 
 def _write(path: str, content: str, what: str, *, isPrivate: bool) -> None:

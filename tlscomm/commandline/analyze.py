@@ -43,7 +43,7 @@ __all__ = ["command"]
     "--port",
     "ports",
     metavar="PORT",
-    type=int,
+    type=click.IntRange(1, 65535),
     multiple=True,
     help="Only connections to this port. May be given several times.",
 )
