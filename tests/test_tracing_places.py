@@ -325,6 +325,7 @@ class RefusedTraces(SynchronousTestCase):
         for _ in range(2):
             self.refuse(service, clock)
         signal.raise_signal(signal.SIGUSR2)
+        clock.advance(0)
         *_, refused, traced = [json.loads(line) for line in stream.getvalue().splitlines()]
         self.assertEqual((refused["event"], traced["event"]), ("refused", "trace"))
         self.assertEqual((refused["connection"], traced["connection"], traced["peer"]), (2, 2, "127.0.0.1:40001"))
@@ -339,16 +340,41 @@ class RefusedTraces(SynchronousTestCase):
         self.refuse(service, clock)
         with logged() as captured:
             service.logRefusedTraces()
+            clock.advance(0)
         traced, count = map(formatEvent, captured)
         self.assertIn("connection 1 from 127.0.0.1:40001 was traced:\nnot-tls", traced)
         self.assertIn("1 traces", count)
 
+    def test_turns(self) -> None:
+        """One is written a turn, so that connections do not wait for all; a second signal begins nothing anew."""
+        clock, told = Clock(), []
+        service = self.service(EventLog(told.append, clock), clock, refusedTraces=5)
+        for _ in range(5):
+            self.refuse(service, clock)
+        told.clear()
+        service.logRefusedTraces()
+        for count in range(1, 6):
+            service.logRefusedTraces()
+            self.assertEqual(len(told), count)
+            (turn,) = clock.calls
+            clock.calls.clear()
+            turn.func()
+        service.logRefusedTraces()
+        self.assertEqual(len(told), 6)
+        self.successResultOf(service.stopService())
+        clock.advance(0)
+        self.assertEqual((len(told), clock.getDelayedCalls()), (6, []))
+
     def test_notKept(self) -> None:
-        """The signal is left alone where none is kept."""
+        """Where none is kept the signal has the log say so, and does not end the process."""
         clock = Clock()
-        before = signal.getsignal(signal.SIGUSR2)
-        self.service(EventLog(writeText, clock), clock)
-        self.assertIs(signal.getsignal(signal.SIGUSR2), before)
+        service = TLSService(clock, serverConfiguration(), Factory(), (), EventLog(writeText, clock))
+        service.startService()
+        self.addCleanup(service.stopService)
+        with logged() as captured:
+            signal.raise_signal(signal.SIGUSR2)
+        (event,) = captured
+        self.assertIn("no traces of refused connections are kept: --refused-traces", formatEvent(event))
 
 
 class Lines(SynchronousTestCase):

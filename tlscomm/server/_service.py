@@ -15,13 +15,15 @@ import errno
 import os
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succeed
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import (
+    IDelayedCall,
     IListeningPort,
     IProtocolFactory,
     IProtocolNegotiationFactory,
@@ -43,7 +45,7 @@ except ImportError:  # Windows has no such limit.
     resource = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
-    from tlscomm.tracing import Tracing
+    from tlscomm.tracing import Trace, Tracing
 
 __all__ = ["CannotListen", "Listener", "TLSService"]
 
@@ -143,8 +145,8 @@ class TLSService(Service):
             whenListening: called with the addresses, as ``host:port``, when the service has started.
             readAgain: returns the configuration as it is now, of files that may have changed. Where there is one,
                 SIGHUP calls `reload` while the service runs. It is called in a thread where the clock is a reactor.
-            tracing: what is traced of the connections; None for nothing. Where it keeps traces of refused connections,
-                SIGUSR2 calls `logRefusedTraces` while the service runs.
+            tracing: what is traced of the connections; None for nothing. SIGUSR2 calls `logRefusedTraces` while the
+                service runs, in any case.
         """
         self._application = application
         self.factory = TLSFactory(
@@ -157,6 +159,7 @@ class TLSService(Service):
         self._complain = complain or _complainInLog
         self._whenListening = whenListening
         self._rereading = None if readAgain is None else Rereading(clock, readAgain, self._reconfigure)
+        self._nextTrace: IDelayedCall | None = None
         self._formerSignals: dict[signal.Signals, Any] = {}
         self._opening: list[Deferred[IListeningPort | None]] = []
 
@@ -202,6 +205,9 @@ class TLSService(Service):
         for number, former in self._formerSignals.items():
             signal.signal(number, former)
         self._formerSignals.clear()
+        if self._nextTrace is not None:
+            self._nextTrace.cancel()
+            self._nextTrace = None
         return Deferred.fromCoroutine(self._stop())
 
     def reload(self) -> Deferred[bool]:
@@ -215,11 +221,27 @@ class TLSService(Service):
         return succeed(False) if self._rereading is None else self._rereading.begin()
 
     def logRefusedTraces(self) -> None:
-        """Write the traces that are kept of refused connections into the log, the oldest first, and say how many."""
-        traces = self.factory.refusedTraces
-        for trace in traces:
+        """Write the traces that are kept of refused connections into the log, the oldest first, and say how many.
+
+        One is made and written in a turn of the reactor, because it takes some milliseconds, and connections do not
+        wait for all of them. While that goes on, it is not begun again.
+        """
+        if self._nextTrace is None:
+            self._logTrace(self.factory.eachRefusedTrace(), 0)
+
+    def _logTrace(self, traces: Iterator[Trace], count: int) -> None:
+        self._nextTrace = None
+        if (trace := next(traces, None)) is not None:
+            self._nextTrace = self._clock.callLater(0, partial(self._logTrace, traces, count + 1))
             self._events.traced(trace)
-        _log.info("{count} traces of refused connections are kept", count=len(traces))
+        elif count or self._keepsRefusedTraces:
+            _log.info("{count} traces of refused connections are kept", count=count)
+        else:
+            _log.info("no traces of refused connections are kept: --refused-traces N keeps those of the last N")
+
+    @property
+    def _keepsRefusedTraces(self) -> bool:
+        return self.factory.tracing is not None and self.factory.tracing.refusedTraces > 0
 
     def _reconfigure(self, configuration: ServerConfiguration) -> None:
         self.factory.reconfigure(self._negotiating(configuration))
@@ -232,8 +254,8 @@ class TLSService(Service):
     def _listenToSignals(self) -> None:
         if self._rereading is not None:
             self._listenTo("SIGHUP", self.reload)
-        if self.factory.tracing is not None and self.factory.tracing.refusedTraces:
-            self._listenTo("SIGUSR2", self.logRefusedTraces)
+        # A process that does not listen to it is ended by it.
+        self._listenTo("SIGUSR2", self.logRefusedTraces)
 
     def _listenTo(self, name: str, call: Callable[[], object]) -> None:
         # Windows has none of them.
