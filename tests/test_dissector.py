@@ -137,7 +137,29 @@ class Hostile(SynchronousTestCase):
         events = fed([(True, b"GET / HTTP/1.1\r\n" * 1000), (True, b"more"), (False, b"\x15\3\1\0\2\2\x46")]).events
         self.assertEqual([each.kind for each in events], [Kind.DAMAGED, Kind.ALERT])
         self.assertTrue(events[0].content.startswith(b"GET / HTTP"))
-        self.assertTrue(events[0].detail)
+        self.assertEqual((events[0].detail, len(events[0].content)), ("it seems to speak plain HTTP", 64))
+
+    def test_whatIsNoTLSIsCounted(self) -> None:
+        """All bytes of it count, however they are divided, and whatever the other side says between."""
+        flights = [
+            (True, b"GET / HTTP/1.1\r\n\r\n"),
+            (False, b"HTTP/1.1 400 no\r\n\r\n" + bytes(300)),
+            (True, bytes(500)),
+        ]
+        for size in (6, 1000):
+            self.assertEqual([each.size for each in fed(pieces(flights, size)).events], [518, 319])
+
+    def test_otherProtocolsAreNamed(self) -> None:
+        """A side that begins with another protocol is said to; what comes behind records is no beginning."""
+        for opening, said in (
+            (b"SSH-2.0-x\r\n", "SSH"),
+            (b"220 mail\r\n", "SMTP"),
+            (b"PROXY TCP4 ", "PROXY header"),
+            (b"\x16\xfe\xff\0\0", "DTLS"),
+            (b"what is it", "no record"),
+            (b"\x15\3\1\0\2\1\0GET / HTTP/1.1", "no record"),
+        ):
+            self.assertIn(said, fed([(True, opening)]).events[-1].detail)
 
     def test_aMessageThatIsTooLongIsNotPutTogether(self) -> None:
         flights = [(True, b"\x16\3\1\x40\0\x0b\xff\xff\xff" + bytes(0x3FFC))] * 20

@@ -15,11 +15,13 @@ from tappedpairs import tapped
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.wiretraffic import Traffic, context, dissected
-from tlscomm._wire.events import Kind
+from tlscomm._wire.dissector import Dissector
+from tlscomm._wire.events import Event, Kind
+from tlscomm._wire.secrets import Secrets
 from tlscomm.configuration import Version
 from tlscomm.failures import CODES, Problem
 from tlscomm.testing import Pair
-from tlscomm.tracing import Trace
+from tlscomm.tracing import Trace, Verdict
 from tlscomm.tracing._assembling import assemble
 from tlscomm.tracing._trace import Side
 from tlscomm.tracing._wording import verdictOf
@@ -296,6 +298,34 @@ class Choices(SynchronousTestCase):
         row = next(row for row in ROWS if "application protocol" in row.case)
         choice = next(each for each in seen(row, "1.3").choices if each.subject == "application protocol")
         self.assertEqual((choice.offered, choice.chosen), (("a",), None))
+
+
+class Plain(SynchronousTestCase):
+    """A side that speaks another protocol is told what to do about it."""
+
+    def verdict(self, client: bytes, server: bytes) -> Verdict:
+        dissector = Dissector(Secrets())
+        for isClient, said in ((True, client), (False, server)):
+            dissector.note(Event(Kind.TCP, isClient, 1, "SYN", 0))
+            dissector.feed(isClient, said, 2)
+        dissector.note(Event(Kind.TCP, False, 3, "FIN", 0))
+        return assemble(dissector.events).verdict
+
+    def test_plainHTTP(self) -> None:
+        """An answer shows that TLS was expected. A server that only closes may have had another reason."""
+        for answer, certainty in (
+            (b"HTTP/1.1 400 no\r\n\r\n", "certain"),
+            (b"\x15\3\1\0\2\2\x0a", "certain"),
+            (b"", "inferred"),
+        ):
+            verdict = self.verdict(b"GET / HTTP/1.1\r\n\r\n", answer)
+            self.assertEqual((verdict.code, verdict.by, verdict.certainty), ("not-tls", "server", certainty))
+            self.assertIn("The client does not speak TLS: it seems to speak plain HTTP", verdict.sentence)
+            self.assertIn("https", verdict.nextStep)
+
+    def test_proxyHeader(self) -> None:
+        verdict = self.verdict(b"PROXY UNKNOWN\r\nwords", b"\x15\3\1\0\2\2\x0a")
+        self.assertIn("expect the PROXY header", verdict.nextStep)
 
 
 class InGeneralWords(SynchronousTestCase):

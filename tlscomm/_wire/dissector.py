@@ -12,11 +12,12 @@ While the version is not known, because bytes are missing, what does not look li
 from __future__ import annotations
 
 from tlscomm._wire.direction import Direction, Message
-from tlscomm._wire.eventlist import EventList, Seen
+from tlscomm._wire.eventlist import EventList, Run, Seen
 from tlscomm._wire.events import Event, Kind, Protection, Record
 from tlscomm._wire.hellos import RETRY_RANDOM, ClientKeyFacts, clientKeyFacts, serverKeyFacts, ssl2Random, ticketOf
 from tlscomm._wire.names import HANDSHAKE_TYPES
 from tlscomm._wire.negotiated import TLS_1_3, Agreed
+from tlscomm._wire.openings import protocolOpening, seemingText
 from tlscomm._wire.recordheader import HEADER
 from tlscomm._wire.records import SSL2, RawRecord
 from tlscomm._wire.secrets import Secrets
@@ -72,6 +73,8 @@ class Dissector:
         self._version = 0
         self._hasClientAnswered = False
         self._room = _MOST_KEPT
+        #: What is no TLS, by whether it is from the client.
+        self._strange: dict[bool, Run] = {}
 
     @property
     def events(self) -> list[Event]:
@@ -86,6 +89,9 @@ class Dissector:
     def feed(self, isFromClient: bool, data: bytes, time: int, packet: int | None = None) -> None:
         """Take bytes of one direction, in their order."""
         direction = self._client if isFromClient else self._server
+        if direction.isStopped and isFromClient in self._strange:
+            self._strange[isFromClient].grow(len(data))
+            return
         self._records(direction, direction.cutter.feed(data), time, packet)
 
     def skip(self, isFromClient: bool, size: int, time: int, packet: int | None = None) -> None:
@@ -113,7 +119,13 @@ class Dissector:
             if direction.isStopped:
                 return
         if direction.cutter.problem and not direction.isStopped:
-            self._damaged(direction, direction.cutter.problem, direction.cutter.rest, time, packet)
+            self._noRecord(direction, time, packet)
+
+    def _noRecord(self, direction: Direction, time: int, packet: int | None) -> None:
+        cutter = direction.cutter
+        seeming = "" if direction.count else seemingText(protocolOpening(cutter.rest))
+        self._damaged(direction, seeming or cutter.problem, cutter.rest, time, packet)
+        self._strange[direction.isFromClient].grow(cutter.restSize - len(cutter.rest))
 
     def _record(self, direction: Direction, raw: RawRecord, time: int, packet: int | None) -> None:
         if raw.type == SSL2:
@@ -356,23 +368,14 @@ class Dissector:
         )
 
     def _damaged(self, direction: Direction, detail: str, content: bytes, time: int, packet: int | None) -> None:
-        """What is no TLS is said once, and nothing more is read of this direction."""
+        """What is no TLS is said once; nothing more is read of this direction, and its bytes are counted."""
         direction.stop()
-        self._list.add(
-            Event(
-                Kind.DAMAGED,
-                direction.isFromClient,
-                time,
-                "",
-                len(content),
-                (),
-                1,
-                content,
-                packet,
-                self._version,
-                detail,
-            )
-        )
+        run = Run((Kind.DAMAGED, direction.isFromClient, "", Protection.NONE, self._version))
+        run.extend((0, time, packet, 0, 0, 0, Protection.NONE, None, False), len(content))
+        run.content += content
+        run.detail = detail
+        self._strange[direction.isFromClient] = run
+        self._list.add(run)
 
     def _seen(
         self,

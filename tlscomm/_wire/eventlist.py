@@ -32,15 +32,17 @@ class Run:
     Attributes:
         size: how many bytes it took on the wire.
         count: how many records, or gaps.
-        content: of application data, what is to be kept of it.
+        content: of application data, what is to be kept of it; of what is no TLS, its first bytes.
+        detail: of what is no TLS, what it is.
     """
 
-    __slots__ = ("_event", "_key", "_last", "_records", "content", "count", "size")
+    __slots__ = ("_event", "_key", "_last", "_records", "content", "count", "detail", "size")
 
     def __init__(self, key: RunKey) -> None:
         self.size = 0
         self.count = 0
         self.content = bytearray()
+        self.detail = ""
         self._key = key
         self._records: list[Record] = []
         self._last: Seen | None = None
@@ -55,6 +57,11 @@ class Run:
         if self.count < _MOST_RECORDS:
             self._records.append(Record(*seen))
 
+    def grow(self, size: int) -> None:
+        """Add bytes that are no record."""
+        self.size += size
+        self._event = None
+
     @property
     def event(self) -> Event:
         """All that was seen so far, as an event."""
@@ -66,7 +73,7 @@ class Run:
         kind, isFromClient, name, _, version = self._key
         last = self._last
         assert last is not None
-        records = tuple(self._records) if kind is not Kind.GAP else ()
+        records = tuple(self._records) if kind not in (Kind.GAP, Kind.DAMAGED) else ()
         if self.count >= _MOST_RECORDS and records:
             records += (Record(*last),)
         return Event(
@@ -80,6 +87,7 @@ class Run:
             bytes(self.content),
             last[2],
             version,
+            self.detail,
         )
 
 
@@ -97,8 +105,8 @@ class EventList:
         """Return them as they are now."""
         return [each.event if isinstance(each, Run) else each for each in self._seen]
 
-    def add(self, event: Event) -> None:
-        """Add an event that does not grow."""
+    def add(self, event: Event | Run) -> None:
+        """Add an event that does not grow, or one that grows by itself, whatever comes behind it."""
         self._newestKey = None
         self._append(event)
 

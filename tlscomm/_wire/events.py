@@ -27,7 +27,8 @@ class Kind(Enum):
     else, and application data is APPLICATION_DATA whether it was opened or not. TCP is a step of the connection below:
     its `Event.name` is ``SYN``, ``FIN`` or ``RST``. PREFACE is what was said before TLS began, a PROXY header or
     STARTTLS for example. GAP is bytes that were not seen. DAMAGED is what is no TLS, or breaks its form: `Event.detail`
-    says what, `Event.content` has the first bytes of it, and nothing more is read of its direction.
+    says what, `Event.content` has the first bytes of it, and nothing more is read of its direction; `Event.size` grows
+    by all that comes.
     """
 
     HANDSHAKE = "handshake"

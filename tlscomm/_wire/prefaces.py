@@ -11,9 +11,10 @@ import re
 import socket
 from typing import NamedTuple
 
-__all__ = ["ProxyHeader", "commandIn", "isAnswerToPlain", "isRequest", "protocolOf", "proxyHeader"]
+__all__ = ["PROXY_2", "ProxyHeader", "commandIn", "isAnswerToPlain", "isRequest", "protocolOf", "proxyHeader"]
 
-_PROXY_2 = b"\r\n\r\n\x00\r\nQUIT\n"
+#: What a header of version 2 begins with.
+PROXY_2 = b"\r\n\r\n\x00\r\nQUIT\n"
 
 #: Of a header of version 2, beyond what is needed for addresses.
 _LARGEST_PROXY_2 = 4096
@@ -89,7 +90,7 @@ def proxyHeader(data: bytes) -> ProxyHeader | None:
     """Return the PROXY header that some bytes begin with, or None where there is none or it is not complete."""
     if data.startswith(b"PROXY "):
         return _proxy1(data)
-    if data.startswith(_PROXY_2) and len(data) >= 16:
+    if data.startswith(PROXY_2) and len(data) >= 16:
         return _proxy2(data)
     return None
 

@@ -47,6 +47,7 @@ class RecordCutter:
         problem: why it is no TLS, once that is certain; nothing is cut from then on.
         isLost: whether bytes are missing, and it is not known where the next record begins.
         rest: once there is a problem, the first bytes of what is no record.
+        restSize: how many bytes of that have come by then.
     """
 
     def __init__(self, *, mayBeSSL2: bool) -> None:
@@ -57,6 +58,7 @@ class RecordCutter:
         self.problem = ""
         self.isLost = False
         self.rest = b""
+        self.restSize = 0
         self._mayBeSSL2 = mayBeSSL2
         self._buffer = bytearray()
         self._needed = HEADER
@@ -116,7 +118,7 @@ class RecordCutter:
                 kind, version, length = unpackHeader(view, at)
                 if not isHeader(kind, version, length):
                     self.problem = "this is no record of TLS"
-                    self.rest = bytes(view[at : at + 64])
+                    self.rest, self.restSize = bytes(view[at : at + 64]), size - at
                     break
                 end = at + HEADER + length
                 if end > size:

@@ -13,7 +13,7 @@ from OpenSSL import SSL
 from tlscomm._openssl.channel import Channel
 from tlscomm._openssl.errors import OpenSSLError
 from tlscomm._wire.alerts import fatalAlert
-from tlscomm._wire.clienthello import isSSL2
+from tlscomm._wire.openings import protocolOpening, seemingText
 from tlscomm.configuration import Configuration
 from tlscomm.credentials import CredentialChoice
 from tlscomm.credentials._usability import asFailure
@@ -37,7 +37,14 @@ from tlscomm.failures import (
 from tlscomm.tls._expectedmessages import expectedMessage
 from tlscomm.tls._negotiation import Negotiation
 from tlscomm.tls._owncertificate import OwnCertificate
-from tlscomm.tls._remedies import CLIENT_LEFT, SERVER_LEFT, SERVER_REFUSED, SERVER_SAID_NOTHING, STRANGER_LEFT
+from tlscomm.tls._remedies import (
+    CLIENT_LEFT,
+    SERVER_LEFT,
+    SERVER_REFUSED,
+    SERVER_SAID_NOTHING,
+    STRANGER_LEFT,
+    plainRemedy,
+)
 from tlscomm.verification._opensslerrors import codeForReasons
 from tlscomm.x509._facts import authoritiesText
 
@@ -133,7 +140,10 @@ class Naming:
 
     def notTLS(self, opening: bytes) -> TLSFailure:
         """Name a peer whose first bytes are not TLS."""
-        return NotTLS(_guessProtocol(opening), alert=self.alertSent(), evidence=(repr(opening[:_OPENING]),))
+        protocol, first = protocolOpening(opening), repr(opening[:_OPENING])
+        remedy = plainRemedy(protocol, isClients=not self._isClient)
+        detail = seemingText(protocol) or f"its first bytes are {first}"
+        return NotTLS(detail, alert=self.alertSent(), evidence=(first,), remedy=remedy)
 
     def expected(self) -> str:
         """Return what the handshake is waiting for, as a phrase."""
@@ -319,21 +329,3 @@ _ITS_OWN_ERROR = "it reports an error of its own (internal_error): its check of 
 _DENIED = "it says access_denied, which some servers (GnuTLS) say of each certificate that they refuse"
 
 _NOT_SAID_WHICH = "it says handshake_failure, which means that something it needs is not common; "
-
-
-def _guessProtocol(opening: bytes) -> str:
-    if isSSL2(opening):
-        return "it seems to speak SSL 2, or begins with its first message (ClientHello), as programs before 2010 did"
-    if opening[:2] == b"\x16\xfe":
-        return "it seems to speak DTLS"
-    if opening.startswith(b"SSH-"):
-        return "it seems to speak SSH"
-    if opening.startswith((b"HTTP/", b"<!DOCTYPE", b"<html")) or opening.split(b" ")[0] in _METHODS:
-        return "it seems to speak plain HTTP"
-    if opening[:4] in (b"220 ", b"220-"):
-        return "it seems to speak SMTP or FTP"
-    return f"its first bytes are {opening[:_OPENING]!r}"
-
-
-#: RFC 9110, section 9.
-_METHODS = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH"})

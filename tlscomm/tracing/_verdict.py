@@ -19,9 +19,11 @@ alert that may be another one.
 from __future__ import annotations
 
 from tlscomm._wire.answers import extensionsOffered
+from tlscomm._wire.events import Kind
+from tlscomm._wire.openings import protocolOpening
 from tlscomm.failures import Problem
 from tlscomm.tls._expectedmessages import expectedMessage
-from tlscomm.tls._remedies import CLIENT_LEFT, SERVER_LEFT, SERVER_SAID_NOTHING, STRANGER_LEFT
+from tlscomm.tls._remedies import CLIENT_LEFT, SERVER_LEFT, SERVER_SAID_NOTHING, STRANGER_LEFT, plainRemedy
 from tlscomm.tracing._causes import Cause, causeInSilence, causeOf, offered, toldOf
 from tlscomm.tracing._certificates import ShownChain
 from tlscomm.tracing._course import CLOSE_NOTIFY, USER_CANCELED, AlertSeen, Course
@@ -94,8 +96,7 @@ class _Judgement:
     def _withoutTLS(self) -> Verdict | None:
         course = self._course
         if (strange := course.firstStrange) is not None:
-            side, detail = _side(course.events[strange].isFromClient), course.events[strange].detail
-            return verdictOf(Problem("not-tls", 0, detail=detail), OTHER[side], owner=side, event=strange)
+            return self._notTLS(strange)
         if course.hasTLS or not self._isFinished:
             return None
         refused = course.ends.get(False)
@@ -104,6 +105,22 @@ class _Judgement:
             evidence = ("a reset answers the first packet" if by else "no packet answers the first one",)
             return verdictOf(Problem("connect-failed", 0), by, owner="client", evidence=evidence, event=refused)
         return None
+
+    def _notTLS(self, strange: int) -> Verdict:
+        event = self._course.events[strange]
+        side = _side(event.isFromClient)
+        remedy = plainRemedy(protocolOpening(event.content), isClients=event.isFromClient)
+        others = [each for each in self._course.events if each.isFromClient is not event.isFromClient]
+        isAnswered = any(each.kind is not Kind.TCP for each in others)
+        return verdictOf(
+            Problem("not-tls", 0, detail=event.detail),
+            OTHER[side],
+            owner=side,
+            certainty="certain" if isAnswered else "inferred",
+            evidence=() if isAnswered else (f"the {OTHER[side]} has not said a word",),
+            event=strange,
+            remedy=remedy,
+        )
 
     # 2
 
