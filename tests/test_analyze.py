@@ -135,6 +135,19 @@ class Files(SynchronousTestCase):
             self.assertIn("nowhere", result.stderr)
             self.assertEqual(analyze("--connection", "1", *arguments).stderr, result.stderr)
 
+    def test_otherSecrets(self) -> None:
+        """A file of secrets that has none, or those of other connections, is named; it is no failure."""
+        keys = str(CAPTURES / "client-openssl-1.2.keys")
+        self.assertEqual(analyze(FIVE, "--keylog", keys).stderr, "")
+        essay = self.file(b"CLIENT_RANDOM is what this essay is about.\n")
+        result = analyze(FIVE, "--keylog", essay, "--json")
+        self.assertEqual(result.exit_code, 0)
+        self.assertRegex(result.stderr, f"^Note: {essay} holds no secrets;.*\n$")
+        others = self.file(b"CLIENT_RANDOM %s %s\n" % (b"00" * 32, b"11" * 48))
+        result = analyze(FIVE, "--keylog", others)
+        self.assertEqual(result.exit_code, 0)
+        self.assertEqual(result.stderr, f"Note: no secret in {others} belongs to a connection in the capture.\n")
+
     def test_wrongUsage(self) -> None:
         """What cannot be meant is wrong usage, which is exit status 2."""
         for arguments in ((), (FIVE, "--connection", "0"), (FIVE, "--port", "https"), (FIVE, "--port", "99999")):

@@ -34,9 +34,16 @@ _LINE = re.compile(
 
 
 class Secrets:
-    """Secrets of many connections, found by label and client random. Their number is bounded."""
+    """Secrets of many connections, found by label and client random. Their number is bounded.
+
+    Attributes:
+        taken: how many lines of key logs were taken.
+        areUsed: whether one of the secrets was looked for and found.
+    """
 
     def __init__(self) -> None:
+        self.taken = 0
+        self.areUsed = False
         # One short key for each is a third of the memory of a tuple with a label.
         self._found: dict[bytes, bytes] = {}
         self._sessions: dict[bytes, bytes] = {}
@@ -50,6 +57,7 @@ class Secrets:
         Where there are more than can be kept, the oldest are given up.
         """
         for line in _LINE.finditer(lines):
+            self.taken += 1
             label, random, secret = line.groups()
             self._found[_LABELS[label] + bytes.fromhex(random.decode())] = bytes.fromhex(secret.decode())
             if len(self._found) > _MOST:
@@ -57,7 +65,9 @@ class Secrets:
 
     def find(self, label: str, clientRandom: bytes) -> bytes | None:
         """Return a secret, ``CLIENT_HANDSHAKE_TRAFFIC_SECRET`` for example, or None where it is not known."""
-        return self._found.get(_LABELS.get(label.encode(), b"") + clientRandom)
+        found = self._found.get(_LABELS.get(label.encode(), b"") + clientRandom)
+        self.areUsed = self.areUsed or found is not None
+        return found
 
     def remember(self, session: bytes, master: bytes) -> None:
         """Keep the master secret of a session up to TLS 1.2, found by its identifier or its ticket.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tlscomm.commandline._connections import Connection, Connections, Wanted
-from tlscomm.commandline._printing import Styled, heading, isTerminal, say, sayFailure
+from tlscomm.commandline._printing import Styled, heading, isTerminal, say, sayFailure, sayNote
 from tlscomm.drawing._diagram import diagramLines
 from tlscomm.drawing._lines import UNICODE, Pen, cells
 from tlscomm.drawing._words import verdictLine
@@ -198,11 +198,6 @@ def drawn(trace: Trace) -> Iterator[Styled]:
     """Give the diagram of a trace as wide and in such signs as the terminal has them."""
     for line in diagramLines(trace, _width(), isASCII=_isASCII()):
         yield Styled(*line)
-
-
-def sayNote(text: str) -> None:
-    """Say on standard error what is to be known besides."""
-    say(Styled(("Note", "yellow"), f": {text}"), error=True)
 
 
 def _pseudonyms() -> Pseudonyms:

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +16,7 @@ from tlscomm._capture.problems import CaptureProblem
 from tlscomm._dataclasses import dataclass
 from tlscomm._wire.secrets import Secrets
 from tlscomm.commandline._passphrases import passphraseTo
-from tlscomm.commandline._printing import isTerminal, sayingWarnings
+from tlscomm.commandline._printing import isTerminal, sayingWarnings, sayNote
 from tlscomm.failures import FileNotFound, TLSFailure, UnknownFormat, Unreadable, printable
 from tlscomm.tracing._captures import readCaptures
 
@@ -51,6 +52,8 @@ class Captures:
     keylogs: Sequence[str]
     applicationDataBytes: int
     settings: Mapping[str, Any]
+    # The files of the key logs that have secrets in them.
+    _read: list[str] = field(default_factory=list)
 
     @property
     def isStream(self) -> bool:
@@ -75,12 +78,29 @@ class Captures:
         with sayingWarnings():
             return readCaptures(
                 self.files,
-                _secrets(self.keylogs),
+                self._secrets(),
                 clientVerifier=_verifier("client", self.settings["clientRoots"], passphrase),
                 serverVerifier=_verifier("server", self.settings["roots"], passphrase),
                 applicationDataBytes=self.applicationDataBytes,
                 progress=tell,
             )
+
+    def _secrets(self) -> Secrets:
+        secrets = Secrets()
+        for path in self.keylogs:
+            before = secrets.taken
+            _add(secrets, path)
+            if secrets.taken > before:
+                self._read.append(path)
+            else:
+                sayNote(f"{printable(path)} holds no secrets; they are lines in the form of SSLKEYLOGFILE.")
+        return secrets
+
+    def sayUnused(self, reading: CaptureReading) -> None:
+        """Say where the secrets that were given are those of other connections, when all is read."""
+        if self._read and not reading.areSecretsUsed:
+            names = printable(", ".join(self._read), 500)
+            sayNote(f"no secret in {names} belongs to a connection in the capture.")
 
 
 def failureOf(problem: CaptureProblem) -> TLSFailure:
@@ -157,16 +177,13 @@ def _verifier(peerRole: Role, sources: Sequence[str], passphrase: Prompt | None)
     return Verifier(peerRole=peerRole, trust=Trust(roots))
 
 
-def _secrets(keylogs: Sequence[str]) -> Secrets:
-    secrets = Secrets()
-    for path in keylogs:
-        try:
-            with open(path, "rb") as file:
-                while lines := file.readlines(_PIECE):
-                    secrets.add(b"".join(lines))
-        except OSError as error:
-            raise _unread(printable(path), error) from None
-    return secrets
+def _add(secrets: Secrets, path: str) -> None:
+    try:
+        with open(path, "rb") as file:
+            while lines := file.readlines(_PIECE):
+                secrets.add(b"".join(lines))
+    except OSError as error:
+        raise _unread(printable(path), error) from None
 
 
 def _unread(detail: str, error: OSError) -> TLSFailure:

@@ -31,6 +31,7 @@ __all__ = [
     "isTerminal",
     "say",
     "sayFailure",
+    "sayNote",
     "sayingWarnings",
     "table",
     "warningText",
@@ -170,6 +171,11 @@ def sayFailure(failure: TLSFailure) -> None:
         table([("Next", failure.nextStep), ("More", f"tlscomm explain {failure.code}")]),
         error=True,
     )
+
+
+def sayNote(text: str) -> None:
+    """Say on standard error what is to be known besides."""
+    say(Styled(("Note", "yellow"), f": {text}"), error=True)
 
 
 @contextmanager

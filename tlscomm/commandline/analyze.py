@@ -160,6 +160,8 @@ def _analyze(captures: Captures, analysis: Analysis, outputs: Files) -> TLSFailu
     outputs.writePage(page)
     if failure is not None:
         return failure
+    if reading is not None:
+        captures.sayUnused(reading)
     outputs.writePicture(analysis.connections.count, analysis.connections.traces)
     if analysis.pseudonyms is not None:
         with showingProgress() as tell:

@@ -97,6 +97,11 @@ class CaptureReading(Iterator[Trace]):
         return self._connections.count
 
     @property
+    def areSecretsUsed(self) -> bool:
+        """Whether one of the secrets belonged to a connection so far."""
+        return self._secrets.areUsed
+
+    @property
     def damages(self) -> tuple[Damage, ...]:
         """Where captures could not be read any further, and packets whose link layer is not read."""
         return (*self._files.damages, *map(_unread, self._unread.most_common(_MOST_UNREAD)))
