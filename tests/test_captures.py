@@ -108,6 +108,21 @@ class CaptureTests(SynchronousTestCase):
             if verdict.outcome == "refused":
                 self.assertTrue(verdict.nextStep and verdict.turn, (each.place, verdict))
 
+    def test_refusedInHTTP(self) -> None:
+        """nginx's refusal in HTTP is one, and is certain where its page could be read; of that a phrase is kept."""
+        for version, withSecrets in (("1.2", False), ("1.2", True), ("1.3", False), ("1.3", True)):
+            file = f"server-nginx-http-{version}.pcap"
+            good, missing, _ = (each.trace for each in seen(withSecrets) if each.file["file"] == file)
+            self.assertEqual(good.verdict.outcome, "accepted")
+            verdict = missing.verdict
+            self.assertEqual((verdict.outcome, verdict.by, verdict.code), ("refused", "server", "no-certificate"))
+            self.assertEqual(verdict.certainty, "certain" if withSecrets else "inferred", verdict)
+            self.assertIn("HTTP 400", " ".join(verdict.evidence))
+            data = [event for event in missing.events if event.kind.name == "APPLICATION_DATA"]
+            self.assertEqual({event.content for event in data} - {b""}, set())
+            if withSecrets:
+                self.assertEqual({event.detail for event in data}, {"", "400 No required SSL certificate was sent"})
+
     def test_opened(self) -> None:
         """With secrets nothing stays closed, but what a side sealed with a secret that was never made."""
         closed = [

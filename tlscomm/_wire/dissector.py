@@ -15,6 +15,7 @@ from tlscomm._wire.direction import Direction, Message
 from tlscomm._wire.eventlist import EventList, Run, Seen
 from tlscomm._wire.events import Event, Kind, Protection, Record
 from tlscomm._wire.hellos import RETRY_RANDOM, ClientKeyFacts, clientKeyFacts, serverKeyFacts, ssl2Random, ticketOf
+from tlscomm._wire.httpanswers import certificateRefusalIn
 from tlscomm._wire.names import HANDSHAKE_TYPES
 from tlscomm._wire.negotiated import TLS_1_3, Agreed
 from tlscomm._wire.openings import protocolOpening, seemingText
@@ -47,6 +48,9 @@ _MOST_SAID = 20_000
 _MOST_ALERTS = 4
 
 #: What a record is called that is not opened, where its content type is not sealed with it (up to TLS 1.2).
+#: Records of a server's first words in which a refusal of HTTP is looked for.
+_MOST_SEARCHED = 4
+
 _SEALED_NAMES = {
     _CHANGE_CIPHER_SPEC: "ChangeCipherSpec",
     _ALERT: "EncryptedAlert",
@@ -222,6 +226,8 @@ class Dissector:
         if room > 0:
             run.content += content[:room]
             direction.kept += min(len(content), room)
+        if not direction.isFromClient and run.count < _MOST_SEARCHED and not run.detail:
+            run.detail = certificateRefusalIn(content)
         run.extend(seen, HEADER + seen[5])
 
     def _handshake(self, direction: Direction, content: bytes, whole: int, record: Record) -> None:

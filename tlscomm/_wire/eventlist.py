@@ -33,7 +33,7 @@ class Run:
         size: how many bytes it took on the wire.
         count: how many records, or gaps.
         content: of application data, what is to be kept of it; of what is no TLS, its first bytes.
-        detail: of what is no TLS, what it is.
+        detail: of what is no TLS, what it is; of application data, a phrase of `httpanswers`.
     """
 
     __slots__ = ("_event", "_key", "_last", "_records", "content", "count", "detail", "size")

@@ -88,6 +88,8 @@ class Course:
         serverData: the first application data of the server behind the client's Finished.
         clientData: the first application data of the client.
         lastServerData: the last of the server.
+        lastClientData: the last of the client.
+        serverDataSize: how many bytes of application data the server has sent, sealed as they are.
         alerts: all of them.
         sealed: records that could not be opened, in order.
         ends: where a side ended the stream, by FIN or RST, by whether it is the client's.
@@ -115,6 +117,8 @@ class Course:
     serverData: int | None = None
     clientData: int | None = None
     lastServerData: int | None = None
+    lastClientData: int | None = None
+    serverDataSize: int = 0
     alerts: list[AlertSeen] = field(default_factory=list)
     sealed: list[SealedRecord] = field(default_factory=list)
     ends: dict[bool, int] = field(default_factory=dict)
@@ -264,8 +268,10 @@ def _alert(course: Course, index: int, event: Event) -> None:
 def _applicationData(course: Course, index: int, event: Event) -> None:
     if event.isFromClient:
         course.clientData = index if course.clientData is None else course.clientData
+        course.lastClientData = index
         return
     course.lastServerData = index
+    course.serverDataSize += event.size
     if course.serverData is None and (course.clientFinished is not None or not course.isTLS13):
         course.serverData = index
 

@@ -31,6 +31,8 @@ _SHA384_SUITES = frozenset({0x1302})
 
 #: What Java adds to each record.
 _PADDINGS = (0, 16)
+#: Records of a side among which its Finished is.
+_MOST_OF_HANDSHAKE = 8
 
 _ALERT, _EMPTY_CERTIFICATE, _END_OF_EARLY_DATA = 2, 8, 4
 
@@ -70,10 +72,18 @@ class _Sizes:
         suite = course.answer.suite
         self._added = _ADDED_BY_CCM_8 if suite == _CCM_8 else _ADDED
         self.finished = 4 + (48 if suite in _SHA384_SUITES else 32)
+        self._paddings = {isClient: self._paddingsOf(_of(course, isClient)) for isClient in (True, False)}
 
     def isOf(self, record: SealedRecord, *sizes: int) -> bool:
-        """Return whether a record holds so many bytes, with or without padding."""
-        return any(self._inner(record) == size + padding for size in sizes for padding in _PADDINGS)
+        """Return whether a record holds so many bytes, with the padding of its sender."""
+        paddings = self._paddings[record.isFromClient]
+        return any(self._inner(record) == size + padding for size in sizes for padding in paddings)
+
+    def _paddingsOf(self, records: Sequence[SealedRecord]) -> Sequence[int]:
+        """Return what a side may add to its records: its Finished tells, if one record alone can be that."""
+        inner = {self._inner(each) for each in records[:_MOST_OF_HANDSHAKE]}
+        found = [padding for padding in _PADDINGS if self.finished + padding in inner]
+        return found if len(found) == 1 else _PADDINGS
 
     def isAlert(self, record: SealedRecord) -> bool:
         return self.isOf(record, _ALERT)
@@ -186,6 +196,7 @@ def _supposeReaction(course: Course, finished: int, time: int) -> None:
         else:
             course.serverData = record.event if course.serverData is None else course.serverData
             course.lastServerData = record.event
+            course.serverDataSize += record.length
     if ticket is not None and course.serverData is None:
         course.evidence.append(f"what the server sent next, {ticket.length} bytes, is large enough for a ticket")
     elif course.serverData is not None:
@@ -208,6 +219,7 @@ def _supposeClientsEnd(course: Course, client: Sequence[SealedRecord], sizes: _S
             break
         if course.clientData is None:
             course.clientData = record.event
+        course.lastClientData = record.event
 
 
 def _isAnswerToClose(course: Course, record: SealedRecord, finished: int) -> bool:

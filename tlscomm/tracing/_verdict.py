@@ -50,6 +50,10 @@ _READ_IT = (
     "Look in the log of either side: each has read the alert that says why. Or have one side write the secrets of its "
     "connections (SSLKEYLOGFILE), capture it again, and give them with the capture (--keylog)."
 )
+#: Bytes. nginx's answer to a client whose certificate it does not accept, with what may be added to its header.
+_ANSWERS = range(250, 1500)
+_LETS_PASS = "nginx, as an HTTP server, lets the handshake pass and refuses in its answer (HTTP 400)"
+
 _CLOSING = (None, CLOSE_NOTIFY, USER_CANCELED)
 _CERTIFICATE_ALERTS = frozenset({42, 43, 44, 45, 46, 48, 49, 113, 116})
 
@@ -86,6 +90,7 @@ class _Judgement:
             self._withoutTLS()
             or self._alerted()
             or self._leftAtOnce()
+            or self._refusedInAnswer()
             or self._bothAccepted()
             or self._endedInSilence()
             or self._undecided()
@@ -189,9 +194,10 @@ class _Judgement:
     def _bothAccepted(self) -> Verdict | None:
         course = self._course
         if self._accepted is not None:
-            certainty: Certainty = "inferred" if self._evidence else "certain"
+            doubts = (*self._evidence, *self._doubts())
+            certainty: Certainty = "inferred" if doubts else "certain"
             return Verdict(
-                "accepted", None, None, certainty, self._acceptedText(), event=self._accepted, evidence=self._evidence
+                "accepted", None, None, certainty, self._acceptedText(), event=self._accepted, evidence=doubts
             )
         if self._sign is None or course.isRequested is False:
             return None
@@ -204,6 +210,62 @@ class _Judgement:
         return Verdict(
             "accepted", None, None, "inferred", sentence, evidence=(*self._evidence, evidence), event=self._sign
         )
+
+    def _doubts(self) -> tuple[str, ...]:
+        """Say what speaks against a server's having accepted a client to which it has sent data."""
+        course = self._course
+        if self._isAnswerOpened:
+            return ()
+        if self._fault:
+            return (f"the client's certificate has a fault: {self._fault}",)
+        if course.hasClientCertificate and self._chains["client"] is None and self._isShortAnswer:
+            return (f"the server answered shortly and closed; {_LETS_PASS}",)
+        return ()
+
+    def _refusedInAnswer(self) -> Verdict | None:
+        """A server that asked for a certificate lets the handshake pass, and refuses in what it answers in HTTP."""
+        course = self._course
+        if self._accepted is None or course.serverData is None or not course.isRequested:
+            return None
+        phrase = course.events[course.serverData].detail
+        cause = causeInSilence("server", course, self._chains["client"])
+        isNamed = cause.problem.code != "refused"
+        if not phrase and (self._isAnswerOpened or not isNamed or not self._isShortAnswer):
+            return None
+        said = (
+            f"the server's answer says: {phrase}" if phrase else "the server answered shortly and closed the connection"
+        )
+        isCertain = bool(phrase) and isNamed
+        evidence = (said, _LETS_PASS, *cause.evidence)
+        certainty: Certainty = "certain" if isCertain else "inferred"
+        return self._refused("server", Cause(cause.problem, isCertain, evidence), course.serverData, certainty)
+
+    @property
+    def _isAnswerOpened(self) -> bool:
+        """Whether what the server's program said first could be read."""
+        index = self._course.serverData
+        records = () if index is None else self._course.events[index].records
+        return bool(records) and records[0].isOpened
+
+    @property
+    def _isShortAnswer(self) -> bool:
+        """Whether the server has answered the client's data with as much as nginx's page has, and closed at once."""
+        course = self._course
+        answered, asked, ending = course.serverData, course.clientData, self._ending
+        if answered is None or asked is None or ending is None or asked > answered or not course.isRequested:
+            return False
+        isFirst = not course.events[ending].isFromClient and ending >= answered
+        hasMore = course.lastClientData is not None and course.lastClientData > answered
+        isAtOnce = self._time(ending) - self._time(answered) < _AT_ONCE
+        return isFirst and not hasMore and isAtOnce and course.serverDataSize in _ANSWERS
+
+    @property
+    def _fault(self) -> str:
+        """What is wrong with the certificate of a client that was let in, in a phrase; empty where nothing is seen."""
+        chain = self._chains["client"]
+        if chain is None or not chain.problems or self._course.isRequested is False:
+            return ""
+        return toldOf(chain.problems[0], chain.certificates)
 
     def _leftAtOnce(self) -> Verdict | None:
         """A client that has finished and leaves without a word more has refused, where there is something to refuse.
@@ -258,6 +320,7 @@ class _Judgement:
             said = "a session was resumed, without certificates" if isResumed else "the server asked for no certificate"
         elif leaf is not None:
             said = f"the client with the certificate {subjectText(leaf)}"
+            said += f", which the server took although it has a fault ({self._fault})" if self._fault else ""
         elif course.hasClientCertificate is False:
             said = "the client without a certificate, though one was asked for"
         elif course.hasClientCertificate:

@@ -126,14 +126,16 @@ def servers() -> Iterator[Capture]:
     yield Capture("server-mono-gnutls-1.2", "mono", "1.2", judged("gnutls"), keys="rsa")
     for version in ("1.3", "1.2"):
         passed = replace(judged()[0], client="curl")
+        refused = replace(passed, outcome="refused", by="server", outcomes=("accepted",))
+        refused = replace(refused, note="TLS accepts; the refusal is HTTP's status 400")
         yield Capture(
             f"server-nginx-http-{version}",
             "nginx-http",
             version,
             (
                 passed,
-                replace(passed, identity=None, note="TLS accepts; the refusal is HTTP's status 400"),
-                replace(passed, identity="unknown", note="TLS accepts; the refusal is HTTP's status 400"),
+                replace(refused, identity=None, cause="no-certificate"),
+                replace(refused, identity="unknown", cause="unknown-issuer"),
             ),
         )
 
