@@ -177,6 +177,21 @@ class Hostile(SynchronousTestCase):
         self.assertEqual(sum(each.count for each in events), 1000)
         self.assertEqual(sum(each.size for each in events), 1000 * 37)
 
+    def test_aHandshakeHasFewMessages(self) -> None:
+        """Nothing more is read of a side that says more, or in more and smaller records, than any handshake does."""
+        for piece in (
+            b"\x16\3\1\x04\0" + bytes(0x400),
+            b"\x15\3\1\0\2\1\x5a" * 256,
+            b"\x14\3\1\0\1\1" * 256,
+            b"\x16\3\1\0\1\x0b" * 600,
+        ):
+            dissector = fed([(True, piece)] * 3)
+            events = dissector.events
+            self.assertEqual(events[-1].kind, Kind.DAMAGED)
+            self.assertIn("than any", events[-1].detail)
+            dissector.feed(True, piece, 4)
+            self.assertEqual(len(dissector.events), len(events))
+
     def test_applicationDataIsAddedToInPlace(self) -> None:
         """What was kept before is not copied with each record."""
         run = Run((Kind.APPLICATION_DATA, True, "ApplicationData", Protection.APPLICATION, 0))

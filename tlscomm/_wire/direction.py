@@ -135,8 +135,10 @@ class Direction:
         isChanged: whether a ChangeCipherSpec has been sent, up to TLS 1.2.
         agreed: up to TLS 1.2, what its present keys follow from.
         hasFinished: whether a handshake message came behind the ChangeCipherSpec.
+        isSettled: whether it has come to a Finished, of this handshake or of one before.
         kept: how many bytes of application data were kept.
         said: how many messages and alerts there were.
+        small: how many records carried little of a message.
         isStopped: whether it is no TLS, and nothing more is read.
     """
 
@@ -149,8 +151,10 @@ class Direction:
         self.isChanged = False
         self.agreed = Agreed()
         self.hasFinished = False
+        self.isSettled = False
         self.kept = 0
         self.said = 0
+        self.small = 0
         self.isStopped = False
         self._key: Key | None = None
         self._sequence = 0
@@ -161,6 +165,10 @@ class Direction:
     def hasKey(self) -> bool:
         """Whether there is a key for its next record."""
         return self._key is not None
+
+    def finish(self) -> None:
+        """A handshake message came behind the ChangeCipherSpec, or must have come: Finished."""
+        self.hasFinished = self.isSettled = True
 
     def stop(self) -> None:
         """Read nothing more."""

@@ -44,6 +44,14 @@ _SMALLEST_SEALED = 18
 #: So many messages and alerts are read of one direction. The longest connections update their keys now and then.
 _MOST_SAID = 20_000
 
+#: So many of them before its Finished. A handshake has some tens at most.
+_MOST_BEFORE_FINISHED = 500
+
+#: So many records before its Finished carry less of a message than this. The smallest that a peer may ask for
+#: (RFC 8449, section 4) divide the longest chains of certificates into fewer.
+_SMALL = 64
+_MOST_SMALL = 1024
+
 #: So many alerts are read of one record. There is one in it (RFC 8446, section 5.1).
 _MOST_ALERTS = 4
 
@@ -86,7 +94,8 @@ class Dissector:
 
         Records of application data, or sealed ones, that follow each other in one direction are one event, which grows.
         In a conversation of very many turns, those of later turns are added to the last event of their kind. Where
-        there are more than a few hundred events, the first and the last of them are kept.
+        there are more than a few hundred events, the first and the last of them are kept, and what is between them is
+        counted in one of each side.
         """
         return self._list.events()
 
@@ -155,7 +164,7 @@ class Dissector:
         if self._version not in (0, TLS_1_3) and not direction.isChanged:
             # The ChangeCipherSpec before it was not seen, and nor may the Finished have been.
             self._change(direction)
-            direction.hasFinished = True
+            direction.finish()
         agreed = direction.agreed if direction.isChanged else self._agreed
         opened = direction.open(raw, self._secrets, agreed)
         if opened is None:
@@ -178,7 +187,8 @@ class Dissector:
         elif raw.type != _APPLICATION_DATA:
             name = _SEALED_NAMES[raw.type]
             if raw.type == _HANDSHAKE and direction.isChanged and not direction.hasFinished:
-                name, direction.hasFinished = "Finished", True
+                name = "Finished"
+                direction.finish()
         key = (kind, direction.isFromClient, name, protection, self._version)
         self._list.run(key).extend(seen, HEADER + len(raw.fragment))
 
@@ -235,6 +245,10 @@ class Dissector:
             # RFC 8446, section 5.1, and RFC 5246, section 6.2.1.
             self._damaged(direction, "a record of the handshake that holds nothing", b"", record.time, record.packet)
             return
+        direction.small += len(content) < _SMALL
+        if direction.small > _MOST_SMALL and not direction.isSettled:
+            self._damaged(direction, "more records than any handshake has", b"", record.time, record.packet)
+            return
         for message in direction.messages.add(content, whole, record):
             kind = message.content[0]
             self._notice(direction, kind, message.content)
@@ -250,7 +264,7 @@ class Dissector:
     def _say(self, direction: Direction, event: Event) -> None:
         self._list.add(event)
         direction.said += 1
-        if direction.said == _MOST_SAID:
+        if direction.said >= (_MOST_SAID if direction.isSettled else _MOST_BEFORE_FINISHED):
             self._damaged(direction, "more messages than any connection has", b"", event.time, event.packet)
 
     def _notice(self, direction: Direction, kind: int, message: bytes) -> None:
@@ -265,6 +279,7 @@ class Dissector:
 
     def _noticeSealed(self, direction: Direction, kind: int) -> None:
         """Follow what a message under TLS 1.3 says of the keys behind it (RFC 8446, section 4)."""
+        direction.isSettled = direction.isSettled or kind == _FINISHED
         if kind == _FINISHED and direction.protection is Protection.HANDSHAKE:
             direction.enter(Protection.APPLICATION)
         elif kind == _END_OF_EARLY_DATA and direction.protection is Protection.EARLY:
@@ -375,6 +390,8 @@ class Dissector:
 
     def _damaged(self, direction: Direction, detail: str, content: bytes, time: int, packet: int | None) -> None:
         """What is no TLS is said once; nothing more is read of this direction, and its bytes are counted."""
+        if direction.isStopped:
+            return
         direction.stop()
         run = Run((Kind.DAMAGED, direction.isFromClient, "", Protection.NONE, self._version))
         run.extend((0, time, packet, 0, 0, 0, Protection.NONE, None, False), len(content))
