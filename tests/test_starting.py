@@ -5,19 +5,22 @@ Nothing here measures time: a program starts fast because of what it leaves out,
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.serialization import Encoding
+from test_twistd import LISTEN, write
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.commandline import program
 from tlscomm.issuing import Authority
-from tlscomm.x509._encoding import keyPEM
+from tlscomm.x509._encoding import keyPEM, pem
 
 #: Runs the command, and then the reactor.
 COLLECTING = """
@@ -49,6 +52,33 @@ finally:
     os.write(output, " ".join(names).encode())
 """
 
+#: Runs twistd until it is told to end, and prints all modules that are loaded then.
+SERVED = """
+import os, sys
+from twisted.internet import reactor
+from twisted.scripts.twistd import run
+reactor.addSystemEventTrigger("after", "shutdown", lambda: os.write(1, " ".join(sys.modules).encode()))
+run()
+"""
+
+#: What no connection loads that is not traced.
+TRACING = frozenset(
+    {
+        "tlscomm._capture",
+        "tlscomm._wire.dissector",
+        "tlscomm._wire.events",
+        "tlscomm._wire.protection",
+        "tlscomm._wire.records",
+        "tlscomm._wire.suitenames",
+        "tlscomm.drawing",
+        "tlscomm.tracing._connections",
+        "tlscomm.tracing._recorder",
+        "tlscomm.tracing._trace",
+        "tlscomm.tracing._tracing",
+        "tlscomm.transport._traced",
+    }
+)
+
 #: What no command loads that only explains or refuses.
 HEAVY = frozenset(
     {"twisted", "OpenSSL", "cryptography", "idna", "rich", "attr", "asyncio", "jinja2", "json", "difflib", "email"}
@@ -68,8 +98,31 @@ def loaded(*arguments: str, **variables: str) -> frozenset[str]:
     command = (sys.executable, "-c", LOADED, *arguments)
     # With this variable rich takes everything for a terminal.
     environment = {name: value for name, value in os.environ.items() if name != "FORCE_COLOR"} | variables
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=environment)
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=120, env=environment
+    )
     return frozenset(done.stdout.split())
+
+
+def handshake(*arguments: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Have a client connect to a server, and return the modules that each has loaded; both get the same arguments."""
+    authority = Authority.create()
+    Path("ca.pem").write_bytes(pem([authority.certificate]))
+    for name in ("server", "client"):
+        write(f"{name}.pem", authority.issue(name, role=name, addresses=["127.0.0.1"]))
+    identity = ("--identity", "server.pem", "--client-roots", "ca.pem")
+    words = ("-n", "--pidfile=", "tlscomm", *LISTEN, *identity, "--log-format", "json")
+    command = (sys.executable, "-c", SERVED, *words, *arguments)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        assert server.stdout is not None
+        try:
+            where = json.loads(server.stdout.readline())["address"]
+            client = loaded("connect", where, "--identity", "client.pem", "--roots", "ca.pem", *arguments)
+        finally:
+            server.terminate()
+        said = server.stdout.read().splitlines()
+    assert any(json.loads(line)["event"] == "authenticated" for line in said[:-1]), said[:-1]
+    return frozenset(said[-1].split()), client
 
 
 def commandsIn(modules: frozenset[str]) -> frozenset[str]:
@@ -142,6 +195,7 @@ class LoadedTests(SynchronousTestCase):
         ours = ("--identity", "client.cer", "--key", "client.key", "--roots", "ca.cer")
         modules = loaded("connect", "127.0.0.1:1", *ours)
         self.assertIn("tlscomm.transport._transport", modules, "it has tried to connect")
+        self.assertEqual(modules & TRACING, set())
         unwanted = {
             "cryptography.hazmat.primitives.serialization.pkcs7",
             "http.client",
@@ -163,6 +217,14 @@ class LoadedTests(SynchronousTestCase):
         }
         self.assertEqual(modules & unwanted, set())
         self.assertEqual(commandsIn(modules), {"connect"})
+
+    def test_handshakes(self) -> None:
+        """Neither the server nor the client of a connection that is not traced has anything of tracing in memory."""
+        self.assertEqual([name for name in TRACING if find_spec(name) is None], [])
+        for modules in handshake():
+            self.assertEqual(modules & TRACING, set())
+        for modules in handshake("--keylog", "keys.log"):
+            self.assertIn("tlscomm.tracing._recorder", modules)
 
 
 class HelpTests(SynchronousTestCase):

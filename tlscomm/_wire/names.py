@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from tlscomm._wire.suitenames import SUITES
-
 __all__ = [
     "GROUPS",
     "HANDSHAKE_TYPES",
@@ -186,6 +184,9 @@ def versionsText(versions: Iterable[int]) -> str:
 
 def suitesText(suites: Iterable[int]) -> str:
     """Return cipher suites in the order in which they are."""
+    # Every connection loads this module, and few have to name a suite by its number.
+    from tlscomm._wire.suitenames import SUITES
+
     return _text([suite for suite in suites if suite not in _NO_SUITES and not _isGrease(suite)], SUITES)
 
 
