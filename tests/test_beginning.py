@@ -177,6 +177,24 @@ class Dialogues(SynchronousTestCase):
             self.assertEqual((prefaces(beginning)[0], handshakes(beginning)), (wanted, BOTH))
             self.assertEqual({turn[1] for turn in prefaces(beginning)[1:]}, {"SMTP"})
 
+    def test_stepsOfTCPBetween(self) -> None:
+        """What was said, and the steps of TCP, are told in the order of their times, however the header is divided."""
+        header = b"PROXY TCP4 192.0.2.1 192.0.2.9 40000 443\r\n"
+        for pieces in ([header], [header[:9], header[9:]], [header[:9], b"", header[9:]]):
+            beginning = Beginning(lambda: Dissector(Secrets()))
+            beginning.step(True, "SYN", 1, 1)
+            for number, piece in enumerate(pieces, 2):
+                if piece:
+                    beginning.data(True, piece, number, number)
+                else:
+                    beginning.step(False, "FIN", number, number)
+            if len(pieces) < 3:
+                beginning.step(False, "FIN", 6, 6)
+            beginning.data(True, CLIENT_HELLO, 7, 7)
+            times = [event.time for event in events(beginning)]
+            self.assertEqual(times, sorted(times))
+            self.assertEqual([each[1] for each in prefaces(beginning)], ["PROXY v1"])
+
     def test_manyTurns(self) -> None:
         """A long dialogue is told in a bounded number of events."""
         turns = [(side, b"x") for _ in range(100) for side in "<>"]

@@ -15,6 +15,7 @@ from tappedpairs import tapped
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.wiretraffic import Traffic, context, dissected
+from tlscomm._wire.beginning import Beginning
 from tlscomm._wire.dissector import Dissector
 from tlscomm._wire.events import Event, Kind
 from tlscomm._wire.secrets import Secrets
@@ -300,6 +301,10 @@ class Choices(SynchronousTestCase):
         self.assertEqual((choice.offered, choice.chosen), (("a",), None))
 
 
+_BODY = b"\x03\x03" + bytes(range(32)) + b"\x00\x00\x04\x13\x01\x13\x02\x01\x00\x00\x00"
+_HELLO = b"\x16\3\1\0" + bytes([len(_BODY) + 4]) + b"\1\0\0" + bytes([len(_BODY)]) + _BODY
+
+
 class Plain(SynchronousTestCase):
     """A side that speaks another protocol is told what to do about it."""
 
@@ -325,7 +330,23 @@ class Plain(SynchronousTestCase):
 
     def test_proxyHeader(self) -> None:
         verdict = self.verdict(b"PROXY UNKNOWN\r\nwords", b"\x15\3\1\0\2\2\x0a")
-        self.assertIn("expect the PROXY header", verdict.nextStep)
+        self.assertIn("PROXY header", verdict.nextStep)
+
+    def test_proxyHeaderBeforeTLS(self) -> None:
+        """A server that fails behind a PROXY header before it has said anything of TLS may not have expected it."""
+        for answer, certainty in ((b"", "certain"), (b"\x15\3\1\0\2\2\x46", "inferred")):
+            beginning = Beginning(lambda: Dissector(Secrets()))
+            for isFirst in (True, False):
+                beginning.step(isFirst, "SYN", 1, 1)
+            beginning.data(True, b"PROXY UNKNOWN\r\n" + _HELLO, 2, 2)
+            beginning.data(False, answer, 3, 3)
+            for isFirst in (False, True):
+                beginning.step(isFirst, "FIN", 4, 4)
+            beginning.ended()
+            assert beginning.dissector is not None
+            verdict = assemble(beginning.dissector.events).verdict
+            self.assertEqual((verdict.by, verdict.certainty), ("server", certainty), verdict)
+            self.assertTrue(verdict.nextStep.startswith("The client, or a proxy before it, sends a PROXY header"))
 
 
 class InGeneralWords(SynchronousTestCase):

@@ -211,6 +211,9 @@ class Beginning:
             seen[isFirst] += piece.size
             if cut:
                 prefaces.add(isFromClient, data[:cut], piece.time, piece.packet)
+            if cut and seen[isFirst] >= starts[isFirst]:
+                # A step of TCP may come before anything else is said.
+                prefaces.tell()
             if cut < piece.size:
                 prefaces.tell()
                 dissector.feed(isFromClient, data[cut:], piece.time, piece.packet)

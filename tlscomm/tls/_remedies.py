@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from tlscomm._wire.openings import Protocol
 
-__all__ = ["CLIENT_LEFT", "SERVER_LEFT", "SERVER_REFUSED", "SERVER_SAID_NOTHING", "STRANGER_LEFT", "plainRemedy"]
+__all__ = [
+    "CLIENT_LEFT",
+    "SERVER_LEFT",
+    "SERVER_REFUSED",
+    "SERVER_SAID_NOTHING",
+    "STRANGER_LEFT",
+    "UNEXPECTED_HEADER",
+    "plainRemedy",
+]
 
 SERVER_SAID_NOTHING = (
     "Look in the server's log. It may have no version of TLS or no cipher suite in common with us, let no connection "
@@ -26,14 +34,15 @@ CLIENT_LEFT = (
     "Look in the client's log. It most likely does not accept our certificate: check that it trusts its issuer, and "
     "that the certificate is for the name that the client uses."
 )
+UNEXPECTED_HEADER = (
+    "The client, or a proxy before it, sends a PROXY header, which the server may not expect: have the server expect "
+    "it, or the header left out."
+)
 
 #: By what a client, and a server, speaks in the place of TLS.
 _OF_CLIENTS: dict[Protocol, str] = {
     "HTTP": "Use https: in the place of http: in the client's address, or give it the server's port for plain HTTP.",
-    "PROXY": (
-        "Have the server expect the PROXY header that the client, or a proxy before it, sends; or have that leave the "
-        "header out."
-    ),
+    "PROXY": UNEXPECTED_HEADER,
 }
 _OF_SERVERS: dict[Protocol, str] = {
     "HTTP": "Give the client the port where the server speaks TLS, or have the server speak TLS on this one.",

@@ -18,12 +18,21 @@ alert that may be another one.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tlscomm._wire.answers import extensionsOffered
 from tlscomm._wire.events import Kind
 from tlscomm._wire.openings import protocolOpening
 from tlscomm.failures import Problem
 from tlscomm.tls._expectedmessages import expectedMessage
-from tlscomm.tls._remedies import CLIENT_LEFT, SERVER_LEFT, SERVER_SAID_NOTHING, STRANGER_LEFT, plainRemedy
+from tlscomm.tls._remedies import (
+    CLIENT_LEFT,
+    SERVER_LEFT,
+    SERVER_SAID_NOTHING,
+    STRANGER_LEFT,
+    UNEXPECTED_HEADER,
+    plainRemedy,
+)
 from tlscomm.tracing._causes import Cause, causeInSilence, causeOf, offered, toldOf
 from tlscomm.tracing._certificates import ShownChain
 from tlscomm.tracing._course import CLOSE_NOTIFY, USER_CANCELED, AlertSeen, Course
@@ -86,7 +95,7 @@ class _Judgement:
     def verdict(self) -> Verdict:
         if not self._course.hasSides:
             return self._undecided()
-        return (
+        return self._behindHeader(
             self._withoutTLS()
             or self._alerted()
             or self._leftAtOnce()
@@ -94,6 +103,20 @@ class _Judgement:
             or self._bothAccepted()
             or self._endedInSilence()
             or self._undecided()
+        )
+
+    def _behindHeader(self, verdict: Verdict) -> Verdict:
+        """Say that a PROXY header may be why, where a server has failed that has understood nothing yet."""
+        course = self._course
+        header = next((each for each in course.events if each.name.startswith("PROXY v")), None)
+        if header is None or verdict.code == "not-tls" or verdict.by != "server" or course.answer.suite is not None:
+            return verdict
+        isCertain = verdict.certainty == "certain" and verdict.code in ("closed-in-handshake", "reset")
+        return replace(
+            verdict,
+            certainty="certain" if isCertain else "inferred",
+            nextStep=f"{UNEXPECTED_HEADER} {verdict.nextStep}",
+            evidence=(*verdict.evidence, "the server has said nothing of TLS behind a PROXY header"),
         )
 
     # 1
