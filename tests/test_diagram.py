@@ -234,7 +234,7 @@ class Bounds(SynchronousTestCase):
         verdict = Verdict("failed", "protocol-violation", "client", event=2000)
         lines = drawDiagram(Trace(1, None, None, None, events, verdict)).split("\n")
         self.assertLess(len(lines), 160)
-        self.assertTrue(any("4,936 more steps" in line for line in lines))
+        self.assertTrue(any("4,935 more steps" in line for line in lines))
         self.assertEqual(sum("here the client breaks off: protocol-violation" in line for line in lines), 1)
 
 

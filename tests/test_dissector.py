@@ -13,6 +13,8 @@ from tlscomm._wire.dissector import Dissector
 from tlscomm._wire.eventlist import Run
 from tlscomm._wire.events import Kind, Protection
 from tlscomm._wire.secrets import Secrets
+from tlscomm.drawing._steps import Omission, steps
+from tlscomm.tracing._assembling import assemble
 from tlscomm.tracing._captures import readCaptures
 
 _FULL_13 = [
@@ -191,6 +193,24 @@ class Hostile(SynchronousTestCase):
             self.assertIn("than any", events[-1].detail)
             dissector.feed(True, piece, 4)
             self.assertEqual(len(dissector.events), len(events))
+
+    def test_whatIsLeftOutIsCounted(self) -> None:
+        """Where there are too many events, one of each side stands for those between the first and the last."""
+        alert = b"\x15\3\1\0\2\1\x5a"
+        events = fed([(number % 3 != 0, alert) for number in range(600)]).events
+        omitted = [each for each in events if each.kind is Kind.OMITTED]
+        self.assertEqual([each.isFromClient for each in omitted], [True, False])
+        for isFromClient, count in ((True, 400), (False, 200)):
+            of = [each for each in events if each.isFromClient is isFromClient]
+            self.assertEqual(sum(each.count for each in of), count)
+            self.assertEqual(sum(each.size for each in of), count * len(alert))
+        trace = assemble(events, number=1, client=None, server=None, isFinished=True, hasSecrets=False)
+        self.assertEqual(sum(span.bytesFromClient for span in trace.spans), 400 * len(alert))
+        self.assertEqual(sum(each.count for each in steps(trace) if isinstance(each, Omission)), 600 - 64)
+        told = trace.toJSON()["events"]
+        self.assertEqual(
+            [each["count"] for each in told if each["kind"] == "omitted"], [each.count for each in omitted]
+        )
 
     def test_applicationDataIsAddedToInPlace(self) -> None:
         """What was kept before is not copied with each record."""

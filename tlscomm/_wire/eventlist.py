@@ -16,8 +16,10 @@ _MOST_RECORDS = 64
 #: After so many runs, what follows is added to the last run of its kind. Request and answer would make a million.
 _MOST_RUNS = 64
 
-#: The first and the last events are kept: the handshake, and how it ended.
+#: The first and the last events are kept: the handshake, and how it ended. What is left out between them is counted.
 _FIRST, _LAST = 256, 128
+
+_TOO_MANY = "too many messages to keep them all"
 
 #: A record, as the arguments that one is made with.
 Seen = tuple[int, int, "int | None", int, int, int, Protection, "int | None", bool]
@@ -63,6 +65,14 @@ class Run:
         self._event = None
 
     @property
+    def kind(self) -> Kind:
+        return self._key[0]
+
+    @property
+    def isFromClient(self) -> bool:
+        return self._key[1]
+
+    @property
     def event(self) -> Event:
         """All that was seen so far, as an event."""
         if self._event is None:
@@ -91,6 +101,27 @@ class Run:
         )
 
 
+class _Omitted:
+    """Counts what was left out of one side."""
+
+    __slots__ = ("_packet", "_time", "count", "size")
+
+    def __init__(self) -> None:
+        self.count = self.size = self._time = 0
+        self._packet: int | None = None
+
+    def add(self, left: Event | Run) -> None:
+        self.count += left.count
+        self.size += left.size
+        event = left.event if isinstance(left, Run) else left
+        self._time, self._packet = event.time, event.packet
+
+    def event(self, isFromClient: bool) -> Event:
+        return Event(
+            Kind.OMITTED, isFromClient, self._time, "", self.size, (), self.count, packet=self._packet, detail=_TOO_MANY
+        )
+
+
 class EventList:
     """Events in the order in which they were complete, with the first and the last ones where there are many."""
 
@@ -100,10 +131,13 @@ class EventList:
         self._newestKey: RunKey | None = None
         self._runs: dict[RunKey, Run] = {}
         self._runCount = 0
+        self._omitted = {True: _Omitted(), False: _Omitted()}
 
     def events(self) -> list[Event]:
         """Return them as they are now."""
-        return [each.event if isinstance(each, Run) else each for each in self._seen]
+        events = [each.event if isinstance(each, Run) else each for each in self._seen]
+        events[_FIRST:_FIRST] = [each.event(side) for side, each in self._omitted.items() if each.count]
+        return events
 
     def add(self, event: Event | Run) -> None:
         """Add an event that does not grow, or one that grows by itself, whatever comes behind it."""
@@ -123,9 +157,17 @@ class EventList:
         self._newest, self._newestKey = found, key
         return found
 
+    def _least(self) -> int:
+        """Return where the event is that is left out next. What breaks the form of TLS goes on growing, and is kept."""
+        at = _FIRST
+        while isinstance(each := self._seen[at], Run) and each.kind is Kind.DAMAGED:
+            at += 1
+        return at
+
     def _append(self, event: Event | Run) -> None:
         self._seen.append(event)
         if len(self._seen) > _FIRST + _LAST:
-            left = self._seen.pop(_FIRST)
+            left = self._seen.pop(self._least())
+            self._omitted[left.isFromClient].add(left)
             if isinstance(left, Run):
                 self._runs = {key: run for key, run in self._runs.items() if run is not left}

@@ -26,9 +26,10 @@ class Kind(Enum):
     `Record.type`: the first one of the handshake behind ChangeCipherSpec is named ``Finished``, for it can be nothing
     else, and application data is APPLICATION_DATA whether it was opened or not. TCP is a step of the connection below:
     its `Event.name` is ``SYN``, ``FIN`` or ``RST``. PREFACE is what was said before TLS began, a PROXY header or
-    STARTTLS for example. GAP is bytes that were not seen. DAMAGED is what is no TLS, or breaks its form: `Event.detail`
-    says what, `Event.content` has the first bytes of it, and nothing more is read of its direction; `Event.size` grows
-    by all that comes.
+    STARTTLS for example. GAP is bytes that were not seen. OMITTED stands for events of one side that were left out
+    because there were too many: `Event.count` and `Event.size` are those of all. DAMAGED is what is no TLS, or breaks
+    its form: `Event.detail` says what, `Event.content` has the first bytes of it, and nothing more is read of its
+    direction; `Event.size` grows by all that comes.
     """
 
     HANDSHAKE = "handshake"
@@ -39,6 +40,7 @@ class Kind(Enum):
     TCP = "tcp"
     PREFACE = "preface"
     GAP = "gap"
+    OMITTED = "omitted"
     DAMAGED = "damaged"
 
 

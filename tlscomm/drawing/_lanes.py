@@ -16,7 +16,7 @@ __all__ = ["laneLines"]
 #: Lines that the detail of one step takes.
 _MOST_DETAIL = 3
 
-_UNSEEN = frozenset({Kind.GAP, Kind.DAMAGED})
+_UNSEEN = frozenset({Kind.GAP, Kind.OMITTED, Kind.DAMAGED})
 
 #: Columns of the time, and of all that is not between the two sides.
 _TIME = 9

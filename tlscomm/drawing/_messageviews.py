@@ -138,7 +138,7 @@ def styleOf(event: Event) -> str:
     """Return what an event looks like: ``handshake``, ``alert``, ``data``, ``small`` or ``damaged``."""
     if event.kind in (Kind.TCP, Kind.CHANGE_CIPHER_SPEC, Kind.PREFACE):
         return "small"
-    if event.kind in (Kind.GAP, Kind.DAMAGED):
+    if event.kind in (Kind.GAP, Kind.OMITTED, Kind.DAMAGED):
         return "damaged"
     if event.kind in (Kind.APPLICATION_DATA, Kind.SEALED):
         return "data"

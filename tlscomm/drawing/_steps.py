@@ -42,7 +42,7 @@ class Omission:
     """Steps that are not drawn.
 
     Attributes:
-        count: how many.
+        count: how many, with those that the trace itself has left out.
     """
 
     count: int
@@ -52,11 +52,12 @@ def steps(trace: Trace) -> Iterator[Step | Omission]:
     """Give what is drawn of a trace, in order. Where the verdict fell is always among it."""
     drawn = list(_all(trace))
     end = len(drawn) - _LAST
+    hidden = [step.event for step in drawn[_FIRST : max(end, 0)] if not step.isVerdict]
     for number, step in enumerate(drawn):
         if not _FIRST <= number < end or step.isVerdict:
             yield step
         elif number == _FIRST:
-            yield Omission(end - _FIRST)
+            yield Omission(sum(event.count if event.kind is Kind.OMITTED else 1 for event in hidden))
 
 
 def isTurn(before: Event, event: Event) -> bool:

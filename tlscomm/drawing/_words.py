@@ -104,6 +104,7 @@ _KINDS = {
     Kind.APPLICATION_DATA: "what the programs say",
     Kind.SEALED: "cannot be read without secrets",
     Kind.PREFACE: "said before TLS begins",
+    Kind.OMITTED: "left out, because there are so many",
     Kind.GAP: "bytes that the capture does not have",
     Kind.DAMAGED: "this is no TLS, or breaks its rules",
 }
@@ -176,7 +177,8 @@ def choiceSubject(choice: Choice) -> str:
 def eventName(event: Event) -> str:
     """Return what an event is called in a drawing: printable, and bounded."""
     name = printable(event.name or event.kind.value, 40)
-    return f"{name}, {event.count:,} records" if event.count > 1 else name
+    things = "messages" if event.kind is Kind.OMITTED else "records"
+    return f"{name}, {event.count:,} {things}" if event.count > 1 else name
 
 
 def eventWords(event: Event) -> str:

@@ -93,7 +93,7 @@ class Course:
         alerts: all of them.
         sealed: records that could not be opened, in order.
         ends: where a side ended the stream, by FIN or RST, by whether it is the client's.
-        gaps: where bytes are missing.
+        gaps: where bytes are missing, or messages were left out.
         renegotiation: where another handshake began inside the connection.
         evidence: what is only supposed, and why; nothing where all is seen.
     """
@@ -336,5 +336,6 @@ _STEPS = {
     Kind.TCP: _tcp,
     Kind.PREFACE: _noted,
     Kind.GAP: _gap,
+    Kind.OMITTED: _gap,
     Kind.DAMAGED: _damage,
 }
