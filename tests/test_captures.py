@@ -101,12 +101,16 @@ class CaptureTests(SynchronousTestCase):
         self.assertEqual(wrong, [])
 
     def test_sentences(self) -> None:
-        """Each verdict has a sentence, and each refusal says what to do next and whose turn that is."""
+        """Each verdict has a sentence, each refusal a next step, and a turn where its reason is known."""
         for each in (*seen(withSecrets=True), *seen(withSecrets=False)):
             verdict = each.trace.verdict
             self.assertTrue(verdict.sentence.endswith("."), (each.place, verdict))
             if verdict.outcome == "refused":
-                self.assertTrue(verdict.nextStep and verdict.turn, (each.place, verdict))
+                isOpen = verdict.code in ("refused", "closed-in-handshake")
+                self.assertTrue(verdict.nextStep and (verdict.turn or isOpen), (each.place, verdict))
+                self.assertFalse(
+                    verdict.turn == "client" and "Look in the server's log" in verdict.nextStep, each.place
+                )
 
     def test_refusedInHTTP(self) -> None:
         """nginx's refusal in HTTP is one, and is certain where its page could be read; of that a phrase is kept."""

@@ -10,9 +10,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm._wire.requests import CertificateRequest
 from tlscomm.credentials import Credential
+from tlscomm.failures import Problem
 from tlscomm.tracing._causes import Cause, causeOf
 from tlscomm.tracing._certificates import ShownChain
 from tlscomm.tracing._course import Course
+from tlscomm.tracing._wording import turnOfOurs, verdictOf
 
 _AUTHORITIES = frozenset({AUTHORITY.certificate.subject.public_bytes()})
 _UNSUPPORTED_CERTIFICATE, _REVOKED, _EXPIRED, _UNKNOWN_CA = 43, 44, 45, 48
@@ -48,3 +50,23 @@ class CertificatesThatFit(SynchronousTestCase):
     def test_theWrongPurpose(self) -> None:
         found = cause(_UNSUPPORTED_CERTIFICATE, AUTHORITY.issue("server", role="server", dnsNames=["localhost"]))
         self.assertEqual((found.problem.code, found.isCertain), ("wrong-purpose", True))
+
+
+class Turns(SynchronousTestCase):
+    """The next step is for the side whose turn it is."""
+
+    def test_thePurpose(self) -> None:
+        """A client's certificate needs a client's purpose, and a server's that of a server."""
+        for judge, needed, other in (("server", "Client", "Server"), ("client", "Server", "Client")):
+            step = verdictOf(Problem("wrong-purpose", 0), judge).nextStep  # type: ignore[arg-type]
+            self.assertIn(f"{needed} Authentication", step)
+            self.assertNotIn(f"{other} Authentication", step)
+
+    def test_anOpenReason(self) -> None:
+        """Where a log has to be looked into first, it is not yet the turn of one side."""
+        self.assertIsNone(verdictOf(Problem("refused", 0), "server").turn)
+
+    def test_ofOurOwn(self) -> None:
+        """What our own side is told to do is our turn."""
+        for code, turn in (("unknown-issuer", "server"), ("hook-failed", "server"), ("expired", "client")):
+            self.assertEqual(turnOfOurs(code, "server", isOurs=False), turn)

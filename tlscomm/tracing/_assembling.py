@@ -15,7 +15,7 @@ from tlscomm.tracing._inference import suppose
 from tlscomm.tracing._spans import spansIn
 from tlscomm.tracing._trace import Certainty, Side, Trace, Verdict
 from tlscomm.tracing._verdict import verdictOn
-from tlscomm.tracing._wording import OTHER, isRefusal
+from tlscomm.tracing._wording import OTHER, isRefusal, turnOfOurs
 from tlscomm.verification import Verifier
 
 __all__ = ["assemble"]
@@ -102,7 +102,7 @@ def _told(failure: TLSFailure, side: Side, seen: Verdict, count: int) -> Verdict
         by=by,
         certainty="certain",
         sentence=failure.message,
-        turn=side if isOurs else OTHER[side],
+        turn=turnOfOurs(failure.code, side, isOurs=isOurs),
         nextStep=failure.nextStep,
         evidence=failure.evidence,
         # What nothing shows falls where the trace ends.

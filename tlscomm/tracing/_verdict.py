@@ -63,6 +63,10 @@ _READ_IT = (
 _ANSWERS = range(250, 1500)
 _LETS_PASS = "nginx, as an HTTP server, lets the handshake pass and refuses in its answer (HTTP 400)"
 
+_LOOK = (
+    "Look in the server's log, which knows the reason. Or have one side write the secrets of its connections "
+    "(SSLKEYLOGFILE) and capture it again: with them the client's certificate can be read, and perhaps the reason."
+)
 _CLOSING = (None, CLOSE_NOTIFY, USER_CANCELED)
 _CERTIFICATE_ALERTS = frozenset({42, 43, 44, 45, 46, 48, 49, 113, 116})
 
@@ -388,7 +392,11 @@ class _Judgement:
         said = f"the {judge} ended the connection {self._howText(index)}where its verdict on the {OTHER[judge]} was due"
         if self._sign is not None:
             said += f", behind {self._signText}, which nginx sends before it judges"
-        return self._refused(judge, Cause(cause.problem, False, (said, *cause.evidence)), index, "inferred")
+        cause = cause._replace(isCertain=False, evidence=(said, *cause.evidence))
+        if cause.problem.code == "refused" and self._course.sealed:
+            # The certificate is sealed too, and may have the answer.
+            cause = cause._replace(said=_UNREAD, problem=replace(cause.problem, remedy=_LOOK))
+        return self._refused(judge, cause, index, "inferred")
 
     def _clientLeft(self, index: int) -> Verdict:
         """A client that left when it had seen the server's certificate has most likely not accepted it."""

@@ -20,13 +20,25 @@ from tlscomm.failures import (
 from tlscomm.tls._remedies import CLIENT_LEFT, SERVER_REFUSED
 from tlscomm.tracing._trace import Certainty, Outcome, Side, Verdict
 
-__all__ = ["OTHER", "asToldTo", "isRefusal", "verdictOf"]
+__all__ = ["OTHER", "asToldTo", "isRefusal", "turnOfOurs", "verdictOf"]
 
 OTHER: dict[Side, Side] = {"client": "server", "server": "client"}
 
 #: What the side changes that has refused, and not the one that was refused.
 _TURN_OF_JUDGE = frozenset({"hook-failed", "hook-timeout", "not-allowed", "refused-by-hook", "revocation-unknown"})
-_TURN_OF_NEITHER = frozenset({"protocol-violation"})
+#: Why it was is not known, and to be looked up in a log before it is the turn of one side.
+_TURN_OF_NEITHER = frozenset({"closed-in-handshake", "protocol-violation", "refused"})
+#: What failures that the side itself has found tell this side to do, and not the other one.
+_STEPS_FOR_JUDGE = _TURN_OF_JUDGE | {"unknown-issuer"}
+
+_NOT_YET = (
+    "Wait until its notBefore, or get a certificate that is valid now. If it should be valid already, the clock of the "
+    "machine that issued it may be wrong."
+)
+_PURPOSES: dict[Side, str] = {
+    "client": "Client Authentication (1.3.6.1.5.5.7.3.2)",
+    "server": "Server Authentication (1.3.6.1.5.5.7.3.1)",
+}
 
 _OPTIONS = re.compile(r" \([^()]*--[^()]*\)")
 _US = re.compile(r"\b(for|with) us\b")
@@ -110,9 +122,25 @@ def asToldTo(step: str, we: Side) -> str:
 
 
 def _remedy(problem: Problem, owner: Side) -> str:
+    if problem.code == "not-yet-valid":
+        return problem.remedy or _NOT_YET
+    if problem.code == "wrong-purpose":
+        needed = f"Have the certificate issued with the extended key usage that a {owner} needs: {_PURPOSES[owner]}."
+        return problem.remedy or needed
     if problem.remedy or problem.code != "refused":
         return problem.remedy
     return SERVER_REFUSED if owner == "client" else CLIENT_LEFT
+
+
+def turnOfOurs(code: str, side: Side, *, isOurs: bool) -> Side:
+    """Return whose turn it is after a failure of a connection of ours, as its next step has it.
+
+    Args:
+        code: the failure's.
+        side: ours.
+        isOurs: whether it is our certificate, offer or turn.
+    """
+    return side if isOurs or code in _STEPS_FOR_JUDGE else OTHER[side]
 
 
 def _turnOf(code: str, owner: Side) -> Side | None:
