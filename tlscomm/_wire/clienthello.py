@@ -6,10 +6,10 @@ it says can be read from them (RFC 8446, sections 4.1.2 and 5.1, and RFC 5246, s
 
 from __future__ import annotations
 
-from tlscomm._wire.recordheader import HANDSHAKE, HEADER, headerAt, recordsIn
+from tlscomm._wire.recordheader import ALERT, HANDSHAKE, HEADER, headerAt, recordsIn
 from tlscomm._wire.requests import CLIENT_HELLO
 
-__all__ = ["chosenVersion", "clientHello", "isSSL2"]
+__all__ = ["chosenVersion", "clientHello", "isSSL2", "opensTLS"]
 
 _SERVER_HELLO = 2
 
@@ -49,6 +49,14 @@ def chosenVersion(opening: bytes) -> int | None:
     if header is None or header[0] != HANDSHAKE or len(hello) < 6 or hello[0] != _SERVER_HELLO:
         return None
     return int.from_bytes(hello[4:], "big")
+
+
+def opensTLS(opening: bytes) -> bool:
+    """Return whether bytes, of which there is at least one, begin as the records that can open a stream of TLS do.
+
+    They are of handshake messages and alerts (RFC 8446, section 5.1).
+    """
+    return opening[0] in (ALERT, HANDSHAKE) and (len(opening) == 1 or opening[1] == 3)
 
 
 def isSSL2(opening: bytes) -> bool:

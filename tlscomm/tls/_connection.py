@@ -22,7 +22,7 @@ from OpenSSL import SSL
 from tlscomm._openssl.channel import Channel
 from tlscomm._openssl.errors import OpenSSLError
 from tlscomm._wire.alerts import plainAlert, sealedAlert
-from tlscomm._wire.clienthello import clientHello
+from tlscomm._wire.clienthello import clientHello, opensTLS
 from tlscomm._wire.requests import readClientHello
 from tlscomm.access import Peer
 from tlscomm.configuration import Configuration
@@ -352,7 +352,7 @@ class TLSConnection:
         if self._opening[:1] == _ALERT and not self._heard:
             # Of one that is not fatal OpenSSL says nothing otherwise.
             self._channel.noteEvents()
-        if self._heard or not ciphertext or _opensTLS(self._opening):
+        if self._heard or not ciphertext or opensTLS(self._opening):
             self._heard = self._heard or len(self._opening) > 1
             self._advance()
         else:
@@ -367,7 +367,7 @@ class TLSConnection:
         try:
             self._isDone = self._channel.handshake()
         except OpenSSLError as broken:
-            self._fail(self._handshakeFailure(broken))
+            self._fail(self._naming.inHandshake(broken, self._opening, self._verification.takeRefusal()))
             return
         if not self._verification.isSettled and self._verification.isDue(self._isDone):
             # What is ready now means acceptance, so it is held until there is a verdict, whatever a hook does.
@@ -509,7 +509,8 @@ class TLSConnection:
         if (broken := self._channel.error) is None:
             self._noteClose()
         elif self._channel.alertReceived is not None:
-            self._fail(self._refusedLate(broken))
+            isSettled = self.isConfirmed and self.acceptance == "seen" and not self.endRefuses
+            self._fail(self._naming.afterHandshake(broken, isSettled=isSettled))
         else:
             self._fail(ProtocolViolation(alert=self._naming.alertSent(), evidence=broken.reasons))
 
@@ -539,29 +540,6 @@ class TLSConnection:
         if (request := self._channel.certificateRequest) is not None:
             return PeerCapabilities.ofServer(request, isTLS13=isTLS13)
         return PeerCapabilities(version="1.3" if isTLS13 else "1.2", issuers=self._channel.acceptedAuthorities)
-
-    def _handshakeFailure(self, broken: OpenSSLError) -> TLSFailure:
-        refusal = self._verification.takeRefusal()
-        if self._channel.alertReceived is not None and refusal is None:
-            return self._naming.refusedByPeer(broken)
-        if not broken.reasons and not broken.exceptions:
-            return self._naming.closedInHandshake("close_notify came")
-        failure = refusal or self._naming.brokenOff(broken, self._opening)
-        failure.alert = self._naming.alertSent()
-        return failure
-
-    def _refusedLate(self, broken: OpenSSLError) -> TLSFailure:
-        """Name an alert that came after the handshake."""
-        failure = self._naming.refusedByPeer(broken)
-        number = self._channel.alertReceived
-        isSettled = self.isConfirmed and self.acceptance == "seen" and not self.endRefuses
-        if not isSettled or number in _ABOUT_CERTIFICATES:
-            return failure
-        # Of a peer that has shown its acceptance it is no refusal; only some alerts say that a rule was broken.
-        if failure.code == "protocol-violation":
-            return ProtocolViolation(side="remote", alert=failure.alert, evidence=failure.evidence)
-        said = f"it ended by the peer's alert {failure.alert.name}" if failure.alert else ""
-        return Truncated(said, side="remote", alert=failure.alert, evidence=failure.evidence)
 
     def _awaitsVerdict(self) -> bool:
         """Whether this client has answered a request for its certificate and now waits for the server's verdict."""
@@ -605,13 +583,7 @@ class TLSConnection:
 
 _HANDSHAKE_FAILURE = 40
 
-#: Alerts that are about a certificate whenever they come (RFC 8446, section 6.2).
-_ABOUT_CERTIFICATES = frozenset({42, 43, 44, 45, 46, 48, 49, 116})
-
-#: The records that can open a stream: handshake and alert (RFC 8446, section 5.1).
-_OPENING_TYPES = (21, 22)
 _ALERT = b"\x15"
-
 
 #: More than any client's first message, and than all that a client has to say in a handshake.
 _LONGEST_OPENING = 1 << 14
@@ -621,7 +593,3 @@ _MOST_WAITING = 1 << 20
 
 #: The states of a TLS 1.2 client that has sent all of its messages.
 _ANSWERED = frozenset({"SSLv3/TLS write finished", "SSLv3/TLS read change cipher spec"})
-
-
-def _opensTLS(opening: bytes) -> bool:
-    return opening[0] in _OPENING_TYPES and (len(opening) == 1 or opening[1] == 3)

@@ -26,9 +26,11 @@ from tlscomm.failures import (
     NegotiationFailure,
     NotTLS,
     Problem,
+    ProtocolViolation,
     RefusedByHook,
     Reset,
     TLSFailure,
+    Truncated,
     UnknownServerName,
     codeForAlert,
     failureForCode,
@@ -67,6 +69,38 @@ class Naming:
         self._channel = channel
         self.own = OwnCertificate(configuration, raw, channel, choice)
         self._negotiation = Negotiation(configuration, raw, self.own)
+
+    def inHandshake(self, broken: OpenSSLError, opening: bytes, refusal: TLSFailure | None) -> TLSFailure:
+        """Name an error of OpenSSL in the handshake.
+
+        Args:
+            broken: the error.
+            opening: the first bytes that the peer has sent.
+            refusal: of the peer, where that has led to the error.
+        """
+        if self._channel.alertReceived is not None and refusal is None:
+            return self.refusedByPeer(broken)
+        if not broken.reasons and not broken.exceptions:
+            return self.closedInHandshake("close_notify came")
+        failure = refusal or self.brokenOff(broken, opening)
+        failure.alert = self.alertSent()
+        return failure
+
+    def afterHandshake(self, broken: OpenSSLError, *, isSettled: bool) -> TLSFailure:
+        """Name an alert that came after the handshake.
+
+        Args:
+            broken: the error that OpenSSL made of it.
+            isSettled: whether the peer has shown before that it accepted us.
+        """
+        failure = self.refusedByPeer(broken)
+        if not isSettled or self._channel.alertReceived in _ABOUT_CERTIFICATES:
+            return failure
+        # Of a peer that has shown its acceptance it is no refusal; only some alerts say that a rule was broken.
+        if failure.code == "protocol-violation":
+            return ProtocolViolation(side="remote", alert=failure.alert, evidence=failure.evidence)
+        said = f"it ended by the peer's alert {failure.alert.name}" if failure.alert else ""
+        return Truncated(said, side="remote", alert=failure.alert, evidence=failure.evidence)
 
     def brokenOff(self, broken: OpenSSLError, opening: bytes) -> TLSFailure:
         """Name what made OpenSSL, or a callback of an external context, break the handshake off on our side.
@@ -280,6 +314,9 @@ _DECRYPT_ERROR = 51
 _INTERNAL_ERROR = 80
 _UNRECOGNIZED_NAME = 112
 #: Alerts that servers send to a client without a certificate: 116 is the right one (RFC 8446), 40 is TLS 1.2's, and Go
+#: Alerts that are about a certificate whenever they come (RFC 8446, section 6.2).
+_ABOUT_CERTIFICATES = frozenset({42, 43, 44, 45, 46, 48, 49, 116})
+
 #: sends 42, GnuTLS (in TLS 1.2) 50.
 _VAGUE_OR_ABOUT_CERTIFICATES = frozenset({40, 41, 42, 43, 46, 48, 49, 50, 80, 116})
 
