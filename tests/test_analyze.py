@@ -360,7 +360,9 @@ class Pages(SynchronousTestCase):
         for arguments in (
             (FIVE, "--write", "new.pcapng"),
             ("-", "--redact", "--write", "new.pcapng"),
-            (FIVE, "--redact", "--show-application-data", "5"),
+            (FIVE, "--redact", "--html", "page.html", "--show-application-data", "5"),
+            (FIVE, "--show-application-data", "5"),
+            (FIVE, "--brief"),
         ):
             self.assertEqual(analyze(*arguments).exit_code, 2, arguments)
         result = analyze(FIVE, "--redact", "--write", "there.pcapng")

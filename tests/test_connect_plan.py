@@ -105,6 +105,10 @@ class UsageTests(SynchronousTestCase):
             (["--maximum-message", "0"], "--maximum-message is a whole number of 1 or more, not '0'"),
             (["--message-file", "nowhere"], "'nowhere': No such file or directory"),
             (["--raw", "--json"], "--raw and --json exclude each other"),
+            (["--trace", "--trace-application-data", "9"], "--trace-application-data is for --trace with --json"),
+            (["--capture-size", "1000000"], "a size of captures was given, and no capture"),
+            (["--capture", ""], "--capture is empty"),
+            (["--capture", "a", "--keylog", "a"], "the capture a and the key log a are the same file"),
         ):
             result = connect(*arguments)
             self.assertEqual(result.exit_code, 2, arguments)

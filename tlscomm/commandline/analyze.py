@@ -109,6 +109,7 @@ def command(
     from tlscomm.commandline._capturesread import Captures
     from tlscomm.commandline._connections import Wanted
 
+    _refuseUseless(html=html, asJSON=asJSON, isBrief=isBrief, applicationDataBytes=applicationDataBytes)
     _refuseContradictions(files, redact=redact, capture=capture, applicationDataBytes=applicationDataBytes)
     outputs = Files(html=html, svg=svg, capture=capture, isPrivate=applicationDataBytes > 0)
     outputs.keep((*files, *keylogs))
@@ -125,6 +126,13 @@ def command(
     failure = _analyze(captures, analysis, outputs)
     if failure is not None or (check and analysis.connections.failedCount):
         click.get_current_context().exit(1)
+
+
+def _refuseUseless(*, html: str | None, asJSON: bool, isBrief: bool, applicationDataBytes: int) -> None:
+    if isBrief and not asJSON:
+        raise click.UsageError("--brief is for --json: it leaves messages out of the object")
+    if applicationDataBytes and not (html or asJSON):
+        raise click.UsageError("--show-application-data is for --html and --json, which alone can show it")
 
 
 def _refuseContradictions(

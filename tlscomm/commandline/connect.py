@@ -73,6 +73,8 @@ def command(
 
     if raw and asJSON:
         raise click.UsageError("--raw and --json exclude each other")
+    if "traceApplicationData" in settings and not (asJSON and settings["trace"]):
+        raise click.UsageError("--trace-application-data is for --trace with --json, whose object has it")
     if messageFile is not None and messageFile.isatty():
         raise click.UsageError("--message-file takes a file or a pipe, not a terminal; use --message")
     chosen, maximum = framingNamed(settings["framing"]), settings["maximumMessage"]
