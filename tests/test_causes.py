@@ -8,12 +8,14 @@ from conversation import AUTHORITY, CLIENT, STRANGER
 from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.trial.unittest import SynchronousTestCase
 
+from tlscomm._wire.events import Event, Kind
 from tlscomm._wire.requests import CertificateRequest
 from tlscomm.credentials import Credential
 from tlscomm.failures import Problem
 from tlscomm.tracing._causes import Cause, causeOf
 from tlscomm.tracing._certificates import ShownChain
-from tlscomm.tracing._course import Course
+from tlscomm.tracing._course import Course, followed
+from tlscomm.tracing._verdict import verdictOn
 from tlscomm.tracing._wording import turnOfOurs, verdictOf
 
 _AUTHORITIES = frozenset({AUTHORITY.certificate.subject.public_bytes()})
@@ -70,3 +72,18 @@ class Turns(SynchronousTestCase):
         """What our own side is told to do is our turn."""
         for code, turn in (("unknown-issuer", "server"), ("hook-failed", "server"), ("expired", "client")):
             self.assertEqual(turnOfOurs(code, "server", isOurs=False), turn)
+
+
+class OnlyConnected(SynchronousTestCase):
+    """A client that connects and leaves without a word, as a health check does."""
+
+    def test_allWasCaptured(self) -> None:
+        """The server's alert only says that the stream has ended; it is the client that left."""
+        steps = [(True, "SYN"), (False, "SYN"), (True, "FIN")]
+        events = [Event(Kind.TCP, isFromClient, at, name, 0) for at, (isFromClient, name) in enumerate(steps)]
+        alert = Event(Kind.ALERT, False, 3, "decode_error", 7, content=bytes((2, 50)))
+        for seen in (events, [*events, alert], [*events, alert, Event(Kind.TCP, True, 4, "RST", 0)]):
+            verdict = verdictOn(followed(seen), None, None, isFinished=True)
+            self.assertEqual((verdict.code, verdict.by), ("closed-in-handshake", "client"), verdict)
+            self.assertNotIn("not captured", verdict.sentence)
+            self.assertIn("health check", verdict.nextStep)

@@ -173,7 +173,14 @@ class Course:
         """Whether something that counts was not seen, or could not be read."""
         # Without the first packet of a side its bytes cannot be counted.
         isUncounted = self.at(True, "SYN") is not None and self.at(False, "SYN") is None
-        return bool(self.gaps or self.damaged) or isUncounted or (self.hasTLS and not self.hasHellos)
+        isHeadless = self.hasTLS and not self.hasHellos and not self.isClientSilent
+        return bool(self.gaps or self.damaged) or isUncounted or isHeadless
+
+    @property
+    def isClientSilent(self) -> bool:
+        """Whether the client has said nothing, and all of it was seen: a health check that only connects does so."""
+        hasBegun = self.at(True, "SYN") is not None and self.at(False, "SYN") is not None
+        return hasBegun and not self.gaps and not any(e.isFromClient and e.kind is not Kind.TCP for e in self.events)
 
     def at(self, isFromClient: bool, name: str) -> int | None:
         """Return where the last message of a name is, or None."""

@@ -425,7 +425,7 @@ class _Judgement:
         # An alert that cannot be read may be the answer to an end of the stream that was not captured.
         isSealed = any(alert.event == index and alert.number is None for alert in course.alerts)
         # The other side's end may have come before, and not have been captured.
-        isHalf = len(course.ends) < 2 and not course.isTCP(index, "RST")
+        isHalf = len(course.ends) < 2 and not course.isTCP(index, "RST") and not self._isAnsweredBehind(index)
         code = "reset" if course.isTCP(index, "RST") else "closed-in-handshake"
         detail, remedy = f"the {side} ended it, and {self._waitedFor}", STRANGER_LEFT
         if side == "server":
@@ -441,6 +441,11 @@ class _Judgement:
             event=index,
             remedy="" if code == "reset" else remedy,
         )
+
+    def _isAnsweredBehind(self, index: int) -> bool:
+        """Return whether the other side has said something behind an event, and so had not ended before it."""
+        events = self._course.events
+        return any(e.isFromClient is not events[index].isFromClient and e.size for e in events[index + 1 :])
 
     def _tooLate(self, side: Side, index: int) -> Verdict:
         seconds = self._silence(index) / 1e9
