@@ -76,12 +76,13 @@ class Tracing:
         capture: the capture file that the bytes of all connections go to, with the secrets that open them.
         keyLog: the file that the secrets of all connections go to.
         refusedTraces: how many traces of refused connections are kept in memory (`TLSFactory.refusedTraces`).
-        refusedTraceBytes: how many bytes they take together, about. The oldest go first.
+        refusedTraceBytes: how many bytes of memory they take together, about. The oldest go first.
         applicationDataBytes: how much application data, for each connection and direction, is part of its trace. It is
             counted in any case.
         connections: of how many connections at a time traces are kept, so that what strangers send does not fill the
-            memory. Those that come while there are more have no trace; captures and key logs have all.
-        now: tells the time, in nanoseconds since 1970.
+            memory. It may be 128 KiB each until they are accepted. Connections on which nothing was said do not count.
+            Where there are more, the oldest has no trace, and the log says so; captures and key logs have all.
+        now: tells the time, in nanoseconds since 1970. Where it raises, the connection goes on and is not traced.
         numbers: those of the connections that are to come, where no log of a server has numbers of its own.
 
     Raises:
