@@ -127,6 +127,13 @@ class CaptureTests(SynchronousTestCase):
             if withSecrets:
                 self.assertEqual({event.detail for event in data}, {"", "400 No required SSL certificate was sent"})
 
+    def test_curlAndTheName(self) -> None:
+        """A client that leaves at once behind a sealed certificate may have refused it: it is not called accepted."""
+        for withSecrets, outcome in ((True, "refused"), (False, "unfinished")):
+            _, _, named, *_ = (e.trace for e in seen(withSecrets) if e.file["file"] == "client-curl-1.3.pcap")
+            self.assertEqual(named.verdict.outcome, outcome, named.verdict)
+            self.assertIn("had sent nothing", " ".join(named.verdict.evidence))
+
     def test_opened(self) -> None:
         """With secrets nothing stays closed, but what a side sealed with a secret that was never made."""
         closed = [

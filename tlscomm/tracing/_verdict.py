@@ -67,6 +67,10 @@ _LOOK = (
     "Look in the server's log, which knows the reason. Or have one side write the secrets of its connections "
     "(SSLKEYLOGFILE) and capture it again: with them the client's certificate can be read, and perhaps the reason."
 )
+_SAID_NOTHING = (
+    "the client ended the connection when the handshake was over, and had sent nothing: curl does so when it finds "
+    "another name in the server's certificate, which is sealed here"
+)
 _CLOSING = (None, CLOSE_NOTIFY, USER_CANCELED)
 _CERTIFICATE_ALERTS = frozenset({42, 43, 44, 45, 46, 48, 49, 113, 116})
 
@@ -104,6 +108,7 @@ class _Judgement:
             or self._alerted()
             or self._leftAtOnce()
             or self._refusedInAnswer()
+            or self._leftUnread()
             or self._bothAccepted()
             or self._endedInSilence()
             or self._undecided()
@@ -311,6 +316,19 @@ class _Judgement:
         if isLate:
             said += ", not even close_notify; its ClientHello is one of GnuTLS, whose programs verify the server then"
         return self._refused("client", Cause(cause.problem, False, (said, *cause.evidence)), index, "inferred")
+
+    def _leftUnread(self) -> Verdict | None:
+        """A client that left without a word, and whose view of a sealed certificate cannot be told."""
+        course, isUnread = self._course, self._chains["server"] is None and not self._course.isResumed
+        if self._leaving is None or not isUnread or not course.sealed or course.serverData is not None:
+            return None
+        if self._accepted is not None and course.isRequested is not False:
+            # It has waited for so long that it must have accepted the server.
+            return None
+        sign = () if self._sign is None else (f"{self._signText} is a sign that the server has accepted",)
+        evidence = (*self._evidence, *sign, _SAID_NOTHING)
+        said = "Whether the client has accepted the server is not seen: it left at once, and had sent nothing."
+        return Verdict("unfinished", None, None, "unknown", said, evidence=evidence)
 
     @property
     def _verifiesLate(self) -> bool:
