@@ -24,8 +24,8 @@ LONGEST = (1 << 14) + 2048
 CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA = 20, 21, 22, 23
 _HEARTBEAT = 24
 
-#: What is taken for the beginning of a header among bytes that may be anything: its version has to be one that exists,
-#: because chance makes fifty times as many of the others. The last byte may be missing.
+#: What is taken for the beginning of a header where nothing else says that bytes are TLS: its version has to be one
+#: that exists, because chance makes fifty times as many of the others. The last byte may be missing.
 LIKE_HEADER = re.compile(rb"[\x14-\x18]\x03[\x00-\x04](?:[\x00-\x47]|\x48(?:\x00|\Z))", re.DOTALL)
 
 #: Reads the type, the version and the length, from a place in bytes.

@@ -5,7 +5,7 @@ Sources: RFC 8446, sections 4.1 and 5.1; RFC 5246, sections 6.2 and 7.4.
 
 from __future__ import annotations
 
-from tlscomm._wire.recordheader import HANDSHAKE, HEADER, Bytes, headerAt, isHeader, unpackHeader
+from tlscomm._wire.recordheader import HANDSHAKE, HEADER, LIKE_HEADER, Bytes, headerAt
 
 __all__ = ["answerAt", "beginsAsTLS", "clientHelloAt", "isAnswer", "isRecords"]
 
@@ -79,8 +79,8 @@ def isRecords(data: Bytes) -> bool:
     at = 0
     while at < len(data):
         head = data[at : at + HEADER]
-        kind, version, length = unpackHeader(head + _TO_COME[len(head) :])
-        if not isHeader(kind, version, length):
+        head += _TO_COME[len(head) :]
+        if not LIKE_HEADER.match(head):
             return False
-        at += HEADER + length
+        at += HEADER + (head[3] << 8 | head[4])
     return len(data) >= HEADER

@@ -7,6 +7,8 @@ where its records are the smallest that can be agreed on (RFC 8449 and RFC 6066,
 
 from __future__ import annotations
 
+from tlscomm._wire.recordheader import HEADER
+
 __all__ = ["Allowance"]
 
 _MOST_BYTES = 1 << 17
@@ -15,8 +17,6 @@ _MOST_RECORDS = 512
 #: What is kept of a side that was refused: the alert or the few words that crossed with the refusal.
 _LAST_BYTES = 1 << 11
 _LAST_RECORDS = 8
-
-_HEADER = 5
 
 
 class Allowance:
@@ -45,11 +45,11 @@ class Allowance:
     def _wholeRecords(self, data: bytes) -> int:
         """Return how many bytes there are before the first record that is one too many."""
         buffer, at = self._head + data, self._toNext
-        while at + _HEADER <= len(buffer):
+        while at + HEADER <= len(buffer):
             if not self._records:
                 return max(0, at - len(self._head))
             self._records -= 1
-            at += _HEADER + int.from_bytes(buffer[at + 3 : at + _HEADER], "big")
+            at += HEADER + int.from_bytes(buffer[at + 3 : at + HEADER], "big")
         self._head = buffer[at:]
         self._toNext = max(0, at - len(buffer))
         return len(data)
