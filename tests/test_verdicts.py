@@ -7,6 +7,7 @@ import re
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from failuretable import ROWS, VERSIONS, Role, Row, Stage
@@ -20,6 +21,8 @@ from tlscomm._wire.dissector import Dissector
 from tlscomm._wire.events import Event, Kind
 from tlscomm._wire.secrets import Secrets
 from tlscomm.configuration import Version
+from tlscomm.drawing._chainviews import chainView
+from tlscomm.drawing._messageviews import Room
 from tlscomm.failures import CODES, Problem
 from tlscomm.testing import Pair
 from tlscomm.tracing import Trace, Verdict
@@ -371,3 +374,14 @@ class InGeneralWords(SynchronousTestCase):
         self.assertEqual(step, "Trust it.")
         step = self.assertGeneral("unknown-issuer", "server", "client", "Name the authorities: --client-roots.")
         self.assertIn("an authority that the server trusts", step)
+
+    def test_stepsAtACertificate(self) -> None:
+        """The page shows at a certificate what to do about it, in the same words."""
+        trace = seen(_REFUSED, "1.3")
+        (shown, *_) = trace.clientCertificates
+        for remedy, told in (("Trust it (--roots).", "Trust it."), ("Name it by --roots.", "")):
+            problems = tuple(replace(problem, remedy=remedy) for problem in shown.problems)
+            view = chainView(
+                replace(trace, clientCertificates=(replace(shown, problems=problems),)), "client", Room(10_000)
+            )
+            self.assertEqual([problem.remedy for problem in view.certificates[0].problems], [told])

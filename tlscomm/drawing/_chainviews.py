@@ -11,6 +11,7 @@ from tlscomm.drawing._faults import problemsOf
 from tlscomm.drawing._messageviews import Room
 from tlscomm.failures import CODES, Problem
 from tlscomm.tracing._trace import CertificateSeen, Side, Trace
+from tlscomm.tracing._wording import withoutOptions
 
 __all__ = ["CertificateView", "ChainView", "chainView"]
 
@@ -123,7 +124,7 @@ def _problem(problem: Problem) -> ProblemView:
     sentence = problem.code if failure is None else failure.summary.format(whose="this certificate", owner="this")
     if problem.detail:
         sentence = f"{sentence}: {problem.detail}"
-    return ProblemView(problem.code, f"{sentence[:1].upper()}{sentence[1:]}.", problem.remedy)
+    return ProblemView(problem.code, f"{sentence[:1].upper()}{sentence[1:]}.", withoutOptions(problem.remedy))
 
 
 def _facts(certificate: CertificateSeen) -> tuple[tuple[str, str], ...]:

@@ -20,7 +20,7 @@ from tlscomm.failures import (
 from tlscomm.tls._remedies import CLIENT_LEFT, SERVER_REFUSED
 from tlscomm.tracing._trace import Certainty, Outcome, Side, Verdict
 
-__all__ = ["OTHER", "asToldTo", "isRefusal", "turnOfOurs", "verdictOf"]
+__all__ = ["OTHER", "asToldTo", "isRefusal", "turnOfOurs", "verdictOf", "withoutOptions"]
 
 OTHER: dict[Side, Side] = {"client": "server", "server": "client"}
 
@@ -98,12 +98,12 @@ def nextStepOf(failure: TLSFailure, owner: Side) -> str:
     """Return what to do about a failure, as told to the side whose turn it is."""
     isJudges = failure.code in _TURN_OF_JUDGE
     own, we = (failure.theirs, OTHER[owner]) if isJudges else (failure.ours, owner)
-    if failure.remedy and (step := _withoutOptions(failure.remedy)):
+    if failure.remedy and (step := withoutOptions(failure.remedy)):
         return asToldTo(step, owner)
-    return asToldTo(_withoutOptions(own) or failure.general, we)
+    return asToldTo(withoutOptions(own) or failure.general, we)
 
 
-def _withoutOptions(step: str) -> str:
+def withoutOptions(step: str) -> str:
     """Return a step without the options of tlscomm in parentheses, or nothing where it is made of options."""
     step = _OPTIONS.sub("", step)
     return "" if "--" in step else step
