@@ -272,6 +272,10 @@ class Settings(SynchronousTestCase):
         for name, given, expected in wrong:
             with self.assertRaisesRegex(expected, f"^{name} is "):
                 Tracing(**{name: given})  # type: ignore[arg-type]
+        path = self.mktemp()
+        keyLog, capture = KeyLogFile(path), CaptureFile(path)
+        with self.assertRaisesRegex(ValueError, "^capture and keyLog are one file"):
+            Tracing(capture=capture, keyLog=keyLog)
 
     def test_warnings(self) -> None:
         """A server says when it begins which file holds what, with the standard that says what that means."""

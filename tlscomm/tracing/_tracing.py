@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import field
@@ -87,7 +88,7 @@ class Tracing:
 
     Raises:
         TypeError: one of them is something else; the message names it.
-        ValueError: a number is less than 0.
+        ValueError: a number is less than 0, or a capture and a key log are one file.
     """
 
     observer: TraceObserver | None = None
@@ -110,6 +111,9 @@ class Tracing:
             raise TypeError(f"now is what is called for the time, and not {self.now!r}")
         if not isinstance(self.numbers, Iterator):
             raise TypeError(f"numbers is an iterator, and not {self.numbers!r}")
+        files = [file for file in (self.capture, self.keyLog) if isinstance(file, CaptureFile | KeyLogFile)]
+        if len({os.path.realpath(file.path) for file in files}) < len(files):
+            raise ValueError("capture and keyLog are one file; a capture holds the secrets by itself")
 
     @property
     def keepsAll(self) -> bool:
