@@ -134,6 +134,17 @@ class CaptureTests(SynchronousTestCase):
             self.assertEqual(named.verdict.outcome, outcome, named.verdict)
             self.assertIn("had sent nothing", " ".join(named.verdict.evidence))
 
+    def test_phases(self) -> None:
+        """Without secrets the bytes of nine connections of ten are counted in the phases that secrets show."""
+        opened = {each.place: each.trace for each in seen(withSecrets=True)}
+        sealed = [e for e in seen(withSecrets=False) if e.file["version"] == "1.3" and e.file["keys"]]
+        same = 0
+        for each in sealed:
+            spans = [(span.name, span.bytesFromClient, span.bytesFromServer) for span in each.trace.spans]
+            self.assertEqual(sum(a + b for _, a, b in spans), sum(event.size for event in each.trace.events))
+            same += spans == [(o.name, o.bytesFromClient, o.bytesFromServer) for o in opened[each.place].spans]
+        self.assertGreaterEqual(same / len(sealed), 0.9)
+
     def test_opened(self) -> None:
         """With secrets nothing stays closed, but what a side sealed with a secret that was never made."""
         closed = [

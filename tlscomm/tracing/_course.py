@@ -92,6 +92,9 @@ class Course:
         serverDataSize: how many bytes of application data the server has sent, sealed as they are.
         alerts: all of them.
         sealed: records that could not be opened, in order.
+        finishedOrder: the order of the sealed record that the client's Finished is supposed to be in.
+        settledOrder: the same of what the server has answered it with: its last ticket, or what came first.
+        alertOrders: the same of the first alert in each event that holds one.
         ends: where a side ended the stream, by FIN or RST, by whether it is the client's.
         gaps: where bytes are missing, or messages were left out.
         renegotiation: where another handshake began inside the connection.
@@ -121,6 +124,9 @@ class Course:
     serverDataSize: int = 0
     alerts: list[AlertSeen] = field(default_factory=list)
     sealed: list[SealedRecord] = field(default_factory=list)
+    finishedOrder: int | None = None
+    settledOrder: int | None = None
+    alertOrders: dict[int, int] = field(default_factory=dict)
     ends: dict[bool, int] = field(default_factory=dict)
     gaps: list[int] = field(default_factory=list)
     damaged: list[int] = field(default_factory=list)

@@ -57,6 +57,7 @@ def suppose(course: Course) -> None:
     elif not any(alert.number is not None for alert in course.alerts):
         answer = _supposeAnswer(course)
         if answer is not None:
+            course.finishedOrder = answer.order
             _supposeReaction(course, answer.order, answer.time)
 
 
@@ -182,6 +183,7 @@ def _supposeReaction(course: Course, finished: int, time: int) -> None:
     client = [each for each in _of(course, True) if each.order > finished]
     _supposeClientsEnd(course, client, sizes)
     ticket: SealedRecord | None = None
+    course.settledOrder = server[0].order if server else None
     for at, record in enumerate(server):
         if sizes.isAlert(record) and not any(sizes.isAtLeast(each, 24) for each in server[at + 1 :]):
             isAlone = not course.tickets and course.serverData is None
@@ -192,6 +194,7 @@ def _supposeReaction(course: Course, finished: int, time: int) -> None:
             break
         if _isTicket(course, record, ticket, sizes):
             ticket = record
+            course.settledOrder = record.order
             course.tickets.append(record.event)
         else:
             course.serverData = record.event if course.serverData is None else course.serverData
@@ -216,6 +219,7 @@ def _supposeClientsEnd(course: Course, client: Sequence[SealedRecord], sizes: _S
     for record in client:
         if sizes.isAlert(record):
             course.alerts.append(AlertSeen(record.event, True, 0, False))
+            course.alertOrders.setdefault(record.event, record.order)
             break
         if course.clientData is None:
             course.clientData = record.event
@@ -233,6 +237,7 @@ def _isAnswerToClose(course: Course, record: SealedRecord, finished: int) -> boo
 
 
 def _alerted(course: Course, record: SealedRecord, *, isAlone: bool) -> None:
+    course.alertOrders.setdefault(record.event, record.order)
     isAnswer = any(alert.isFromClient and alert.event < record.event for alert in course.alerts)
     if isAlone and course.isRequested:
         course.alerts.append(AlertSeen(record.event, False, None, True))

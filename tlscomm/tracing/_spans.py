@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
-from tlscomm._wire.events import Event, Kind
-from tlscomm.tracing._course import CLOSE_NOTIFY, USER_CANCELED, Course
+from tlscomm._wire.events import Kind
+from tlscomm._wire.recordheader import HEADER
+from tlscomm.tracing._course import CLOSE_NOTIFY, USER_CANCELED, Course, SealedRecord
 from tlscomm.tracing._trace import Span
 
 __all__ = ["spansIn"]
@@ -23,52 +25,103 @@ _CLOSING = (None, CLOSE_NOTIFY, USER_CANCELED)
 _ORDER = ("TCP", "preface", "key exchange", "authentication", "acceptance", "data", "close")
 
 
+class _Piece(NamedTuple):
+    """An event, or one of the sealed records in it.
+
+    Attributes:
+        event: the index of the event.
+        isFromClient: who sent it.
+        time: when its last byte was seen.
+        size: in bytes.
+        order: of the sealed record, None of a whole event.
+    """
+
+    event: int
+    isFromClient: bool
+    time: int
+    size: int
+    order: int | None
+
+
 def spansIn(course: Course) -> tuple[Span, ...]:
     """Return the phases that a connection has come to, in order."""
-    phases = _phases(course)
-    answers = _answers(course, phases)
+    pieces = _pieces(course)
+    phases = _phases(course, pieces)
+    answers = _answers(pieces, phases)
     ended: int | None = None
     spans = []
     for name in _ORDER:
-        events = [event for event, phase in zip(course.events, phases, strict=True) if phase == name]
-        if events:
-            began = min(event.time for event in events) if ended is None else ended
-            ended = max(began, *(event.time for event in events))
-            spans.append(_span(name, began, ended, answers[name], events))
+        inside = [piece for piece, phase in zip(pieces, phases, strict=True) if phase == name]
+        if inside:
+            began = min(piece.time for piece in inside) if ended is None else ended
+            ended = max(began, *(piece.time for piece in inside))
+            spans.append(_span(name, began, ended, answers[name], inside))
     return tuple(spans)
 
 
-def _answers(course: Course, phases: Sequence[str]) -> Counter[str]:
+def _pieces(course: Course) -> list[_Piece]:
+    """Return all events, and of those in which a phase may end the records that are in them."""
+    ending = {course.clientFinished, _settled(course), *course.alertOrders}
+    sealed: dict[int, list[SealedRecord]] = {}
+    for record in course.sealed:
+        if record.event in ending:
+            sealed.setdefault(record.event, []).append(record)
+    found = []
+    for index, event in enumerate(course.events):
+        records = sealed.get(index, ())
+        found += [_Piece(index, r.isFromClient, r.time, HEADER + r.length, r.order) for r in records[:-1]]
+        # Of many records only some are known one by one.
+        rest = event.size - sum(HEADER + r.length for r in records[:-1])
+        found.append(_Piece(index, event.isFromClient, event.time, rest, records[-1].order if records else None))
+    return found
+
+
+def _answers(pieces: Sequence[_Piece], phases: Sequence[str]) -> Counter[str]:
     """Count how often the server answers the client in each phase: so often the client has waited for a round trip."""
-    turns = zip(pairwise(course.events), phases[1:], strict=True)
+    turns = zip(pairwise(pieces), phases[1:], strict=True)
     return Counter(phase for (before, after), phase in turns if before.isFromClient and not after.isFromClient)
 
 
-def _span(name: str, began: int, ended: int, answers: int, events: Sequence[Event]) -> Span:
-    sizes = [sum(each.size for each in events if each.isFromClient is isClient) for isClient in (True, False)]
+def _span(name: str, began: int, ended: int, answers: int, pieces: Sequence[_Piece]) -> Span:
+    sizes = [sum(each.size for each in pieces if each.isFromClient is isClient) for isClient in (True, False)]
     return Span(name, began, ended, float(answers), *sizes)
 
 
-def _phases(course: Course) -> list[str]:
-    """Name the phase of each event."""
-    hello, finished = course.at(False, "ServerHello"), course.clientFinished
-    settled = _settled(course)
-    closing = _closing(course)
+def _phases(course: Course, pieces: Sequence[_Piece]) -> list[str]:
+    """Name the phase of each piece."""
+    hello, settled, closing = course.at(False, "ServerHello"), _settled(course), _closing(course)
+    closingOrder = None if closing is None else course.alertOrders.get(closing)
     found = []
-    for index, event in enumerate(course.events):
-        if closing is not None and index >= closing:
+    for piece in pieces:
+        event = course.events[piece.event]
+        if closing is not None and not _isBefore(piece, closing, closingOrder):
             found.append("close")
         elif event.kind is Kind.TCP:
             found.append("TCP")
         elif event.kind is Kind.PREFACE:
             found.append("preface")
-        elif hello is None or index <= hello:
+        elif hello is None or piece.event <= hello:
             found.append("key exchange")
-        elif finished is None or index <= finished:
+        elif course.clientFinished is None or _isUpTo(piece, course.clientFinished, course.finishedOrder):
             found.append("authentication")
         else:
-            found.append("acceptance" if settled is None or index <= settled else "data")
+            isSettling = settled is None or _isUpTo(piece, settled, course.settledOrder)
+            found.append("acceptance" if isSettling else "data")
     return found
+
+
+def _isBefore(piece: _Piece, event: int, order: int | None) -> bool:
+    """Return whether a piece is before an event, or before a record of it where that is known."""
+    if piece.event != event or piece.order is None or order is None:
+        return piece.event < event
+    return piece.order < order
+
+
+def _isUpTo(piece: _Piece, event: int, order: int | None) -> bool:
+    """Return whether a piece is not behind an event, or not behind a record of it where that is known."""
+    if piece.event != event or piece.order is None or order is None:
+        return piece.event <= event
+    return piece.order <= order
 
 
 def _settled(course: Course) -> int | None:
