@@ -105,7 +105,7 @@ _KINDS = {
     Kind.SEALED: "cannot be read without secrets",
     Kind.PREFACE: "said before TLS begins",
     Kind.OMITTED: "left out, because there are so many",
-    Kind.GAP: "bytes that the capture does not have",
+    Kind.GAP: "bytes that were not seen, or not kept",
     Kind.DAMAGED: "this is no TLS, or breaks its rules",
 }
 
