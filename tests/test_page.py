@@ -297,7 +297,7 @@ class Size(SynchronousTestCase):
         trace = Trace(1, None, None, None, events, Verdict("failed", "protocol-violation", "client", event=2000))
         page = drawPage([trace])
         self.assertLess(len(page), 2_000_000)
-        self.assertIn("4,936 more messages are left out here", page)
+        self.assertIn("4,935 more messages are left out here", page)
         self.assertIn("here the client breaks off: protocol-violation", page)
         self.assertIn("The first 1,600 of 60,000 bytes are shown.", page)
 
