@@ -35,8 +35,9 @@ from tlscomm.tls._remedies import (
 )
 from tlscomm.tracing._causes import Cause, causeInSilence, causeOf, offered, toldOf
 from tlscomm.tracing._certificates import ShownChain
-from tlscomm.tracing._course import CLOSE_NOTIFY, USER_CANCELED, AlertSeen, Course
+from tlscomm.tracing._course import AlertSeen, Course
 from tlscomm.tracing._trace import Certainty, Side, Verdict
+from tlscomm.tracing._turningpoints import AT_ONCE, acceptanceIn, endingOf, leavingOf, signOfAcceptance
 from tlscomm.tracing._wording import OTHER, verdictOf
 from tlscomm.x509._facts import subjectText
 
@@ -44,10 +45,6 @@ __all__ = ["verdictOn"]
 
 #: Nanoseconds. A silence of so long is a deadline that was over, and no answer.
 _DEADLINE = 3_000_000_000
-#: A server that refuses behind a sign of acceptance does it at once; the client's close may cross it (see
-#: `tlscomm.transport._acceptance`).
-_DOUBT = 50_000_000
-_AT_ONCE = 1_000_000_000
 
 #: What OpenSSL and GnuTLS answer to an end of the stream without close_notify: decode_error, unexpected_message.
 _ANSWERS_TO_END = frozenset({50, 10})
@@ -71,7 +68,6 @@ _SAID_NOTHING = (
     "the client ended the connection when the handshake was over, and had sent nothing: curl does so when it finds "
     "another name in the server's certificate, which is sealed here"
 )
-_CLOSING = (None, CLOSE_NOTIFY, USER_CANCELED)
 _CERTIFICATE_ALERTS = frozenset({42, 43, 44, 45, 46, 48, 49, 113, 116})
 
 
@@ -95,10 +91,10 @@ class _Judgement:
         self._chains = chains
         self._isFinished = isFinished
         self._evidence = tuple(course.evidence)
-        self._ending = _ending(course)
-        self._sign = _signOfAcceptance(course)
-        self._accepted = _acceptance(course, self._ending)
-        self._leaving = _leaving(course, self._ending)
+        self._ending = endingOf(course)
+        self._sign = signOfAcceptance(course)
+        self._accepted = acceptanceIn(course, self._ending)
+        self._leaving = leavingOf(course, self._ending)
 
     def verdict(self) -> Verdict:
         if not self._course.hasSides:
@@ -288,7 +284,7 @@ class _Judgement:
             return False
         isFirst = not course.events[ending].isFromClient and ending >= answered
         hasMore = course.lastClientData is not None and course.lastClientData > answered
-        isAtOnce = self._time(ending) - self._time(answered) < _AT_ONCE
+        isAtOnce = self._time(ending) - self._time(answered) < AT_ONCE
         return isFirst and not hasMore and isAtOnce and course.serverDataSize in _ANSWERS
 
     @property
@@ -343,13 +339,13 @@ class _Judgement:
         """Whether a client that has sent no data has stayed so long that it must have accepted the server."""
         if self._evidence or self._accepted is None or self._leaving is not None:
             return False
-        return self._time(len(self._course.events) - 1) - self._time(self._accepted) >= _AT_ONCE
+        return self._time(len(self._course.events) - 1) - self._time(self._accepted) >= AT_ONCE
 
     @property
     def _isLate(self) -> bool:
         """Whether a server that has shown a sign of acceptance has ended too late for a refusal."""
         assert self._ending is not None and self._sign is not None
-        return self._time(self._ending) - self._time(self._sign) >= _AT_ONCE
+        return self._time(self._ending) - self._time(self._sign) >= AT_ONCE
 
     @property
     def _signText(self) -> str:
@@ -557,44 +553,3 @@ def _state(course: Course, isClient: bool) -> str:
 
 def _side(isFromClient: bool) -> Side:
     return "client" if isFromClient else "server"
-
-
-def _ending(course: Course) -> int | None:
-    """Return where the first side ended the connection without saying that it refuses, or None."""
-    closes = [alert.event for alert in course.alerts if not alert.isFatal and alert.number in _CLOSING]
-    return min((*closes, *course.ends.values()), default=None)
-
-
-def _leaving(course: Course, ending: int | None) -> int | None:
-    """Return where a client left that had finished, and sent nothing more."""
-    if ending is None or not course.isDone or course.clientData is not None or not course.events[ending].isFromClient:
-        return None
-    assert course.clientFinished is not None
-    isAtOnce = course.events[ending].time - course.events[course.clientFinished].time < _AT_ONCE
-    return ending if isAtOnce else None
-
-
-def _signOfAcceptance(course: Course) -> int | None:
-    """Return where the server shows a sign that it has accepted the client, which nginx shows to all."""
-    if not course.isDone:
-        return None
-    if not course.isTLS13:
-        return course.serverFinished
-    return course.tickets[0] if course.tickets else course.closeAnswered
-
-
-def _acceptance(course: Course, ending: int | None) -> int | None:
-    """Return where it is certain that both sides have accepted each other, or None."""
-    if course.clientFinished is None or course.serverFinished is None:
-        return None
-    done = max(course.clientFinished, course.serverFinished)
-    if course.isRequested is False:
-        return done
-    if course.serverData is not None and course.serverData > done:
-        return course.serverData
-    sign = _signOfAcceptance(course)
-    if sign is None or ending is None or ending < sign or not course.events[ending].isFromClient:
-        return None
-    # The client has begun the close, and the server had had the time to refuse.
-    isAfterDoubt = course.events[ending].time - course.events[sign].time > _DOUBT
-    return sign if isAfterDoubt else None
