@@ -288,7 +288,7 @@ def shape(stream: bytes) -> list[tuple[int, int]]:
     """Return the content types and lengths of the records of a stream."""
     found = []
     while stream:
-        size = int.from_bytes(stream[3:5])
+        size = int.from_bytes(stream[3:5], "big")
         found.append((stream[0], size))
         stream = stream[5 + size :]
     return found
