@@ -6,6 +6,7 @@ from hypothesis import given, settings, strategies
 from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.test_beginning import CLIENT_HELLO
 from tests.tsharkfields import CAPTURES
 from tests.wiretraffic import Traffic, context, dissected, fed, names, pieces
 from tlscomm._wire.decoding import decode
@@ -211,6 +212,24 @@ class Hostile(SynchronousTestCase):
         self.assertEqual(
             [each["count"] for each in told if each["kind"] == "omitted"], [each.count for each in omitted]
         )
+
+    def test_whatIsHeldIsGivenUp(self) -> None:
+        """Asked to hold less, it keeps the order of messages; first it gives up records of data, and then contents."""
+        hello = CLIENT_HELLO + b"\x16\3\3\x40\4\x0b\0\x40\0" + bytes(0x4000)
+        turns = [(number % 2 == 0, b"\x17\3\3\0\x20" + bytes(32)) for number in range(100)]
+        dissector = fed([(True, hello), *((side, data * 60) for side, data in turns)])
+        before = dissector.held
+        dissector.giveUp(1000)
+        self.assertLess(dissector.held, before // 2)
+        self.assertEqual(len(dissector.events[1].content), 0x4004)
+        dissector.feed(True, b"\x16\3\3\x40\0\x0b\1\0\0" + bytes(0x3FFC), 1001)
+        dissector.giveUp(1002)
+        self.assertLess(dissector.held, 20_000)
+        events = dissector.events
+        self.assertEqual([each.name for each in events[:2]], ["ClientHello", "Certificate"])
+        self.assertEqual([(each.content, each.detail) for each in events[:2]], [(b"", "too much to keep")] * 2)
+        self.assertTrue(any(each.kind is Kind.OMITTED for each in events))
+        assemble(events, number=1, client=None, server=None, isFinished=True, hasSecrets=False)
 
     def test_applicationDataIsAddedToInPlace(self) -> None:
         """What was kept before is not copied with each record."""

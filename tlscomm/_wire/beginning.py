@@ -28,6 +28,9 @@ _MOST_ANSWER = 1 << 12
 _MOST_PIECES = 512
 _MOST_TURNS = 24
 
+#: What a piece takes in memory in bytes, about.
+_PIECE = 200
+
 
 class _Piece(NamedTuple):
     """What was seen while TLS had not begun: so many bytes; a step of TCP where `step` is set; or a gap."""
@@ -106,6 +109,20 @@ class Beginning:
             self._isTorn[isFirst] = True
             self._pieces.append(_Piece(isFirst, time, packet, missing=size))
             self._bound()
+
+    @property
+    def held(self) -> int:
+        """How many bytes it takes in memory, about."""
+        if self.dissector is not None:
+            return self.dissector.held
+        return _PIECE * len(self._pieces) + len(self._all[True]) + len(self._all[False])
+
+    def giveUp(self, time: int, packet: int) -> None:
+        """Hold little from here on. Where TLS has not begun, it is not waited for any more."""
+        if self.dissector is not None:
+            self.dissector.giveUp(time, packet)
+        elif self.isTLS is None:
+            self._isNone()
 
     def ended(self) -> None:
         """Nothing more will come: what is held is decided by what there is."""

@@ -65,9 +65,15 @@ class Messages:
         # Whether what is in the buffer began with a record.
         self._isClean = True
 
+    @property
+    def held(self) -> int:
+        """How many bytes of a message are held that is not finished."""
+        return len(self._buffer)
+
     def lose(self) -> None:
         """Bytes are missing: what was begun is not finished."""
         self._buffer.clear()
+        self._records = []
         self._isAligned = False
 
     def isMessage(self, fragment: bytes, *, mayBeSealed: bool) -> bool:

@@ -35,7 +35,7 @@ _CLIENT_HELLO, _SERVER_HELLO, _NEW_SESSION_TICKET, _END_OF_EARLY_DATA, _FINISHED
 _EXCHANGES = (12, 16)
 
 #: So many bytes of handshake messages are kept of one connection.
-_MOST_KEPT = 1 << 20
+_MOST_KEPT = 1 << 18
 
 #: No suite adds less than sixteen bytes to the two of an alert. One that is longer is sealed, also where the
 #: ChangeCipherSpec before it was not seen.
@@ -98,6 +98,24 @@ class Dissector:
         counted in one of each side.
         """
         return self._list.events()
+
+    @property
+    def held(self) -> int:
+        """How many bytes it takes in memory, about."""
+        return self._list.held + self._client.messages.held + self._server.messages.held
+
+    def giveUp(self, time: int, packet: int | None = None) -> None:
+        """Hold less from here on: few records of application data, or else not even what messages said."""
+        before = self.held
+        self._list.thin()
+        if self.held <= before // 2:
+            return
+        self._room = 0
+        for direction in (self._client, self._server):
+            if size := direction.messages.held:
+                self._list.leaveOut(direction.isFromClient, size, time, packet)
+                direction.messages.lose()
+        self._list.forget()
 
     def feed(self, isFromClient: bool, data: bytes, time: int, packet: int | None = None) -> None:
         """Take bytes of one direction, in their order."""

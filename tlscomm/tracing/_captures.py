@@ -20,6 +20,9 @@ from tlscomm.verification import Verifier
 
 __all__ = ["CaptureReading", "readCaptures"]
 
+#: So many bytes are held of all connections that have not ended.
+_MOST_HELD = 24 << 20
+
 #: So many link types that are not read are named.
 _MOST_UNREAD = 4
 
@@ -88,6 +91,7 @@ class CaptureReading(Iterator[Trace]):
         self._trace = trace
         self._progress = progress
         self._ended: deque[_Connection] = deque()
+        self._budget = _Budget(_MOST_HELD)
         self._connections = Connections(self._connected, isLive=files.isLive)
         self._traces = self._read()
 
@@ -141,7 +145,7 @@ class CaptureReading(Iterator[Trace]):
             self._progress(self._files.position, self._files.size)
 
     def _connected(self, number: int, first: Address, second: Address) -> _Connection:
-        return _Connection(number, first, second, self._makeDissector, self._ended.append)
+        return _Connection(number, first, second, self._makeDissector, self._ended.append, budget=self._budget)
 
     def _makeDissector(self) -> Dissector:
         return Dissector(self._secrets, self._applicationDataBytes)
@@ -151,6 +155,32 @@ def _unread(found: tuple[int, int]) -> Damage:
     linkType, count = found
     packets = "1 packet has" if count == 1 else f"{count:,} packets have"
     return Damage("Link layer", None, f"{packets} one that is not read (LINKTYPE {linkType})")
+
+
+class _Budget:
+    """What all connections hold together: of too much, the one that holds the most gives up what it holds."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held: dict[_Connection, int] = {}
+        self._sum = 0
+
+    def spend(self, connection: _Connection, held: int, time: int, packet: int) -> None:
+        """A connection holds so many bytes now."""
+        self._sum += held - self._held.get(connection, 0)
+        self._held[connection] = held
+        while self._sum > self._most:
+            largest = max(self._held, key=self._held.__getitem__)
+            before = self._held[largest]
+            largest.giveUp(time, packet)
+            self._held[largest] = after = largest.held
+            self._sum += after - before
+            if after >= before:
+                break
+
+    def leave(self, connection: _Connection) -> None:
+        """A connection has ended."""
+        self._sum -= self._held.pop(connection, 0)
 
 
 class _Connection:
@@ -163,6 +193,8 @@ class _Connection:
         second: Address,
         makeDissector: Callable[[], Dissector],
         ended: Callable[[_Connection], None],
+        *,
+        budget: _Budget,
     ) -> None:
         self._number = number
         self._first = first
@@ -171,8 +203,19 @@ class _Connection:
         self._beginning = Beginning(makeDissector, first.port >= second.port)
         self._ended = ended
         self._isFinished = False
-        self.data = self._beginning.data
+        self._budget = budget
         self.missing = self._beginning.missing
+
+    @property
+    def held(self) -> int:
+        return self._beginning.held
+
+    def data(self, isFirst: bool, data: bytes, time: int, packet: int) -> None:
+        self._beginning.data(isFirst, data, time, packet)
+        self._budget.spend(self, self._beginning.held, time, packet)
+
+    def giveUp(self, time: int, packet: int) -> None:
+        self._beginning.giveUp(time, packet)
 
     @property
     def isTLS(self) -> bool:
@@ -184,6 +227,7 @@ class _Connection:
 
     def ended(self) -> None:
         self._beginning.ended()
+        self._budget.leave(self)
         self._ended(self)
 
     def trace(self, clientVerifier: Verifier | None, serverVerifier: Verifier | None) -> Trace:
