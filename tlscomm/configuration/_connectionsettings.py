@@ -1,0 +1,141 @@
+"""What is done with connections that are accepted, and how they are made. Part of the table of settings."""
+
+from __future__ import annotations
+
+from tlscomm.configuration._settingtypes import CLIENTS, SERVERS, Interface, Seconds, Setting, Text, Whole, Word, YesNo
+
+__all__ = ["CONNECTIONS"]
+
+_TWISTD = Interface.TWISTD
+_CONNECT = Interface.CONNECT
+_CLIENT_STRING = Interface.CLIENT_STRING
+_VERSIONS = Word(("1.2", "1.3"))
+
+CONNECTIONS = (
+    Setting(
+        "application",
+        Text("NAME"),
+        _TWISTD,
+        "What is done with the messages: ``echo`` returns each, ``greet`` answers each with a greeting, and "
+        "``package.module:name`` is a class that extends ``tlscomm.messages.MessageProtocol``, or any protocol factory "
+        "of Twisted's, to which ``{framing}``, ``{maximumMessage}`` and ``{readTimeout}`` do not apply.",
+        default="echo",
+    ),
+    Setting(
+        "hook",
+        Text("NAME"),
+        _TWISTD,
+        "``package.module:name``: a function that decides about each client before it is accepted, and may answer "
+        "later. It is imported as an application is. Without one, each client is accepted that has a valid certificate "
+        "and that ``{allow}`` and ``{deny}`` let pass.",
+        see=":doc:`hooks`",
+    ),
+    Setting(
+        "resumption",
+        YesNo(),
+        SERVERS | _CLIENT_STRING,
+        "Resume no sessions: each connection costs a full handshake, in which certificates are sent.",
+        default=True,
+        see=":doc:`sessions`",
+    ),
+    Setting(
+        "revalidation",
+        YesNo(),
+        SERVERS | CLIENTS,
+        "Keep an open connection although its {peer} would not be accepted any more, because a certificate has expired "
+        "or was revoked, or because the rules have changed.",
+        default=True,
+        see=":doc:`sessions`",
+        formerly=("judgesAgain=", "--no-judging-again"),
+    ),
+    Setting(
+        "framing",
+        Word(("eof", "line", "netstring", "int32")),
+        _TWISTD | _CONNECT,
+        "How messages are told apart: ``eof``, ``line``, ``netstring`` or ``int32``.",
+        default="eof",
+        see=":doc:`messages`",
+        differing={_CONNECT: {"about": "How messages are told apart; the server must have the same framing."}},
+    ),
+    Setting(
+        "maximumMessage",
+        Whole(metavar="BYTES"),
+        _TWISTD | _CONNECT,
+        "The most bytes that a message may have, either way. A longer one ends the connection (``message-too-long``).",
+        default=1 << 20,
+    ),
+    Setting(
+        "minimumTLS",
+        _VERSIONS,
+        SERVERS | CLIENTS,
+        "The oldest version of TLS that is spoken: 1.2 or 1.3.",
+        default="1.2",
+    ),
+    Setting(
+        "maximumTLS",
+        _VERSIONS,
+        SERVERS | CLIENTS,
+        "The newest version of TLS that is spoken: 1.2 or 1.3.",
+        default="1.3",
+    ),
+    Setting(
+        "timeout",
+        Seconds(),
+        CLIENTS,
+        "Seconds for the TCP connection; 0 for no limit.",
+        default=30,
+        differing={
+            _CONNECT: {
+                "about": "Seconds for the TCP connection, for the handshake and for each reply; 0 for no limit. It "
+                "also bounds a write that does not move and the end of the connection, which otherwise have 5 each.",
+                "default": None,
+                "otherwise": "10, 10 and 5",
+            }
+        },
+    ),
+    Setting(
+        "handshakeTimeout",
+        Seconds(),
+        SERVERS | _CLIENT_STRING,
+        "Seconds from the TCP connection until both sides have accepted each other (``handshake-timeout``); 0 for no "
+        "limit.",
+        default=10,
+    ),
+    Setting(
+        "hookTimeout",
+        Seconds(),
+        _TWISTD,
+        "Seconds in which the hook must answer (``hook-timeout``); 0 for no limit but the handshake's, which always "
+        "holds as well.",
+        default=5,
+    ),
+    Setting(
+        "readTimeout",
+        Seconds(),
+        _TWISTD,
+        "Seconds in which the next message must come (``read-timeout``); 0 for no limit, for clients that stay "
+        "connected and are silent.",
+        default=5,
+    ),
+    Setting(
+        "writeTimeout",
+        Seconds(),
+        SERVERS | _CLIENT_STRING,
+        "Seconds in which some of the bytes that are queued for the {peer} must move (``write-timeout``); 0 for no "
+        "limit.",
+        default=5,
+    ),
+    Setting(
+        "closeTimeout",
+        Seconds(),
+        SERVERS | _CLIENT_STRING,
+        "Seconds for the {peer}'s answer to the end of a connection (``close-timeout``); 0 for no limit.",
+        default=5,
+        differing={
+            _TWISTD: {
+                "about": "Seconds for a client's answer to the end of a connection (``close-timeout``), and for all "
+                "connections to end when the server stops; 0 for no limit, except that a stop takes 5 seconds at most."
+            }
+        },
+    ),
+)
