@@ -28,7 +28,7 @@ from tlscomm.configuration import Deadlines, ServerConfiguration
 from tlscomm.failures import FileNotFound, KeyMismatch, PassphraseRequired
 from tlscomm.issuing import Authority
 from tlscomm.messages import MessageFactory
-from tlscomm.server import Echo, Greet, Listener, Options, TLSService, makeService
+from tlscomm.server import Echo, Greet, Listener, Options, Server, TLSService, makeService
 from tlscomm.verification import Pin
 from tlscomm.x509._encoding import keyPEM, pem
 
@@ -258,6 +258,10 @@ class ServiceCase(SynchronousTestCase):
         os.chmod(name, 0o600)
 
     def service(self, *words: str) -> TLSService:
+        (listener,) = self.server(*words).listeners
+        return listener
+
+    def server(self, *words: str) -> Server:
         return makeService(parsed(*words), self.reactor)
 
     def configuration(self, *words: str) -> ServerConfiguration:

@@ -12,6 +12,7 @@ __all__ = [
     "Greet",
     "Listener",
     "Options",
+    "Server",
     "TLSService",
     "applicationNamed",
     "factoryFor",
@@ -23,6 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tlscomm.server._applications import APPLICATIONS, Echo, Greet, applicationNamed, factoryFor, hookNamed
     from tlscomm.server._options import Options, makeService
+    from tlscomm.server._server import Server
     from tlscomm.server._service import CannotListen, Listener, TLSService
 else:
     # twistd explains and refuses options, which must not take as long as loading OpenSSL does.
@@ -35,6 +37,7 @@ else:
             "Greet": "tlscomm.server._applications",
             "Listener": "tlscomm.server._service",
             "Options": "tlscomm.server._options",
+            "Server": "tlscomm.server._server",
             "TLSService": "tlscomm.server._service",
             "applicationNamed": "tlscomm.server._applications",
             "factoryFor": "tlscomm.server._applications",

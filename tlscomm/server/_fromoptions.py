@@ -24,6 +24,8 @@ from tlscomm.failures import printable
 from tlscomm.issuing import DEVELOPMENT_HOSTS, DevelopmentAuthority, ensureDevelopmentAuthority
 from tlscomm.server._applications import applicationNamed, factoryFor, hookNamed
 from tlscomm.server._eventlog import eventLog
+from tlscomm.server._observers import Observers
+from tlscomm.server._server import Server
 from tlscomm.server._service import Listener, TLSService
 from tlscomm.tracing._fromsettings import tracingFrom
 
@@ -35,7 +37,7 @@ _log = Logger(namespace="tlscomm")
 _WITH_TLS = ("ssl:", "tls:", "le:", "tlscomm:")
 
 
-def serviceFor(settings: Mapping[str, Any], reactor: Any, *, isForeground: bool) -> TLSService:
+def serviceFor(settings: Mapping[str, Any], reactor: Any, *, isForeground: bool) -> Server:
     """Return the server that settings describe. It has read its credential and has not opened a port.
 
     Args:
@@ -61,18 +63,21 @@ def serviceFor(settings: Mapping[str, Any], reactor: Any, *, isForeground: bool)
     pipes = [passphraseSource(descriptor=number) for number in settings["passphraseFD"]]
     configure = partial(_configuration, settings, development, [pipe for pipe in pipes if pipe is not None])
     configuration = configure(person.ask)
-    return TLSService(
+    log = eventLog(settings["logFormat"], reactor, foreground=isForeground)
+    observers = Observers(log)
+    service = TLSService(
         reactor,
         configuration,
         application,
         listeners,
-        eventLog(settings["logFormat"], reactor, foreground=isForeground),
+        log,
         maximumConnections=settings["maximumConnections"],
         complain=_complainOnTerminal if isForeground else None,
         whenListening=None if development is None else _introduction(settings, configuration, development),
-        readAgain=partial(configure, person.remember),
         tracing=tracingFrom(settings, reactor.callLater),
+        observer=observers,
     )
+    return Server(reactor, [service], observers, readAgain=lambda: [configure(person.remember)])
 
 
 def _complainOnTerminal(message: str) -> None:

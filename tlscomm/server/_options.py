@@ -28,7 +28,7 @@ from tlscomm.failures import TLSFailure
 from tlscomm.server._collection import leaveOutOfCollections
 
 if TYPE_CHECKING:
-    from tlscomm.server._service import TLSService
+    from tlscomm.server._server import Server
 
 __all__ = ["Options", "makeService"]
 
@@ -144,7 +144,7 @@ for _setting in _SETTINGS:
         setattr(Options, f"opt_{_setting.option.replace('-', '_')}", _collecting(_setting))
 
 
-def makeService(options: Options, reactor: Any = None) -> TLSService:
+def makeService(options: Options, reactor: Any = None) -> Server:
     """Return the server that the options describe. It has read its credential and has not opened a port.
 
     Args:

@@ -13,11 +13,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succeed
@@ -35,6 +33,7 @@ from twisted.python.failure import Failure
 
 from tlscomm._dataclasses import dataclass
 from tlscomm.configuration import ServerConfiguration
+from tlscomm.server._signals import Signals
 from tlscomm.transport import TLSFactory, describeAddress
 from tlscomm.transport._eventlog import EventLog
 from tlscomm.transport._rereading import Rereading
@@ -45,6 +44,7 @@ except ImportError:  # Windows has no such limit.
     resource = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
+    from tlscomm.server._observers import ServerObserver
     from tlscomm.tracing import Trace, Tracing
 
 __all__ = ["CannotListen", "Listener", "TLSService"]
@@ -131,6 +131,7 @@ class TLSService(Service):
         whenListening: Callable[[Sequence[str]], object] | None = None,
         readAgain: Callable[[], ServerConfiguration] | None = None,
         tracing: Tracing | None = None,
+        observer: ServerObserver | None = None,
     ) -> None:
         """
         Args:
@@ -146,11 +147,14 @@ class TLSService(Service):
             readAgain: returns the configuration as it is now, of files that may have changed. Where there is one,
                 SIGHUP calls `reload` while the service runs. It is called in a thread where the clock is a reactor.
             tracing: what is traced of the connections; None for nothing. SIGUSR2 calls `logRefusedTraces` while the
-                service runs, in any case.
+                service runs, in any case, unless the service is a part of a `Server`, which listens to the signals.
+            observer: is told of the connections in the place of the log, which is one of those that it tells, and
+                where the service listens.
         """
         self._application = application
+        self._observer: ServerObserver | EventLog = log if observer is None else observer
         self.factory = TLSFactory(
-            self._negotiating(configuration), application, clock, log, maximumConnections, tracing=tracing
+            self._negotiating(configuration), application, clock, self._observer, maximumConnections, tracing=tracing
         )
         self.listeners = tuple(listeners)
         self._clock = clock
@@ -158,9 +162,9 @@ class TLSService(Service):
         self._events = log
         self._complain = complain or _complainInLog
         self._whenListening = whenListening
-        self._rereading = None if readAgain is None else Rereading(clock, readAgain, self._reconfigure)
+        self._rereading = None if readAgain is None else Rereading(clock, readAgain, self.reconfigure)
         self._nextTrace: IDelayedCall | None = None
-        self._formerSignals: dict[signal.Signals, Any] = {}
+        self._signals = Signals(clock)
         self._opening: list[Deferred[IListeningPort | None]] = []
 
     def privilegedStartService(self) -> None:
@@ -177,7 +181,7 @@ class TLSService(Service):
                 self._opening.append(self._open(listener))
         except CannotListen as refused:
             self._complain(refused.message)
-            Deferred.fromCoroutine(self._closePorts())
+            self.closePorts()
             raise
 
     def startService(self) -> None:
@@ -202,9 +206,7 @@ class TLSService(Service):
         Connections that have not ended by their own deadlines are cut after the close deadline.
         """
         super().stopService()  # type: ignore[no-untyped-call]
-        for number, former in self._formerSignals.items():
-            signal.signal(number, former)
-        self._formerSignals.clear()
+        self._signals.release()
         if self._nextTrace is not None:
             self._nextTrace.cancel()
             self._nextTrace = None
@@ -243,7 +245,8 @@ class TLSService(Service):
     def _keepsRefusedTraces(self) -> bool:
         return self.factory.tracing is not None and self.factory.tracing.refusedTraces > 0
 
-    def _reconfigure(self, configuration: ServerConfiguration) -> None:
+    def reconfigure(self, configuration: ServerConfiguration) -> None:
+        """Use another configuration for new connections, and judge the open ones by it."""
         self.factory.reconfigure(self._negotiating(configuration))
 
     def _negotiating(self, configuration: ServerConfiguration) -> ServerConfiguration:
@@ -252,18 +255,12 @@ class TLSService(Service):
         return configuration
 
     def _listenToSignals(self) -> None:
+        if self.parent is not None and hasattr(self.parent, "logRefusedTraces"):
+            return
         if self._rereading is not None:
-            self._listenTo("SIGHUP", self.reload)
+            self._signals.listenTo("SIGHUP", self.reload)
         # A process that does not listen to it is ended by it.
-        self._listenTo("SIGUSR2", self.logRefusedTraces)
-
-    def _listenTo(self, name: str, call: Callable[[], object]) -> None:
-        # Windows has none of them.
-        number: signal.Signals | None = getattr(signal, name, None)
-        if number is not None and threading.current_thread() is threading.main_thread():
-            fromThread = getattr(self._clock, "callFromThread", lambda call: call())
-            # A signal comes in the middle of anything.
-            self._formerSignals[number] = signal.signal(number, lambda *_: fromThread(call))
+        self._signals.listenTo("SIGUSR2", self.logRefusedTraces)
 
     def _open(self, listener: Listener) -> Deferred[IListeningPort | None]:
         opening = cast(
@@ -284,11 +281,11 @@ class TLSService(Service):
         if port is not None:
             address = describeAddress(port.getHost()) or ""
             addresses.append(address)
-            self._events.listening(address)
+            self._observer.listening(address)
         return port
 
     async def _stop(self) -> None:
-        await self._closePorts()
+        await self.closePorts()
         for transport in tuple(self.factory.connections):
             transport.loseConnection()
         limit = self.factory.configuration.deadlines.close or _LONGEST_STOP
@@ -299,6 +296,10 @@ class TLSService(Service):
             transport.abortConnection()
         await self._whileConnected(limit)
         self._events.flush()
+
+    def closePorts(self) -> Deferred[None]:
+        """Take no new connections."""
+        return Deferred.fromCoroutine(self._closePorts())
 
     async def _closePorts(self) -> None:
         opening, self._opening = self._opening, []

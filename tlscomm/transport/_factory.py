@@ -205,7 +205,7 @@ class TLSFactory:
         from tlscomm.transport._traced import TracedTransport
 
         self._kind = TracedTransport
-        numbers = self.observer.numbers if isinstance(self.observer, EventLog) else tracing.numbers
+        numbers = getattr(self.observer, "numbers", tracing.numbers)
         return TracedConnections(tracing, "client" if self.configuration.isClient else "server", numbers)
 
     def _warn(self) -> None:

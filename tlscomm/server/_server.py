@@ -1,0 +1,111 @@
+"""All that one process serves, as one service: it starts, reads its configuration again, and stops as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
+
+from tlscomm.configuration import ServerConfiguration
+from tlscomm.server._observers import ServerObserver
+from tlscomm.server._phases import ServerPhase
+from tlscomm.server._service import CannotListen, TLSService
+from tlscomm.server._signals import Signals
+from tlscomm.transport._rereading import Rereading
+
+__all__ = ["Server"]
+
+
+class Server(MultiService):
+    """The services of one process, each with a configuration, an application and places to listen of its own.
+
+    It alone listens to signals: SIGHUP reads the configuration again, SIGUSR2 writes the kept traces into the log.
+
+    Attributes:
+        listeners: the services, in the order of the configuration.
+        phase: where the server is in its life.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        listeners: Sequence[TLSService],
+        observer: ServerObserver,
+        *,
+        readAgain: Callable[[], Sequence[ServerConfiguration]] | None = None,
+    ) -> None:
+        """
+        Args:
+            clock: tells the time, usually the reactor.
+            listeners: what is served. None of them has a `readAgain` of its own.
+            observer: is told what becomes of the server.
+            readAgain: returns the configurations of the listeners as they are now, in their order. It is called in a
+                thread where the clock is a reactor. None: there is nothing to read.
+        """
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.listeners = tuple(listeners)
+        for each in self.listeners:
+            each.setServiceParent(self)  # type: ignore[no-untyped-call]
+        self.phase = ServerPhase.STARTING
+        self._observer = observer
+        self._signals = Signals(clock)
+        self._rereading = None if readAgain is None else Rereading(clock, readAgain, self._reconfigure)
+
+    def privilegedStartService(self) -> None:
+        """Open the ports.
+
+        Raises:
+            CannotListen: one of them cannot be opened. The others are closed again.
+        """
+        try:
+            super().privilegedStartService()  # type: ignore[no-untyped-call]
+        except CannotListen:
+            for each in self.listeners:
+                each.closePorts()
+            raise
+
+    def startService(self) -> None:
+        """Serve.
+
+        Raises:
+            CannotListen: a port cannot be opened.
+        """
+        super().startService()  # type: ignore[no-untyped-call]
+        self._signals.listenTo("SIGHUP", self.reload)
+        # A process that does not listen to it is ended by it.
+        self._signals.listenTo("SIGUSR2", self.logRefusedTraces)
+        self._enter(ServerPhase.READY)
+
+    def stopService(self) -> Deferred[None]:
+        """Close the ports, then the connections, in order; see `TLSService.stopService`."""
+        self._signals.release()
+        self._enter(ServerPhase.DRAINING)
+        stopping: Deferred[None] = super().stopService()  # type: ignore[no-untyped-call]
+        return stopping.addCallback(self._stopped)
+
+    def reload(self) -> Deferred[bool]:
+        """Read all of the configuration again. It is taken as a whole, or not at all.
+
+        Returns:
+            Whether it was taken. Otherwise the log says why, and the former one stays in use.
+        """
+        return succeed(False) if self._rereading is None else self._rereading.begin()
+
+    def logRefusedTraces(self) -> None:
+        """Write the traces that are kept of refused connections into the log."""
+        for each in self.listeners:
+            each.logRefusedTraces()
+
+    def _reconfigure(self, configurations: Sequence[ServerConfiguration]) -> None:
+        for listener, configuration in zip(self.listeners, configurations, strict=True):
+            listener.reconfigure(configuration)
+
+    def _stopped(self, _: object) -> None:
+        self._enter(ServerPhase.STOPPED)
+        self._observer.flush()
+
+    def _enter(self, phase: ServerPhase) -> None:
+        self.phase = phase
+        self._observer.entered(phase)
