@@ -11,7 +11,7 @@ a program that keeps a verdict looks at `Revocation.generation`, or asks to be t
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -128,8 +128,12 @@ class Revocation:
     @property
     def lists(self) -> tuple[x509.CertificateRevocationList, ...]:
         """All lists that count now."""
-        fetched = [] if self._fetcher is None else self._fetcher.lists
-        return tuple(each.crl for group in (*self._byIssuer.values(), fetched) for each in group)
+        return tuple(each.crl for each in self._allLists())
+
+    @property
+    def due(self) -> tuple[tuple[str, datetime | None], ...]:
+        """For each list that counts now what sentences call it, printable, and when the next one is due."""
+        return tuple((each.description, each.nextUpdate) for each in self._allLists())
 
     def check(
         self,
@@ -230,6 +234,10 @@ class Revocation:
             return [*fetched]
         names = dict.fromkeys(issuerKey(certificate) for certificate in path)
         return [*(each for name in names for each in self._byIssuer.get(name, ())), *fetched]
+
+    def _allLists(self) -> Iterator[RevocationList]:
+        for group in (*self._byIssuer.values(), () if self._fetcher is None else self._fetcher.lists):
+            yield from group
 
     def _index(self) -> None:
         byIssuer: dict[CanonicalName, list[RevocationList]] = {}
