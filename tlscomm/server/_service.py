@@ -116,6 +116,7 @@ class TLSService(Service):
     Attributes:
         factory: makes and knows the connections.
         listeners: where to listen.
+        addresses: where it listens, as ``host:port``.
     """
 
     def __init__(
@@ -157,6 +158,7 @@ class TLSService(Service):
             self._negotiating(configuration), application, clock, self._observer, maximumConnections, tracing=tracing
         )
         self.listeners = tuple(listeners)
+        self.addresses: list[str] = []
         self._clock = clock
         self._maximumConnections = maximumConnections
         self._events = log
@@ -194,11 +196,10 @@ class TLSService(Service):
             self.privilegedStartService()
         super().startService()  # type: ignore[no-untyped-call]
         self._listenToSignals()
-        addresses: list[str] = []
         for opening in self._opening:
-            opening.addCallback(self._announce, addresses)
+            opening.addCallback(self._announce)
         if self._whenListening is not None:
-            self._whenListening(addresses)
+            self._whenListening(self.addresses)
 
     def stopService(self) -> Deferred[None]:
         """Close the ports, then the connections, in order: what was sent goes out and close_notify is exchanged.
@@ -277,10 +278,10 @@ class TLSService(Service):
         if not reason.check(CancelledError):
             self._complain(CannotListen(listener.place, reason.value).message)
 
-    def _announce(self, port: IListeningPort | None, addresses: list[str]) -> IListeningPort | None:
+    def _announce(self, port: IListeningPort | None) -> IListeningPort | None:
         if port is not None:
             address = describeAddress(port.getHost()) or ""
-            addresses.append(address)
+            self.addresses.append(address)
             self._observer.listening(address)
         return port
 
@@ -303,6 +304,7 @@ class TLSService(Service):
 
     async def _closePorts(self) -> None:
         opening, self._opening = self._opening, []
+        self.addresses.clear()
         for each in opening:
             each.cancel()
             if (port := await each) is not None:

@@ -138,13 +138,14 @@ class MemoryLink:
     #: The class of both ends.
     end: Any = MemoryTransport
 
-    def __init__(self, client: IProtocol, server: IProtocol) -> None:
+    def __init__(self, client: IProtocol, server: IProtocol, *, clientAddress: IPv4Address | None = None) -> None:
         """
         Args:
             client: a client's protocol, usually what a `TLSFactory` has built.
             server: a server's.
+            clientAddress: where the client connects from, 127.0.0.1:40001 where None.
         """
-        ends = IPv4Address("TCP", "127.0.0.1", 40001), IPv4Address("TCP", "127.0.0.1", 8443)
+        ends = clientAddress or IPv4Address("TCP", "127.0.0.1", 40001), IPv4Address("TCP", "127.0.0.1", 8443)
         self.client: MemoryTransport = self.end(client, *ends)
         self.server: MemoryTransport = self.end(server, *reversed(ends))
         server.makeConnection(self.server)

@@ -60,6 +60,16 @@ class TracedConnections:
         if self._tracing.folder is not None:
             self._tracing.folder.add(recorder)
 
+    @property
+    def refusedNumbers(self) -> frozenset[int]:
+        """The numbers of the refused connections whose traces are kept."""
+        return frozenset(recorder.number for recorder, _ in self._refused)
+
+    def refusedTrace(self, number: int) -> Trace | None:
+        """Return the trace of a refused connection, made now, or None where it is not kept."""
+        recorder = next((recorder for recorder, _ in self._refused if recorder.number == number), None)
+        return None if recorder is None else recorder.trace()
+
     def _tellObserver(self, recorder: Recorder) -> None:
         if self._tracing.observer is not None and (trace := recorder.trace()) is not None:
             self._tracing.observer.ended(trace)

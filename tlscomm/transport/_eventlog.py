@@ -57,6 +57,7 @@ class EventLog:
 
     Attributes:
         numbers: those of the connections that are to come.
+        lastRefused: the number of the connection that was refused last, 0 before that.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class EventLog:
         self._clock = clock
         self._refusals = RefusalLimit(write, clock)
         self.numbers = itertools.count(1)
+        self.lastRefused = 0
         self._numbers: dict[TLSTransport, int] = {}
 
     def listening(self, address: str | None) -> None:
@@ -102,7 +104,8 @@ class EventLog:
 
     def refused(self, transport: TLSTransport, failure: TLSFailure) -> None:
         address = transport.getPeer()
-        event = {**self._event("refused", self._number(transport), transport), "failure": failure}
+        self.lastRefused = number = self._number(transport)
+        event = {**self._event("refused", number, transport), "failure": failure}
         event["level"] = "debug" if _isHealthCheck(transport, failure) else "warn"
         self._refusals.refused(event, networkOf(address))
 
@@ -128,6 +131,10 @@ class EventLog:
         client = None if trace.client is None else str(trace.client)
         event = {"event": "trace", "level": "info", "time": Moment(self._clock.seconds())}
         self._write({**event, "connection": trace.number, "peer": client, "trace": trace})
+
+    def numberOf(self, transport: TLSTransport) -> int | None:
+        """Return the number of a connection that is open, None where it is not."""
+        return self._numbers.get(transport)
 
     def flush(self) -> None:
         """Write now what is still counted, because the server stops."""

@@ -180,6 +180,15 @@ class TLSFactory:
         """Return the same, of those that are kept now, each made when it is asked for, in some milliseconds."""
         return iter(()) if self._traced is None else self._traced.eachRefused()
 
+    @property
+    def refusedNumbers(self) -> frozenset[int]:
+        """The numbers of the refused connections whose traces are kept."""
+        return frozenset() if self._traced is None else self._traced.refusedNumbers
+
+    def refusedTrace(self, number: int) -> Trace | None:
+        """Return the trace of a refused connection by its number, or None where it is not kept."""
+        return None if self._traced is None else self._traced.refusedTrace(number)
+
     def doStart(self) -> None:
         # Each port that listens, and each connector, starts the factory.
         self._users += 1

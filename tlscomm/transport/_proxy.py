@@ -31,6 +31,18 @@ class TransportProxy:
     _connection: TLSConnection
     _output: Output
     _address: IAddress | None
+    _began: float
+    _acceptedAt: float
+
+    @property
+    def began(self) -> float:
+        """When TCP was connected, by the clock of the factory, or as much later as we have kept the peer waiting."""
+        return self._began
+
+    @property
+    def acceptedAt(self) -> float:
+        """When both sides had accepted each other, by the same clock; 0 before that."""
+        return self._acceptedAt
 
     @property
     def tls(self) -> TLSFacts:
