@@ -20,6 +20,7 @@ from tlscomm.credentials._sources import beingRead, opened, patience, readSource
 from tlscomm.failures import FileNotFound, Unreadable
 from tlscomm.issuing import Authority
 from tlscomm.revocation import Revocation
+from tlscomm.transport._reloadresult import ReloadResult
 from tlscomm.transport._rereading import Rereading
 
 #: Seconds for a thread to do what it does at once on an idle machine.
@@ -131,8 +132,31 @@ class RereadingTests(SynchronousTestCase):
         self.clock.deliver()
         self.assertTrue(self.successResultOf(told[0]))
         self.clock.deliver()
-        self.assertEqual([self.successResultOf(each) for each in told[1:]], [True] * 10)
+        self.assertTrue(all(self.successResultOf(each) for each in told[1:]))
         self.assertEqual(self.taken, ["0", "1"])
+
+    def test_twoSteps(self) -> None:
+        """What is prepared is not used before it is committed, and never where it is aborted; that is told once."""
+        results: list[ReloadResult] = []
+        rereading = Rereading(Clock(), lambda: "new", self.taken.append, results.append)
+        prepared = self.successResultOf(rereading.prepare("files"))
+        self.assertEqual((self.taken, results), ([], []))
+        self.assertTrue(prepared.commit())
+        prepared.abort(ValueError("too late"))
+        self.assertEqual((self.taken, len(results), results[0].trigger), (["new"], 1, "files"))
+        prepared = self.successResultOf(rereading.prepare())
+        self.assertFalse(prepared.abort(ValueError("another process could not read it")))
+        self.assertFalse(prepared.commit())
+        self.assertEqual((self.taken, [each.isTaken for each in results]), (["new"], [True, False]))
+
+    def test_undecided(self) -> None:
+        """A later reading takes the place of one of which it was not decided whether it is used."""
+        results: list[ReloadResult] = []
+        rereading = Rereading(Clock(), lambda: "new", self.taken.append, results.append)
+        first = self.successResultOf(rereading.prepare())
+        self.assertTrue(self.successResultOf(rereading.begin()))
+        self.assertFalse(first.commit())
+        self.assertEqual((self.taken, [each.isTaken for each in results]), (["new"], [False, True]))
 
     def test_broken(self) -> None:
         """Whatever is raised, the log says it, and it can be read again later."""

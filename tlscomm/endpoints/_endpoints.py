@@ -30,6 +30,8 @@ from tlscomm.endpoints._hosts import AnyHostname, connectFailed
 from tlscomm.endpoints._renewal import RenewedConfiguration, RenewedFactory, WatchedFiles
 from tlscomm.transport import Observer, TLSFactory, TLSTransport, describeAddress
 from tlscomm.transport._eventlog import EventLog
+from tlscomm.transport._reloadresult import ReloadResult
+from tlscomm.transport._rereading import nothingToRead
 from tlscomm.verification._servernames import hostAndServerName
 
 if TYPE_CHECKING:
@@ -125,14 +127,14 @@ class TLSServerEndpoint:
         listening = self._endpoint.listen(cast(IProtocolFactory, self.factory))
         return listening.addCallback(_announced, self.factory.observer)
 
-    def reload(self) -> Deferred[bool]:
+    def reload(self) -> Deferred[ReloadResult]:
         """Read the files again, for new connections, and judge the open ones by them.
 
         Returns:
-            Whether they could be read. Otherwise the log says why, and the former configuration stays in use. False
-            where the endpoint has nothing to read, or does not listen yet.
+            What came of it, which is false where they could not be read: then the log says why, and the former
+            configuration stays in use. So it is where the endpoint has nothing to read, or does not listen yet.
         """
-        return self.factory.reload() if isinstance(self.factory, RenewedFactory) else succeed(False)
+        return self.factory.reload() if isinstance(self.factory, RenewedFactory) else nothingToRead(self._clock)
 
     def _newFactory(self, protocolFactory: IProtocolFactory) -> TLSFactory:
         configuration = _negotiating(self._configuration, protocolFactory)

@@ -13,6 +13,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from twisted.internet.defer import Deferred, succeed
@@ -26,6 +27,7 @@ from tlscomm.revocation._backgroundtask import BackgroundTask
 from tlscomm.revocation._marks import Mark, markOf
 from tlscomm.store import isStoreSource
 from tlscomm.transport import Observer, TLSFactory, TLSTransport
+from tlscomm.transport._reloadresult import ReloadResult
 from tlscomm.transport._rereading import Rereading
 
 if TYPE_CHECKING:
@@ -156,13 +158,16 @@ class RenewedFactory(TLSFactory):
         """Return what Twisted's log calls each factory of TLS."""
         return TLSFactory.__name__
 
-    def reload(self) -> Deferred[bool]:
+    def reload(self, trigger: str = "program") -> Deferred[ReloadResult]:
         """Read the files now.
 
+        Args:
+            trigger: why: ``signal``, ``files`` or ``program``.
+
         Returns:
-            Whether they could be read. Otherwise the log says why, and the former configuration stays in use.
+            What came of it. Where they could not be read, the log says why, and the former configuration stays in use.
         """
-        return self._rereading.begin()
+        return self._rereading.begin(trigger)
 
     def doStart(self) -> None:
         super().doStart()
@@ -178,7 +183,7 @@ class RenewedFactory(TLSFactory):
 
     def _noteLook(self, marks: _Marks) -> None:
         if self._files.note(marks):
-            self.reload()
+            self.reload("files")
 
 
 class _HangUps:
@@ -202,7 +207,7 @@ class _HangUps:
         for factory in tuple(self._factories):
             # A signal comes in the middle of anything.
             fromThread = getattr(factory.clock, "callFromThread", lambda call: call())
-            fromThread(factory.reload)
+            fromThread(partial(factory.reload, "signal"))
 
 
 def _isOurs(disposition: object) -> bool:

@@ -1,47 +1,5 @@
-"""What came of reading a configuration again."""
+"""What came of reading a server's configuration again, where the other modules of a server look for it."""
 
-from __future__ import annotations
-
-from typing import Any
-
-from tlscomm._dataclasses import dataclass
-from tlscomm.failures import TLSFailure
+from tlscomm.transport._reloadresult import ReloadResult
 
 __all__ = ["ReloadResult"]
-
-
-@dataclass(frozen=True)
-class ReloadResult:
-    """What came of reading a server's whole configuration again. It was taken as a whole, or not at all.
-
-    Attributes:
-        time: when it ended, in seconds since 1970.
-        trigger: why it was read: ``signal``, ``files`` or ``program``.
-        problem: why it was not taken, and the former one stays; None where it was taken.
-        changed: the sources whose content differs from before, as they were named; for people.
-    """
-
-    time: float
-    trigger: str
-    problem: Exception | None = None
-    changed: tuple[str, ...] = ()
-
-    @property
-    def isTaken(self) -> bool:
-        """Whether the server uses the new configuration."""
-        return self.problem is None
-
-    def toJSON(self) -> dict[str, Any]:
-        """Return the facts for JSON."""
-        problem: Any = None
-        if isinstance(self.problem, TLSFailure):
-            problem = self.problem.toJSON()
-        elif self.problem is not None:
-            problem = {"message": str(self.problem)}
-        return {
-            "time": self.time,
-            "trigger": self.trigger,
-            "taken": self.isTaken,
-            "problem": problem,
-            "changed": list(self.changed),
-        }

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from tlscomm.configuration import ServerConfiguration
@@ -13,7 +14,8 @@ from tlscomm.server._observers import ServerObserver
 from tlscomm.server._phases import ServerPhase
 from tlscomm.server._service import CannotListen, TLSService
 from tlscomm.server._signals import Signals
-from tlscomm.transport._rereading import Rereading
+from tlscomm.transport._reloadresult import ReloadResult
+from tlscomm.transport._rereading import Prepared, Rereading, logReload, nothingToRead
 
 __all__ = ["Server"]
 
@@ -51,7 +53,10 @@ class Server(MultiService):
         self.phase = ServerPhase.STARTING
         self._observer = observer
         self._signals = Signals(clock)
-        self._rereading = None if readAgain is None else Rereading(clock, readAgain, self._reconfigure)
+        self._clock = clock
+        self._rereading: Rereading[Sequence[ServerConfiguration]] | None = None
+        if readAgain is not None:
+            self._rereading = Rereading(clock, lambda: self._prepared(readAgain()), self._take, self._reloaded)
 
     def privilegedStartService(self) -> None:
         """Open the ports.
@@ -73,7 +78,7 @@ class Server(MultiService):
             CannotListen: a port cannot be opened.
         """
         super().startService()  # type: ignore[no-untyped-call]
-        self._signals.listenTo("SIGHUP", self.reload)
+        self._signals.listenTo("SIGHUP", partial(self.reload, "signal"))
         # A process that does not listen to it is ended by it.
         self._signals.listenTo("SIGUSR2", self.logRefusedTraces)
         self._enter(ServerPhase.READY)
@@ -85,22 +90,48 @@ class Server(MultiService):
         stopping: Deferred[None] = super().stopService()  # type: ignore[no-untyped-call]
         return stopping.addCallback(self._stopped)
 
-    def reload(self) -> Deferred[bool]:
+    def reload(self, trigger: str = "program") -> Deferred[ReloadResult]:
         """Read all of the configuration again. It is taken as a whole, or not at all.
 
+        Args:
+            trigger: why: ``signal``, ``files`` or ``program``.
+
         Returns:
-            Whether it was taken. Otherwise the log says why, and the former one stays in use.
+            What came of it. Where it was not taken, the log says why, and the former one stays in use.
         """
-        return succeed(False) if self._rereading is None else self._rereading.begin()
+        return nothingToRead(self._clock) if self._rereading is None else self._rereading.begin(trigger)
+
+    def prepare(self, trigger: str = "program") -> Deferred[Prepared[Sequence[ServerConfiguration]]]:
+        """Read all of the configuration again, and use nothing of it before `Prepared.commit`.
+
+        It is for several processes that take a configuration together, or not at all. In each, the observers are told
+        what came of it when that is decided. `reload` is both steps.
+
+        Raises:
+            ValueError: there is nothing to read.
+        """
+        if self._rereading is None:
+            raise ValueError("this server has nothing to read again")
+        return self._rereading.prepare(trigger)
 
     def logRefusedTraces(self) -> None:
         """Write the traces that are kept of refused connections into the log."""
         for each in self.listeners:
             each.logRefusedTraces()
 
-    def _reconfigure(self, configurations: Sequence[ServerConfiguration]) -> None:
-        for listener, configuration in zip(self.listeners, configurations, strict=True):
-            listener.reconfigure(configuration)
+    def _prepared(self, configurations: Sequence[ServerConfiguration]) -> Sequence[ServerConfiguration]:
+        """Return what the listeners can take without a failure. It is made in a thread."""
+        return [
+            each.prepared(configuration) for each, configuration in zip(self.listeners, configurations, strict=True)
+        ]
+
+    def _take(self, prepared: Sequence[ServerConfiguration]) -> None:
+        for listener, configuration in zip(self.listeners, prepared, strict=True):
+            listener.take(configuration)
+
+    def _reloaded(self, result: ReloadResult) -> None:
+        logReload(result)
+        self._observer.reloaded(result)
 
     def _stopped(self, _: object) -> None:
         self._enter(ServerPhase.STOPPED)

@@ -18,7 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import (
     IDelayedCall,
@@ -36,7 +36,8 @@ from tlscomm.configuration import ServerConfiguration
 from tlscomm.server._signals import Signals
 from tlscomm.transport import TLSFactory, describeAddress
 from tlscomm.transport._eventlog import EventLog
-from tlscomm.transport._rereading import Rereading
+from tlscomm.transport._reloadresult import ReloadResult
+from tlscomm.transport._rereading import Rereading, nothingToRead
 
 try:
     import resource
@@ -164,7 +165,7 @@ class TLSService(Service):
         self._events = log
         self._complain = complain or _complainInLog
         self._whenListening = whenListening
-        self._rereading = None if readAgain is None else Rereading(clock, readAgain, self.reconfigure)
+        self._rereading = None if readAgain is None else Rereading(clock, lambda: self.prepared(readAgain()), self.take)
         self._nextTrace: IDelayedCall | None = None
         self._signals = Signals(clock)
         self._opening: list[Deferred[IListeningPort | None]] = []
@@ -213,15 +214,16 @@ class TLSService(Service):
             self._nextTrace = None
         return Deferred.fromCoroutine(self._stop())
 
-    def reload(self) -> Deferred[bool]:
+    def reload(self) -> Deferred[ReloadResult]:
         """Read the configuration again, for new connections, and judge the open ones by it.
 
         Files are read in a thread. One that cannot be read in ten seconds counts as one that cannot be read.
 
         Returns:
-            Whether it could be read. Otherwise the log says why, and the former one stays in use.
+            What came of it, which is false where it could not be read: then the log says why, and the former one stays
+            in use.
         """
-        return succeed(False) if self._rereading is None else self._rereading.begin()
+        return nothingToRead(self._clock) if self._rereading is None else self._rereading.begin()
 
     def logRefusedTraces(self) -> None:
         """Write the traces that are kept of refused connections into the log, the oldest first, and say how many.
@@ -248,7 +250,18 @@ class TLSService(Service):
 
     def reconfigure(self, configuration: ServerConfiguration) -> None:
         """Use another configuration for new connections, and judge the open ones by it."""
-        self.factory.reconfigure(self._negotiating(configuration))
+        self.take(self.prepared(configuration))
+
+    def prepared(self, configuration: ServerConfiguration) -> ServerConfiguration:
+        """Return a configuration as `take` needs it. All that can fail, or takes its time, is done in here.
+
+        It may be called in a thread.
+        """
+        return self._negotiating(configuration)
+
+    def take(self, prepared: ServerConfiguration) -> None:
+        """Use what `prepared` returned for new connections, and judge the open ones by it."""
+        self.factory.reconfigure(prepared)
 
     def _negotiating(self, configuration: ServerConfiguration) -> ServerConfiguration:
         if IProtocolNegotiationFactory.providedBy(self._application):
@@ -259,7 +272,7 @@ class TLSService(Service):
         if self.parent is not None and hasattr(self.parent, "logRefusedTraces"):
             return
         if self._rereading is not None:
-            self._signals.listenTo("SIGHUP", self.reload)
+            self._signals.listenTo("SIGHUP", partial(self._rereading.begin, "signal"))
         # A process that does not listen to it is ended by it.
         self._signals.listenTo("SIGUSR2", self.logRefusedTraces)
 
