@@ -2,12 +2,13 @@
 
 from tlscomm._lazy import lazyFace
 
-__all__ = ["diagramLines", "drawDiagram", "drawPage", "drawSVG"]
+__all__ = ["diagramLines", "drawDiagram", "drawPage", "drawSVG", "drawStatus"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tlscomm.drawing._diagram import diagramLines, drawDiagram
     from tlscomm.drawing._page import drawPage
+    from tlscomm.drawing._statuspage import drawStatus
     from tlscomm.drawing._svg import drawSVG
 else:
     __getattr__, __dir__ = lazyFace(
@@ -17,5 +18,6 @@ else:
             "drawDiagram": "tlscomm.drawing._diagram",
             "drawPage": "tlscomm.drawing._page",
             "drawSVG": "tlscomm.drawing._svg",
+            "drawStatus": "tlscomm.drawing._statuspage",
         },
     )

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import Cooperator
 
@@ -105,6 +105,14 @@ class Status:
         traces = (service.factory.refusedTrace(number) for service in self._listeners())
         return next((trace for trace in traces if trace is not None), None)
 
+    def drawnTrace(self, number: int) -> Deferred[str | None]:
+        """Return the page that explains a connection that was refused, or None where nothing is kept of it."""
+        # Most servers draw nothing.
+        from tlscomm.drawing import drawPage
+
+        trace = self.trace(number)
+        return succeed(None if trace is None else drawPage([trace]))
+
     def _whole(self, rows: list[dict[str, Any]], search: str) -> dict[str, Any]:
         services = self._listeners()
         return {
@@ -122,7 +130,7 @@ class Status:
                 "list": rows,
             },
             "refusals": self._refusals.toJSON(frozenset().union(*(each.factory.refusedNumbers for each in services))),
-            "reloads": [result.toJSON() for result in reversed(self._reloads)],
+            "reloads": [_reload(result) for result in reversed(self._reloads)],
             "expiries": [each for service in services for each in self._expiriesOf(service)],
             "settings": self._settings(),
         }
@@ -187,6 +195,10 @@ class Status:
 
 def _openOf(service: TLSService) -> int:
     return sum(transport.connected for transport in service.factory.connections)
+
+
+def _reload(result: ReloadResult) -> dict[str, Any]:
+    return {**result.toJSON(), "time": Moment(result.time).toJSON()}
 
 
 def _listener(service: TLSService) -> dict[str, Any]:
