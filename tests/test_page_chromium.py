@@ -20,13 +20,13 @@ from tlscomm._wire.events import Event
 from tlscomm.drawing import drawPage, drawSVG
 
 #: What the browser says of a script that fails, of what its policy forbids, and of what it does not like.
-_COMPLAINTS = frozenset({"Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded", "Audits.issueAdded"})
+COMPLAINTS = frozenset({"Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded", "Audits.issueAdded"})
 
 #: How far one could scroll to the side.
-_SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 #: Elements that stick out on the right.
-_TOO_WIDE = """
+TOO_WIDE = """
 [...document.querySelectorAll("main *, header *, footer *")]
     .filter(each => each.getBoundingClientRect().right > innerWidth + 0.5 && !each.closest(".hidden, .skip, .arrow"))
     .map(each => each.outerHTML.slice(0, 200))
@@ -63,7 +63,7 @@ class Pages(SynchronousTestCase):
             cls.pages[name].write_text(page, encoding="utf-8")
 
     def complaints(self) -> list[tuple[str, dict[str, Any]]]:
-        return [event for event in self.browser.events if event[0] in _COMPLAINTS]
+        return [event for event in self.browser.events if event[0] in COMPLAINTS]
 
     def test_everywhere(self) -> None:
         """Wide and narrow, light and dark, closed and open, nothing fails, nothing is loaded, nothing sticks out."""
@@ -74,8 +74,8 @@ class Pages(SynchronousTestCase):
                     self.browser.evaluate(
                         f"for (const each of document.querySelectorAll('details')) each.open = {opened}"
                     )
-                    self.assertEqual(self.browser.evaluate(_SIDEWAYS), 0, name)
-                    self.assertEqual(self.browser.evaluate(_TOO_WIDE), [], name)
+                    self.assertEqual(self.browser.evaluate(SIDEWAYS), 0, name)
+                    self.assertEqual(self.browser.evaluate(TOO_WIDE), [], name)
                 self.assertEqual(self.complaints(), [], name)
                 asked = [
                     event["request"]["url"]

@@ -127,7 +127,7 @@ class Status:
                 "open": sum(_openOf(service) for service in services),
                 "handshaking": sum(len(service.factory.connections) - _openOf(service) for service in services),
                 "search": search or None,
-                "list": rows,
+                "list": sorted(rows, key=_newest),
             },
             "refusals": self._refusals.toJSON(frozenset().union(*(each.factory.refusedNumbers for each in services))),
             "reloads": [_reload(result) for result in reversed(self._reloads)],
@@ -191,6 +191,10 @@ class Status:
             days = None if left is None else round(left / _DAY, 1)
             found.append({"listener": service.name, **expiry.toJSON(), "daysLeft": days})
         return found
+
+
+def _newest(row: Mapping[str, Any]) -> int:
+    return -(row["connection"] or 0)
 
 
 def _openOf(service: TLSService) -> int:
