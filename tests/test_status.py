@@ -2,6 +2,7 @@
 
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 from test_service import CLIENT, ROOTS, SERVER, Client, Endpoint, Port
@@ -183,3 +184,19 @@ class Whole(StatusCase):
     def test_settings(self) -> None:
         """What was set is there."""
         self.assertEqual(self.snapshot()["settings"], {"main": {"listen": []}})
+
+
+class Documented(StatusCase):
+    """The names of the JSON are an interface, so the documentation has them all."""
+
+    def test_names(self) -> None:
+        """Each name of the object, of a connection and of a refusal is in the documentation."""
+        page = (Path(__file__).parent.parent / "docs" / "operation-status.rst").read_text(encoding="utf-8")
+        self.connect()
+        self.connect(STRANGER)
+        self.status.reloaded(ReloadResult(1_700_000_001.0, "files"))
+        found = self.snapshot()
+        named = [found, found["connections"], found["connections"]["list"][0], found["listeners"][0]]
+        named += [found["refusals"][0], found["reloads"][0], found["expiries"][0]]
+        missing = [name for each in named for name in each if f"``{name}``" not in page]
+        self.assertEqual(missing, [])
