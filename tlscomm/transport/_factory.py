@@ -172,6 +172,11 @@ class TLSFactory:
         return transport
 
     @property
+    def maximumConnections(self) -> int | None:
+        """How many connections there may be at a time; None for no limit."""
+        return self._maximumConnections
+
+    @property
     def refusedTraces(self) -> tuple[Trace, ...]:
         """The traces of the connections that were refused last, the oldest first, as many as ``tracing`` keeps."""
         return tuple(self.eachRefusedTrace())

@@ -33,6 +33,7 @@ class TransportProxy:
     _address: IAddress | None
     _began: float
     _acceptedAt: float
+    _refusedAt: float
 
     @property
     def began(self) -> float:
@@ -43,6 +44,16 @@ class TransportProxy:
     def acceptedAt(self) -> float:
         """When both sides had accepted each other, by the same clock; 0 before that."""
         return self._acceptedAt
+
+    @property
+    def refusedAt(self) -> float:
+        """When one side had refused the other, by the same clock; 0 where none has, or there was no handshake."""
+        return self._refusedAt
+
+    @property
+    def agreed(self) -> tuple[str, str, bool]:
+        """The version, the key exchange group and whether a session was resumed; empty what had yet to be agreed."""
+        return ("", "", False) if self.transport is None else self._connection.agreed
 
     @property
     def tls(self) -> TLSFacts:

@@ -54,6 +54,7 @@ class TransportState(TransportProxy):
         "_output",
         "_paused",
         "_readEnded",
+        "_refusedAt",
         "_timer",
         "_unwanted",
         "bytesReceived",
@@ -85,6 +86,7 @@ class TransportState(TransportProxy):
         self._output = self._outputKind(self._clock, self)
         self._began = 0.0
         self._acceptedAt = 0.0
+        self._refusedAt = 0.0
         self._timer: IDelayedCall | None = None
         self._cause: TLSFailure | ConnectionAborted | None = None
         self._accepted: Deferred[IProtocol] | None = None
@@ -165,6 +167,8 @@ class TransportState(TransportProxy):
 
     def _noteFailure(self) -> None:
         """The connection has failed by itself: say with whom, and log what a hook has raised."""
+        if not self.connected and not self._refusedAt:
+            self._refusedAt = self._clock.seconds()
         if self._cause is None and (failure := self._connection.failure) is not None:
             failure.peer = self._describePeer()
             raised = failure.__cause__ if failure.code == "hook-failed" else None
