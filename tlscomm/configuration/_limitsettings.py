@@ -15,6 +15,7 @@ LIMITS = (
         SERVERS,
         "The most connections at a time. One more is closed at once (``too-many-connections``).",
         otherwise="no limit",
+        isProcessWide=True,
         differing={
             _TWISTD: {
                 "about": "The most connections at a time, on all ports together. One more is closed at once "

@@ -19,6 +19,7 @@ OBSERVATION = (
         "included, and why it ended, as a file ``CONNECTION-OUTCOME-CODE.json``. The folder keeps the last thousand, "
         "100 MB together.",
         see=":ref:`live`",
+        isProcessWide=True,
         differing={
             _CONNECT: {
                 "type": YesNo(),
@@ -37,6 +38,7 @@ OBSERVATION = (
         "secrets that decrypt them: who can read it can read what was said. Files that are full are kept as "
         "``FILE.1`` to ``FILE.4``.",
         see=":ref:`live`",
+        isProcessWide=True,
     ),
     Setting(
         "captureSize",
@@ -44,6 +46,7 @@ OBSERVATION = (
         SERVERS | CLIENTS,
         "How large each file of ``{capture}`` becomes.",
         otherwise=f"``{100 << 20}``",
+        isProcessWide=True,
     ),
     Setting(
         "keylog",
@@ -52,6 +55,7 @@ OBSERVATION = (
         "Write the secrets of all connections into this file (``SSLKEYLOGFILE``, RFC 9850), for captures of others. "
         "Who can read it can decrypt them. No environment variable turns this on.",
         see=":ref:`live`",
+        isProcessWide=True,
     ),
     Setting(
         "refusedTraces",
@@ -61,6 +65,7 @@ OBSERVATION = (
         "them into the log.",
         otherwise="none is kept",
         see=":ref:`live`",
+        isProcessWide=True,
         differing={
             _SERVER_STRING: {
                 "about": "Keep the traces of so many connections in memory that were refused last, in 4 MB at most, "
@@ -76,6 +81,7 @@ OBSERVATION = (
         "only counted.",
         otherwise="none",
         see=":ref:`live`",
+        isProcessWide=True,
         differing={
             _CONNECT: {
                 "about": "Have so many bytes of application data, of each direction, in the ``trace`` of ``--json``. "
@@ -91,5 +97,6 @@ OBSERVATION = (
         "Twisted's log goes to standard error; a daemon has its lines in the log file.",
         default="text",
         see=":ref:`log`",
+        isProcessWide=True,
     ),
 )

@@ -236,6 +236,7 @@ class Setting:
         separator: what stands between several values in an endpoint string; None where it can hold but one.
         see: where the documentation says more, as a reference in reStructuredText.
         formerly: how it was spelled before, which is still understood: ``oldName=``, ``--old-name``.
+        isProcessWide: whether ``twistd tlscomm`` has one value for all of its listeners.
         differing: what is different on some interfaces, as attributes by name.
     """
 
@@ -249,6 +250,7 @@ class Setting:
     separator: str | None = None
     see: str = ""
     formerly: tuple[str, ...] = ()
+    isProcessWide: bool = False
     differing: Mapping[Interface, Mapping[str, Any]] = field(default_factory=dict)
 
     def on(self, interface: Interface) -> Setting:

@@ -1,23 +1,23 @@
-"""The server that the options of ``twistd tlscomm`` describe, ready to be started."""
+"""The server that a plan describes, ready to be started."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
-from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.internet.interfaces import IProtocolFactory, IStreamServerEndpoint
 from twisted.python.usage import UsageError
 
-from tlscomm.credentials._passphrasesources import passphraseSource
+from tlscomm.configuration import ServerConfiguration
 from tlscomm.endpoints._below import endpointBelow
 from tlscomm.failures import printable
 from tlscomm.server._applications import applicationNamed, factoryFor
-from tlscomm.server._configuring import Person, configurationFrom, developmentAuthority
+from tlscomm.server._configuring import Configuring
 from tlscomm.server._eventlog import eventLog
 from tlscomm.server._introduction import introduction
 from tlscomm.server._observers import Observers
+from tlscomm.server._plan import ServerPlan
 from tlscomm.server._server import Server
 from tlscomm.server._service import Listener, TLSService
 from tlscomm.tracing._fromsettings import tracingFrom
@@ -28,19 +28,50 @@ __all__ = ["serviceFor"]
 _WITH_TLS = ("ssl:", "tls:", "le:", "tlscomm:")
 
 
-def serviceFor(settings: Mapping[str, Any], reactor: Any, *, isForeground: bool) -> Server:
-    """Return the server that settings describe. It has read its credential and has not opened a port.
+def serviceFor(plan: ServerPlan, reactor: Any, *, isForeground: bool) -> Server:
+    """Return the server that a plan describes. It has read its credentials and has not opened a port.
 
     Args:
-        settings: those of `Interface.TWISTD`, by name.
+        plan: what is to be served.
         reactor: listens and tells the time.
         isForeground: whether the server keeps its terminal.
 
     Raises:
-        TLSFailure: the credential or the authorities cannot be used.
-        UsageError, ValueError: something else that the settings say cannot be done.
+        TLSFailure: a credential or the authorities cannot be used.
+        UsageError, ValueError: something else that the plan says cannot be done.
     """
-    listeners = [Listener(place, _endpoint(reactor, place)) for place in settings["listen"]]
+    configuring = Configuring()
+    log = eventLog(plan.settings["logFormat"], reactor, foreground=isForeground)
+    observers = Observers(log)
+    # What a listener cannot do is found out before files are written.
+    served = [(each, *_served(each.settings, reactor, configuring)) for each in plan.listeners]
+    tracing = tracingFrom(plan.settings, reactor.callLater)
+    services = []
+    for listener, places, application, configuration in served:
+        service = TLSService(
+            reactor,
+            configuration,
+            application,
+            places,
+            log,
+            maximumConnections=plan.settings["maximumConnections"],
+            complain=_complainOnTerminal if isForeground else None,
+            whenListening=introduction(listener.settings, configuration, configuring.developmentFor(listener.settings)),
+            tracing=tracing,
+            observer=observers,
+        )
+        service.setName(listener.name)  # type: ignore[no-untyped-call]
+        services.append(service)
+    return Server(
+        reactor, services, observers, readAgain=lambda: [configuring.again(each.settings) for each in plan.listeners]
+    )
+
+
+def _served(
+    settings: Mapping[str, Any], reactor: Any, configuring: Configuring
+) -> tuple[list[Listener], IProtocolFactory, ServerConfiguration]:
+    """Return where a listener listens, what makes its protocols, and its configuration."""
+    places = [Listener(place, _endpoint(reactor, place)) for place in settings["listen"]]
     application = factoryFor(
         applicationNamed(settings["application"]),
         framing=settings["framing"],
@@ -48,27 +79,7 @@ def serviceFor(settings: Mapping[str, Any], reactor: Any, *, isForeground: bool)
         readTimeout=settings["readTimeout"],
         clock=reactor,
     )
-    development = None if settings["identity"] else developmentAuthority()
-    person = Person()
-    # Each can be read once, and what it gave is needed again when the files have changed.
-    pipes = [passphraseSource(descriptor=number) for number in settings["passphraseFD"]]
-    configure = partial(configurationFrom, settings, development, [pipe for pipe in pipes if pipe is not None])
-    configuration = configure(person.ask)
-    log = eventLog(settings["logFormat"], reactor, foreground=isForeground)
-    observers = Observers(log)
-    service = TLSService(
-        reactor,
-        configuration,
-        application,
-        listeners,
-        log,
-        maximumConnections=settings["maximumConnections"],
-        complain=_complainOnTerminal if isForeground else None,
-        whenListening=None if development is None else introduction(settings, configuration, development),
-        tracing=tracingFrom(settings, reactor.callLater),
-        observer=observers,
-    )
-    return Server(reactor, [service], observers, readAgain=lambda: [configure(person.remember)])
+    return places, application, configuring.first(settings)
 
 
 def _complainOnTerminal(message: str) -> None:

@@ -18,9 +18,11 @@ _log = Logger(namespace="tlscomm")
 
 
 def introduction(
-    settings: Mapping[str, Any], configuration: ServerConfiguration, development: DevelopmentAuthority
-) -> Callable[[Sequence[str]], None]:
-    """Return what tells a person how to talk to a server with the development identity."""
+    settings: Mapping[str, Any], configuration: ServerConfiguration, development: DevelopmentAuthority | None
+) -> Callable[[Sequence[str]], None] | None:
+    """Return what tells a person how to talk to a listener with the development identity; None where it has another."""
+    if development is None:
+        return None
 
     def introduce(addresses: Sequence[str]) -> None:
         if words := _connectLine(settings, configuration, development, addresses):

@@ -26,6 +26,7 @@ from tlscomm.configuration._settings import defaultsOn, formerNamesOn, settingsO
 from tlscomm.configuration._settingtypes import Interface, Setting
 from tlscomm.failures import TLSFailure
 from tlscomm.server._collection import leaveOutOfCollections
+from tlscomm.server._plan import ServerPlan, planFromOptions
 
 if TYPE_CHECKING:
     from tlscomm.server._server import Server
@@ -122,6 +123,11 @@ class Options(_Options):
         return {**said, **{each.name: bool(self[each.option]) != each.default for each in _SETTINGS if each.isFlag}}
 
     @property
+    def plan(self) -> ServerPlan:
+        """What is to be served."""
+        return planFromOptions(self.settings)
+
+    @property
     def isForeground(self) -> bool:
         """Whether the server keeps its terminal. Only twistd, and without ``--nodaemon``, takes it away."""
         twistd: dict[str, Any] = self.parent or {}
@@ -165,7 +171,7 @@ def makeService(options: Options, reactor: Any = None) -> Server:
         # The process is the server's alone.
         cast(IReactorCore, reactor).callWhenRunning(leaveOutOfCollections)
     with _saidPlainly(options):
-        return serviceFor(options.settings, reactor, isForeground=options.isForeground)
+        return serviceFor(options.plan, reactor, isForeground=options.isForeground)
 
 
 @contextmanager

@@ -41,7 +41,8 @@ class Server(MultiService):
         """
         Args:
             clock: tells the time, usually the reactor.
-            listeners: what is served. None of them has a `readAgain` of its own.
+            listeners: what is served. None of them has a `readAgain` of its own. The most connections that each may
+                have are those of all of them together.
             observer: is told what becomes of the server.
             readAgain: returns the configurations of the listeners as they are now, in their order. It is called in a
                 thread where the clock is a reactor. None: there is nothing to read.
@@ -50,6 +51,7 @@ class Server(MultiService):
         self.listeners = tuple(listeners)
         for each in self.listeners:
             each.setServiceParent(self)  # type: ignore[no-untyped-call]
+            each.factory.countTogether(one.factory for one in self.listeners)
         self.phase = ServerPhase.STARTING
         self._observer = observer
         self._signals = Signals(clock)

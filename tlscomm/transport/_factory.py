@@ -6,7 +6,7 @@ factory above for a protocol when both sides have accepted each other, and tells
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
 from twisted.internet.defer import Deferred, succeed
@@ -94,6 +94,7 @@ class TLSFactory:
         self._users = 0
         self._used: _Used | None = None
         self._maximumConnections = maximumConnections
+        self._counted: Sequence[Collection[TLSTransport]] = (self.connections,)
         self.tracing = tracing
         self._kind: type[TLSTransport] = TLSTransport
         self._traced = None if tracing is None else self._newTraced(tracing)
@@ -135,6 +136,14 @@ class TLSFactory:
         if self.configuration.revalidation:
             transport.revalidate(self.configuration.verifier)
 
+    def countTogether(self, factories: Iterable[TLSFactory]) -> None:
+        """Have ``maximumConnections`` be that of the connections of all of these factories together.
+
+        Args:
+            factories: this one among them.
+        """
+        self._counted = tuple(each.connections for each in factories)
+
     def forget(self, transport: Transport) -> None:
         """A connection is gone."""
         self.connections.discard(cast(TLSTransport, transport))
@@ -162,7 +171,7 @@ class TLSFactory:
     def buildProtocol(self, addr: IAddress | None) -> TLSTransport | None:
         """Return the transport for a new TCP connection, or None where there are too many."""
         transport = self.newTransport(addr)
-        if self._maximumConnections is not None and len(self.connections) >= self._maximumConnections:
+        if self._maximumConnections is not None and sum(map(len, self._counted)) >= self._maximumConnections:
             detail = f"{self._maximumConnections} are open"
             tell(self.observer, "refused", transport, TooManyConnections(detail, peer=describeAddress(addr)))
             return None
