@@ -58,6 +58,7 @@ _CLOSED_LIST = [
     "hook-failed",
     "hook-timeout",
     "not-tls",
+    "bad-proxy-header",
     "no-common-version",
     "no-common-cipher",
     "no-common-group",

@@ -34,6 +34,7 @@ PACKAGES: tuple[str, ...] = (
     "verification",
     "configuration",
     "tls",
+    "proxyprotocol",
     "tracing",
     "drawing",
     "transport",

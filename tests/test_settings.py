@@ -24,6 +24,7 @@ from tlscomm.configuration._settingtypes import (
     STRINGS,
     AccessRuleText,
     Interface,
+    NetworkText,
     PinText,
     Seconds,
     Setting,
@@ -39,7 +40,15 @@ from tlscomm.server._eventlog import LOG_FORMATS
 from tlscomm.verification import PROFILES
 
 #: A text that no setting of a type takes. Any text may be the name of a file.
-WRONG = {Word: "lax", YesNo: "maybe", Seconds: "soon", Whole: "many", AccessRuleText: "cn", PinText: "1"}
+WRONG = {
+    Word: "lax",
+    YesNo: "maybe",
+    Seconds: "soon",
+    Whole: "many",
+    AccessRuleText: "cn",
+    PinText: "1",
+    NetworkText: "10.0.0.1/8",
+}
 
 #: What is typed before the options.
 LINES = {
@@ -263,6 +272,7 @@ class TableTests(SynchronousTestCase):
                 "minimumTLS": versions,
                 "maximumTLS": versions,
                 "profile": set(PROFILES),
+                "proxyProtocol": {"v1", "v2", "any"},
                 "revocation": set(MODES),
             },
         )

@@ -5,6 +5,7 @@ import io
 import os
 import stat
 import sys
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,8 @@ DEFAULTS: dict[str, Any] = {
     "write-timeout": 5.0,
     "close-timeout": 5.0,
     "maximum-connections": 10000,
+    "proxy-from": [],
+    "proxy-protocol": None,
     "trace": None,
     "capture": None,
     "capture-size": None,
@@ -91,6 +94,7 @@ ALL = f"""
     --close-timeout 4 --maximum-connections 8 --log-format json
     --trace traces --capture a.pcapng --capture-size 1000000 --keylog keys.log --refused-traces 9
     --trace-application-data 100
+    --proxy-from 10.0.0.0/8 --proxy-from unix --proxy-protocol v2
 """
 
 
@@ -159,6 +163,8 @@ class OptionsTests(SynchronousTestCase):
                 "keylog": "keys.log",
                 "refused-traces": 9,
                 "trace-application-data": 100,
+                "proxy-from": [ip_network("10.0.0.0/8"), None],
+                "proxy-protocol": "v2",
                 "log-format": "json",
             },
         )

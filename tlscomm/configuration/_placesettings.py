@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tlscomm.configuration._settingtypes import STRINGS, Interface, Setting, Text
+from tlscomm.configuration._settingtypes import SERVERS, STRINGS, Interface, NetworkText, Setting, Text, Word
 
 __all__ = ["PLACES"]
 
@@ -32,5 +32,26 @@ PLACES = (
         _SERVER_STRING,
         "The address to listen on.",
         otherwise="all IPv4 addresses",
+    ),
+    Setting(
+        "proxyFrom",
+        NetworkText(),
+        SERVERS,
+        "A proxy, or a network of proxies, whose connections begin with a header of the PROXY protocol, which says who "
+        "the client is: ``10.0.0.0/8``, ``2001:db8::1``, or ``unix`` for those that come to a UNIX socket. Their "
+        "headers are believed, and one that is missing or broken is refused (``bad-proxy-header``). From any other "
+        "address none is accepted.",
+        default=(),
+        isRepeatable=True,
+        separator=",",
+        see=":doc:`operation-proxy`",
+    ),
+    Setting(
+        "proxyProtocol",
+        Word(("v1", "v2", "any")),
+        SERVERS,
+        "Which versions of the PROXY protocol are accepted from ``{proxyFrom}``.",
+        otherwise="``any``",
+        see=":doc:`operation-proxy`",
     ),
 )

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 from tlscomm._dataclasses import dataclass
 
 if TYPE_CHECKING:
+    from ipaddress import IPv4Network, IPv6Network
+
     from tlscomm.access import AccessRule
     from tlscomm.verification import Pin
 
@@ -28,6 +30,7 @@ __all__ = [
     "STRINGS",
     "AccessRuleText",
     "Interface",
+    "NetworkText",
     "PinText",
     "Seconds",
     "Setting",
@@ -212,6 +215,27 @@ class PinText(SettingType):
             return parsePin(_text(value))
         except ValueError as why:
             raise ValueError(f"{name}: {why}") from None
+
+
+class NetworkText(SettingType):
+    """A network of IP addresses, or ``unix`` for all UNIX sockets, which is None here."""
+
+    metavar = "NETWORK"
+
+    def parse(self, value: object, name: str) -> IPv4Network | IPv6Network | None:
+        from ipaddress import ip_network
+
+        text = _text(value)
+        if text == "unix":
+            return None
+        try:
+            return ip_network(text)
+        except ValueError:
+            meant = ", such as 10.0.0.0/8 or 2001:db8::1, or unix"
+            with contextlib.suppress(ValueError):
+                # With bits set beyond the length.
+                meant = f"; {ip_network(text, strict=False)} is one"
+            raise ValueError(f"{name}: {value!r} is no network{meant}") from None
 
 
 def _text(value: object) -> str:

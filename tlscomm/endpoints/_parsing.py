@@ -16,6 +16,7 @@ from tlscomm.credentials._passphrasesources import passphraseSource
 from tlscomm.endpoints._below import endpointBelow
 from tlscomm.endpoints._endpoints import TLSClientEndpoint, TLSServerEndpoint
 from tlscomm.endpoints._hosts import AnyHostname
+from tlscomm.endpoints._proxied import behindProxies
 from tlscomm.endpoints._renewal import WatchedFiles
 from tlscomm.tracing._fromsettings import tracingFrom
 from tlscomm.verification._servernames import hostAndServerName
@@ -60,7 +61,7 @@ def serverEndpoint(
         place = f"tcp:{number}:interface={quoteStringArgument(settings.get('interface', ''))}"
     return TLSServerEndpoint(
         reactor,
-        endpointBelow(reactor, _either(place, settings.get("endpoint"))),
+        behindProxies(endpointBelow(reactor, _either(place, settings.get("endpoint"))), settings),
         configuration,
         maximumConnections=settings.get("maximumConnections"),
         readAgain=partial(serverConfiguration, settings),

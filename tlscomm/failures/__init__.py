@@ -75,6 +75,7 @@ from tlscomm.failures._failure import (
 )
 from tlscomm.failures._message import MessageTooLong, Undecodable
 from tlscomm.failures._negotiation import (
+    BadProxyHeader,
     NoCommonCipher,
     NoCommonGroup,
     NoCommonProtocol,
@@ -88,6 +89,7 @@ __all__ = [
     "CODES",
     "Alert",
     "Ambiguous",
+    "BadProxyHeader",
     "BadSignature",
     "CertificateFacts",
     "CertificateFailure",

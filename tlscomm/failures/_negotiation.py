@@ -5,6 +5,7 @@ from __future__ import annotations
 from tlscomm.failures._failure import NegotiationFailure, printable
 
 __all__ = [
+    "BadProxyHeader",
     "NoCommonCipher",
     "NoCommonGroup",
     "NoCommonProtocol",
@@ -17,6 +18,17 @@ __all__ = [
 
 #: How much of what OpenSSL says stands in a sentence. All of it is in the evidence.
 _MOST_WORDS, _LONGEST_WORD = 3, 80
+
+
+class BadProxyHeader(NegotiationFailure):
+    """What comes from a proxy's address does not begin with a header of the PROXY protocol that can be read."""
+
+    code = "bad-proxy-header"
+    summary = "the connection comes from the address of a proxy, and does not begin with a PROXY header as it should"
+    ours = "Look at the proxy's configuration and version, and at what else connects from its address."
+    theirs = ours
+    reproduce = "Start a server with --proxy-from 127.0.0.1 and connect to it directly."
+    usualStage = "connect"
 
 
 class NoCommonCipher(NegotiationFailure):

@@ -11,6 +11,7 @@ from twisted.python.usage import UsageError
 
 from tlscomm.configuration import ServerConfiguration
 from tlscomm.endpoints._below import endpointBelow
+from tlscomm.endpoints._proxied import behindProxies
 from tlscomm.failures import printable
 from tlscomm.server._applications import applicationNamed, factoryFor
 from tlscomm.server._configuring import Configuring
@@ -71,7 +72,7 @@ def _served(
     settings: Mapping[str, Any], reactor: Any, configuring: Configuring
 ) -> tuple[list[Listener], IProtocolFactory, ServerConfiguration]:
     """Return where a listener listens, what makes its protocols, and its configuration."""
-    places = [Listener(place, _endpoint(reactor, place)) for place in settings["listen"]]
+    places = [Listener(place, behindProxies(_endpoint(reactor, place), settings)) for place in settings["listen"]]
     application = factoryFor(
         applicationNamed(settings["application"]),
         framing=settings["framing"],

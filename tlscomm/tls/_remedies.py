@@ -36,7 +36,7 @@ CLIENT_LEFT = (
 )
 UNEXPECTED_HEADER = (
     "The client, or a proxy before it, sends a PROXY header, which the server may not expect: have the server expect "
-    "it, or the header left out."
+    "it from this address (--proxy-from with tlscomm), or the header left out."
 )
 
 #: By what a client, and a server, speaks in the place of TLS.

@@ -9,6 +9,7 @@ from OpenSSL.SSL import Connection as SSLConnection
 from twisted.internet.interfaces import IAddress, IProtocol
 
 from tlscomm.access import Peer
+from tlscomm.proxyprotocol import ProxyHeader
 from tlscomm.tls import TLSConnection, TLSFacts
 from tlscomm.transport._output import Output
 
@@ -34,6 +35,8 @@ class TransportProxy:
     _began: float
     _acceptedAt: float
     _refusedAt: float
+    _host: IAddress | None
+    proxied: ProxyHeader | None
 
     @property
     def began(self) -> float:
@@ -85,13 +88,13 @@ class TransportProxy:
         """The peer's address; behind a proxy that tells it, from when it has. None where none is known."""
         # What is below may know better than when TCP was connected: the header of the PROXY protocol comes later, but
         # before TLS.
-        if self.transport is None or self.protocol is not None:
+        if self.transport is None or self.protocol is not None or self.proxied is not None:
             return self._address
         return self.transport.getPeer()
 
     def getHost(self) -> Any:
-        """Our own address."""
-        return self.transport.getHost()
+        """Our own address; behind a proxy that tells it, the one that the client has connected to."""
+        return self.transport.getHost() if self._host is None else self._host
 
     def getTcpNoDelay(self) -> bool:
         return self.transport.getTcpNoDelay()  # type: ignore[no-any-return]

@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 
 from tlscomm.failures import TLSFailure
 from tlscomm.failures._loggedfailure import logFailure
+from tlscomm.proxyprotocol import ProxyHeader
 from tlscomm.transport._address import describeAddress
 from tlscomm.transport._interfaces import Factory
 from tlscomm.transport._output import Output
@@ -40,6 +41,7 @@ class TransportState(TransportProxy):
         "_acceptedAt",
         "_address",
         "_asked",
+        "_awaited",
         "_began",
         "_cause",
         "_changesKnown",
@@ -50,6 +52,7 @@ class TransportState(TransportProxy):
         "_deaf",
         "_discarded",
         "_early",
+        "_host",
         "_isDoubting",
         "_output",
         "_paused",
@@ -64,6 +67,7 @@ class TransportState(TransportProxy):
         "factory",
         "phase",
         "protocol",
+        "proxied",
         "transport",
     )
 
@@ -79,7 +83,10 @@ class TransportState(TransportProxy):
         self.disconnecting = False
         self.bytesReceived = 0
         self.bytesSent = 0
+        self.proxied: ProxyHeader | None = None
         self._address = address
+        self._host: IAddress | None = None
+        self._awaited = ""
         self._clock = factory.waits
         self._configuration = factory.configuration
         self._deadlines = self._configuration.deadlines

@@ -114,8 +114,9 @@ class TracedTransport(TLSTransport):
 
     def _begin(self, transport: Any) -> None:
         """Tell whose connection it is: of a server not before something happens, as a proxy's header says it."""
-        own = _addressOf(transport, "getHost")
-        peer = _addressOf(transport, "getPeer")
+        source = transport if self.proxied is None else self
+        own = _addressOf(source, "getHost")
+        peer = _addressOf(source, "getPeer")
         self.recorder.begin(*((own, peer) if self._configuration.isClient else (peer, own)))
 
     def _noteFailure(self) -> None:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
+    IAddress,
     IConsumer,
     IHalfCloseableProtocol,
     IHandshakeListener,
@@ -33,6 +34,8 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from tlscomm.failures import HandshakeTimeout
+from tlscomm.proxyprotocol import ProxyHeader
 from tlscomm.tls import State, TLSConnection
 from tlscomm.transport._acceptance import doubtPatience, learn, silencePatience
 from tlscomm.transport._accepting import paceAccepting
@@ -69,6 +72,7 @@ class TLSTransport(EndingTransport):
         disconnecting: whether an end was asked for or has come.
         bytesReceived: bytes of application data from the peer.
         bytesSent: bytes of application data from the protocol above.
+        proxied: what the header of a proxy before us has said, or None where none was expected.
         recorder: what the connection is recorded by, or None where it is not traced.
     """
 
@@ -198,6 +202,26 @@ class TLSTransport(EndingTransport):
         finally:
             # What the protocol above raises must not keep a caller waiting.
             self._failAccepted()
+
+    def expect(self, what: str) -> None:
+        """Something has to come before TLS, in the clear.
+
+        Args:
+            what: what it is, for the failure that says that it has not come in time; empty from when it has.
+        """
+        self._awaited = what
+
+    def noteProxied(self, header: ProxyHeader, peer: IAddress | None, host: IAddress | None) -> None:
+        """A proxy has said whose connection it is, before TLS.
+
+        Args:
+            header: what it has said.
+            peer: the client's address, where it has said that.
+            host: the address that the client has connected to, where it has said that.
+        """
+        self._address = peer or self.getPeer()
+        self._host = host
+        self.proxied = header
 
     # The transport's side: what the protocol above asks for.
 
@@ -376,8 +400,12 @@ class TLSTransport(EndingTransport):
         if (left := self._handshakeLeft()) and left > _ROUNDING:
             self._startTimer(left, self._handshakeTimedOut)
             return
-        self._connection.timeOut()
-        self._noteFailure()
+        if self._awaited:
+            detail = f"{self._awaited} had not come in {self._deadlines.handshake:g} s"
+            self._endBecause(HandshakeTimeout(detail))
+        else:
+            self._connection.timeOut()
+            self._noteFailure()
         self._abortTCP()
 
     def readOn(self) -> None:
