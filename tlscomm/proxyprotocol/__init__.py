@@ -8,6 +8,7 @@ from tlscomm._lazy import lazyFace
 
 __all__ = [
     "HeaderReader",
+    "ProxiedConnection",
     "ProxyAddress",
     "ProxyHeader",
     "ProxyTLS",
@@ -20,12 +21,13 @@ if TYPE_CHECKING:
     from tlscomm.proxyprotocol._header import ProxyAddress, ProxyHeader, ProxyTLS
     from tlscomm.proxyprotocol._reader import HeaderReader
     from tlscomm.proxyprotocol._trusted import TrustedProxies
-    from tlscomm.proxyprotocol._writing import headerBytes
+    from tlscomm.proxyprotocol._writing import ProxiedConnection, headerBytes
 else:
     __getattr__, __dir__ = lazyFace(
         __name__,
         {
             "HeaderReader": "tlscomm.proxyprotocol._reader",
+            "ProxiedConnection": "tlscomm.proxyprotocol._writing",
             "ProxyAddress": "tlscomm.proxyprotocol._header",
             "ProxyHeader": "tlscomm.proxyprotocol._header",
             "ProxyTLS": "tlscomm.proxyprotocol._header",

@@ -19,7 +19,7 @@ from tlscomm.proxyprotocol import _tlvs as tlvs
 from tlscomm.proxyprotocol._header import ProxyAddress
 from tlscomm.proxyprotocol._version2 import INET, INET6, LOCAL, PROXY, SIGNATURE, UNSPECIFIED
 
-__all__ = ["OPTIONS", "ProxiedConnection", "headerBytes", "options"]
+__all__ = ["OPTIONS", "WORDS", "ProxiedConnection", "headerBytes", "options"]
 
 #: HAProxy's words for what a header of version 2 has besides addresses (``proxy-v2-options``).
 OPTIONS = ("ssl", "cert-cn", "ssl-cipher", "cert-sig", "cert-key", "authority", "crc32c", "unique-id")
@@ -60,7 +60,8 @@ class ProxiedConnection:
         alpn: the application protocol, or None.
         serverName: the name that the client has asked for, or None.
         resumed: whether a TLS session was resumed, in which no certificate is presented anew.
-        certificate: the client's, which is verified; None where it presented none.
+        certificate: the client's, None where it presented none.
+        verify: what was wrong with it, as OpenSSL's number of an error; 0 where nothing was.
         ownCertificate: the one that it was shown.
         uniqueID: what the connection is called, or empty.
     """
@@ -73,6 +74,7 @@ class ProxiedConnection:
     serverName: str | None = None
     resumed: bool = False
     certificate: x509.Certificate | None = None
+    verify: int = 0
     ownCertificate: x509.Certificate | None = None
     uniqueID: bytes = b""
 
@@ -170,7 +172,7 @@ def _tlvs(connection: ProxiedConnection, chosen: Collection[str]) -> bytes:
 
 def _ssl(connection: ProxiedConnection, chosen: Collection[str]) -> bytes:
     if not connection.version:
-        return struct.pack("!BI", 0, 1)
+        return bytes(5)
     flags = tlvs.CLIENT_SSL
     if connection.certificate is not None:
         flags |= tlvs.CLIENT_CERT_SESS | (0 if connection.resumed else tlvs.CLIENT_CERT_CONN)
@@ -182,8 +184,7 @@ def _ssl(connection: ProxiedConnection, chosen: Collection[str]) -> bytes:
         ("ssl-cipher" in chosen, tlvs.SSL_CIPHER, connection.cipher.encode("ascii")),
     )
     said = b"".join(tlvs.tlv(kind, value) for isSaid, kind, value in values if isSaid and value)
-    # A client's certificate that is not valid has ended its connection.
-    return struct.pack("!BI", flags, 0) + said
+    return struct.pack("!BI", flags, connection.verify) + said
 
 
 def _commonName(certificate: x509.Certificate | None) -> bytes:

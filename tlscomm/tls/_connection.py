@@ -31,6 +31,7 @@ from tlscomm.failures import (
     Alert,
     ClosedInHandshake,
     HandshakeTimeout,
+    Problem,
     ProtocolViolation,
     Reset,
     TLSFailure,
@@ -337,6 +338,12 @@ class TLSConnection:
         """The peer that was accepted, or None where it presented no certificate."""
         result = self._verification.result if self.isAccepted else None
         return Peer(result.chain, result.rule, lambda: result.warnings) if result is not None and result.chain else None
+
+    @property
+    def overruled(self) -> tuple[Problem, ...]:
+        """What was wrong with the chain of the peer that was accepted, and did not count because a hook said so."""
+        result = self._verification.result if self.isAccepted else None
+        return () if result is None else result.overruled
 
     @property
     def _naming(self) -> Naming:

@@ -12,12 +12,14 @@ __all__ = [
     "TLSFactory",
     "TLSTransport",
     "describeAddress",
+    "proxyHeader",
     "transportOf",
 ]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tlscomm.transport._address import describeAddress
+    from tlscomm.transport._announcing import proxyHeader
     from tlscomm.transport._factory import TLSFactory
     from tlscomm.transport._interfaces import Observer
     from tlscomm.transport._phases import Phase
@@ -32,6 +34,7 @@ else:
             "TLSFactory": "tlscomm.transport._factory",
             "TLSTransport": "tlscomm.transport._transport",
             "describeAddress": "tlscomm.transport._address",
+            "proxyHeader": "tlscomm.transport._announcing",
             "transportOf": "tlscomm.transport._requests",
         },
     )
