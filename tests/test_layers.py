@@ -19,6 +19,7 @@ FOLDER = Path(tlscomm.__file__).parent
 PACKAGES: tuple[str, ...] = (
     "_lazy",
     "_waits",
+    "_clocks",
     "_dataclasses",
     "failures",
     "_openssl",

@@ -17,11 +17,13 @@ __all__ = [
     "applicationNamed",
     "factoryFor",
     "hookNamed",
+    "keepSteady",
     "makeService",
 ]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from tlscomm._clocks import keepSteady
     from tlscomm.server._applications import APPLICATIONS, Echo, Greet, applicationNamed, factoryFor, hookNamed
     from tlscomm.server._options import Options, makeService
     from tlscomm.server._server import Server
@@ -42,6 +44,7 @@ else:
             "applicationNamed": "tlscomm.server._applications",
             "factoryFor": "tlscomm.server._applications",
             "hookNamed": "tlscomm.server._applications",
+            "keepSteady": "tlscomm._clocks",
             "makeService": "tlscomm.server._options",
         },
     )

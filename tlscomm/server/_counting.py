@@ -18,6 +18,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import CooperativeTask, Cooperator
 
 from tlscomm import __version__
+from tlscomm._clocks import timeOfDay
 from tlscomm.configuration import ServerConfiguration
 from tlscomm.configuration._expiries import expiriesOf
 from tlscomm.failures import TLSFailure
@@ -174,7 +175,7 @@ class Counting:
         replace("tlscomm_not_after_timestamp_seconds", dict(self._expiries.of(services)))
 
     def _noteReload(self, *, isTaken: bool) -> None:
-        now = self._clock.seconds()
+        now = timeOfDay(self._clock)()
         self.counts.set("tlscomm_config_last_reload_successful", (), int(isTaken))
         self.counts.set("tlscomm_config_last_reload_timestamp_seconds", (), now)
         if isTaken:

@@ -20,6 +20,7 @@ from typing import Any, Literal
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import FileLogObserver, Logger, textFileLogObserver
 
+from tlscomm._clocks import timeOfDay
 from tlscomm.transport._eventlog import Event, EventLog, Moment, writeText
 
 __all__ = ["LOG_FORMATS", "JSONLines", "LogFormat", "eventLog", "onStandardError"]
@@ -120,7 +121,7 @@ class JSONLines:
     def _noteLost(self) -> None:
         if self._lost and not self._waiting:
             lost, self._lost = self._lost, 0
-            event = {"event": "lost", "level": "warn", "time": Moment(self._clock.seconds()), "count": lost}
+            event = {"event": "lost", "level": "warn", "time": Moment(timeOfDay(self._clock)()), "count": lost}
             self._add(_asJSON(event).encode() + b"\n")
             _log.warn("{count} events were lost, because they could not be written", count=lost)
 

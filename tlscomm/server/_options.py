@@ -22,6 +22,7 @@ from twisted.python.usage import Options as _Options
 from twisted.python.usage import UsageError
 
 from tlscomm import __version__
+from tlscomm._clocks import keepSteady
 from tlscomm.configuration._settings import defaultsOn, formerNamesOn, settingsOn
 from tlscomm.configuration._settingtypes import Interface, Setting
 from tlscomm.failures import TLSFailure
@@ -170,6 +171,7 @@ def makeService(options: Options, reactor: Any = None) -> Server:
 
         # The process is the server's alone.
         cast(IReactorCore, reactor).callWhenRunning(leaveOutOfCollections)
+        keepSteady(reactor)
     with _saidPlainly(options):
         return serviceFor(options.plan, reactor, isForeground=options.isForeground)
 

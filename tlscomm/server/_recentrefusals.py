@@ -12,6 +12,7 @@ from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 
+from tlscomm._clocks import timeOfDay
 from tlscomm._dataclasses import dataclass
 from tlscomm.failures import TLSFailure
 from tlscomm.transport import TLSTransport, describeAddress
@@ -47,13 +48,13 @@ class RecentRefusals:
             clock: tells the time, in seconds since 1970.
             log: knows the numbers of the connections, where it was told of them before.
         """
-        self._clock = clock
+        self._now = timeOfDay(clock)
         self._log = log
         self._kept: OrderedDict[tuple[str, str, str], _Refusals] = OrderedDict()
 
     def refused(self, transport: TLSTransport, failure: TLSFailure) -> None:
         """A connection was refused."""
-        now = self._clock.seconds()
+        now = self._now()
         address = transport.getPeer()
         key = failure.code, failure.side, networkOf(address)
         known = self._kept.pop(key, None)

@@ -18,6 +18,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import Cooperator
 
 from tlscomm import __version__
+from tlscomm._clocks import timeOfDay
 from tlscomm.configuration import ServerConfiguration
 from tlscomm.configuration._expiries import expiriesOf
 from tlscomm.failures import printable
@@ -72,7 +73,8 @@ class Status:
         self._log = log
         self._listeners = listeners
         self._settings = settings
-        self._started = clock.seconds()
+        self._now = timeOfDay(clock)
+        self._started = self._now()
         self._reloads: deque[ReloadResult] = deque(maxlen=_MOST_RELOADS)
         self._refusals = RecentRefusals(clock, log)
         # One slice a turn.
@@ -118,7 +120,7 @@ class Status:
         return {
             "version": VERSION,
             "tlscomm": __version__,
-            "time": Moment(self._clock.seconds()).toJSON(),
+            "time": Moment(self._now()).toJSON(),
             "started": Moment(self._started).toJSON(),
             "pid": os.getpid(),
             "phase": self.phase.value,
@@ -156,6 +158,7 @@ class Status:
         if search and search not in f"{address}\n{subject}\n{'' if peer is None else peer.facts.names}".lower():
             return None
         facts = transport.tls
+        seconds = self._clock.seconds() - transport.acceptedAt
         protocol: Any = transport.protocol
         return {
             "connection": self._log.numberOf(transport),
@@ -172,8 +175,8 @@ class Status:
             "alpn": facts.alpn,
             "serverName": facts.serverName,
             "resumed": facts.resumed,
-            "since": Moment(transport.acceptedAt).toJSON(),
-            "seconds": round(self._clock.seconds() - transport.acceptedAt, 1),
+            "since": Moment(self._now() - seconds).toJSON(),
+            "seconds": round(seconds, 1),
             "bytesReceived": transport.bytesReceived,
             "bytesSent": transport.bytesSent,
             "messagesReceived": getattr(protocol, "messagesReceived", None),
@@ -184,7 +187,7 @@ class Status:
         configuration = service.factory.configuration
         if not isinstance(configuration, ServerConfiguration):
             return []
-        now = self._clock.seconds()
+        now = self._now()
         found = []
         for expiry in expiriesOf(configuration)[:_MOST_EXPIRIES]:
             left = expiry.secondsLeft(now)

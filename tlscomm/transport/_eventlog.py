@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger, LogLevel, globalLogPublisher
 
+from tlscomm._clocks import timeOfDay
 from tlscomm.access import Peer
 from tlscomm.credentials import CredentialChoice
 from tlscomm.failures import TLSFailure, printable
@@ -75,7 +76,7 @@ class EventLog:
         """
         self._write = write
         self._finish = finish
-        self._clock = clock
+        self._now = timeOfDay(clock)
         self._refusals = RefusalLimit(write, clock)
         self.numbers = itertools.count(1)
         self.lastRefused = 0
@@ -87,7 +88,7 @@ class EventLog:
         Args:
             address: where, as ``host:port``.
         """
-        self._write({"event": "listening", "level": "info", "time": Moment(self._clock.seconds()), "address": address})
+        self._write({"event": "listening", "level": "info", "time": Moment(self._now()), "address": address})
 
     def accepted(self, transport: TLSTransport) -> None:
         number = self._numbers[transport] = self._number(transport)
@@ -129,7 +130,7 @@ class EventLog:
             trace: of one that was refused, mostly.
         """
         client = None if trace.client is None else str(trace.client)
-        event = {"event": "trace", "level": "info", "time": Moment(self._clock.seconds())}
+        event = {"event": "trace", "level": "info", "time": Moment(self._now())}
         self._write({**event, "connection": trace.number, "peer": client, "trace": trace})
 
     def numberOf(self, transport: TLSTransport) -> int | None:
@@ -147,7 +148,7 @@ class EventLog:
 
     def _event(self, name: str, number: int, transport: TLSTransport) -> Event:
         peer = describeAddress(transport.getPeer())
-        moment = Moment(self._clock.seconds())
+        moment = Moment(self._now())
         return {"event": name, "level": "info", "time": moment, "connection": number, "peer": peer}
 
 

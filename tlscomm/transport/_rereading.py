@@ -17,6 +17,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from tlscomm._clocks import timeOfDay
 from tlscomm.credentials._rereading import READING_SECONDS, inOwnThread
 from tlscomm.failures import TLSFailure, Unreadable
 from tlscomm.failures._loggedfailure import logFailure
@@ -180,7 +181,7 @@ class Rereading(Generic[_T]):
                 self._take(prepared.value)
             except Exception as broken:
                 problem = broken
-        result = ReloadResult(self._clock.seconds(), prepared.trigger, problem)
+        result = ReloadResult(timeOfDay(self._clock)(), prepared.trigger, problem)
         if isChange:
             self._told(result)
         return result
@@ -188,7 +189,7 @@ class Rereading(Generic[_T]):
 
 def nothingToRead(clock: IReactorTime) -> Deferred[ReloadResult]:
     """Return what comes of reading again where there is nothing to read."""
-    return succeed(ReloadResult(clock.seconds(), "program", ValueError("there is nothing that could be read again")))
+    return succeed(ReloadResult(timeOfDay(clock)(), "program", ValueError("there is nothing that could be read again")))
 
 
 def logReload(result: ReloadResult) -> None:
