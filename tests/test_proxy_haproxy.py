@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-import subprocess
 import tempfile
-import time
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
@@ -18,8 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import NameOID
 from interop import LOOPBACK, PATIENCE
-from test_interop_servers import found, freePorts, listens
+from test_interop_servers import found, freePorts
 from test_proxied import Keeping
+from test_proxy_live import start
 from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
 
@@ -132,24 +131,6 @@ class OurHeader(ConversationCase):
         return conversation
 
 
-def startHAProxy(stack: ExitStack, configuration: str, ports: list[int], folder: Path) -> None:
-    """Start HAProxy, and wait until it listens."""
-    (folder / "haproxy.conf").write_text(configuration, encoding="ascii")
-    process = subprocess.Popen(
-        (found("haproxy"), "-db", "-f", "haproxy.conf"), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-
-    def stop() -> None:
-        process.kill()
-        process.communicate()
-
-    stack.callback(stop)
-    limit = time.monotonic() + PATIENCE
-    while not all(map(listens, ports)):
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < limit, "HAProxy does not listen"
-
-
 class LiveTests(OurHeader):
     """The real HAProxy ends TLS with our certificate, and sends a header to a socket of ours."""
 
@@ -167,7 +148,8 @@ class LiveTests(OurHeader):
             cases = [(way, "EC") for way in WAYS] + [(("v2", ALL), kind) for kind in ("RSA", "Ed25519")]
             cls.ports = dict(zip(cases, freePorts(len(cases)), strict=True))
             cls._writeFiles()
-            startHAProxy(stack, "\n".join(cls._configuration()) + "\n", list(cls.ports.values()), cls.folder)
+            (cls.folder / "haproxy.conf").write_text("\n".join([*cls._configuration(), ""]), encoding="ascii")
+            start(stack, [found("haproxy"), "-db", "-f", "haproxy.conf"], list(cls.ports.values()), cls.folder)
             cls.running = stack.pop_all()
 
     @classmethod

@@ -1,0 +1,136 @@
+"""The real HAProxy and nginx before our server: the client is who connected to them, and checks are no refusals."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from interop import LOOPBACK, PATIENCE, PATIENT, InteropCase, credential, echoing, reactor, root
+from test_interop_servers import found, freePorts, listens
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ServerEndpoint
+
+from tlscomm.configuration import ServerConfiguration
+from tlscomm.endpoints import ProxiedServerEndpoint, TLSServerEndpoint
+from tlscomm.transport import describeAddress
+
+
+def start(stack: ExitStack, command: list[str], ports: list[int], folder: Path) -> None:
+    """Start a program that stays until the stack is closed, and wait until it listens."""
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def stop() -> None:
+        process.kill()
+        process.communicate()
+
+    stack.callback(stop)
+    limit = time.monotonic() + PATIENCE
+    while not all(map(listens, ports)):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < limit, f"{command[0]} does not listen"
+
+
+class _Counting(TCP4ServerEndpoint):
+    """Fires when so many connections have come."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(reactor, 0, interface=LOOPBACK)
+        self.enough: Deferred[None] = Deferred()
+        self._left = count
+
+    def listen(self, protocolFactory: Any) -> Any:
+        build = protocolFactory.buildProtocol
+
+        def counted(address: Any) -> Any:
+            self._left -= 1
+            if self._left == 0:
+                reactor.callLater(0, self.enough.callback, None)
+            return build(address)
+
+        protocolFactory.buildProtocol = counted
+        return super().listen(protocolFactory)
+
+
+class BeforeUsTests(InteropCase):
+    """A proxy passes TCP on, and says whose it is."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self._running = ExitStack()
+        self.folder = Path(self._running.enter_context(tempfile.TemporaryDirectory()))
+        self.addCleanup(self._running.close)
+
+    async def serveBehind(self, below: Any, proxies: str = LOOPBACK) -> int:
+        """Start our server behind proxies, and return its port."""
+        settings = {"credential": credential("server"), "clientRoots": (root().certificate,), "deadlines": PATIENT}
+        tcp = ProxiedServerEndpoint(below, [proxies])
+        endpoint = TLSServerEndpoint(reactor, tcp, ServerConfiguration(**settings), observer=self.record)
+        listening: Any = await endpoint.listen(echoing())
+        tls: Any = endpoint.factory
+        self.addCleanup(self._stopServing, listening, tls.connections)
+        return listening.getHost().port  # type: ignore[no-any-return]
+
+    def startHAProxy(self, ports: list[int], *lines: str) -> None:
+        times = [f" timeout {each} 1m" for each in ("connect", "client", "server")]
+        (self.folder / "haproxy.conf").write_text("\n".join(["defaults", " mode tcp", *times, *lines, ""]))
+        start(self._running, [found("haproxy"), "-db", "-f", "haproxy.conf"], ports, self.folder)
+
+    def startNginx(self, ports: list[int], *lines: str) -> None:
+        module = Path("/usr/lib/nginx/modules/ngx_stream_module.so")
+        first = [f"load_module {module};"] if module.exists() else []
+        rest = ["daemon off; master_process off; pid nginx.pid; error_log stderr; events {} stream {", *lines, "}", ""]
+        (self.folder / "nginx.conf").write_text("\n".join([*first, *rest]))
+        command = [found("nginx"), "-e", "stderr", "-p", f"{self.folder}/", "-c", str(self.folder / "nginx.conf")]
+        start(self._running, command, ports, self.folder)
+
+    async def test_client(self) -> None:
+        """HAProxy by both versions, and nginx: our server is told of the client's own address, and where it went."""
+        ours = await self.serveBehind(TCP4ServerEndpoint(reactor, 0, interface=LOOPBACK))
+        ports = freePorts(3)
+        lines = [
+            f"listen on-{port}\n bind {LOOPBACK}:{port}\n server ours {LOOPBACK}:{ours} {option}"
+            for port, option in zip(ports, ("send-proxy", "send-proxy-v2"), strict=False)
+        ]
+        self.startHAProxy(ports[:2], *lines)
+        self.startNginx(
+            ports[2:],
+            f"server {{ listen {LOOPBACK}:{ports[2]}; proxy_pass {LOOPBACK}:{ours}; proxy_protocol on; }}",
+        )
+        # Those were looks whether they listen, which they passed on.
+        for _ in ports:
+            failure = await self.record.next("refused")
+            self.assertEqual(failure.code, "closed-in-handshake")
+        for port, version in zip(ports, (1, 2, 1), strict=True):
+            asker = await self.connect(port)
+            transport = await self.record.next("accepted")
+            mine: Any = asker.transport
+            self.assertEqual(describeAddress(transport.getPeer()), describeAddress(mine.getHost()))
+            self.assertEqual(describeAddress(transport.getHost()), f"{LOOPBACK}:{port}")
+            self.assertEqual(transport.proxied.version, version)
+            self.assertEqual(await asker.request("hello"), "hello")
+            await self.finish(asker)
+
+    async def test_checks(self) -> None:
+        """HAProxy's health checks, with a header of its own connection, are told of to no observer."""
+        below = _Counting(4)
+        ours = await self.serveBehind(below)
+        (port,) = freePorts(1)
+        lines = f"listen one\n bind {LOOPBACK}:{port}\n server ours {LOOPBACK}:{ours} send-proxy-v2 check inter 50ms"
+        self.startHAProxy([], lines)
+        await below.enough
+        self.assertEqual((self.record.count("refused"), self.record.count("closed")), (0, 0))
+
+    async def test_forgotten(self) -> None:
+        """A proxy that was not told to send the header is named in the refusal."""
+        ours = await self.serveBehind(TCP4ServerEndpoint(reactor, 0, interface=LOOPBACK))
+        (port,) = freePorts(1)
+        self.startNginx([port], f"server {{ listen {LOOPBACK}:{port}; proxy_pass {LOOPBACK}:{ours}; }}")
+        self.assertEqual((await self.record.next("refused")).code, "closed-in-handshake")
+        await self.failureOf(self.connect(port))
+        failure = await self.record.next("refused")
+        self.assertEqual(failure.code, "bad-proxy-header")
+        self.assertIn("proxy_protocol on", failure.nextStep)
