@@ -201,7 +201,8 @@ class EverySettingTests(SynchronousTestCase):
                 said.setdefault(setting.name, set()).add(sentence.removeprefix(setting.spelled(interface)))
         self.assertEqual({name: sentences for name, sentences in said.items() if len(sentences) != 1}, {})
         self.assertEqual(said["profile"], {" is one of compatible, strict, not 'lax'"})
-        self.assertEqual({type(each.type) for each in SETTINGS if each.name not in said}, {Text})
+        # Of command lines alone, a flag has no value.
+        self.assertEqual({type(each.type) for each in SETTINGS if each.name not in said}, {Text, YesNo})
 
     def test_formerNames(self) -> None:
         """What was spelled otherwise before is still understood, and not shown."""

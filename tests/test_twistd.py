@@ -206,7 +206,7 @@ class ReloadTests(TwistdCase):
         Path("ca.pem").unlink()
         server.process.send_signal(signal.SIGHUP)
         self.assertIn("file-not-found", server.untilError("is not read again"))
-        self.assertEqual(server.stop(), -signal.SIGTERM)
+        self.assertEqual(server.stop(), 0)
 
 
 class HelpTests(TwistdCase):
@@ -342,7 +342,7 @@ class ServingTests(TwistdCase):
         self.assertEqual((event["event"], event["connection"]), ("refused", 2))
         self.assertEqual(event["failure"]["code"], "no-certificate")
 
-        self.assertEqual(server.stop(), -signal.SIGTERM)
+        self.assertEqual(server.stop(), 0)
         self.assertIsNone(server.line())
         self.assertIn("Received SIGTERM", "".join(server.errors))
 
@@ -394,7 +394,7 @@ class ServingTests(TwistdCase):
             tls.sendall(b"Hello<EOF>")
             self.assertEqual(tls.recv(100), b"Hello<EOF>")
         server.untilLine("connection 1 from .* closed")
-        self.assertEqual(server.stop(), -signal.SIGTERM)
+        self.assertEqual(server.stop(), 0)
         self.assertEqual(server.errors, [])
 
     def test_orderlyStop(self) -> None:
@@ -408,18 +408,38 @@ class ServingTests(TwistdCase):
             self.assertEqual([tls.recv(100) for tls in (one, other)], [b"", b""])
             for tls in (one, other):
                 tls.unwrap().close()
-            self.assertEqual(server.ends(), -signal.SIGTERM)
+            self.assertEqual(server.ends(), 0)
         events = [server.event() for _ in range(4)]
         self.assertEqual([event["event"] for event in events], ["authenticated", "authenticated", "closed", "closed"])
         self.assertEqual([event["failure"] for event in events[2:]], [None, None])
         self.assertIsNone(server.line())
+
+    def test_unfinished(self) -> None:
+        """A server that cuts a message in the middle, when its time is up, says so by its exit status."""
+        server, port = self.serveJSON(*PATIENT, "--drain-timeout", "0.2", "--close-timeout", "0.2")
+        with self.connect(port) as tls:
+            tls.sendall(b"hal")
+            server.event()
+            # The bytes are read in the turn of the reactor that comes next.
+            self.assertEqual(server.stop(), 3)
+        self.assertIn("while something is under way", "".join(server.errors))
+
+    def test_secondSignal(self) -> None:
+        """A second signal ends at once a server that waits for connections, and its process by that signal."""
+        server, port = self.serveJSON(*PATIENT, "--drain-timeout", "0")
+        with self.connect(port) as tls:
+            tls.sendall(b"hal")
+            server.event()
+            server.process.send_signal(signal.SIGTERM)
+            server.untilError("are open")
+            self.assertEqual(server.stop(signal.SIGINT), -signal.SIGINT)
 
     def test_deafClient(self) -> None:
         """A client that answers nothing does not keep the server from stopping."""
         server, port = self.serveJSON("--close-timeout", "0.5")
         with self.connect(port):
             server.event()
-            self.assertEqual(server.stop(signal.SIGINT), -signal.SIGINT)
+            self.assertEqual(server.stop(signal.SIGINT), 0)
         self.assertEqual(server.event()["failure"]["code"], "close-timeout")
 
     def test_readerGone(self) -> None:
@@ -440,7 +460,7 @@ class ServingTests(TwistdCase):
                 tls.sendall(b"still there?<EOF>")
                 self.assertEqual(tls.recv(100), b"still there?<EOF>")
         process.terminate()
-        self.assertEqual(process.wait(PATIENCE), -signal.SIGTERM)
+        self.assertEqual(process.wait(PATIENCE), 0)
         self.assertEqual(Path("twistd.log").read_text().count("events are lost"), 1)
 
     def test_daemon(self) -> None:

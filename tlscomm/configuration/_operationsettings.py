@@ -2,8 +2,41 @@
 
 from __future__ import annotations
 
-from tlscomm.configuration._settingtypes import Setting
+from tlscomm.configuration._settingtypes import Interface, Seconds, Setting, YesNo
 
 __all__ = ["OPERATION"]
 
-OPERATION: tuple[Setting, ...] = ()
+_TWISTD = Interface.TWISTD
+
+OPERATION: tuple[Setting, ...] = (
+    Setting(
+        "drainTimeout",
+        Seconds(),
+        _TWISTD,
+        "How long a server that stops waits for what is under way on its connections, in seconds. A connection on "
+        "which nothing is ends at once. 0 waits for ever.",
+        default=10.0,
+        see=":ref:`stopping`",
+        isProcessWide=True,
+    ),
+    Setting(
+        "drainDelay",
+        Seconds(),
+        _TWISTD,
+        "How long a server that is to stop still takes new connections, in seconds. It is not ready meanwhile "
+        "(``/ready``), so that a balancer sends it no more clients.",
+        otherwise="none",
+        see=":ref:`stopping`",
+        isProcessWide=True,
+    ),
+    Setting(
+        "reusePort",
+        YesNo(),
+        _TWISTD,
+        "Let other processes of the same user listen on the same TCP ports (``SO_REUSEPORT``). Clients who wait to be "
+        "accepted by a process that ends are reset.",
+        default=False,
+        see=":ref:`restarting`",
+        isProcessWide=True,
+    ),
+)

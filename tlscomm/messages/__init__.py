@@ -10,6 +10,7 @@ __all__ = [
     "FRAMINGS",
     "Decoder",
     "Framing",
+    "IDrainable",
     "Message",
     "MessageFactory",
     "MessageProtocol",
@@ -19,6 +20,7 @@ __all__ = [
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from tlscomm.messages._drainable import IDrainable
     from tlscomm.messages._framing import Decoder, Framing, Message
     from tlscomm.messages._framings import FRAMINGS, framingNamed
     from tlscomm.messages._protocol import MessageFactory, MessageProtocol, RequestProtocol
@@ -30,6 +32,7 @@ else:
             "Decoder": "tlscomm.messages._framing",
             "FRAMINGS": "tlscomm.messages._framings",
             "Framing": "tlscomm.messages._framing",
+            "IDrainable": "tlscomm.messages._drainable",
             "Message": "tlscomm.messages._framing",
             "MessageFactory": "tlscomm.messages._protocol",
             "MessageProtocol": "tlscomm.messages._protocol",

@@ -38,6 +38,7 @@ from zope.interface import implementer
 from tlscomm._waits import Waits
 from tlscomm.failures import ReadTimeout, TLSFailure, Truncated
 from tlscomm.failures._loggedfailure import logFailure
+from tlscomm.messages._drainable import IDrainable
 from tlscomm.messages._framing import Framing, Message
 from tlscomm.messages._framings import framingNamed
 
@@ -115,7 +116,7 @@ class MessageFactory(Factory):
         return protocol
 
 
-@implementer(IPushProducer, IHalfCloseableProtocol)
+@implementer(IPushProducer, IHalfCloseableProtocol, IDrainable)
 class MessageProtocol(Protocol):
     """One side of a conversation in messages. Extend it, and give it to a `MessageFactory`.
 
@@ -130,6 +131,7 @@ class MessageProtocol(Protocol):
     failure: TLSFailure | None = None
 
     _timer: IDelayedCall | None = None
+    _draining = False
     _gone: Failure | None = None
     _awaitingEnd: tuple[Deferred[TLSFailure | None], ...] = ()
 
@@ -181,6 +183,15 @@ class MessageProtocol(Protocol):
         else:
             self._awaitingEnd = (*self._awaitingEnd, ended)
         return ended
+
+    def drain(self) -> None:
+        """End the conversation in order as soon as `isDrained`: a server that stops asks for it (`IDrainable`).
+
+        The message that is half received still comes and is handed over, and so are those that have come. What the peer
+        sends after them is not read, and it sees the end in the place of a reply.
+        """
+        self._draining = True
+        self._handOverWaiting()
 
     def makeConnection(self, transport: ITransport) -> None:
         self._transport: Any = transport
@@ -268,6 +279,15 @@ class MessageProtocol(Protocol):
         """Whether the peer owes a message, so that the read deadline runs. A protocol may know better: override it."""
         return True
 
+    @property
+    def isDrained(self) -> bool:
+        """Whether nothing is under way: no message is half received, waits here, or has yet to be replied to.
+
+        A protocol that replies later than its ``messageReceived`` is done knows better: override it, and call `drain`
+        again when it has changed.
+        """
+        return not (self._busy or self._waiting or self._paused or self._decoder.pending)
+
     def useSettings(self, framing: Framing, maximum: int, readTimeout: float | None, clock: IReactorTime) -> None:
         """Take the factory's settings; called before the connection is made."""
         self._framing = framing
@@ -298,7 +318,7 @@ class MessageProtocol(Protocol):
         self._handing = False
         if self._decoder.failure is not None:
             self.giveUp(self._decoder.failure)
-        elif self._ended:
+        elif self._ended or (self._draining and self.isDrained):
             transport.loseConnection()
         elif self._stopped:
             self._stopped = False
@@ -398,6 +418,10 @@ class RequestProtocol(MessageProtocol):
     @property
     def isAwaiting(self) -> bool:
         return bool(self._requests)
+
+    @property
+    def isDrained(self) -> bool:
+        return not self._requests and super().isDrained
 
     def request(self, message: Message) -> Deferred[Message]:
         """Send a message and await its reply. Any number may be under way.

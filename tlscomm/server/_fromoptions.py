@@ -10,7 +10,6 @@ from twisted.internet.interfaces import IProtocolFactory, IStreamServerEndpoint
 from twisted.python.usage import UsageError
 
 from tlscomm.configuration import ServerConfiguration
-from tlscomm.endpoints._below import endpointBelow
 from tlscomm.endpoints._proxied import behindProxies
 from tlscomm.failures import printable
 from tlscomm.server._applications import applicationNamed, factoryFor
@@ -21,6 +20,7 @@ from tlscomm.server._observers import Observers
 from tlscomm.server._plan import ServerPlan
 from tlscomm.server._server import Server
 from tlscomm.server._service import Listener, TLSService
+from tlscomm.server._sockets import ListeningSockets
 from tlscomm.tracing._fromsettings import tracingFrom
 
 __all__ = ["serviceFor"]
@@ -45,7 +45,8 @@ def serviceFor(plan: ServerPlan, reactor: Any, *, isForeground: bool) -> Server:
     log = eventLog(plan.settings["logFormat"], reactor, foreground=isForeground)
     observers = Observers(log)
     # What a listener cannot do is found out before files are written.
-    served = [(each, *_served(each.settings, reactor, configuring)) for each in plan.listeners]
+    sockets = ListeningSockets(reusePort=plan.settings["reusePort"])
+    served = [(each, *_served(each.settings, reactor, configuring, sockets)) for each in plan.listeners]
     tracing = tracingFrom(plan.settings, reactor.callLater)
     services = []
     for listener, places, application, configuration in served:
@@ -60,19 +61,27 @@ def serviceFor(plan: ServerPlan, reactor: Any, *, isForeground: bool) -> Server:
             whenListening=introduction(listener.settings, configuration, configuring.developmentFor(listener.settings)),
             tracing=tracing,
             observer=observers,
+            drainTimeout=plan.settings["drainTimeout"],
         )
         service.setName(listener.name)  # type: ignore[no-untyped-call]
         services.append(service)
     return Server(
-        reactor, services, observers, readAgain=lambda: [configuring.again(each.settings) for each in plan.listeners]
+        reactor,
+        services,
+        observers,
+        readAgain=lambda: [configuring.again(each.settings) for each in plan.listeners],
+        sockets=sockets,
+        drainDelay=plan.settings.get("drainDelay"),
     )
 
 
 def _served(
-    settings: Mapping[str, Any], reactor: Any, configuring: Configuring
+    settings: Mapping[str, Any], reactor: Any, configuring: Configuring, sockets: ListeningSockets
 ) -> tuple[list[Listener], IProtocolFactory, ServerConfiguration]:
     """Return where a listener listens, what makes its protocols, and its configuration."""
-    places = [Listener(place, behindProxies(_endpoint(reactor, place), settings)) for place in settings["listen"]]
+    places = [
+        Listener(place, behindProxies(_endpoint(reactor, place, sockets), settings)) for place in settings["listen"]
+    ]
     application = factoryFor(
         applicationNamed(settings["application"]),
         framing=settings["framing"],
@@ -88,7 +97,7 @@ def _complainOnTerminal(message: str) -> None:
     print(f"twistd tlscomm: {message}", file=sys.__stderr__, flush=True)
 
 
-def _endpoint(reactor: Any, place: str) -> IStreamServerEndpoint:
+def _endpoint(reactor: Any, place: str, sockets: ListeningSockets) -> IStreamServerEndpoint:
     if place.startswith(_WITH_TLS):
         kind = place.partition(":")[0]
         raise UsageError(
@@ -96,6 +105,6 @@ def _endpoint(reactor: Any, place: str) -> IStreamServerEndpoint:
             "--listen tcp:PORT, and the certificate with --identity"
         )
     try:
-        return endpointBelow(reactor, place)
+        return sockets.endpoint(reactor, place)
     except ValueError as problem:
         raise UsageError(f"--listen {printable(place)}: {problem}") from None

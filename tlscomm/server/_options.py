@@ -166,14 +166,24 @@ def makeService(options: Options, reactor: Any = None) -> Server:
     # Late, so that options are explained and refused without OpenSSL.
     from tlscomm.server._fromoptions import serviceFor
 
+    isAlone = reactor is None
     if reactor is None:
         from twisted.internet import reactor
 
-        # The process is the server's alone.
-        cast(IReactorCore, reactor).callWhenRunning(leaveOutOfCollections)
         keepSteady(reactor)
     with _saidPlainly(options):
-        return serviceFor(options.plan, reactor, isForeground=options.isForeground)
+        server = serviceFor(options.plan, reactor, isForeground=options.isForeground)
+    if isAlone:
+        _haveProcess(server, cast(IReactorCore, reactor))
+    return server
+
+
+def _haveProcess(server: Server, reactor: IReactorCore) -> None:
+    """Let a server have the process for itself, as under twistd."""
+    from tlscomm.server._stopping import exitFor
+
+    reactor.callWhenRunning(leaveOutOfCollections)
+    reactor.addSystemEventTrigger("after", "shutdown", lambda: exitFor(server.unfinished))
 
 
 @contextmanager

@@ -14,11 +14,11 @@ class ServerPhase(Enum):
     READY = "ready"
     #: The configuration is read again. Connections are taken meanwhile as in READY.
     RELOADING = "reloading"
-    #: No new connections are taken, and the open ones end.
+    #: The server is to stop. After the drain delay no new connections are taken, and the open ones end.
     DRAINING = "draining"
     STOPPED = "stopped"
 
     @property
     def isReady(self) -> bool:
-        """Whether new connections are taken."""
+        """Whether new connections are wanted."""
         return self in (ServerPhase.READY, ServerPhase.RELOADING)

@@ -14,6 +14,8 @@ from tlscomm.server._observers import ServerObserver
 from tlscomm.server._phases import ServerPhase
 from tlscomm.server._service import CannotListen, TLSService
 from tlscomm.server._signals import Signals
+from tlscomm.server._sockets import ListeningSockets
+from tlscomm.server._stopping import EndSignals, Stopping
 from tlscomm.transport._reloadresult import ReloadResult
 from tlscomm.transport._rereading import Prepared, Rereading, logReload, nothingToRead
 
@@ -37,6 +39,8 @@ class Server(MultiService):
         observer: ServerObserver,
         *,
         readAgain: Callable[[], Sequence[ServerConfiguration]] | None = None,
+        sockets: ListeningSockets | None = None,
+        drainDelay: float | None = None,
     ) -> None:
         """
         Args:
@@ -46,6 +50,9 @@ class Server(MultiService):
             observer: is told what becomes of the server.
             readAgain: returns the configurations of the listeners as they are now, in their order. It is called in a
                 thread where the clock is a reactor. None: there is nothing to read.
+            sockets: those that the listeners listen on, which are closed after their ports.
+            drainDelay: seconds from when the server is to stop until it takes no new connections. It is not ready
+                meanwhile, so that what sends clients to it learns of that. None or 0: at once.
         """
         super().__init__()  # type: ignore[no-untyped-call]
         self.listeners = tuple(listeners)
@@ -56,6 +63,8 @@ class Server(MultiService):
         self._observer = observer
         self._signals = Signals(clock)
         self._clock = clock
+        self._stopping = Stopping(clock, self.listeners, sockets or ListeningSockets(), drainDelay or 0.0)
+        self._endSignals = EndSignals(clock, self._stopping.hurry)
         self._rereading: Rereading[Sequence[ServerConfiguration]] | None = None
         if readAgain is not None:
             self._rereading = Rereading(clock, lambda: self._prepared(readAgain()), self._take, self._reloaded)
@@ -71,6 +80,7 @@ class Server(MultiService):
         except CannotListen:
             for each in self.listeners:
                 each.closePorts()
+            self._stopping.sockets.close()
             raise
 
     def startService(self) -> None:
@@ -83,14 +93,22 @@ class Server(MultiService):
         self._signals.listenTo("SIGHUP", partial(self.reload, "signal"))
         # A process that does not listen to it is ended by it.
         self._signals.listenTo("SIGUSR2", self.logRefusedTraces)
+        self._endSignals.listen()
         self._enter(ServerPhase.READY)
 
     def stopService(self) -> Deferred[None]:
-        """Close the ports, then the connections, in order; see `TLSService.stopService`."""
+        """Close the ports, then the connections, in order; see `TLSService.stopService`.
+
+        What else is served, as a health check, ends when the connections have.
+        """
         self._signals.release()
         self._enter(ServerPhase.DRAINING)
-        stopping: Deferred[None] = super().stopService()  # type: ignore[no-untyped-call]
-        return stopping.addCallback(self._stopped)
+        return Deferred.fromCoroutine(self._stop())
+
+    @property
+    def unfinished(self) -> int:
+        """When the server has stopped, how many connections were cut while something was under way on them."""
+        return sum(each.unfinished for each in self.listeners)
 
     def reload(self, trigger: str = "program") -> Deferred[ReloadResult]:
         """Read all of the configuration again. It is taken as a whole, or not at all.
@@ -135,7 +153,10 @@ class Server(MultiService):
         logReload(result)
         self._observer.reloaded(result)
 
-    def _stopped(self, _: object) -> None:
+    async def _stop(self) -> None:
+        await self._stopping.run()
+        await super().stopService()  # type: ignore[no-untyped-call]
+        self._endSignals.release()
         self._enter(ServerPhase.STOPPED)
         self._observer.flush()
 

@@ -33,6 +33,7 @@ from twisted.python.failure import Failure
 
 from tlscomm._dataclasses import dataclass
 from tlscomm.configuration import ServerConfiguration
+from tlscomm.server._draining import Draining
 from tlscomm.server._signals import Signals
 from tlscomm.transport import TLSFactory, describeAddress
 from tlscomm.transport._eventlog import EventLog
@@ -116,6 +117,7 @@ class TLSService(Service):
 
     Attributes:
         factory: makes and knows the connections.
+        unfinished: when it has stopped, how many connections were cut while something was under way on them.
         listeners: where to listen.
         addresses: where it listens, as ``host:port``.
     """
@@ -134,6 +136,7 @@ class TLSService(Service):
         readAgain: Callable[[], ServerConfiguration] | None = None,
         tracing: Tracing | None = None,
         observer: ServerObserver | None = None,
+        drainTimeout: float | None = 0.0,
     ) -> None:
         """
         Args:
@@ -152,6 +155,8 @@ class TLSService(Service):
                 service runs, in any case, unless the service is a part of a `Server`, which listens to the signals.
             observer: is told of the connections in the place of the log, which is one of those that it tells, and
                 where the service listens.
+            drainTimeout: seconds that connections have, when the service stops, for what is under way on them: see
+                `IDrainable`. None waits for ever, and 0 not at all.
         """
         self._application = application
         self._observer: ServerObserver | EventLog = log if observer is None else observer
@@ -169,6 +174,10 @@ class TLSService(Service):
         self._nextTrace: IDelayedCall | None = None
         self._signals = Signals(clock)
         self._opening: list[Deferred[IListeningPort | None]] = []
+        self._draining = Draining(self.factory, clock)
+        self._drainTimeout = drainTimeout
+        self._isHurried = self._hasDrained = False
+        self.unfinished = 0
 
     def privilegedStartService(self) -> None:
         """Open the ports.
@@ -197,6 +206,9 @@ class TLSService(Service):
             self.privilegedStartService()
         super().startService()  # type: ignore[no-untyped-call]
         self._listenToSignals()
+        self._isHurried = self._hasDrained = False
+        # So that it is in use until the last connection is gone, and not only while ports are open.
+        self.factory.doStart()
         for opening in self._opening:
             opening.addCallback(self._announce)
         if self._whenListening is not None:
@@ -205,7 +217,8 @@ class TLSService(Service):
     def stopService(self) -> Deferred[None]:
         """Close the ports, then the connections, in order: what was sent goes out and close_notify is exchanged.
 
-        Connections that have not ended by their own deadlines are cut after the close deadline.
+        They have the drain timeout for what is under way on them. After it all are asked to end, and those that have
+        not ended by their own deadlines are cut after the close deadline.
         """
         super().stopService()  # type: ignore[no-untyped-call]
         self._signals.release()
@@ -298,8 +311,27 @@ class TLSService(Service):
             self._observer.listening(address)
         return port
 
-    async def _stop(self) -> None:
+    def drain(self) -> Deferred[None]:
+        """Close the ports, and wait until nothing is under way on any connection, or the drain timeout has passed."""
+        return Deferred.fromCoroutine(self._drain())
+
+    def endNow(self) -> None:
+        """Cut all connections, where the service is stopping and there is no time for an end in order."""
+        self._isHurried = True
+        self.unfinished += sum(each.connected for each in self.factory.connections)
+        self._draining.end()
+        for transport in tuple(self.factory.connections):
+            transport.abortConnection()
+
+    async def _drain(self) -> None:
         await self.closePorts()
+        mayWait = self._drainTimeout != 0.0 and not (self._isHurried or self._hasDrained)
+        self._hasDrained = True
+        if self.factory.connections and mayWait:
+            self.unfinished += await self._draining.run(self._drainTimeout)
+
+    async def _stop(self) -> None:
+        await self._drain()
         for transport in tuple(self.factory.connections):
             transport.loseConnection()
         limit = self.factory.configuration.deadlines.close or _LONGEST_STOP
@@ -309,6 +341,7 @@ class TLSService(Service):
         for transport in tuple(self.factory.connections):
             transport.abortConnection()
         await self._whileConnected(limit)
+        self.factory.doStop()
         self._events.flush()
 
     def closePorts(self) -> Deferred[None]:

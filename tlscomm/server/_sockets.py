@@ -28,7 +28,7 @@ from twisted.python.lockfile import FilesystemLock
 from zope.interface import implementer
 
 from tlscomm._dataclasses import dataclass
-from tlscomm.endpoints._below import endpointBelow
+from tlscomm.endpoints._below import BACKLOG, endpointBelow
 
 __all__ = ["ListeningSocket", "ListeningSockets"]
 
@@ -80,6 +80,7 @@ class ListeningSockets:
             raise ValueError("this system cannot have several processes open one port: leave out --reuse-port")
         self._inherited = list(inherited)
         self._open: list[ListeningSocket] = []
+        self._acceptors: dict[ListeningSocket, Callable[[socket.socket], object]] = {}
         self._reusePort = reusePort
 
     def __iter__(self) -> Iterator[ListeningSocket]:
@@ -118,9 +119,16 @@ class ListeningSockets:
         if len(self._open) == before:
             raise ValueError(f"{place} has no socket that several processes could listen on")
 
-    def add(self, listening: ListeningSocket) -> None:
-        """Have a socket that was opened or handed over."""
+    def add(self, listening: ListeningSocket, accept: Callable[[socket.socket], object] | None = None) -> None:
+        """Have a socket that was opened or handed over.
+
+        Args:
+            listening: the socket.
+            accept: takes a client of it, where this process has any.
+        """
         self._open.append(listening)
+        if accept is not None:
+            self._acceptors[listening] = accept
 
     def take(self, place: str) -> ListeningSocket | None:
         """Return the inherited socket of a place, once."""
@@ -146,13 +154,20 @@ class ListeningSockets:
             each.socket.close()
 
     def close(self) -> None:
-        """Close the sockets for good, and remove the paths of Unix sockets that were made here."""
+        """Close the sockets for good, and remove the paths of Unix sockets that were made here.
+
+        The clients who wait in a socket that was made here are accepted before. Those who wait in one of systemd's are
+        left to the next process that systemd starts with it.
+        """
+        acceptors = self._acceptors
         for each in self._taken():
+            if each.isOurs and each in acceptors:
+                _acceptWaiting(each.socket, acceptors[each])
             _end(each)
 
     def _taken(self) -> list[ListeningSocket]:
         taken = [*self._open, *self._inherited]
-        self._open, self._inherited = [], []
+        self._open, self._inherited, self._acceptors = [], [], {}
         return taken
 
     def openTCP(self, place: str, port: int, interface: str, backlog: int) -> ListeningSocket:
@@ -237,7 +252,8 @@ class _Opening:
         listening = self._sockets.take(self._place) or open()
         listening.socket.setblocking(False)
         listening.socket.set_inheritable(False)
-        self._sockets.add(listening)
+        accept = None if self._reactor is None else partial(_accept, self._reactor, factory)
+        self._sockets.add(listening, accept)
         return self._adopt(listening.socket, factory)
 
 
@@ -266,6 +282,23 @@ class _ClosedPort:
 
 def _closed(listening: socket.socket, _: IProtocolFactory) -> IListeningPort:
     return _ClosedPort(listening)
+
+
+def _accept(reactor: Any, factory: IProtocolFactory, client: socket.socket) -> None:
+    # It may be gone already.
+    with client, contextlib.suppress(OSError):
+        client.setblocking(False)
+        reactor.adoptStreamConnection(client.fileno(), client.family, factory)
+
+
+def _acceptWaiting(listening: socket.socket, accept: Callable[[socket.socket], object]) -> None:
+    """Accept the clients who wait in a socket, but no more than may wait there at a time."""
+    for _ in range(BACKLOG):
+        try:
+            client, _address = listening.accept()
+        except OSError:
+            return
+        accept(client)
 
 
 def _address(interface: str, port: int, family: int) -> Any:

@@ -1,0 +1,175 @@
+"""How a server stops: what it waits for, in which order, and what its process leaves behind.
+
+    1. It is not ready any more. For the drain delay it goes on as before, so that what sends clients to it learns of
+       that.
+    2. The ports are closed. Clients who wait in a socket of ours are accepted; those who wait in one that another
+       process has too are left to that one.
+    3. Connections end, each when nothing is under way on it, up to the drain timeout (`tlscomm.server._draining`).
+    4. Those that are left are asked to end, and cut after their close deadline.
+
+A second signal cuts all that is still there.
+
+The process then ends with one of these:
+
+    exit status                means
+    -------------------------  ----------------------------------------------------------------------------------------
+    0                          all connections have ended in order
+    `UNFINISHED`               some were cut while something was under way on them
+    1                          it could not start
+    by the signal              it was told to end at once: a second SIGTERM or SIGINT
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, gatherResults
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from tlscomm.server._service import TLSService
+from tlscomm.server._sockets import ListeningSockets
+
+__all__ = ["UNFINISHED", "EndSignals", "Stopping", "exitFor"]
+
+_log = Logger(namespace="tlscomm")
+
+UNFINISHED = 3
+"""The exit status of a server that has cut connections while something was under way on them."""
+
+
+class Stopping:
+    """The stop of all listeners of a process together.
+
+    Attributes:
+        sockets: those that they listen on.
+    """
+
+    def __init__(
+        self, clock: IReactorTime, listeners: Sequence[TLSService], sockets: ListeningSockets, delay: float
+    ) -> None:
+        """
+        Args:
+            clock: tells the time.
+            listeners: what is served.
+            sockets: what they listen on.
+            delay: seconds for which new connections are still taken.
+        """
+        self.sockets = sockets
+        self._clock = clock
+        self._listeners = listeners
+        self._delay = delay
+        self._delaying: Deferred[None] | None = None
+        self._isHurried = False
+
+    async def run(self) -> None:
+        """Take no new connections, and wait until those that there are have ended, or have had their time."""
+        self._isHurried = False
+        if self._delay:
+            self._delaying = deferLater(self._clock, self._delay)
+            with contextlib.suppress(CancelledError):
+                await self._delaying
+        await gatherResults([each.closePorts() for each in self._listeners])
+        self.sockets.close()
+        self._announce()
+        if not self._isHurried:
+            await gatherResults([each.drain() for each in self._listeners])
+        self._report()
+
+    def hurry(self) -> None:
+        """Wait for nothing any more, and cut all connections."""
+        self._isHurried = True
+        if self._delaying is not None and not self._delaying.called:
+            self._delaying.cancel()
+        for each in self._listeners:
+            each.endNow()
+
+    def _announce(self) -> None:
+        if count := sum(len(each.factory.connections) for each in self._listeners):
+            _log.info("no new connections are taken, and {count} are open: a second signal cuts them", count=count)
+
+    def _report(self) -> None:
+        if count := sum(each.unfinished for each in self._listeners):
+            _log.warn("{count} connections end while something is under way on them", count=count)
+
+
+class EndSignals:
+    """SIGTERM and SIGINT: the first one stops the reactor, a second one ends at once.
+
+    They take the place of those of Twisted's reactor, where it has some.
+    """
+
+    def __init__(self, reactor: Any, hurry: Callable[[], object]) -> None:
+        """
+        Args:
+            reactor: the reactor, or what tells the time in tests, which is sent no signals.
+            hurry: is called at the second signal, and at any later one.
+        """
+        self._reactor = reactor
+        self._hurry = hurry
+        self._former: dict[int, Any] = {}
+        self._hasCome = False
+
+    def listen(self) -> None:
+        """Listen to them from when the reactor runs."""
+        if (whenRunning := getattr(self._reactor, "callWhenRunning", None)) is not None:
+            whenRunning(self._replace)
+
+    def release(self) -> None:
+        """Have those of the reactor again."""
+        for number, former in self._former.items():
+            signal.signal(number, former)
+        self._former.clear()
+
+    def _replace(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for name, ofReactor in (("SIGTERM", "sigTerm"), ("SIGINT", "sigInt")):
+            number = getattr(signal, name)
+            former = signal.getsignal(number)
+            # A debugger has its own.
+            if former == getattr(self._reactor, ofReactor, None):
+                self._former[number] = former
+                signal.signal(number, lambda number, _: self._reactor.callFromThread(self._came, number))
+
+    def _came(self, number: int) -> None:
+        name = signal.Signals(number).name
+        if not self._hasCome:
+            self._hasCome = True
+            _log.info("Received {name}, shutting down.", name=name)
+            with contextlib.suppress(Exception):
+                # It may be stopping already, because of something else.
+                self._reactor.stop()
+            return
+        _log.warn("Received {name} once more, ending at once.", name=name)
+        # Of Twisted's reactors: twistd ends itself by this signal then.
+        self._reactor._exitSignal = number
+        self._hurry()
+
+
+def exitFor(unfinished: int) -> None:
+    """Have this process end with the exit status of a server that has stopped, when all else is done.
+
+    twistd has no way to say one.
+
+    Args:
+        unfinished: how many connections were cut while something was under way on them.
+    """
+    if unfinished:
+        atexit.register(partial(_exit, UNFINISHED))
+
+
+def _exit(status: int) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(status)
