@@ -16,6 +16,7 @@ from tlscomm.server._applications import applicationNamed, factoryFor
 from tlscomm.server._configuring import Configuring
 from tlscomm.server._eventlog import eventLog
 from tlscomm.server._introduction import introduction
+from tlscomm.server._notifying import systemdObserver
 from tlscomm.server._observers import Observers
 from tlscomm.server._plan import ServerPlan
 from tlscomm.server._server import Server
@@ -43,12 +44,13 @@ def serviceFor(plan: ServerPlan, reactor: Any, *, isForeground: bool) -> Server:
     """
     configuring = Configuring()
     log = eventLog(plan.settings["logFormat"], reactor, foreground=isForeground)
-    observers = Observers(log)
+    services: list[TLSService] = []
+    systemd = systemdObserver(reactor, lambda: sum(len(each.factory.connections) for each in services))
+    observers = Observers(log, () if systemd is None else (systemd,))
     # What a listener cannot do is found out before files are written.
     sockets = ListeningSockets(reusePort=plan.settings["reusePort"])
     served = [(each, *_served(each.settings, reactor, configuring, sockets)) for each in plan.listeners]
     tracing = tracingFrom(plan.settings, reactor.callLater)
-    services = []
     for listener, places, application, configuration in served:
         service = TLSService(
             reactor,
