@@ -82,6 +82,9 @@ DEFAULTS: dict[str, Any] = {
     "reuse-port": 0,
     "trace-application-data": None,
     "log-format": "text",
+    "metrics": None,
+    "status": None,
+    "health": None,
 }
 
 ALL = f"""
@@ -97,7 +100,7 @@ ALL = f"""
     --close-timeout 4 --maximum-connections 8 --log-format json
     --trace traces --capture a.pcapng --capture-size 1000000 --keylog keys.log --refused-traces 9
     --drain-timeout 30 --drain-delay 5 --reuse-port
-    --trace-application-data 100
+    --trace-application-data 100 --metrics tcp:3 --status unix:status --health tcp:4
     --proxy-from 10.0.0.0/8 --proxy-from unix --proxy-protocol v2
 """
 
@@ -173,6 +176,9 @@ class OptionsTests(SynchronousTestCase):
                 "proxy-from": [ip_network("10.0.0.0/8"), None],
                 "proxy-protocol": "v2",
                 "log-format": "json",
+                "metrics": "tcp:3",
+                "status": "unix:status",
+                "health": "tcp:4",
             },
         )
 

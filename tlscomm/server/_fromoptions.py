@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from twisted.internet.interfaces import IProtocolFactory, IStreamServerEndpoint
 from twisted.python.usage import UsageError
 
 from tlscomm.configuration import ServerConfiguration
+from tlscomm.endpoints._below import endpointBelow
 from tlscomm.endpoints._proxied import behindProxies
 from tlscomm.failures import printable
 from tlscomm.server._applications import applicationNamed, factoryFor
@@ -18,9 +20,11 @@ from tlscomm.server._eventlog import eventLog
 from tlscomm.server._introduction import introduction
 from tlscomm.server._notifying import systemdObserver
 from tlscomm.server._observers import Observers
+from tlscomm.server._operation import Operation
 from tlscomm.server._plan import ServerPlan
 from tlscomm.server._server import Server
 from tlscomm.server._service import Listener, TLSService
+from tlscomm.server._shownsettings import shownSettings
 from tlscomm.server._sockets import ListeningSockets
 from tlscomm.tracing._fromsettings import tracingFrom
 
@@ -46,7 +50,11 @@ def serviceFor(plan: ServerPlan, reactor: Any, *, isForeground: bool) -> Server:
     log = eventLog(plan.settings["logFormat"], reactor, foreground=isForeground)
     services: list[TLSService] = []
     systemd = systemdObserver(reactor, lambda: sum(len(each.factory.connections) for each in services))
-    observers = Observers(log, () if systemd is None else (systemd,))
+    operation = Operation(reactor, plan.settings, log, lambda: services, partial(shownSettings, plan))
+    observers = Observers(log, [*operation.observers, *(() if systemd is None else (systemd,))])
+    complain = _complainOnTerminal if isForeground else None
+    siteSockets = ListeningSockets(reusePort=plan.settings["reusePort"])
+    sites = operation.sites(partial(_siteEndpoint, reactor, siteSockets), siteSockets, complain)
     # What a listener cannot do is found out before files are written.
     sockets = ListeningSockets(reusePort=plan.settings["reusePort"])
     served = [(each, *_served(each.settings, reactor, configuring, sockets)) for each in plan.listeners]
@@ -59,7 +67,7 @@ def serviceFor(plan: ServerPlan, reactor: Any, *, isForeground: bool) -> Server:
             places,
             log,
             maximumConnections=plan.settings["maximumConnections"],
-            complain=_complainOnTerminal if isForeground else None,
+            complain=complain,
             whenListening=introduction(listener.settings, configuration, configuring.developmentFor(listener.settings)),
             tracing=tracing,
             observer=observers,
@@ -67,7 +75,7 @@ def serviceFor(plan: ServerPlan, reactor: Any, *, isForeground: bool) -> Server:
         )
         service.setName(listener.name)  # type: ignore[no-untyped-call]
         services.append(service)
-    return Server(
+    server = Server(
         reactor,
         services,
         observers,
@@ -75,6 +83,10 @@ def serviceFor(plan: ServerPlan, reactor: Any, *, isForeground: bool) -> Server:
         sockets=sockets,
         drainDelay=plan.settings.get("drainDelay"),
     )
+    if sites is not None:
+        # After the listeners: what they cannot open, they say before anything else is open.
+        sites.setServiceParent(server)  # type: ignore[no-untyped-call]
+    return server
 
 
 def _served(
@@ -97,6 +109,11 @@ def _served(
 def _complainOnTerminal(message: str) -> None:
     # twistd puts its log in the place of sys.stderr.
     print(f"twistd tlscomm: {message}", file=sys.__stderr__, flush=True)
+
+
+def _siteEndpoint(reactor: Any, sockets: ListeningSockets, place: str) -> IStreamServerEndpoint:
+    # A string that speaks TLS itself needs the reactor for more than listening.
+    return endpointBelow(reactor, place) if place.startswith(_WITH_TLS) else sockets.endpoint(reactor, place)
 
 
 def _endpoint(reactor: Any, place: str, sockets: ListeningSockets) -> IStreamServerEndpoint:
