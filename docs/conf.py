@@ -22,7 +22,6 @@ extensions = [
     "sphinx.ext.napoleon",
     "failurepages",
     "handshakes",
-    "metrictables",
     "settingtables",
     "statetables",
 ]

@@ -48,7 +48,6 @@ class TLSServerEndpoint:
 
     Attributes:
         factory: the `TLSFactory` in use, which knows the connections; None before `listen`.
-        configuration: what connections begin with, as far as nothing was read again.
     """
 
     def __init__(
@@ -82,7 +81,7 @@ class TLSServerEndpoint:
         self.factory: TLSFactory | None = None
         self._clock = cast(IReactorTime, reactor)
         self._endpoint = endpoint
-        self.configuration = configuration
+        self._configuration = configuration
         self._observer = observer
         self._maximumConnections = maximumConnections
         self._readAgain = readAgain
@@ -138,7 +137,7 @@ class TLSServerEndpoint:
         return self.factory.reload() if isinstance(self.factory, RenewedFactory) else nothingToRead(self._clock)
 
     def _newFactory(self, protocolFactory: IProtocolFactory) -> TLSFactory:
-        configuration = _negotiating(self.configuration, protocolFactory)
+        configuration = _negotiating(self._configuration, protocolFactory)
         common = (configuration, protocolFactory, self._clock, self._observer, self._maximumConnections)
         if (readAgain := self._readAgain) is None:
             return TLSFactory(*common, tracing=self._tracing)

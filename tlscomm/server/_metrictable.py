@@ -152,10 +152,11 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "tlscomm_connections_limit",
         "gauge",
-        "How many connections there may be at a time, on all ports together.",
+        "How many connections there may be at a time.",
+        (_LISTENER,),
     ),
     Metric(
-        "tlscomm_incoming_connections_total",
+        "tlscomm_connections_total",
         "counter",
         "Connections that have come, by what became of their handshake.",
         (_LISTENER, Label("result", (ACCEPTED, "refused"))),
