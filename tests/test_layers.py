@@ -33,6 +33,7 @@ PACKAGES: tuple[str, ...] = (
     "revocation",
     "issuing",
     "verification",
+    "limits",
     "configuration",
     "tls",
     "proxyprotocol",

@@ -93,6 +93,8 @@ _ALERTS = {
     "revocation-unknown": 46,
     "revoked": 44,
     "self-signed": 48,
+    # "Unrelated to the peer or the correctness of the protocol" (RFC 8446, section 6.2).
+    "too-many-connections": 80,
     "unknown-issuer": 48,
     "wrong-purpose": 43,
 }

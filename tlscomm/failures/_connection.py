@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tlscomm.failures._failure import ConnectionFailure
 
 __all__ = [
@@ -9,12 +11,31 @@ __all__ = [
     "ClosedInHandshake",
     "ConnectFailed",
     "HandshakeTimeout",
+    "IdleTimeout",
+    "LifetimeOver",
     "ReadTimeout",
     "Reset",
     "TooManyConnections",
+    "TooManyHandshakes",
+    "TooManyRefusals",
     "Truncated",
     "WriteTimeout",
 ]
+
+
+class _OfLimit:
+    """What is refused by a limit and not for anything that is wrong with the peer.
+
+    Attributes:
+        limit: the name of the setting that is the limit.
+    """
+
+    def __init__(self, detail: str = "", *, limit: str = "", **facts: Any) -> None:
+        super().__init__(detail, **facts)  # type: ignore[call-arg]
+        self.limit = limit
+
+    def toJSON(self) -> dict[str, object]:
+        return {**super().toJSON(), "limit": self.limit or None}  # type: ignore[misc]
 
 
 class ClosedInHandshake(ConnectionFailure):
@@ -62,6 +83,30 @@ class HandshakeTimeout(ConnectionFailure):
     reproduce = "Connect to the port and send nothing."
 
 
+class IdleTimeout(ConnectionFailure):
+    """Neither side has sent anything for as long as a connection may be idle."""
+
+    code = "idle-timeout"
+    summary = "the connection was idle for too long"
+    ours = "Have the peers say something from time to time, or let connections be idle for longer (--idle-timeout)."
+    theirs = ours
+    general = "Have one side say something from time to time, or let connections be idle for longer."
+    reproduce = "Start a server with --idle-timeout 2 --read-timeout 0, connect, and send nothing."
+    usualStage = "message"
+
+
+class LifetimeOver(ConnectionFailure):
+    """The connection has lasted as long as one may."""
+
+    code = "lifetime-over"
+    summary = "the connection has lasted as long as one may"
+    ours = "Nothing is wrong: the client connects again. Change --connection-lifetime where that happens too often."
+    theirs = ours
+    general = "Nothing is wrong: the client connects again."
+    reproduce = "Start a server with --connection-lifetime 2 --read-timeout 0, connect, and wait."
+    usualStage = "message"
+
+
 class ReadTimeout(ConnectionFailure):
     """The peer sent no whole message in time."""
 
@@ -86,15 +131,39 @@ class Reset(ConnectionFailure):
     usualStage = "message"
 
 
-class TooManyConnections(ConnectionFailure):
-    """The server has as many connections as it allows."""
+class TooManyConnections(_OfLimit, ConnectionFailure):
+    """There are as many connections as the server allows: in all, of this address, or of this identity."""
 
     code = "too-many-connections"
     summary = "the server has as many connections as it allows"
-    ours = "Raise --maximum-connections, or find out who holds so many open."
+    ours = "Raise the limit that is named, or find out who holds so many open."
     theirs = ours
     general = "Have the server allow more connections, or find out who holds so many open."
     reproduce = "Start a server with --maximum-connections 1 and connect twice."
+    usualStage = "connect"
+
+
+class TooManyHandshakes(_OfLimit, ConnectionFailure):
+    """Connections come faster than the server allows, or too many have yet to be accepted."""
+
+    code = "too-many-handshakes"
+    summary = "the server has as many handshakes as it allows"
+    ours = "Raise the limit that is named, or find out who connects so often."
+    theirs = ours
+    general = "Connect less often, and try again later."
+    reproduce = "Start a server with --handshake-rate-per-address 1 and connect three times at once."
+    usualStage = "connect"
+
+
+class TooManyRefusals(_OfLimit, ConnectionFailure):
+    """So many connections of this address were refused that it has to wait."""
+
+    code = "too-many-refusals"
+    summary = "the address has to wait, because too many of its connections were refused"
+    ours = "Look in the log why its connections were refused, and mend that. It may connect again after a minute."
+    theirs = ours
+    general = "Find out why the connections before were refused, and mend that."
+    reproduce = "Start a server with --refusals-per-address 2 and connect three times without a certificate."
     usualStage = "connect"
 
 

@@ -39,7 +39,7 @@ from twisted.logger import Logger
 from tlscomm.server._service import TLSService
 from tlscomm.server._sockets import ListeningSockets
 
-__all__ = ["UNFINISHED", "EndSignals", "Stopping", "exitFor", "exitWith"]
+__all__ = ["UNFINISHED", "EndSignals", "Stopping", "exitFor"]
 
 _log = Logger(namespace="tlscomm")
 
@@ -165,12 +165,7 @@ def exitFor(unfinished: int) -> None:
         unfinished: how many connections were cut while something was under way on them.
     """
     if unfinished:
-        exitWith(UNFINISHED)
-
-
-def exitWith(status: int) -> None:
-    """Have this process end with an exit status when all else is done."""
-    atexit.register(partial(_exit, status))
+        atexit.register(partial(_exit, UNFINISHED))
 
 
 def _exit(status: int) -> None:
