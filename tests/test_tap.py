@@ -82,6 +82,7 @@ DEFAULTS: dict[str, Any] = {
     "reuse-port": 0,
     "trace-application-data": None,
     "log-format": "text",
+    "processes": 1,
 }
 
 ALL = f"""
@@ -96,7 +97,7 @@ ALL = f"""
     --maximum-message 7 --minimum-tls 1.3 --maximum-tls 1.3 --handshake-timeout 1.5 --read-timeout 0 --write-timeout 3
     --close-timeout 4 --maximum-connections 8 --log-format json
     --trace traces --capture a.pcapng --capture-size 1000000 --keylog keys.log --refused-traces 9
-    --drain-timeout 30 --drain-delay 5 --reuse-port
+    --drain-timeout 30 --drain-delay 5 --reuse-port --processes 3
     --trace-application-data 100
     --proxy-from 10.0.0.0/8 --proxy-from unix --proxy-protocol v2
 """
@@ -173,6 +174,7 @@ class OptionsTests(SynchronousTestCase):
                 "proxy-from": [ip_network("10.0.0.0/8"), None],
                 "proxy-protocol": "v2",
                 "log-format": "json",
+                "processes": 3,
             },
         )
 

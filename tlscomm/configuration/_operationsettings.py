@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tlscomm.configuration._settingtypes import Interface, Seconds, Setting, YesNo
+from tlscomm.configuration._settingtypes import Interface, Seconds, Setting, Whole, YesNo
 
 __all__ = ["OPERATION"]
 
@@ -37,6 +37,16 @@ OPERATION: tuple[Setting, ...] = (
         "accepted by a process that ends are reset.",
         default=False,
         see=":ref:`restarting`",
+        isProcessWide=True,
+    ),
+    Setting(
+        "processes",
+        Whole(most=128),
+        _TWISTD,
+        "Serve with so many processes on the same ports, to use several cores. The one that was started supervises "
+        "them.",
+        default=1,
+        see=":ref:`processes`",
         isProcessWide=True,
     ),
 )

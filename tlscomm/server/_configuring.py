@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,10 +11,11 @@ from twisted.python.usage import UsageError
 
 from tlscomm.configuration import ServerConfiguration
 from tlscomm.configuration._fromsettings import serverConfiguration
-from tlscomm.credentials._passphrasesources import Prompt, passphraseSource
+from tlscomm.credentials._passphrasesources import Prompt
 from tlscomm.failures import printable
 from tlscomm.issuing import DevelopmentAuthority, ensureDevelopmentAuthority
 from tlscomm.server._applications import hookNamed
+from tlscomm.server._person import Person
 
 __all__ = ["Configuring"]
 
@@ -26,11 +25,17 @@ class Configuring:
 
     The person who started the program is asked for pass phrases at the start alone, and a pipe can be read once: what
     they said is kept. The development identity is made when the first listener needs it.
+
+    Attributes:
+        person: who started the program.
     """
 
-    def __init__(self) -> None:
-        self._person = _Person()
-        self._pipes: dict[int, Prompt | None] = {}
+    def __init__(self, said: Mapping[str, Any] | None = None) -> None:
+        """
+        Args:
+            said: what the person has said to another process (`Person.said`); None where this one asks.
+        """
+        self.person = Person(said)
         self._development: DevelopmentAuthority | None = None
 
     def first(self, settings: Mapping[str, Any]) -> ServerConfiguration:
@@ -43,11 +48,11 @@ class Configuring:
             TLSFailure: the credential or the authorities cannot be used.
             UsageError, ValueError: something else that the settings say cannot be done.
         """
-        return self._configuration(settings, self._person.ask)
+        return self._configuration(settings, self.person.ask)
 
     def again(self, settings: Mapping[str, Any]) -> ServerConfiguration:
         """Return the same of files that may have changed, with what the person said before; for any thread."""
-        return self._configuration(settings, self._person.remember)
+        return self._configuration(settings, self.person.remember)
 
     def developmentFor(self, settings: Mapping[str, Any]) -> DevelopmentAuthority | None:
         """Return what a listener's identity comes from where it names none; None where it names one."""
@@ -58,41 +63,13 @@ class Configuring:
         return self._development
 
     def _configuration(self, settings: Mapping[str, Any], prompt: Prompt) -> ServerConfiguration:
-        pipes = (self._pipe(number) for number in settings["passphraseFD"])
-        given = {**settings, "passphraseFD": [pipe for pipe in pipes if pipe is not None]}
+        given = {**settings, "passphraseFD": [self.person.pipe(number) for number in settings["passphraseFD"]]}
         if (development := self.developmentFor(settings)) is not None:
             given["identity"], given["key"] = ([str(development.path(f"server.{ending}"))] for ending in ("pem", "key"))
             if not given["clientRoots"] and given.get("clientCertificates") != "none":
                 given["clientRoots"] = [str(development.path("ca.pem"))]
         hook = hookNamed(given["hook"]) if "hook" in given else None
         return serverConfiguration(given, prompt=prompt, hook=hook)
-
-    def _pipe(self, number: int) -> Prompt | None:
-        if number not in self._pipes:
-            self._pipes[number] = passphraseSource(descriptor=number)
-        return self._pipes[number]
-
-
-class _Person:
-    """Who started the program, and is asked for pass phrases once: later it has no terminal, or other things to do."""
-
-    def __init__(self) -> None:
-        self._answers: dict[str, bytes | None] = {}
-
-    def ask(self, source: str) -> bytes | None:
-        """Ask for a pass phrase, where there is a terminal."""
-        if sys.stdin is None or not sys.stdin.isatty():
-            return None
-        try:
-            answer = os.fsencode(getpass.getpass(f"Pass phrase for {source}: "))
-        except (EOFError, KeyboardInterrupt):
-            answer = None
-        self._answers[source] = answer
-        return answer
-
-    def remember(self, source: str) -> bytes | None:
-        """Return what was answered last."""
-        return self._answers.get(source)
 
 
 def _developmentAuthority() -> DevelopmentAuthority:

@@ -15,6 +15,7 @@ import stat
 import sys
 import time
 from collections import deque
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -23,7 +24,7 @@ from twisted.logger import FileLogObserver, Logger, textFileLogObserver
 from tlscomm._clocks import timeOfDay
 from tlscomm.transport._eventlog import Event, EventLog, Moment, writeText
 
-__all__ = ["LOG_FORMATS", "JSONLines", "LogFormat", "eventLog", "onStandardError"]
+__all__ = ["LOG_FORMATS", "JSONLines", "LogFormat", "eventLog", "onStandardError", "onStandardOutput"]
 
 _log = Logger(namespace="tlscomm")
 
@@ -64,7 +65,11 @@ class JSONLines:
         self._poll = _pollFor(stream)
 
     def __call__(self, event: Event) -> None:
-        line = _asJSON(event).encode() + b"\n"
+        self.take(_asJSON(event).encode())
+
+    def take(self, line: bytes) -> None:
+        """Write a line that is JSON already, without its end."""
+        line += b"\n"
         # Those after a lost one are lost too, so that the number stands where they are missing.
         if self._lost or (self._waiting and self._size + len(line) > _MOST_WAITING):
             self._lost += 1
@@ -143,7 +148,14 @@ def _pollFor(stream: Any) -> Any:
     return poll
 
 
-def eventLog(form: LogFormat, clock: IReactorTime, *, foreground: bool = True) -> EventLog:
+def eventLog(
+    form: LogFormat,
+    clock: IReactorTime,
+    *,
+    foreground: bool = True,
+    lines: JSONLines | None = None,
+    also: Mapping[str, Any] | None = None,
+) -> EventLog:
     """Return the log of a server.
 
     Args:
@@ -152,14 +164,28 @@ def eventLog(form: LogFormat, clock: IReactorTime, *, foreground: bool = True) -
         clock: tells the time.
         foreground: whether the server has a standard output. Where it has none, the JSON is the text of a line in
             Twisted's log.
+        lines: what writes to standard output, where something else writes there, too.
+        also: facts that each event has.
     """
     if form == "text":
-        return EventLog(writeText, clock)
+        return EventLog(_adding(also, writeText), clock)
+    if lines is None and foreground:
+        lines = onStandardOutput(clock)
+    if lines is None:
+        return EventLog(_adding(also, _writeRecord), clock)
+    return EventLog(_adding(also, lines), clock, finish=lines.finish)
+
+
+def onStandardOutput(clock: IReactorTime) -> JSONLines | None:
+    """Return what writes events to standard output as JSON; None where there is no such output."""
     # twistd puts its log in the place of sys.stdout.
-    if not foreground or sys.__stdout__ is None:
-        return EventLog(_writeRecord, clock)
-    lines = JSONLines(io.FileIO(sys.__stdout__.fileno(), "wb", closefd=False), clock)
-    return EventLog(lines, clock, finish=lines.finish)
+    if sys.__stdout__ is None:
+        return None
+    return JSONLines(io.FileIO(sys.__stdout__.fileno(), "wb", closefd=False), clock)
+
+
+def _adding(facts: Mapping[str, Any] | None, write: Callable[[Event], object]) -> Callable[[Event], object]:
+    return write if facts is None else lambda event: write({**event, **facts})
 
 
 def onStandardError() -> FileLogObserver:

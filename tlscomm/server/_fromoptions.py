@@ -18,36 +18,40 @@ from tlscomm.server._eventlog import eventLog
 from tlscomm.server._introduction import introduction
 from tlscomm.server._observers import Observers
 from tlscomm.server._plan import ServerPlan
+from tlscomm.server._processpart import ProcessPart
 from tlscomm.server._server import Server
 from tlscomm.server._service import Listener, TLSService
 from tlscomm.server._sockets import ListeningSockets
 from tlscomm.tracing._fromsettings import tracingFrom
 
-__all__ = ["serviceFor"]
+__all__ = ["checkPlan", "complainOnTerminal", "endpointFor", "serviceFor"]
 
 #: Endpoint strings that speak TLS themselves: Twisted's, txacme's and ours.
 _WITH_TLS = ("ssl:", "tls:", "le:", "tlscomm:")
 
 
-def serviceFor(plan: ServerPlan, reactor: Any, *, isForeground: bool) -> Server:
+def serviceFor(plan: ServerPlan, reactor: Any, *, isForeground: bool, part: ProcessPart | None = None) -> Server:
     """Return the server that a plan describes. It has read its credentials and has not opened a port.
 
     Args:
         plan: what is to be served.
         reactor: listens and tells the time.
         isForeground: whether the server keeps its terminal.
+        part: what is different in a process that is one of several; None in one that is the whole server.
 
     Raises:
         TLSFailure: a credential or the authorities cannot be used.
         UsageError, ValueError: something else that the plan says cannot be done.
     """
-    configuring = Configuring()
-    log = eventLog(plan.settings["logFormat"], reactor, foreground=isForeground)
+    settings = plan.settings if part is None else part.settings(plan.settings)
+    configuring = Configuring(None if part is None else part.said)
+    form = settings["logFormat"]
+    log = eventLog(form, reactor, foreground=isForeground) if part is None else part.log(form, reactor, isForeground)
     observers = Observers(log)
     # What a listener cannot do is found out before files are written.
-    sockets = ListeningSockets(reusePort=plan.settings["reusePort"])
+    sockets = ListeningSockets(reusePort=settings["reusePort"]) if part is None else part.sockets
     served = [(each, *_served(each.settings, reactor, configuring, sockets)) for each in plan.listeners]
-    tracing = tracingFrom(plan.settings, reactor.callLater)
+    tracing = tracingFrom(settings, reactor.callLater)
     services = []
     for listener, places, application, configuration in served:
         service = TLSService(
@@ -56,12 +60,14 @@ def serviceFor(plan: ServerPlan, reactor: Any, *, isForeground: bool) -> Server:
             application,
             places,
             log,
-            maximumConnections=plan.settings["maximumConnections"],
-            complain=_complainOnTerminal if isForeground else None,
-            whenListening=introduction(listener.settings, configuration, configuring.developmentFor(listener.settings)),
+            maximumConnections=settings["maximumConnections"],
+            complain=complainOnTerminal if isForeground and part is None else None,
+            whenListening=introduction(listener.settings, configuration, configuring.developmentFor(listener.settings))
+            if part is None or part.introduces
+            else None,
             tracing=tracing,
             observer=observers,
-            drainTimeout=plan.settings["drainTimeout"],
+            drainTimeout=settings["drainTimeout"],
         )
         service.setName(listener.name)  # type: ignore[no-untyped-call]
         services.append(service)
@@ -71,8 +77,24 @@ def serviceFor(plan: ServerPlan, reactor: Any, *, isForeground: bool) -> Server:
         observers,
         readAgain=lambda: [configuring.again(each.settings) for each in plan.listeners],
         sockets=sockets,
-        drainDelay=plan.settings.get("drainDelay"),
+        drainDelay=settings.get("drainDelay"),
     )
+
+
+def checkPlan(plan: ServerPlan, reactor: Any) -> dict[str, Any]:
+    """Find out whether a plan can be served, as far as that is known before a port is opened.
+
+    Returns:
+        What the person who started the program was asked for (`Person.said`).
+
+    Raises:
+        TLSFailure, UsageError, ValueError: as with `serviceFor`.
+    """
+    configuring = Configuring()
+    for listener in plan.listeners:
+        _application(listener.settings, reactor)
+        configuring.first(listener.settings)
+    return configuring.person.said
 
 
 def _served(
@@ -80,24 +102,38 @@ def _served(
 ) -> tuple[list[Listener], IProtocolFactory, ServerConfiguration]:
     """Return where a listener listens, what makes its protocols, and its configuration."""
     places = [
-        Listener(place, behindProxies(_endpoint(reactor, place, sockets), settings)) for place in settings["listen"]
+        Listener(place, behindProxies(endpointFor(reactor, place, sockets), settings)) for place in settings["listen"]
     ]
-    application = factoryFor(
+    return places, _application(settings, reactor), configuring.first(settings)
+
+
+def _application(settings: Mapping[str, Any], reactor: Any) -> IProtocolFactory:
+    return factoryFor(
         applicationNamed(settings["application"]),
         framing=settings["framing"],
         maximumMessage=settings["maximumMessage"],
         readTimeout=settings["readTimeout"],
         clock=reactor,
     )
-    return places, application, configuring.first(settings)
 
 
-def _complainOnTerminal(message: str) -> None:
+def complainOnTerminal(message: str) -> None:
+    """Say to the person who started the program why it cannot go on."""
     # twistd puts its log in the place of sys.stderr.
     print(f"twistd tlscomm: {message}", file=sys.__stderr__, flush=True)
 
 
-def _endpoint(reactor: Any, place: str, sockets: ListeningSockets) -> IStreamServerEndpoint:
+def endpointFor(reactor: Any, place: str, sockets: ListeningSockets) -> IStreamServerEndpoint:
+    """Return the endpoint of a place to listen.
+
+    Args:
+        reactor: listens.
+        place: what was typed.
+        sockets: opens it.
+
+    Raises:
+        UsageError: it describes none, or none that TLS can be put on.
+    """
     if place.startswith(_WITH_TLS):
         kind = place.partition(":")[0]
         raise UsageError(

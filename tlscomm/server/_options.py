@@ -12,6 +12,7 @@ plugin of twistd.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,11 +29,13 @@ from tlscomm.configuration._settingtypes import Interface, Setting
 from tlscomm.failures import TLSFailure
 from tlscomm.server._collection import leaveOutOfCollections
 from tlscomm.server._plan import ServerPlan, planFromOptions
+from tlscomm.server._startcheck import RefusedStart
 
 if TYPE_CHECKING:
     from tlscomm.server._server import Server
+    from tlscomm.server._supervisor import Supervisor
 
-__all__ = ["Options", "makeService"]
+__all__ = ["Options", "makeService", "messageFor"]
 
 #: What says more about an identity.
 _OF_IDENTITY = ("key", "passphraseFile", "passphraseEnv", "passphraseFD", "insecureAllowReadableKey")
@@ -94,7 +97,7 @@ class Options(_Options):
             UsageError: one of them is wrong.
             SystemExit: the same, under twistd.
         """
-        words = sys.argv[1:] if options is None else options
+        words = self.words = tuple(sys.argv[1:] if options is None else options)
         with _saidPlainly(self):
             super().parseOptions([_FORMER_NAMES.get(word, word) for word in words])  # type: ignore[no-untyped-call]
 
@@ -151,8 +154,10 @@ for _setting in _SETTINGS:
         setattr(Options, f"opt_{_setting.option.replace('-', '_')}", _collecting(_setting))
 
 
-def makeService(options: Options, reactor: Any = None) -> Server:
+def makeService(options: Options, reactor: Any = None) -> Server | Supervisor:
     """Return the server that the options describe. It has read its credential and has not opened a port.
+
+    Where the options ask for several processes, it is the supervisor of a server of which that is true.
 
     Args:
         options: after parsing.
@@ -163,22 +168,32 @@ def makeService(options: Options, reactor: Any = None) -> Server:
         UsageError, ValueError: something else that the options say cannot be done.
         SystemExit: one of these, under twistd, with what to do about it.
     """
-    # Late, so that options are explained and refused without OpenSSL.
-    from tlscomm.server._fromoptions import serviceFor
-
     isAlone = reactor is None
     if reactor is None:
         from twisted.internet import reactor
 
         keepSteady(reactor)
     with _saidPlainly(options):
-        server = serviceFor(options.plan, reactor, isForeground=options.isForeground)
+        server = _serverFor(options, reactor)
     if isAlone:
         _haveProcess(server, cast(IReactorCore, reactor))
     return server
 
 
-def _haveProcess(server: Server, reactor: IReactorCore) -> None:
+def _serverFor(options: Options, reactor: Any) -> Server | Supervisor:
+    if options["processes"] > 1:
+        from tlscomm.server._supervised import supervisorFor
+
+        twistd: dict[str, Any] = options.parent or {}
+        folder = None if twistd.get("chroot") else os.getcwd()
+        return supervisorFor(options.plan, options.words, reactor, isForeground=options.isForeground, folder=folder)
+    # Late, so that options are explained and refused without OpenSSL.
+    from tlscomm.server._fromoptions import serviceFor
+
+    return serviceFor(options.plan, reactor, isForeground=options.isForeground)
+
+
+def _haveProcess(server: Server | Supervisor, reactor: IReactorCore) -> None:
     """Let a server have the process for itself, as under twistd."""
     from tlscomm.server._stopping import exitFor
 
@@ -194,10 +209,13 @@ def _saidPlainly(options: Options) -> Iterator[None]:
     except (TLSFailure, UsageError, ValueError) as refusal:
         if options.parent is None:
             raise
-        raise SystemExit(f"twistd tlscomm: {_message(refusal)}") from None
+        raise SystemExit(f"twistd tlscomm: {messageFor(refusal)}") from None
 
 
-def _message(refusal: Exception) -> str:
+def messageFor(refusal: Exception) -> str:
+    """Return what a person is told who started a server that cannot start, with a next step."""
+    if isinstance(refusal, RefusedStart):
+        return str(refusal)
     if isinstance(refusal, TLSFailure):
         return f"{refusal}\nNext step: {refusal.nextStep}"
     return f"{refusal}\n`twistd tlscomm --help` explains every option."

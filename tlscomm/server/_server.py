@@ -105,6 +105,10 @@ class Server(MultiService):
         self._enter(ServerPhase.DRAINING)
         return Deferred.fromCoroutine(self._stop())
 
+    def endNow(self) -> None:
+        """Cut all connections, where the server is stopping and there is no time for an end in order."""
+        self._stopping.hurry()
+
     @property
     def unfinished(self) -> int:
         """When the server has stopped, how many connections were cut while something was under way on them."""

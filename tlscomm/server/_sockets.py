@@ -137,6 +137,11 @@ class ListeningSockets:
             self._inherited.remove(found)
         return found
 
+    def acceptWaiting(self) -> None:
+        """Accept the clients who wait in the sockets that this process serves."""
+        for each, accept in self._acceptors.items():
+            _acceptWaiting(each.socket, accept)
+
     def own(self) -> None:
         """Be the one process that has the sockets now: those of places that are not served any more are closed."""
         unused, self._inherited = self._inherited, []

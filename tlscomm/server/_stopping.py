@@ -39,7 +39,7 @@ from twisted.logger import Logger
 from tlscomm.server._service import TLSService
 from tlscomm.server._sockets import ListeningSockets
 
-__all__ = ["UNFINISHED", "EndSignals", "Stopping", "exitFor"]
+__all__ = ["UNFINISHED", "EndSignals", "Stopping", "exitFor", "exitWith"]
 
 _log = Logger(namespace="tlscomm")
 
@@ -165,7 +165,12 @@ def exitFor(unfinished: int) -> None:
         unfinished: how many connections were cut while something was under way on them.
     """
     if unfinished:
-        atexit.register(partial(_exit, UNFINISHED))
+        exitWith(UNFINISHED)
+
+
+def exitWith(status: int) -> None:
+    """Have this process end with an exit status when all else is done."""
+    atexit.register(partial(_exit, status))
 
 
 def _exit(status: int) -> None:

@@ -8,7 +8,7 @@ is written: to describe the certificates of a chain takes a good part of the tim
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from operator import itemgetter
 from time import time
@@ -78,7 +78,7 @@ class EventLog:
         self._finish = finish
         self._now = timeOfDay(clock)
         self._refusals = RefusalLimit(write, clock)
-        self.numbers = itertools.count(1)
+        self.numbers: Iterator[int] = itertools.count(1)
         self.lastRefused = 0
         self._numbers: dict[TLSTransport, int] = {}
 

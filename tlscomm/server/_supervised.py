@@ -1,0 +1,82 @@
+"""The supervisor that the options of ``twistd tlscomm`` describe, ready to be started."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from twisted.logger import Logger
+
+from tlscomm.failures import printable
+from tlscomm.server._eventlog import eventLog, onStandardOutput
+from tlscomm.server._fromoptions import complainOnTerminal, endpointFor
+from tlscomm.server._launching import Launcher
+from tlscomm.server._observers import Observers
+from tlscomm.server._plan import ServerPlan
+from tlscomm.server._sockets import ListeningSockets
+from tlscomm.server._startcheck import whatWasSaid
+from tlscomm.server._stopping import exitWith
+from tlscomm.server._supervisor import Supervisor
+from tlscomm.server._workerprocess import WorkerProcess
+
+__all__ = ["supervisorFor"]
+
+_log = Logger(namespace="tlscomm")
+
+
+def supervisorFor(
+    plan: ServerPlan, words: Sequence[str], reactor: Any, *, isForeground: bool, folder: str | None
+) -> Supervisor:
+    """Return the supervisor of a server of several processes. It has found out that such a process can start.
+
+    Args:
+        plan: what is to be served.
+        words: those after ``tlscomm`` on the command line of twistd, which say the same.
+        reactor: starts processes and tells the time.
+        isForeground: whether the server keeps its terminal.
+        folder: where the words were typed; None where that is no place in the new root any more.
+
+    Raises:
+        UsageError: the server cannot start; the message says why.
+    """
+    places = [place for each in plan.listeners for place in each.settings["listen"]]
+    for place in places:
+        endpointFor(reactor, place, ListeningSockets())
+    said = whatWasSaid(words, {number for each in plan.listeners for number in each.settings["passphraseFD"]})
+    lines = onStandardOutput(reactor) if plan.settings["logFormat"] == "json" and isForeground else None
+    log = eventLog(plan.settings["logFormat"], reactor, foreground=lines is not None, lines=lines)
+
+    count = plan.settings["processes"]
+
+    def facts(worker: WorkerProcess) -> dict[str, Any]:
+        isFirst = worker.serial == 1
+        return {"said": said, "count": count, "introduces": isFirst, "isForeground": lines is not None}
+
+    sockets = ListeningSockets(reusePort=plan.settings["reusePort"])
+    return Supervisor(
+        reactor,
+        places,
+        sockets,
+        Launcher(reactor, words, sockets, facts, folder),
+        Observers(log),
+        count=count,
+        drainDelay=plan.settings.get("drainDelay"),
+        drainTimeout=plan.settings["drainTimeout"],
+        passOn=_logLine if lines is None else lines.take,
+        complain=complainOnTerminal if isForeground else _complainInLog,
+        endProgram=partial(_endProgram, reactor),
+    )
+
+
+def _logLine(line: bytes) -> None:
+    _log.info("{text}", text=printable(line.decode("utf-8", "replace")))
+
+
+def _endProgram(reactor: Any, status: int) -> None:
+    exitWith(status)
+    reactor.callWhenRunning(reactor.stop)
+
+
+def _complainInLog(message: str) -> None:
+    _log.critical("{message}", message=message)
