@@ -22,6 +22,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "failurepages",
     "handshakes",
+    "metrictables",
     "settingtables",
     "statetables",
 ]

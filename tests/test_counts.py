@@ -40,9 +40,11 @@ class Numbers(SynchronousTestCase):
         """What the configuration names has no more values than a configuration can have, and none is long."""
         counts = Counts()
         for number in range(5000):
-            counts.add("tlscomm_connections_total", ("x" * 1000 + str(number) if number else "first", "accepted"))
-            counts.add("tlscomm_connections_total", (f"listener {number}", "accepted"))
-        found = counts.values("tlscomm_connections_total")
+            counts.add(
+                "tlscomm_incoming_connections_total", ("x" * 1000 + str(number) if number else "first", "accepted")
+            )
+            counts.add("tlscomm_incoming_connections_total", (f"listener {number}", "accepted"))
+        found = counts.values("tlscomm_incoming_connections_total")
         self.assertLess(len(found), 4100)
         self.assertLessEqual(max(len(labels[0]) for labels in found), 128)
         self.assertEqual(sum(found.values()), 10_000)

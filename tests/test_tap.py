@@ -83,6 +83,9 @@ DEFAULTS: dict[str, Any] = {
     "trace-application-data": None,
     "log-format": "text",
     "processes": 1,
+    "metrics": None,
+    "status": None,
+    "health": None,
 }
 
 ALL = f"""
@@ -98,7 +101,7 @@ ALL = f"""
     --close-timeout 4 --maximum-connections 8 --log-format json
     --trace traces --capture a.pcapng --capture-size 1000000 --keylog keys.log --refused-traces 9
     --drain-timeout 30 --drain-delay 5 --reuse-port --processes 3
-    --trace-application-data 100
+    --trace-application-data 100 --metrics tcp:3 --status unix:status --health tcp:4
     --proxy-from 10.0.0.0/8 --proxy-from unix --proxy-protocol v2
 """
 
@@ -175,6 +178,9 @@ class OptionsTests(SynchronousTestCase):
                 "proxy-protocol": "v2",
                 "log-format": "json",
                 "processes": 3,
+                "metrics": "tcp:3",
+                "status": "unix:status",
+                "health": "tcp:4",
             },
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tlscomm.configuration._settingtypes import Interface, Seconds, Setting, Whole, YesNo
+from tlscomm.configuration._settingtypes import Interface, Seconds, Setting, Text, Whole, YesNo
 
 __all__ = ["OPERATION"]
 
@@ -47,6 +47,38 @@ OPERATION: tuple[Setting, ...] = (
         "them.",
         default=1,
         see=":ref:`processes`",
+        isProcessWide=True,
+    ),
+    Setting(
+        "metrics",
+        Text("ENDPOINT"),
+        _TWISTD,
+        "Serve numbers for Prometheus here, as ``/metrics``, with ``/live`` and ``/ready``: a Twisted server endpoint "
+        "string, ``tcp:9180:interface=127.0.0.1``, ``unix:/run/tlscomm/metrics.sock`` or ``tlscomm:9180:identity=…`` "
+        "for example. It needs the extra ``metrics`` (``pip install 'tlscomm[metrics]'``).",
+        otherwise="none",
+        see=":doc:`operation-metrics`",
+        isProcessWide=True,
+    ),
+    Setting(
+        "status",
+        Text("ENDPOINT"),
+        _TWISTD,
+        "Serve a page that shows connections, refusals and what expires here, the same as JSON (``/status.json``), and "
+        "``/live`` and ``/ready``. It names peers, so it has to be a loopback address, a Unix socket, or a "
+        "``tlscomm:`` string that demands client certificates.",
+        otherwise="none",
+        see=":doc:`operation-status`",
+        isProcessWide=True,
+    ),
+    Setting(
+        "health",
+        Text("ENDPOINT"),
+        _TWISTD,
+        "Serve ``/live`` and ``/ready`` alone here, for a balancer. ``/ready`` answers 503 while the server starts or "
+        "stops.",
+        otherwise="none",
+        see=":doc:`operation-metrics`",
         isProcessWide=True,
     ),
 )

@@ -48,6 +48,7 @@ class TLSServerEndpoint:
 
     Attributes:
         factory: the `TLSFactory` in use, which knows the connections; None before `listen`.
+        configuration: what connections begin with, as far as nothing was read again.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class TLSServerEndpoint:
         self.factory: TLSFactory | None = None
         self._clock = cast(IReactorTime, reactor)
         self._endpoint = endpoint
-        self._configuration = configuration
+        self.configuration = configuration
         self._observer = observer
         self._maximumConnections = maximumConnections
         self._readAgain = readAgain
@@ -137,7 +138,7 @@ class TLSServerEndpoint:
         return self.factory.reload() if isinstance(self.factory, RenewedFactory) else nothingToRead(self._clock)
 
     def _newFactory(self, protocolFactory: IProtocolFactory) -> TLSFactory:
-        configuration = _negotiating(self._configuration, protocolFactory)
+        configuration = _negotiating(self.configuration, protocolFactory)
         common = (configuration, protocolFactory, self._clock, self._observer, self._maximumConnections)
         if (readAgain := self._readAgain) is None:
             return TLSFactory(*common, tracing=self._tracing)

@@ -74,7 +74,7 @@ class Counting:
         counts, (version, group, isResumed) = self.counts, transport.agreed
         listener = self._nameOf(transport.factory)
         counts.add("tlscomm_handshakes_total", (ACCEPTED, "", "", version, group))
-        counts.add("tlscomm_connections_total", (listener, ACCEPTED))
+        counts.add("tlscomm_incoming_connections_total", (listener, ACCEPTED))
         if isResumed:
             counts.add("tlscomm_resumptions_total")
         counts.observe("tlscomm_handshake_duration_seconds", (ACCEPTED,), transport.acceptedAt - transport.began)
@@ -86,7 +86,7 @@ class Counting:
         """There is no connection."""
         counts, (version, group, _) = self.counts, transport.agreed
         counts.add("tlscomm_handshakes_total", (failure.code, failure.side, failure.stage, version, group))
-        counts.add("tlscomm_connections_total", (self._nameOf(transport.factory), "refused"))
+        counts.add("tlscomm_incoming_connections_total", (self._nameOf(transport.factory), "refused"))
         if transport.refusedAt:
             counts.observe("tlscomm_handshake_duration_seconds", ("refused",), transport.refusedAt - transport.began)
         self._noteLimit(failure)
@@ -169,8 +169,10 @@ class Counting:
             connections[name, "handshaking"] = max(0, len(service.factory.connections) - isOpen)
         replace = self.counts.replace
         replace("tlscomm_connections", connections)
-        limits = {(name,): service.factory.maximumConnections for name, service in services}
-        replace("tlscomm_connections_limit", {name: limit for name, limit in limits.items() if limit is not None})
+        # All of them together may have so many.
+        limits = [service.factory.maximumConnections for _, service in services]
+        known = [limit for limit in limits if limit is not None]
+        replace("tlscomm_connections_limit", {(): min(known)} if known else {})
         replace("tlscomm_ports", {(name,): len(service.addresses) for name, service in services})
         replace("tlscomm_not_after_timestamp_seconds", dict(self._expiries.of(services)))
 

@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from twisted.internet.interfaces import IProtocolFactory, IStreamServerEndpoint
 from twisted.python.usage import UsageError
 
 from tlscomm.configuration import ServerConfiguration
+from tlscomm.endpoints._below import endpointBelow
 from tlscomm.endpoints._proxied import behindProxies
 from tlscomm.failures import printable
 from tlscomm.server._applications import applicationNamed, factoryFor
 from tlscomm.server._configuring import Configuring
 from tlscomm.server._eventlog import eventLog
 from tlscomm.server._introduction import introduction
+from tlscomm.server._notifying import systemdObserver
 from tlscomm.server._observers import Observers
+from tlscomm.server._operation import Operation
 from tlscomm.server._plan import ServerPlan
 from tlscomm.server._processpart import ProcessPart
 from tlscomm.server._server import Server
 from tlscomm.server._service import Listener, TLSService
+from tlscomm.server._shownsettings import shownSettings
 from tlscomm.server._sockets import ListeningSockets
 from tlscomm.tracing._fromsettings import tracingFrom
 
-__all__ = ["checkPlan", "complainOnTerminal", "endpointFor", "serviceFor"]
+__all__ = ["checkPlan", "complainOnTerminal", "endpointFor", "serviceFor", "siteEndpoint"]
 
 #: Endpoint strings that speak TLS themselves: Twisted's, txacme's and ours.
 _WITH_TLS = ("ssl:", "tls:", "le:", "tlscomm:")
@@ -47,12 +52,19 @@ def serviceFor(plan: ServerPlan, reactor: Any, *, isForeground: bool, part: Proc
     configuring = Configuring(None if part is None else part.said)
     form = settings["logFormat"]
     log = eventLog(form, reactor, foreground=isForeground) if part is None else part.log(form, reactor, isForeground)
-    observers = Observers(log)
+    services: list[TLSService] = []
+    systemd = systemdObserver(reactor, lambda: sum(len(each.factory.connections) for each in services))
+    operation = Operation(reactor, settings, log, lambda: services, partial(shownSettings, plan))
+    observers = Observers(log, [*operation.observers, *(() if systemd is None else (systemd,))])
+    complain = complainOnTerminal if isForeground and part is None else None
+    siteSockets = ListeningSockets(reusePort=settings["reusePort"])
+    sites = None
+    if part is None:
+        sites = operation.sites(partial(siteEndpoint, reactor, siteSockets), siteSockets, complain)
     # What a listener cannot do is found out before files are written.
     sockets = ListeningSockets(reusePort=settings["reusePort"]) if part is None else part.sockets
     served = [(each, *_served(each.settings, reactor, configuring, sockets)) for each in plan.listeners]
     tracing = tracingFrom(settings, reactor.callLater)
-    services = []
     for listener, places, application, configuration in served:
         service = TLSService(
             reactor,
@@ -61,7 +73,7 @@ def serviceFor(plan: ServerPlan, reactor: Any, *, isForeground: bool, part: Proc
             places,
             log,
             maximumConnections=settings["maximumConnections"],
-            complain=complainOnTerminal if isForeground and part is None else None,
+            complain=complain,
             whenListening=introduction(listener.settings, configuration, configuring.developmentFor(listener.settings))
             if part is None or part.introduces
             else None,
@@ -71,7 +83,7 @@ def serviceFor(plan: ServerPlan, reactor: Any, *, isForeground: bool, part: Proc
         )
         service.setName(listener.name)  # type: ignore[no-untyped-call]
         services.append(service)
-    return Server(
+    server = Server(
         reactor,
         services,
         observers,
@@ -79,6 +91,10 @@ def serviceFor(plan: ServerPlan, reactor: Any, *, isForeground: bool, part: Proc
         sockets=sockets,
         drainDelay=settings.get("drainDelay"),
     )
+    if sites is not None:
+        # After the listeners: what they cannot open, they say before anything else is open.
+        sites.setServiceParent(server)  # type: ignore[no-untyped-call]
+    return server
 
 
 def checkPlan(plan: ServerPlan, reactor: Any) -> dict[str, Any]:
@@ -121,6 +137,12 @@ def complainOnTerminal(message: str) -> None:
     """Say to the person who started the program why it cannot go on."""
     # twistd puts its log in the place of sys.stderr.
     print(f"twistd tlscomm: {message}", file=sys.__stderr__, flush=True)
+
+
+def siteEndpoint(reactor: Any, sockets: ListeningSockets, place: str) -> IStreamServerEndpoint:
+    """Return the endpoint of a site for operators."""
+    # A string that speaks TLS itself needs the reactor for more than listening.
+    return endpointBelow(reactor, place) if place.startswith(_WITH_TLS) else sockets.endpoint(reactor, place)
 
 
 def endpointFor(reactor: Any, place: str, sockets: ListeningSockets) -> IStreamServerEndpoint:

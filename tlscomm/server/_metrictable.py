@@ -152,11 +152,10 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "tlscomm_connections_limit",
         "gauge",
-        "How many connections there may be at a time.",
-        (_LISTENER,),
+        "How many connections there may be at a time, on all ports together.",
     ),
     Metric(
-        "tlscomm_connections_total",
+        "tlscomm_incoming_connections_total",
         "counter",
         "Connections that have come, by what became of their handshake.",
         (_LISTENER, Label("result", (ACCEPTED, "refused"))),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TypeVar
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
@@ -20,6 +21,8 @@ from tlscomm.transport._reloadresult import ReloadResult
 from tlscomm.transport._rereading import Prepared, Rereading, logReload, nothingToRead
 
 __all__ = ["Server"]
+
+_T = TypeVar("_T")
 
 
 class Server(MultiService):
@@ -123,7 +126,11 @@ class Server(MultiService):
         Returns:
             What came of it. Where it was not taken, the log says why, and the former one stays in use.
         """
-        return nothingToRead(self._clock) if self._rereading is None else self._rereading.begin(trigger)
+        if self._rereading is None:
+            return nothingToRead(self._clock)
+        if self.phase is ServerPhase.READY:
+            self._enter(ServerPhase.RELOADING)
+        return self._rereading.begin(trigger).addBoth(self._readyAgain)
 
     def prepare(self, trigger: str = "program") -> Deferred[Prepared[Sequence[ServerConfiguration]]]:
         """Read all of the configuration again, and use nothing of it before `Prepared.commit`.
@@ -156,6 +163,11 @@ class Server(MultiService):
     def _reloaded(self, result: ReloadResult) -> None:
         logReload(result)
         self._observer.reloaded(result)
+
+    def _readyAgain(self, result: _T) -> _T:
+        if self.phase is ServerPhase.RELOADING:
+            self._enter(ServerPhase.READY)
+        return result
 
     async def _stop(self) -> None:
         await self._stopping.run()
