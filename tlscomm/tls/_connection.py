@@ -220,9 +220,15 @@ class TLSConnection:
         return self._verification.revalidate(verifier) if self.isAccepted else None
 
     def close(self) -> None:
-        """Say close_notify; nothing more may be sent. The peer's answer makes the connection CLOSED."""
+        """Say close_notify; nothing more may be sent. The peer's answer makes the connection CLOSED.
+
+        What the peer sends until then is received as before (RFC 8446, section 6.1).
+        """
         self.endRefuses = False
-        self._channel.close()
+        if self._lastWords is None:
+            self._channel.close()
+            # What TLS answers by itself does not come after it.
+            self._lastWords = self._channel.drain()
 
     def receiveEnd(self) -> None:
         """The stream from the peer has ended: no more bytes will come."""

@@ -1,7 +1,11 @@
 """How a connection ends: in order, by a failure of TLS, by a deadline, or at once.
 
 An end has three steps. What was written goes out, then close_notify; the peer's close_notify is awaited; then TCP is
-closed. A refusal ends differently: its alert goes out, our side of TCP is closed, and what the peer has sent meanwhile
+closed. A protocol that knows of halves (`IHalfCloseableProtocol`) may end its own side
+and go on receiving: close_notify ends what its sender says and no more (RFC 8446, section 6.1). The connection ends
+when both sides have said it.
+
+A refusal ends differently: its alert goes out, our side of TCP is closed, and what the peer has sent meanwhile
 is read and thrown away for a moment, because closing a socket with unread data resets it, and a reset can overtake the
 alert.
 """
@@ -33,7 +37,7 @@ _log = Logger(namespace="tlscomm")
 #: An enumeration's member costs more to find than a name of the module.
 _OPEN, _CLOSED, _FAILED = State.OPEN, State.CLOSED, State.FAILED
 
-_FLUSHING = Phase.FLUSHING
+_OPEN_PHASE, _FLUSHING = Phase.OPEN, Phase.FLUSHING
 
 #: How long, and for how many bytes, a refused peer is listened to after its alert was sent, so that the alert arrives.
 _LINGER_SECONDS = 1.0
@@ -69,8 +73,22 @@ class EndingTransport(AskingTransport):
             self.abortConnection()
 
     def loseWriteConnection(self) -> None:
-        """Part of `ITCPTransport`. TLS connections end as a whole here, so this is `loseConnection`."""
-        self.loseConnection()
+        """End our side in order, and go on receiving: what was written goes out, then close_notify.
+
+        That is for a protocol that provides `IHalfCloseableProtocol`. Its ``writeConnectionLost`` is called when
+        close_notify is with TCP, and its ``readConnectionLost`` when the peer has ended its side as well, with which
+        the connection ends. For any other protocol, and where the peer has ended its side already, this is
+        `loseConnection`. A producer may finish first, as there, and without a limit to its time.
+
+        Under TLS 1.2 a peer may end the connection at close_notify, and drop what it has yet to say (RFC 5246, section
+        7.2.1); most do not.
+        """
+        if not self.connected or self._connection.state is not _OPEN or asHalfCloseable(self.protocol) is None:
+            self.loseConnection()
+        elif not self._isWriteEnding:
+            self._connection.settle()
+            self._isWriteEnding = True
+            self._output.flushLast()
 
     def closeBecause(self, failure: TLSFailure) -> None:
         """End in order, like `loseConnection`, but not as if all were well: no producer may finish first.
@@ -82,6 +100,16 @@ class EndingTransport(AskingTransport):
             self._endBecause(failure)
             self._output.stopProducer()
             self.loseConnection()
+
+    def abortBecause(self, failure: TLSFailure) -> None:
+        """End at once, without close_notify, so that the peer cannot take what it has for all that there is.
+
+        Args:
+            failure: what `connectionLost` and the observer are told, unless an end was asked for before.
+        """
+        if self.phase not in OVER:
+            self._endBecause(failure)
+        self._abortTCP()
 
     def revalidate(self, verifier: Verifier | None = None) -> None:
         """End the connection if its peer would be refused now; the failure says why.
@@ -113,6 +141,8 @@ class EndingTransport(AskingTransport):
             self._close()
         elif self.phase is _FLUSHING and not self._output.hasPullProducer:
             self._startTimer(self._deadlines.close, self._producerSilent)
+        elif self._isWriteEnding and self.phase is _OPEN_PHASE and not self._output.awaitsProducer:
+            self._closeHalf()
 
     def noteBroken(self) -> None:
         """What is above has raised. It is not asked to go on, so the connection ends at once."""
@@ -132,7 +162,8 @@ class EndingTransport(AskingTransport):
     @property
     def _mayStillWrite(self) -> bool:
         """Whether an end that was asked for still lets a producer write."""
-        return self.phase is _FLUSHING and self._output.producer is not None
+        isEnding = self.phase is _FLUSHING or self.phase is _OPEN_PHASE
+        return isEnding and not self._isHalfClosed and self._output.producer is not None
 
     def _settleIfLate(self) -> None:
         if self.connected and self._clock.seconds() - self._acceptedAt > VERDICT_SECONDS:
@@ -153,11 +184,26 @@ class EndingTransport(AskingTransport):
                 (self.loseConnection if halfCloseable is None else halfCloseable.readConnectionLost)()
             except Exception:
                 self.noteBroken()
+            if self._isWriteEnding:
+                # Both sides have ended, or will have when what was written is out.
+                self.loseConnection()
 
     def _producerSilent(self) -> None:
         """A push producer has not said for the close deadline that it has no more."""
         if self._output.isEmpty:
             self._close()
+
+    def _closeHalf(self) -> None:
+        """Say close_notify, and go on receiving."""
+        if self._isHalfClosed:
+            return
+        self._isHalfClosed = True
+        self._connection.close()
+        self._output.handOver(isOwn=True)
+        try:
+            asHalfCloseable(self.protocol).writeConnectionLost()
+        except Exception:
+            self.noteBroken()
 
     def _close(self) -> None:
         """Say close_notify, and await the peer's if it has yet to come."""

@@ -29,6 +29,7 @@ class TransportProxy:
     protocol: IProtocol | None
     connected: bool
     disconnecting: bool
+    _isWriteEnding: bool
     _connection: TLSConnection
     _output: Output
     _address: IAddress | None
@@ -110,7 +111,7 @@ class TransportProxy:
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """See `twisted.internet.interfaces.IConsumer`."""
-        if self.disconnecting:
+        if self._isWriteEnding:
             producer.stopProducing()
         else:
             self._output.registerProducer(producer, streaming)

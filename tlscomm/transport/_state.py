@@ -54,6 +54,8 @@ class TransportState(TransportProxy):
         "_early",
         "_host",
         "_isDoubting",
+        "_isHalfClosed",
+        "_isWriteEnding",
         "_output",
         "_paused",
         "_readEnded",
@@ -101,6 +103,10 @@ class TransportState(TransportProxy):
         self._changesKnown: int | None = factory.changes
         self._paused = False
         self._isDoubting = False
+        # An end of our side, alone or with the rest, was asked for.
+        self._isWriteEnding = False
+        # Our close_notify was sent, and the peer is still listened to.
+        self._isHalfClosed = False
         self._early = b""
         self._deaf = False
         self._discarded = 0
@@ -115,13 +121,14 @@ class TransportState(TransportProxy):
         if phase is Phase.OPEN:
             self.connected = True
         elif phase is Phase.LOST:
-            self.connected, self.disconnecting = False, True
+            self.connected = False
+            self.disconnecting = self._isWriteEnding = True
         elif phase is Phase.FLUSHING:
-            self.disconnecting = True
+            self.disconnecting = self._isWriteEnding = True
         elif phase is Phase.CLOSING:
             self._deaf = True
         elif phase in OVER:
-            self.disconnecting = self._deaf = True
+            self.disconnecting = self._isWriteEnding = self._deaf = True
 
     @property
     def _elapsed(self) -> float:

@@ -233,7 +233,7 @@ class TLSTransport(EndingTransport):
         """
         if type(data) is not bytes:
             data = bytes(memoryview(data))
-        if not self.connected or not data or (self.disconnecting and not self._mayStillWrite):
+        if not self.connected or not data or (self._isWriteEnding and not self._mayStillWrite):
             return
         self.bytesSent += len(data)
         self._output.write(data)
