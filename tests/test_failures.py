@@ -65,6 +65,8 @@ _CLOSED_LIST = [
     "no-common-protocol",
     "unknown-server-name",
     "protocol-violation",
+    "backend-lost",
+    "backend-unavailable",
     "connect-failed",
     "handshake-timeout",
     "closed-in-handshake",

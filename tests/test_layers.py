@@ -41,6 +41,7 @@ PACKAGES: tuple[str, ...] = (
     "drawing",
     "transport",
     "endpoints",
+    "relaying",
     "server",
     "testing",
     "commandline",

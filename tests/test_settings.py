@@ -279,9 +279,10 @@ class TableTests(SynchronousTestCase):
         )
 
     def test_deadlines(self) -> None:
-        """Deadlines are by default those that there are in Python."""
-        for name in ("handshake", "hook", "write", "close"):
+        """Deadlines are by default those that there are in Python; for writing, where nothing is forwarded."""
+        for name in ("handshake", "hook", "close"):
             self.assertEqual(defaultsOn(Interface.TWISTD)[f"{name}Timeout"], getattr(Deadlines(), name))
+        self.assertEqual(defaultsOn(Interface.SERVER_STRING)["writeTimeout"], Deadlines().write)
 
     def test_names(self) -> None:
         """Each setting is there once."""

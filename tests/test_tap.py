@@ -60,14 +60,18 @@ DEFAULTS: dict[str, Any] = {
     "hook-timeout": 5.0,
     "no-resumption": 0,
     "no-revalidation": 0,
-    "application": "echo",
+    "application": None,
+    "forward": None,
+    "insecure-forward-plain": 0,
+    "connect-timeout": 10.0,
+    "half-close-timeout": 600.0,
     "framing": "eof",
     "maximum-message": 1048576,
     "minimum-tls": "1.2",
     "maximum-tls": "1.3",
     "handshake-timeout": 10.0,
     "read-timeout": 5.0,
-    "write-timeout": 5.0,
+    "write-timeout": None,
     "close-timeout": 5.0,
     "maximum-connections": 10000,
     "proxy-from": [],
@@ -93,6 +97,7 @@ ALL = f"""
     --passphrase-file b.txt --passphrase-env A --passphrase-env B --passphrase-fd 3 --passphrase-fd 0
     --insecure-allow-readable-key --hook test_tap:hook --hook-timeout 2 --no-resumption --no-revalidation
     --client-certificates required --client-roots b.pem --client-roots system --application greet --framing int32
+    --forward tcp:3 --insecure-forward-plain --connect-timeout 6 --half-close-timeout 9
     --crl a.crl --crl b.crl --revocation soft --fetch-crls lists --staple a.der --staple fetch
     --fetch-from-private-addresses
     --allow dns=*.example.org --allow cn=x=y --deny o=Example&!ou=a
@@ -156,6 +161,10 @@ class OptionsTests(SynchronousTestCase):
                 "no-resumption": 1,
                 "no-revalidation": 1,
                 "application": "greet",
+                "forward": "tcp:3",
+                "insecure-forward-plain": 1,
+                "connect-timeout": 6.0,
+                "half-close-timeout": 9.0,
                 "framing": "int32",
                 "maximum-message": 7,
                 "minimum-tls": "1.3",

@@ -19,7 +19,45 @@ CONNECTIONS = (
         "What is done with the messages: ``echo`` returns each, ``greet`` answers each with a greeting, and "
         "``package.module:name`` is a class that extends ``tlscomm.messages.MessageProtocol``, or any protocol factory "
         "of Twisted's, to which ``{framing}``, ``{maximumMessage}`` and ``{readTimeout}`` do not apply.",
-        default="echo",
+        otherwise="``echo``",
+    ),
+    Setting(
+        "forward",
+        Text("ENDPOINT"),
+        _TWISTD,
+        "Take the place of an application: make a connection to ENDPOINT, a client endpoint string of Twisted's, for "
+        "each client that was accepted, and pass on what comes, both ways. ``tcp:127.0.0.1:5432`` and "
+        "``unix:/run/service.sock`` for example, or ``tlscomm:`` with TLS on that side too. Clients have to have a "
+        "certificate unless ``{clientCertificates}`` says otherwise.",
+        otherwise="the application",
+        see=":doc:`operation-tunnel`",
+    ),
+    Setting(
+        "insecureForwardPlain",
+        YesNo(),
+        _TWISTD,
+        "Have ``{forward}`` pass on in the clear to another machine: what TLS has protected can be read and changed on "
+        "the way there.",
+        default=False,
+        see=":doc:`operation-tunnel`",
+    ),
+    Setting(
+        "connectTimeout",
+        Seconds(),
+        _TWISTD,
+        "Seconds for the connection that ``{forward}`` makes, its handshake included (``backend-unavailable``); 0 for "
+        "no limit.",
+        default=10,
+        see=":doc:`operation-tunnel`",
+    ),
+    Setting(
+        "halfCloseTimeout",
+        Seconds(),
+        _TWISTD,
+        "Seconds that a connection of ``{forward}`` may stay without a byte when one side has ended (``close-timeout``)"
+        "; 0 for no limit.",
+        default=600,
+        see=":doc:`operation-tunnel`",
     ),
     Setting(
         "hook",
@@ -124,6 +162,7 @@ CONNECTIONS = (
         "Seconds in which some of the bytes that are queued for the {peer} must move (``write-timeout``); 0 for no "
         "limit.",
         default=5,
+        differing={_TWISTD: {"default": None, "otherwise": "5, and 3600 with ``{forward}``"}},
     ),
     Setting(
         "closeTimeout",

@@ -35,6 +35,8 @@ from tlscomm.failures._certificate import (
     WrongPurpose,
 )
 from tlscomm.failures._connection import (
+    BackendLost,
+    BackendUnavailable,
     ClosedInHandshake,
     CloseTimeout,
     ConnectFailed,
@@ -93,6 +95,8 @@ __all__ = [
     "CODES",
     "Alert",
     "Ambiguous",
+    "BackendLost",
+    "BackendUnavailable",
     "BadProxyHeader",
     "BadSignature",
     "CertificateFacts",

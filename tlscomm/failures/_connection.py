@@ -7,6 +7,8 @@ from typing import Any
 from tlscomm.failures._failure import ConnectionFailure
 
 __all__ = [
+    "BackendLost",
+    "BackendUnavailable",
     "CloseTimeout",
     "ClosedInHandshake",
     "ConnectFailed",
@@ -36,6 +38,30 @@ class _OfLimit:
 
     def toJSON(self) -> dict[str, object]:
         return {**super().toJSON(), "limit": self.limit or None}  # type: ignore[misc]
+
+
+class BackendLost(ConnectionFailure):
+    """The service behind a server that forwards to it broke the connection off."""
+
+    code = "backend-lost"
+    summary = "the service behind broke the connection off"
+    ours = "Look in the log of the service that --forward names; a crash, a kill or a restart does this."
+    theirs = ours
+    general = "Look in the log of the service behind the server; a crash, a kill or a restart does this."
+    reproduce = "Kill the service that a server forwards to while a client is connected."
+    usualStage = "message"
+
+
+class BackendUnavailable(ConnectionFailure):
+    """A server accepted a client, and could not connect to the service that it forwards to."""
+
+    code = "backend-unavailable"
+    summary = "no connection to the service behind could be made"
+    ours = "Check that the service runs, and that it listens where --forward says."
+    theirs = ours
+    general = "Check that the service behind the server runs, and listens where the server looks for it."
+    reproduce = "Start a server with --forward and the address of a port where nothing listens, and connect."
+    usualStage = "connect"
 
 
 class ClosedInHandshake(ConnectionFailure):

@@ -19,6 +19,14 @@ from tlscomm.server._person import Person
 
 __all__ = ["Configuring"]
 
+#: What is otherwise where there is no application: a client may well be busy for long with what it has read.
+_FORWARDING = {"writeTimeout": 3600.0}
+
+_EVERY_CLIENT = (
+    "--forward would let every client through: name the authorities that may issue client certificates with "
+    "--client-roots, or say that this is meant with --client-certificates none"
+)
+
 
 class Configuring:
     """Makes the configurations of a process's listeners, at the start and whenever they are read again.
@@ -64,10 +72,14 @@ class Configuring:
 
     def _configuration(self, settings: Mapping[str, Any], prompt: Prompt) -> ServerConfiguration:
         given = {**settings, "passphraseFD": [self.person.pipe(number) for number in settings["passphraseFD"]]}
+        if "forward" in settings:
+            given = {**_FORWARDING, **given}
         if (development := self.developmentFor(settings)) is not None:
             given["identity"], given["key"] = ([str(development.path(f"server.{ending}"))] for ending in ("pem", "key"))
             if not given["clientRoots"] and given.get("clientCertificates") != "none":
                 given["clientRoots"] = [str(development.path("ca.pem"))]
+        if "forward" in given and not given["clientRoots"] and "clientCertificates" not in given:
+            raise ValueError(_EVERY_CLIENT)
         hook = hookNamed(given["hook"]) if "hook" in given else None
         return serverConfiguration(given, prompt=prompt, hook=hook)
 

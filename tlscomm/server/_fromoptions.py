@@ -124,8 +124,12 @@ def _served(
 
 
 def _application(settings: Mapping[str, Any], reactor: Any) -> IProtocolFactory:
+    if "forward" in settings:
+        from tlscomm.relaying._fromsettings import forwardingFrom
+
+        return forwardingFrom(settings, reactor)
     return factoryFor(
-        applicationNamed(settings["application"]),
+        applicationNamed(settings.get("application", "echo")),
         framing=settings["framing"],
         maximumMessage=settings["maximumMessage"],
         readTimeout=settings["readTimeout"],

@@ -106,6 +106,7 @@ class Options(_Options):
             raise UsageError(f"{words[0]!r} is not an option")
 
     def postOptions(self) -> None:
+        self._given = {each.name for each in _SETTINGS if self[each.option] is not None}
         for setting in _SETTINGS:
             value = self[setting.option]
             if setting.isRepeatable:
@@ -122,7 +123,7 @@ class Options(_Options):
     def settings(self) -> dict[str, Any]:
         """The values by the names of the settings. What was not given and has no default is not among them."""
         values = {each.name: self[each.option] for each in _SETTINGS if not each.isFlag}
-        said = {name: value for name, value in values.items() if value is not None or name in _DEFAULTS}
+        said = {name: value for name, value in values.items() if name in self._given or name in _DEFAULTS}
         # A flag says the opposite of the default.
         return {**said, **{each.name: bool(self[each.option]) != each.default for each in _SETTINGS if each.isFlag}}
 

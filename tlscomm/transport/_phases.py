@@ -17,9 +17,9 @@
     ABORTED      TCP is cut, and nothing more is sent or received   LOST
     LOST         TCP is gone                                        none
 
-A transport is `connected` from OPEN until LOST, and `disconnecting` from FLUSHING, LINGERING or ABORTED on. Three things
-are independent of the phase: whether the protocol above has paused, whether the peer has ended its side, and whether we
-have ended ours and go on receiving, as a connection that is OPEN may.
+A transport is `connected` from OPEN until LOST, and `disconnecting` from FLUSHING, LINGERING or ABORTED on. Three
+things are independent of the phase: whether the protocol above has paused, whether the peer has ended its side, and
+whether we have ended ours and go on receiving, as a connection that is OPEN may.
 """
 
 from __future__ import annotations

@@ -238,6 +238,17 @@ class TLSTransport(EndingTransport):
         self.bytesSent += len(data)
         self._output.write(data)
 
+    def writeAtOnce(self, data: bytes) -> None:
+        """Send application data in this call, as far as TCP takes it.
+
+        For what has no more to write in this turn of the reactor, as a relay of bytes: nothing waits for what could be
+        sent in the same record.
+        """
+        if self.connected:
+            self._output.hold()
+            self.write(data)
+            self._output.release()
+
     def writeSequence(self, data: Iterable[bytes]) -> None:
         """Send several pieces of application data, which need not be joined for it.
 

@@ -1,0 +1,121 @@
+"""A protocol factory that serves each connection by another one that it makes to one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn, cast
+
+from twisted.internet.defer import CancelledError
+from twisted.internet.error import TimeoutError
+from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, IReactorTime, IStreamClientEndpoint
+from twisted.internet.protocol import Factory
+from twisted.python.failure import Failure
+
+from tlscomm._waits import Waits
+from tlscomm.relaying._end import End
+from tlscomm.relaying._reachability import Reachability, unavailable
+from tlscomm.relaying._relay import Relay
+from tlscomm.transport import TLSTransport
+
+__all__ = ["Forwarding"]
+
+#: A client is cut no sooner after it was accepted. A reset that comes with the acceptance, or overtakes it, looks like
+#: a refusal of its certificate, and a client that is cut at once mostly tries again at once.
+_ACCEPTANCE_SECONDS = 1.0
+
+
+class Forwarding(Factory):
+    """Makes a connection to one place for each that it is given, and joins the two.
+
+    Over TLS it is given a connection when both sides have accepted each other, and so connects no sooner. What comes
+    before the second connection is there waits with its sender, who is paused.
+
+    Attributes:
+        relays: those that have yet to end.
+        filesPerConnection: how many files a process has open for each connection.
+    """
+
+    noisy = False
+    filesPerConnection = 2
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        backend: IStreamClientEndpoint,
+        place: str,
+        *,
+        connectTimeout: float | None = 10.0,
+        halfCloseTimeout: float | None = 600.0,
+        opening: Callable[[Any], bytes] | None = None,
+        ended: Callable[[Relay], object] | None = None,
+    ) -> None:
+        """
+        Args:
+            clock: tells the time, usually the reactor.
+            backend: makes the connection.
+            place: what it connects to, for messages.
+            connectTimeout: seconds for that, whatever it is doing, and a handshake included; None for no limit.
+            halfCloseTimeout: seconds that connections may stay without a byte when one side has ended; None for ever.
+            opening: returns what the second connection is sent before all else, when it is asked with the transport of
+                the first one. None: nothing.
+            ended: is told of each relay when both its connections are gone.
+        """
+        self.relays: set[Relay] = set()
+        self._waits = Waits(clock)
+        self._backend = backend
+        self._place = place
+        self._connectTimeout = connectTimeout
+        self._halfCloseTimeout = halfCloseTimeout
+        self._opening = opening
+        self._ended = ended
+        self._reachability = Reachability(self._waits, place)
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """Return the protocol of a connection that is to be served."""
+        return Relay(self._waits, self._halfCloseTimeout, self._connect, self._over).near
+
+    def _connect(self, relay: Relay) -> None:
+        self.relays.add(relay)
+        connecting = self._backend.connect(cast(IProtocolFactory, _Only(relay.far)))
+        if self._connectTimeout is not None:
+            connecting.addTimeout(self._connectTimeout, self._waits, onTimeoutCancel=_tooLate)
+        relay.connecting = connecting
+        connecting.addCallback(self._connected, relay).addErrback(self._failed, relay)
+
+    def _connected(self, _: IProtocol, relay: Relay) -> None:
+        relay.connecting = None
+        self._reachability.succeeded()
+        relay.join(b"" if self._opening is None else self._opening(relay.near.transport))
+
+    def _failed(self, reason: Failure, relay: Relay) -> None:
+        relay.connecting = None
+        if reason.check(CancelledError) and relay.near.isLost:
+            # It is the client that has gone, and nothing is known of the backend.
+            return
+        failure = unavailable(self._place, cast(Exception, reason.value))
+        self._reachability.failed(failure)
+        if isinstance(relay.near.transport, TLSTransport):
+            relay.failIn(_ACCEPTANCE_SECONDS, failure)
+        else:
+            relay.fail(failure)
+
+    def _over(self, relay: Relay) -> None:
+        self.relays.discard(relay)
+        if self._ended is not None:
+            self._ended(relay)
+
+
+class _Only(Factory):
+    """Gives the one connection that is made its one protocol."""
+
+    noisy = False
+
+    def __init__(self, end: End) -> None:
+        self._end = end
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        return self._end
+
+
+def _tooLate(_result: object, _timeout: float) -> NoReturn:
+    raise TimeoutError()

@@ -1,0 +1,114 @@
+"""What `Forwarding` a server's settings ask for, and where it may forward to.
+
+What comes out of TLS is in the clear. It stays on this machine, as with ghostunnel, unless the settings say otherwise:
+a mistyped host, or one that has moved, must not put on the network what TLS was to keep off it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from ipaddress import ip_address
+from typing import Any, cast
+
+from twisted.internet.endpoints import clientFromString
+from twisted.internet.interfaces import IStreamClientEndpoint
+
+from tlscomm.failures import printable
+from tlscomm.relaying._forwarding import Forwarding
+
+__all__ = ["clientEndpointFrom", "forwardingFrom", "isLoopback", "staysHere"]
+
+#: Endpoint strings with TLS that verifies the server. Twisted's ``ssl:`` does that only where it is told a name.
+_WITH_TLS = ("tlscomm", "tls")
+
+#: Up to the next colon or equals sign that has no backslash before it.
+_PART = re.compile(r"((?:\\.|[^\\:=])*)([:=]?)")
+
+#: Python names the function of the parser, which says nothing to who wrote the string.
+_FUNCTION = re.compile(r"^[\w.<>]+\(\) ")
+
+
+def forwardingFrom(settings: Mapping[str, Any], reactor: Any) -> Forwarding:
+    """Return the factory that forwards where the settings say.
+
+    Args:
+        settings: those of a server, by name; ``forward`` is among them.
+        reactor: connects and tells the time.
+
+    Raises:
+        ValueError: that cannot be done; the message says why.
+    """
+    place: str = settings["forward"]
+    if "application" in settings:
+        raise ValueError("--forward takes the place of --application: say one of them")
+    if not (settings.get("insecureForwardPlain") or staysHere(place)):
+        raise ValueError(
+            f"--forward {printable(place)} could leave this machine in the clear: name a Unix socket or a port of "
+            "127.0.0.1, have the other machine speak TLS too (tlscomm:HOST:PORT:...), or say that this is meant with "
+            "--insecure-forward-plain"
+        )
+    return Forwarding(
+        reactor,
+        clientEndpointFrom(reactor, place, "--forward"),
+        printable(place),
+        connectTimeout=settings["connectTimeout"],
+        halfCloseTimeout=settings["halfCloseTimeout"],
+    )
+
+
+def clientEndpointFrom(reactor: Any, place: str, name: str) -> IStreamClientEndpoint:
+    """Return the client endpoint that a string describes.
+
+    Args:
+        reactor: connects.
+        place: an endpoint string of Twisted's or of a plugin.
+        name: what to call it in the error.
+
+    Raises:
+        ValueError: it describes none; the message says why.
+        TLSFailure: it is one of tlscomm's, and a file that it names cannot be used.
+    """
+    try:
+        return cast(IStreamClientEndpoint, clientFromString(reactor, place))
+    except (TypeError, ValueError, LookupError) as problem:
+        reason = _FUNCTION.sub("", str(problem)) or repr(problem)
+        raise ValueError(f"{name} {printable(place)}: {printable(reason)}") from None
+
+
+def staysHere(place: str) -> bool:
+    """Return whether what is sent to a client endpoint string is in TLS, or does not leave this machine.
+
+    What is said about an endpoint string of an unknown kind is no.
+    """
+    kind, positional, named = _parsed(place)
+    if kind in _WITH_TLS or kind == "unix":
+        return True
+    if kind not in ("tcp", "tcp6"):
+        return False
+    return isLoopback(named.get("host", positional[0] if positional else ""))
+
+
+def isLoopback(host: str) -> bool:
+    """Return whether a host, as it is written, is this machine, whatever a resolver says."""
+    if host.lower().rstrip(".") in ("localhost", "ip6-localhost"):
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _parsed(place: str) -> tuple[str, list[str], dict[str, str]]:
+    """Return the kind of an endpoint string, its arguments without a name, and those with one."""
+    parts: list[list[str]] = [[]]
+    for match in _PART.finditer(place):
+        text, end = match.groups()
+        parts[-1].append(re.sub(r"\\(.)", r"\1", text))
+        if not end:
+            break
+        if end == ":":
+            parts.append([])
+    (kind, *_), *arguments = parts
+    named = {name: "=".join(value) for name, *value in arguments if value}
+    return kind, [each[0] for each in arguments if len(each) == 1], named
