@@ -573,7 +573,7 @@ class Loading(SynchronousTestCase):
 import sys
 from twisted.internet import reactor
 from tlscomm.revocation import Revocation, Staple
-for task in (*Revocation(fetchCRLs=sys.argv[1]).backgroundTasks, Staple(fetches=True).backgroundTask):
+for task in (*Revocation(fetchCRLs=sys.argv[1]).backgroundTasks, *Staple(fetches=True).backgroundTasks):
     task.use(reactor)
 print("twisted.web" in sys.modules)
 """

@@ -30,6 +30,7 @@ PACKAGES: tuple[str, ...] = (
     "access",
     "credentials",
     "store",
+    "watching",
     "revocation",
     "issuing",
     "verification",
@@ -61,6 +62,7 @@ TWISTED_OF_CORE = {
 #: What in the core uses more of Twisted than that, and why. It imports that inside functions, or for types alone.
 USES_TWISTED = {
     "credentials": "makes Twisted's objects for programs that want them",
+    "watching": "looks at files while a reactor runs",
     "revocation": "looks at files again, and fetches, while a reactor runs",
     "verification._trust": "takes Twisted's trust roots, and makes them",
     "verification._trustroots": "looks into Twisted's trust roots",
@@ -71,6 +73,9 @@ USES_TWISTED = {
 NOT_OF_CORE = {
     "_waits": "Twisted's clock is what it is about",
     "messages._protocol": "Twisted's protocols are what it is about",
+    "watching._notices": "it is what Twisted tells of Linux's inotify",
+    "watching._renewal": "files are watched where a reactor runs",
+    "watching._rereading": "files are read again where a reactor runs",
     "revocation._web": "Twisted's HTTP client, which is loaded when something is fetched",
 }
 

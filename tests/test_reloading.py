@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
-from conversation import AUTHORITY, serverConfiguration
+from conversation import AUTHORITY, CLIENT, ROOTS, SERVER, serverConfiguration
 from logs import logged
 from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.configuration import ServerConfiguration
+from tlscomm.credentials import Credential
 from tlscomm.failures import FileNotFound
 from tlscomm.messages import MessageFactory
-from tlscomm.server import Echo, Server, TLSService
+from tlscomm.server import Echo, Options, Server, TLSService, makeService
 from tlscomm.server._eventlog import JSONLines
 from tlscomm.server._observers import Observers
 from tlscomm.transport._eventlog import EventLog
-from tlscomm.transport._reloadresult import ReloadResult
+from tlscomm.watching._filewatch import LOOK_SECONDS, QUIET_SECONDS
+from tlscomm.watching._reloadresult import ReloadResult
+from tlscomm.watching._renewal import PENDING_SECONDS
+from tlscomm.x509._encoding import keyPEM, pem
 
 RENEWED = AUTHORITY.issue("renewed", role="server", dnsNames=["localhost"])
 
@@ -119,3 +126,59 @@ class Reload(ServerCase):
         server = Server(self.clock, (), Observers(EventLog(JSONLines(io.BytesIO(), self.clock), self.clock)))
         self.assertFalse(self.successResultOf(server.reload()))
         self.assertRaises(ValueError, server.prepare)
+
+
+class Watching(SynchronousTestCase):
+    """The server that settings describe watches what it was read from."""
+
+    def setUp(self) -> None:
+        self.clock: Any = MemoryReactorClock()
+        self.put("server.pem", SERVER)
+        Path("ca.pem").write_bytes(pem(ROOTS))
+        Path("list.crl").write_bytes(pem([AUTHORITY.revocationList()]))
+        options = Options()
+        words = ("--identity", "server.pem", "--client-roots", "ca.pem", "--crl", "list.crl")
+        options.parseOptions([*words, "--listen", "tcp:0", "--log-format", "json"])
+        self.server = makeService(options, self.clock)
+        self.server.startService()
+        self.addCleanup(self.server.stopService)
+
+    def put(self, path: str, credential: Credential) -> None:
+        Path("new").write_bytes(pem([credential.certificate]) + keyPEM(credential.privateKey))
+        Path("new").chmod(0o600)
+        Path("new").rename(path)
+
+    @property
+    def configuration(self) -> Any:
+        return self.server.listeners[0].factory.configuration
+
+    def settle(self) -> None:
+        self.clock.pump([LOOK_SECONDS, QUIET_SECONDS])
+
+    def test_identity(self) -> None:
+        """A renewed identity is shown without a signal."""
+        self.put("server.pem", RENEWED)
+        self.settle()
+        self.assertEqual(self.configuration.credential.certificate, RENEWED.certificate)
+
+    def test_list(self) -> None:
+        """A new list counts without anything else being read again: sessions stay."""
+        before = self.configuration
+        Path("list.crl").write_bytes(pem([AUTHORITY.revocationList([CLIENT.certificate.serial_number], number=2)]))
+        self.settle()
+        problems, _ = before.revocation.check((CLIENT.certificate, *ROOTS), at=datetime.now(timezone.utc))
+        self.assertEqual([each.code for each in problems], ["revoked"])
+        self.assertIs(self.configuration, before)
+
+    def test_together(self) -> None:
+        """Of an identity and a list that change together, neither counts where the other cannot be used."""
+        before = self.configuration
+        self.put("server.pem", RENEWED)
+        Path("list.crl").write_bytes(b"half")
+        self.settle()
+        with logged() as events:
+            self.clock.advance(PENDING_SECONDS)
+        self.assertIs(self.configuration, before)
+        (event,) = events
+        self.assertIn("unknown-format", str(formatEvent(event)))
+        self.assertIn("(changed: server.pem, list.crl)", str(formatEvent(event)))

@@ -18,7 +18,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.credentials import Credential
 from tlscomm.endpoints import TLSServerEndpoint
-from tlscomm.endpoints._renewal import LOOK_SECONDS, WatchedFiles
+from tlscomm.watching._filewatch import LOOK_SECONDS, QUIET_SECONDS
+from tlscomm.watching._renewal import PENDING_SECONDS
+from tlscomm.watching._watchedfiles import WatchedFiles
 from tlscomm.x509._encoding import keyPEM, pem
 
 RENEWED = AUTHORITY.issue("renewed", role="server", dnsNames=["localhost"])
@@ -66,7 +68,7 @@ class WatchingTests(RenewalCase):
         write("server.pem", RENEWED)
         self.reactor.advance(LOOK_SECONDS)
         self.assertEqual(self.shown(factory), "CN=server")
-        self.reactor.advance(LOOK_SECONDS)
+        self.reactor.advance(QUIET_SECONDS)
         self.assertEqual(self.shown(factory), "CN=renewed")
 
     def test_unchanged(self) -> None:
@@ -81,7 +83,9 @@ class WatchingTests(RenewalCase):
         _, factory = self.listening()
         Path("server.pem").write_bytes(pem([RENEWED.certificate]))
         with logged() as events:
-            self.reactor.pump([LOOK_SECONDS] * 5)
+            self.reactor.pump([LOOK_SECONDS, QUIET_SECONDS])
+            self.assertEqual(events, [])
+            self.reactor.pump([PENDING_SECONDS, LOOK_SECONDS, LOOK_SECONDS])
         self.assertEqual(len(events), 1)
         self.assertIn("no-private-key", str(formatEvent(events[0])))
         self.assertEqual(self.shown(factory), "CN=server")
@@ -93,11 +97,13 @@ class WatchingTests(RenewalCase):
         """Of a folder, each file is looked at; stores and the system's authorities are no files."""
         Path("roots").mkdir()
         Path("roots/ca.pem").write_bytes(pem(ROOTS))
-        files = WatchedFiles(["roots", "missing", "store:My", "system", "-"])
-        self.assertEqual([name for name, _ in files.look()], ["roots", "roots/ca.pem", "missing"])
-        self.assertFalse(files.note(files.look()))
+        files = WatchedFiles.of(["roots", "missing", "store:My", "system", "-"])
+        found = files.look()
+        self.assertEqual(list(found), ["roots", "missing"])
+        self.assertEqual([path for path, _ in found["roots"]], ["roots", "roots/ca.pem"])
+        self.assertEqual(files.changedSince(found), ())
         Path("roots/ca.pem").write_bytes(pem(ROOTS) * 2)
-        self.assertEqual([files.note(files.look()) for _ in range(3)], [False, True, False])
+        self.assertEqual(files.changedSince(files.look()), ("roots",))
 
     def test_stopped(self) -> None:
         """With the port closed, the files are not looked at any more."""
@@ -216,4 +222,5 @@ class ClientTests(RenewalCase):
             self.reactor.advance(LOOK_SECONDS)
             with logged() as events:
                 self.assertEqual(self.connect(), "CN=client")
+                self.reactor.advance(PENDING_SECONDS)
             self.assertIn("is not read again, the former one stays", str(formatEvent(events[0])))

@@ -19,9 +19,10 @@ from zope.interface import implementer
 from tlscomm.credentials._sources import beingRead, opened, patience, readSource
 from tlscomm.failures import FileNotFound, Unreadable
 from tlscomm.issuing import Authority
-from tlscomm.revocation import Revocation
-from tlscomm.transport._reloadresult import ReloadResult
-from tlscomm.transport._rereading import Rereading
+from tlscomm.watching._filewatch import FileWatch
+from tlscomm.watching._reloadresult import ReloadResult
+from tlscomm.watching._rereading import Rereading
+from tlscomm.watching._watchedfiles import WatchedFiles
 
 #: Seconds for a thread to do what it does at once on an idle machine.
 PATIENCE = 60
@@ -150,13 +151,13 @@ class RereadingTests(SynchronousTestCase):
         self.assertEqual((self.taken, [each.isTaken for each in results]), (["new"], [True, False]))
 
     def test_undecided(self) -> None:
-        """A later reading takes the place of one of which it was not decided whether it is used."""
+        """A later reading takes the place of one of which it was not decided whether it is used, and is told of."""
         results: list[ReloadResult] = []
         rereading = Rereading(Clock(), lambda: "new", self.taken.append, results.append)
         first = self.successResultOf(rereading.prepare())
         self.assertTrue(self.successResultOf(rereading.begin()))
         self.assertFalse(first.commit())
-        self.assertEqual((self.taken, [each.isTaken for each in results]), (["new"], [False, True]))
+        self.assertEqual((self.taken, [each.isTaken for each in results]), (["new"], [True]))
 
     def test_broken(self) -> None:
         """Whatever is raised, the log says it, and it can be read again later."""
@@ -187,29 +188,29 @@ class FileTests(SynchronousTestCase):
         self.assertEqual(beingRead(threading.current_thread()), "")
 
     def test_lists(self) -> None:
-        """Revocation lists are looked at in a thread: never two at a time, and the log says once that one is late."""
+        """Files are looked at in a thread: never two at a time, and the log says once that one is late."""
         Path("list.crl").write_bytes(Authority.create().revocationList().public_bytes(Encoding.DER))
-        revocation = Revocation(files=["list.crl"])
         release, looks = threading.Event(), []
         self.addCleanup(release.set)
+        files = WatchedFiles.of(["list.crl"])
 
         def look() -> Any:
             looks.append(threading.current_thread())
             release.wait(PATIENCE)
-            return False, []
+            return {}
 
-        revocation._looks._look = look
+        files.look = look  # type: ignore[method-assign]
         clock = ThreadsClock()
-        (task,) = revocation.backgroundTasks
+        watch = FileWatch(files, lambda: None, "revocation lists")
         with logged() as events:
-            task.use(clock)
+            watch.use(clock)
             clock.pump([5.0] * 6)
         self.assertEqual(len(looks), 1)
         (line,) = [str(formatEvent(event)) for event in events]
-        self.assertIn("revocation lists are not read again: reading the files has taken 10 s", line)
+        self.assertIn("looking at revocation lists has taken 10 s and goes on", line)
         release.set()
         clock.deliver()
         clock.advance(5)
         clock.deliver()
         self.assertEqual(len(looks), 2)
-        task.release()
+        watch.release()

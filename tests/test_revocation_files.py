@@ -25,6 +25,8 @@ from tlscomm.messages import MessageFactory, MessageProtocol
 from tlscomm.revocation import Revocation, loadRevocationLists
 from tlscomm.tls import handshake
 from tlscomm.transport import TLSFactory
+from tlscomm.watching._filewatch import QUIET_SECONDS
+from tlscomm.watching._renewal import PENDING_SECONDS
 from tlscomm.x509 import _der
 from tlscomm.x509._encoding import pem
 
@@ -158,7 +160,7 @@ class WhileRunning(_Case):
         self.factory.doStart()
         self.assertIsNone(self.refusal())
         replaceFile("list.crl", REVOKED)
-        self.clock.advance(5)
+        self.clock.pump([5, QUIET_SECONDS])
         self.assertEqual(self.refusal(), "revoked")
         self.factory.doStop()
         self.assertEqual(self.clock.getDelayedCalls(), [])
@@ -176,10 +178,9 @@ class WhileRunning(_Case):
         self.factory.doStart()
         replaceFile("list.crl", b"half")
         with logged() as events:
-            self.clock.advance(5)
-            self.clock.advance(5)
+            self.clock.pump([5, QUIET_SECONDS, PENDING_SECONDS, 5, 5])
         self.assertEqual([event["code"] for event in events], ["unknown-format"])
-        self.assertIn("goes on counting until it expires. Next step: ", formatEvent(events[0]))
+        self.assertIn("goes on counting until it expires: unknown-format: ", formatEvent(events[0]))
         self.assertIsNone(self.refusal())
         self.factory.doStop()
 
@@ -322,11 +323,11 @@ class Folders(_Case):
         Path("lists/a.crl").unlink()
         Path("lists/b.crl").write_bytes(b"hello")
         with logged() as events:
-            clock.pump([5.0, 5.0])
+            clock.pump([5, QUIET_SECONDS, PENDING_SECONDS, 5])
         self.assertIn("b.crl", formatEvent(events.pop(0)))
         self.assertEqual(len(events), 1)
         self.assertIn("no file in it holds a revocation list", formatEvent(events[0]))
         self.assertEqual(self.code(revocation), "revoked")
         Path("lists/b.crl").write_bytes(CLEAN)
-        clock.advance(5.0)
+        clock.pump([5, QUIET_SECONDS])
         self.assertIsNone(self.code(revocation))

@@ -29,6 +29,8 @@ from tlscomm.messages import MessageFactory, MessageProtocol
 from tlscomm.revocation import Revocation, Staple
 from tlscomm.tls import TLSConnection, verdict
 from tlscomm.transport import TLSFactory
+from tlscomm.watching._filewatch import QUIET_SECONDS
+from tlscomm.watching._renewal import PENDING_SECONDS
 from tlscomm.x509._encoding import pem
 
 ROOT = Authority.create("the root")
@@ -185,21 +187,23 @@ class WhatMustStaple(_Case):
 class Changes(_Case):
     def test_aNewResponseIsSentFromTheNextLookOn(self) -> None:
         staple, clock = self.staple(GOOD), Clock()
-        staple.backgroundTask.use(clock)
+        for task in staple.backgroundTasks:
+            task.use(clock)
         newer = response(since=NOW - HOUR / 2, until=NOW + 2 * HOUR)
         Path("staple.der").write_bytes(newer)
-        clock.advance(5)
+        clock.pump([5, QUIET_SECONDS])
         self.assertEqual(staple.responseFor(SERVER.certificate), newer)
-        staple.backgroundTask.release()
+        for task in staple.backgroundTasks:
+            task.release()
         self.assertEqual(clock.getDelayedCalls(), [])
 
     def test_aDamagedFileIsSaidOnceAndChangesNothing(self) -> None:
         staple, clock = self.staple(GOOD), Clock()
-        staple.backgroundTask.use(clock)
+        for task in staple.backgroundTasks:
+            task.use(clock)
         Path("staple.der").write_bytes(b"half")
         with logged() as events:
-            clock.advance(5)
-            clock.advance(5)
+            clock.pump([5, QUIET_SECONDS, PENDING_SECONDS, 5, 5])
         self.assertEqual([event["code"] for event in events], ["damaged"])
         self.assertEqual(staple.responseFor(SERVER.certificate), GOOD)
 

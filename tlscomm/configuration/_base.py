@@ -17,7 +17,7 @@ from tlscomm._dataclasses import dataclass
 from tlscomm.credentials import Credential, CredentialChoice, CredentialSelector, checkUsable
 from tlscomm.failures import KeyTooWeak
 from tlscomm.revocation import Revocation
-from tlscomm.revocation._backgroundtask import BackgroundTask
+from tlscomm.revocation._backgroundtask import Task
 from tlscomm.verification import Hook, Pin, Profile, Verifier
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class Configuration(Protocol):
     def groups(self) -> tuple[str, ...] | None: ...
 
     @property
-    def backgroundTasks(self) -> tuple[BackgroundTask, ...]: ...
+    def backgroundTasks(self) -> tuple[Task, ...]: ...
 
     @property
     def credentialSelector(self) -> CredentialSelector | None: ...
@@ -205,7 +205,7 @@ class Base(ABC):
     def verifier(self) -> Verifier: ...
 
     @property
-    def backgroundTasks(self) -> tuple[BackgroundTask, ...]:
+    def backgroundTasks(self) -> tuple[Task, ...]:
         """What has to be done again and again while a server listens, or a client is connected."""
         return self.revocation.backgroundTasks
 

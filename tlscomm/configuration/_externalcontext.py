@@ -15,7 +15,7 @@ from tlscomm._dataclasses import dataclass
 from tlscomm.configuration._base import AcceptanceHistory, Deadlines
 from tlscomm.configuration._twistedprotocols import hasProtocols
 from tlscomm.credentials import CredentialChoice
-from tlscomm.revocation._backgroundtask import BackgroundTask
+from tlscomm.revocation._backgroundtask import Task
 from tlscomm.verification import Hook, Verifier
 from tlscomm.verification._servernames import asciiServerName
 
@@ -47,7 +47,7 @@ class ExternalContextConfiguration:
     groups = None
     credentialSelector = None
     usesExternalContext = True
-    backgroundTasks: ClassVar[tuple[BackgroundTask, ...]] = ()
+    backgroundTasks: ClassVar[tuple[Task, ...]] = ()
 
     @cached_property
     def acceptanceHistory(self) -> AcceptanceHistory:

@@ -19,9 +19,22 @@ from tlscomm.credentials._passphrasesources import Prompt
 from tlscomm.revocation import Revocation, Staple
 from tlscomm.store import isStoreSource
 from tlscomm.verification import Hook
+from tlscomm.watching._filewatch import LOOK_SECONDS
+from tlscomm.watching._watchedfiles import Sources
 from tlscomm.x509._roles import Role
 
-__all__ = ["clientConfiguration", "identitiesOf", "loadRoots", "serverConfiguration", "verificationSettings"]
+__all__ = [
+    "clientConfiguration",
+    "identitiesOf",
+    "loadRoots",
+    "serverConfiguration",
+    "sourcesIn",
+    "verificationSettings",
+]
+
+#: The settings that name files, and those that name revocation lists and OCSP responses.
+_FILES = ("identity", "key", "passphraseFile", "clientRoots", "roots", "intermediates")
+_LISTS = ("crl", "staple")
 
 _DEADLINES = ("handshake", "hook", "write", "close")
 
@@ -79,6 +92,18 @@ def clientConfiguration(
     )
 
 
+def sourcesIn(*settings: Mapping[str, Any]) -> Sources:
+    """Return the files and folders that configurations are read from.
+
+    Args:
+        settings: parsed values by name, of each configuration. A client's lists are none of them: they are watched
+            while it is connected.
+    """
+    files = [source for each in settings for name in _FILES for source in each.get(name, ())]
+    lists = [source for each in settings for name in _LISTS for source in each.get(name, ()) if source != "fetch"]
+    return Sources(tuple(files), tuple(lists))
+
+
 def identitiesOf(settings: Mapping[str, Any], prompt: Prompt | None = None) -> Identities:
     """Return where the settings say that our credentials are, and what opens them."""
     return Identities(
@@ -103,6 +128,8 @@ def verificationSettings(settings: Mapping[str, Any], passphrase: Prompt | None,
             mode=settings.get("revocation"),
             fetchCRLs=settings.get("fetchCRLs"),
             fetchFromPrivateAddresses=settings.get("fetchFromPrivateAddresses", False),
+            # A server's files are watched together.
+            interval=None if peerRole == "client" else LOOK_SECONDS,
         ),
         "access": AccessRules(settings["allow"], settings["deny"]),
         "intermediates": _authorities(settings["intermediates"], passphrase, peerRole),
@@ -153,4 +180,5 @@ def _staple(settings: Mapping[str, Any]) -> Staple | None:
         [source for source in sources if source != "fetch"],
         fetches="fetch" in sources,
         fetchFromPrivateAddresses=settings["fetchFromPrivateAddresses"],
+        interval=None,
     )

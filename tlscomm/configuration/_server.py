@@ -19,7 +19,7 @@ from tlscomm.configuration._base import Base, Configuration
 from tlscomm.configuration._twistedprotocols import hasProtocols
 from tlscomm.credentials import ChooseCredential, Credential, CredentialSelector
 from tlscomm.revocation import Staple
-from tlscomm.revocation._backgroundtask import BackgroundTask
+from tlscomm.revocation._backgroundtask import Task
 from tlscomm.verification import Roots, Trust, Verifier
 from tlscomm.verification._servernames import asciiServerName
 from tlscomm.x509._addresses import isAddress
@@ -118,9 +118,9 @@ class ServerConfiguration(Base):
         return negotiating
 
     @property
-    def backgroundTasks(self) -> tuple[BackgroundTask, ...]:
+    def backgroundTasks(self) -> tuple[Task, ...]:
         return (
-            super().backgroundTasks if self.staple is None else (*super().backgroundTasks, self.staple.backgroundTask)
+            super().backgroundTasks if self.staple is None else (*super().backgroundTasks, *self.staple.backgroundTasks)
         )
 
     @cached_property

@@ -27,12 +27,13 @@ from zope.interface import implementer
 from tlscomm.configuration import ClientConfiguration, Configuration, ServerConfiguration
 from tlscomm.endpoints._below import BACKLOG
 from tlscomm.endpoints._hosts import AnyHostname, connectFailed
-from tlscomm.endpoints._renewal import RenewedConfiguration, RenewedFactory, WatchedFiles
+from tlscomm.endpoints._renewal import RenewedConfiguration, RenewedFactory
 from tlscomm.transport import Observer, TLSFactory, TLSTransport, describeAddress
 from tlscomm.transport._eventlog import EventLog
-from tlscomm.transport._reloadresult import ReloadResult
-from tlscomm.transport._rereading import nothingToRead
 from tlscomm.verification._servernames import hostAndServerName
+from tlscomm.watching._reloadresult import ReloadResult
+from tlscomm.watching._rereading import nothingToRead
+from tlscomm.watching._watchedfiles import WatchedFiles
 
 if TYPE_CHECKING:
     from tlscomm.tracing import Tracing
@@ -145,7 +146,7 @@ class TLSServerEndpoint:
         return RenewedFactory(
             *common,
             readAgain=lambda: _negotiating(readAgain(), protocolFactory),
-            files=self._files or WatchedFiles(()),
+            files=self._files or WatchedFiles.of(),
             tracing=self._tracing,
         )
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 from twisted.internet.endpoints import clientFromString, quoteStringArgument
 from twisted.internet.interfaces import IReactorCore, IReactorTime, IStreamClientEndpoint, IStreamServerEndpoint
 
-from tlscomm.configuration._fromsettings import clientConfiguration, serverConfiguration
+from tlscomm.configuration._fromsettings import clientConfiguration, serverConfiguration, sourcesIn
 from tlscomm.configuration._settings import defaultsOn, formerNamesOn, settingsOn
 from tlscomm.configuration._settingtypes import Interface, Whole
 from tlscomm.credentials._passphrasesources import passphraseSource
@@ -17,18 +17,13 @@ from tlscomm.endpoints._below import endpointBelow
 from tlscomm.endpoints._endpoints import TLSClientEndpoint, TLSServerEndpoint
 from tlscomm.endpoints._hosts import AnyHostname
 from tlscomm.endpoints._proxied import behindProxies
-from tlscomm.endpoints._renewal import WatchedFiles
 from tlscomm.tracing._fromsettings import tracingFrom
 from tlscomm.verification._servernames import hostAndServerName
+from tlscomm.watching._watchedfiles import WatchedFiles
 
 __all__ = ["clientEndpoint", "serverEndpoint"]
 
 _MOST_PORTS = 65535
-
-#: The settings whose files are looked at while a server listens. Lists and OCSP responses are anyway.
-_WATCHED = ("identity", "key", "passphraseFile", "clientRoots", "intermediates")
-#: The same before a client connects.
-_WATCHED_BY_CLIENTS = ("identity", "key", "passphraseFile", "roots", "intermediates")
 
 
 def serverEndpoint(
@@ -53,7 +48,7 @@ def serverEndpoint(
     # Each can be read once, and what it gave is needed again when the files have changed.
     settings["passphraseFD"] = [passphraseSource(descriptor=number) for number in settings["passphraseFD"]]
     # Before they are read, so that no change is missed.
-    files = WatchedFiles(source for name in _WATCHED for source in settings[name])
+    files = WatchedFiles(sourcesIn(settings))
     configuration = serverConfiguration(settings)
     place = None
     if port is not None:
@@ -81,7 +76,7 @@ def clientEndpoint(
     if (name := settings.get("serverName", name)) is None:
         raise ValueError("with endpoint= the server's name must be given: serverName=")
     settings["passphraseFD"] = [passphraseSource(descriptor=number) for number in settings["passphraseFD"]]
-    files = WatchedFiles(source for kind in _WATCHED_BY_CLIENTS for source in settings[kind])
+    files = WatchedFiles(sourcesIn({name: settings[name] for name in settings.keys() - {"crl"}}))
     configuration = clientConfiguration(name, settings)
     endpoint = settings.get("endpoint")
     below: IStreamClientEndpoint

@@ -1,80 +1,35 @@
 """Files of an endpoint string that change while its program runs: a renewed certificate, other authorities.
 
-Nothing in an endpoint string's program knows that there is anything to read again. So the files are looked at from time
-to time, and what has changed is taken when it has stayed the same from one look to the next: who renews a certificate
-writes it and its key one after the other.
+Nothing in an endpoint string's program knows that there is anything to read again. So the files are watched, as those
+of ``twistd tlscomm`` are, and what has changed is taken when it has come to rest.
 
 SIGHUP would end such a program. It reads the files again instead, where the program has no use of its own for it.
 """
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import ILoggingContext, IProtocolFactory, IReactorTime
 from zope.interface import implementer
 
 from tlscomm.configuration import Configuration
-from tlscomm.credentials._rereading import FileLooks
-from tlscomm.credentials._sources import STANDARD_INPUT
-from tlscomm.revocation._backgroundtask import BackgroundTask
-from tlscomm.revocation._marks import Mark, markOf
-from tlscomm.store import isStoreSource
+from tlscomm.configuration._listsread import ListsRead
 from tlscomm.transport import Observer, TLSFactory, TLSTransport
-from tlscomm.transport._reloadresult import ReloadResult
-from tlscomm.transport._rereading import Rereading
+from tlscomm.watching._filewatch import LOOK_SECONDS
+from tlscomm.watching._reloadresult import ReloadResult
+from tlscomm.watching._renewal import Renewal
+from tlscomm.watching._watchedfiles import WatchedFiles
 
 if TYPE_CHECKING:
     from tlscomm.tracing import Tracing
 
-__all__ = ["LOOK_SECONDS", "RenewedConfiguration", "RenewedFactory", "WatchedFiles"]
-
-#: Seconds between two looks at the files.
-LOOK_SECONDS = 10.0
-#: How many files of a folder are looked at.
-_MOST_FILES = 1000
-
-_Marks: TypeAlias = "tuple[tuple[str, Mark], ...]"
-
-
-class WatchedFiles:
-    """Files and folders that may change. Made before they are read, so that no change is missed."""
-
-    def __init__(self, sources: Iterable[str]) -> None:
-        """
-        Args:
-            sources: as endpoint strings name them. Stores, the system's authorities and standard input are no files.
-        """
-        self._paths = tuple(
-            source for source in sources if source not in ("system", STANDARD_INPUT) and not isStoreSource(source)
-        )
-        self._read = self._latest = self.look()
-
-    def look(self) -> _Marks:
-        """Return what tells the files from others of their names. It may take for ever, where a file system does."""
-        return tuple(mark for path in self._paths for mark in _marksOf(path))
-
-    def note(self, marks: _Marks) -> bool:
-        """Return whether there is something to be read: it differs from what was read, and is as at the last look."""
-        isStable, self._latest = marks == self._latest, marks
-        if isStable and self.isOther(marks):
-            self.noteRead(marks)
-            return True
-        return False
-
-    def isOther(self, marks: _Marks) -> bool:
-        """Return whether the files are others than those that were read."""
-        return marks != self._read
-
-    def noteRead(self, marks: _Marks) -> None:
-        """These files were read."""
-        self._read = marks
+__all__ = ["RenewedConfiguration", "RenewedFactory"]
 
 
 class RenewedConfiguration:
@@ -92,9 +47,9 @@ class RenewedConfiguration:
         """
         self._clock = clock
         self._configuration = configuration
-        self._files = files
         self._lookedAt = clock.seconds()
-        self._rereading = Rereading(clock, lambda: self._readChanged(read), self._take)
+        # It is never used, as a factory's is: a client's files are looked at when it connects.
+        self._renewal = Renewal(clock, read, self._take, files=files)
 
     def latest(self) -> Deferred[Configuration]:
         """Return what to connect with. The files are looked at for that, unless they were a moment ago.
@@ -105,26 +60,10 @@ class RenewedConfiguration:
         if now - self._lookedAt < LOOK_SECONDS:
             return succeed(self._configuration)
         self._lookedAt = now
-        return self._rereading.begin().addCallback(lambda _: self._configuration)
+        return self._renewal.begin("files").addCallback(lambda _: self._configuration)
 
-    def _readChanged(self, read: Callable[[], Configuration]) -> tuple[_Marks, Configuration] | None:
-        marks = self._files.look()
-        return (marks, read()) if self._files.isOther(marks) else None
-
-    def _take(self, read: tuple[_Marks, Configuration]) -> None:
-        marks, self._configuration = read
-        self._files.noteRead(marks)
-
-
-def _marksOf(path: str) -> list[tuple[str, Mark]]:
-    marks = [(path, markOf(path))]
-    try:
-        if os.path.isdir(path):
-            marks += [(entry.path, markOf(entry.path)) for entry in sorted(os.scandir(path), key=lambda e: e.name)]
-    except OSError:
-        # What cannot be listed is named when it is read.
-        pass
-    return marks[:_MOST_FILES]
+    def _take(self, read: Configuration) -> None:
+        self._configuration = read
 
 
 @implementer(ILoggingContext)
@@ -149,10 +88,14 @@ class RenewedFactory(TLSFactory):
             files: what it reads.
         """
         super().__init__(configuration, wrappedFactory, clock, observer, maximumConnections, tracing=tracing)
-        self._rereading = Rereading(clock, readAgain, self.reconfigure)
-        self._files = files
-        self._looks = FileLooks("the files of an endpoint are", files.look, self._noteLook)
-        self._watch = BackgroundTask(self._looks.begin, LOOK_SECONDS)
+        self._renewal: Renewal[Configuration | ListsRead] = Renewal(
+            clock,
+            readAgain,
+            self._take,
+            files=files,
+            what="the files of an endpoint",
+            readLists=lambda: ListsRead([self.configuration]),
+        )
 
     def logPrefix(self) -> str:
         """Return what Twisted's log calls each factory of TLS."""
@@ -167,23 +110,25 @@ class RenewedFactory(TLSFactory):
         Returns:
             What came of it. Where they could not be read, the log says why, and the former configuration stays in use.
         """
-        return self._rereading.begin(trigger)
+        return self._renewal.begin(trigger)
 
     def doStart(self) -> None:
         super().doStart()
         if self._users == 1:
-            self._watch.use(self.clock)
+            self._renewal.use(self.clock)
             _hangUps.add(self)
 
     def doStop(self) -> None:
         super().doStop()
         if not self._users:
-            self._watch.release()
+            self._renewal.release()
             _hangUps.discard(self)
 
-    def _noteLook(self, marks: _Marks) -> None:
-        if self._files.note(marks):
-            self.reload("files")
+    def _take(self, read: Configuration | ListsRead) -> Sequence[BaseException]:
+        if isinstance(read, ListsRead):
+            return read.take()
+        self.reconfigure(read)
+        return ()
 
 
 class _HangUps:

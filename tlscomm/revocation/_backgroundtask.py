@@ -7,7 +7,7 @@ works once for all of them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 from twisted.logger import Logger
 
@@ -18,12 +18,22 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
     from twisted.internet.task import LoopingCall
 
-__all__ = ["BackgroundTask", "inThread"]
+__all__ = ["BackgroundTask", "Task", "inThread"]
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 _log = Logger(namespace="tlscomm")
+
+
+class Task(Protocol):
+    """What is done while it is used. Several may use one."""
+
+    def use(self, clock: IReactorTime) -> None:
+        """Begin, if this is the first use. Its clock tells the time for all."""
+
+    def release(self) -> None:
+        """End one use, and with the last one the work."""
 
 
 class BackgroundTask:

@@ -29,9 +29,9 @@ from tlscomm.revocation._addresses import FetchFailed, isFetchable
 from tlscomm.revocation._backgroundtask import inThread
 from tlscomm.revocation._crl import issuerKey, maySignLists
 from tlscomm.revocation._entries import decoded
-from tlscomm.revocation._marks import Mark, markOf
 from tlscomm.revocation._places import FILE_NAME, Line, Place, Places, Publication, digestOf, lineOf
 from tlscomm.revocation._revocationlist import RevocationList, kindOf
+from tlscomm.watching._marks import Mark, markOf
 from tlscomm.x509._extensions import extensionsOf
 from tlscomm.x509._facts import subjectText
 from tlscomm.x509._files import File, writeFiles
@@ -238,7 +238,7 @@ class ListFetcher:
         _inMemory[os.path.abspath(path), markOf(path)] = known
 
 
-def _filesIn(folder: Path) -> list[tuple[Path, Line, tuple[int, int, int]]]:
+def _filesIn(folder: Path) -> list[tuple[Path, Line, tuple[int, int, int, int]]]:
     """Return the files that lists were kept in, the latest first."""
     found = []
     for path in folder.glob("*.crl"):

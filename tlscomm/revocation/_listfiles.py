@@ -23,8 +23,8 @@ from tlscomm.credentials._passphrase import Passphrase
 from tlscomm.credentials._sources import STANDARD_INPUT, Source, readSource
 from tlscomm.credentials._structure import structureOf
 from tlscomm.failures import Damaged, FileNotFound, TLSFailure, UnknownFormat, Unreadable, printable
-from tlscomm.revocation._marks import Mark, markOf
 from tlscomm.revocation._revocationlist import RevocationList
+from tlscomm.watching._marks import Mark, markOf
 from tlscomm.x509._unreadable import REJECTIONS, unreadableText
 
 __all__ = ["ListFiles", "readLists"]

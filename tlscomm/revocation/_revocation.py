@@ -15,21 +15,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from twisted.logger import Logger
 
 from tlscomm._dataclasses import dataclass
 from tlscomm.credentials import SourceLike
-from tlscomm.credentials._rereading import FileLooks
 from tlscomm.failures import Problem, TLSFailure
-from tlscomm.revocation._backgroundtask import BackgroundTask
+from tlscomm.revocation._backgroundtask import BackgroundTask, Task
 from tlscomm.revocation._crl import GOOD, Status, isListedBy, issuerKey, statusByLists
 from tlscomm.revocation._listfiles import ListFiles, readLists
 from tlscomm.revocation._ocsp import mustStaple, statusByResponse
 from tlscomm.revocation._revocationlist import RevocationList
+from tlscomm.watching._renewaltask import RenewalTask
+from tlscomm.watching._watchedfiles import WatchedFiles
 from tlscomm.x509._canonicalname import CanonicalName
 from tlscomm.x509._facts import subjectText
 
@@ -37,10 +37,12 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
 
     from tlscomm.revocation._fetching import ListFetcher
+    from tlscomm.watching._renewal import Renewal
 
 __all__ = ["MODES", "Mode", "Revocation", "loadRevocationLists"]
 
-_log = Logger(namespace="tlscomm")
+#: Seconds between two looks at what has to be fetched, where files are looked at by another program.
+_FETCH_SECONDS = 5.0
 
 _STAPLE = (
     "The server has to staple a current OCSP response (--staple FILE or fetch); no revocation list takes its place."
@@ -70,7 +72,8 @@ class Revocation:
         fetchCRLs: a folder for lists that are fetched in the background from where the peers' certificates say that
             they are published; without one nothing is fetched.
         fetchFromPrivateAddresses: whether lists are fetched from private, loopback and link-local addresses too.
-        interval: seconds between two looks at the files, while a server listens or a client is connected.
+        interval: seconds between two looks at the files, while a server listens or a client is connected, where the
+            system does not tell that they have changed. None: a program looks that calls `reread`.
 
     Attributes:
         mode: ``off``: nothing is looked at. ``soft``: what was revoked is refused, and what nothing is known of is
@@ -91,13 +94,14 @@ class Revocation:
         files: Sequence[str | os.PathLike[str]] = (),
         fetchCRLs: str | os.PathLike[str] | None = None,
         fetchFromPrivateAddresses: bool = False,
-        interval: float = 5.0,
+        interval: float | None = 5.0,
     ) -> None:
         if mode is not None and mode not in MODES:
             raise ValueError(f"revocation is {', '.join(MODES)}, not {mode}")
         self._given = [RevocationList(each.public_bytes(Encoding.DER)) for each in lists]
+        # Before they are read, so that no change is missed.
+        watched = WatchedFiles.of(lists=[os.fspath(file) for file in files]) if files and interval is not None else None
         self._files = ListFiles(files)
-        self._looks = FileLooks("revocation lists are", self._look, self._takeFiles)
         self._fetcher: ListFetcher | None = None
         if fetchCRLs is not None:
             from tlscomm.revocation._fetching import ListFetcher
@@ -109,8 +113,10 @@ class Revocation:
         self._listeners: list[Callable[[], object]] = []
         self._byIssuer: dict[CanonicalName, list[RevocationList]] = {}
         self._index()
-        isConstant = not self._files and self._fetcher is None
-        self.backgroundTasks: tuple[BackgroundTask, ...] = () if isConstant else (BackgroundTask(self._work, interval),)
+        self.backgroundTasks: tuple[Task, ...] = (
+            *(() if watched is None else (RenewalTask(partial(self._newRenewal, watched, interval or 0.0)),)),
+            *(() if self._fetcher is None else (BackgroundTask(self._fetcher.work, interval or _FETCH_SECONDS),)),
+        )
 
     @property
     def isAskedFor(self) -> bool:
@@ -202,7 +208,15 @@ class Revocation:
         Returns:
             Why some could not be read. What they held before goes on counting.
         """
-        changed, problems = self._files.reread()
+        return self.takeFiles(self.readFiles())
+
+    def readFiles(self) -> tuple[bool, list[TLSFailure]]:
+        """Do the half of `reread` that takes its time, in a thread; `takeFiles` does the other one."""
+        return self._files.reread()
+
+    def takeFiles(self, read: tuple[bool, list[TLSFailure]]) -> list[TLSFailure]:
+        """Let count what `readFiles` has read, where the reactor runs, and return why some could not be read."""
+        changed, problems = read
         if changed:
             self._noteChange()
         return problems
@@ -218,12 +232,16 @@ class Revocation:
 
     def __eq__(self, other: object) -> bool:
         """Return whether the other one is the same, or neither can change and both know the same."""
-        if not isinstance(other, Revocation) or self.backgroundTasks or other.backgroundTasks:
+        if not isinstance(other, Revocation) or self._canChange or other._canChange:
             return self is other
         return (self.mode, self.lists) == (other.mode, other.lists)
 
     def __hash__(self) -> int:
         return hash(self.mode)
+
+    @property
+    def _canChange(self) -> bool:
+        return bool(self._files) or self._fetcher is not None
 
     def __repr__(self) -> str:
         return f"<Revocation {self.mode}, {len(self.lists)} lists>"
@@ -245,27 +263,13 @@ class Revocation:
             byIssuer.setdefault(each.issuer, []).append(each)
         self._byIssuer = byIssuer
 
-    def _work(self, clock: IReactorTime) -> None:
-        if self._files:
-            self._looks.begin(clock)
-        if self._fetcher is not None:
-            self._fetcher.work(clock)
+    def _newRenewal(self, files: WatchedFiles, interval: float, clock: IReactorTime) -> Renewal[Any]:
+        # Only what has a clock comes here.
+        from tlscomm.watching._renewal import Renewal
+        from tlscomm.watching._rereading import logProblems
 
-    def _look(self) -> tuple[bool, list[TLSFailure]]:
-        return self._files.reread() if self._files.mayHaveChanged else (False, [])
-
-    def _takeFiles(self, read: tuple[bool, list[TLSFailure]]) -> None:
-        changed, problems = read
-        for problem in problems:
-            _log.warn(
-                "a revocation list is not read again: {problem} What it held before goes on counting until it expires. "
-                "Next step: {nextStep}",
-                problem=str(problem),
-                code=problem.code,
-                nextStep=problem.nextStep,
-            )
-        if changed:
-            self._noteChange()
+        what = "revocation lists"
+        return Renewal(clock, self.readFiles, self.takeFiles, logProblems, files=files, what=what, interval=interval)
 
     def _noteChange(self) -> None:
         self._index()

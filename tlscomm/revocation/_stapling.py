@@ -12,7 +12,8 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import field
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -23,14 +24,12 @@ from twisted.logger import Logger
 
 from tlscomm._dataclasses import dataclass
 from tlscomm.credentials import Credential
-from tlscomm.credentials._rereading import FileLooks
 from tlscomm.failures import TLSFailure, printable
 from tlscomm.failures._loggedfailure import logFailure
 from tlscomm.failures._wording import timeText
 from tlscomm.revocation._addresses import FetchFailed, isFetchable
-from tlscomm.revocation._backgroundtask import BackgroundTask
+from tlscomm.revocation._backgroundtask import BackgroundTask, Task
 from tlscomm.revocation._crl import hasIssued
-from tlscomm.revocation._marks import Mark, markOf
 from tlscomm.revocation._ocsp import (
     LARGEST_RESPONSE,
     SingleResponse,
@@ -40,6 +39,9 @@ from tlscomm.revocation._ocsp import (
     statusByResponse,
 )
 from tlscomm.revocation._retrying import Schedule
+from tlscomm.watching._marks import Mark, markOf
+from tlscomm.watching._renewaltask import RenewalTask
+from tlscomm.watching._watchedfiles import WatchedFiles
 from tlscomm.x509._extensions import extensionsOf
 from tlscomm.x509._facts import subjectText
 from tlscomm.x509._unreadable import REJECTIONS
@@ -47,9 +49,16 @@ from tlscomm.x509._unreadable import REJECTIONS
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
 
+    from tlscomm.watching._renewal import Renewal
+
 __all__ = ["Staple", "warnOfUnstapled"]
 
 _log = Logger(namespace="tlscomm")
+
+_FilesRead: TypeAlias = "tuple[dict[str, tuple[Mark, bytes]], list[TLSFailure]]"
+
+#: Seconds between two looks at the times, where files are looked at by another program.
+_WORK_SECONDS = 5.0
 
 _SECONDS = 15.0
 _MOST_RESPONDERS = 4
@@ -82,10 +91,11 @@ class Staple:
             change; one that is damaged then changes nothing until it expires.
         fetches: whether responses are fetched from where the certificates say (``authorityInfoAccess``).
         fetchFromPrivateAddresses: whether from private, loopback and link-local addresses too.
-        interval: seconds between two looks at the files and the times, while the server listens.
+        interval: seconds between two looks at the files, while the server listens, where the system does not tell that
+            they have changed. None: a program looks that calls `reread`.
 
     Attributes:
-        backgroundTask: does that while a server uses it.
+        backgroundTasks: what does that, and looks at the times and fetches, while a server uses it.
 
     Raises:
         TLSFailure: a file cannot be read.
@@ -98,7 +108,7 @@ class Staple:
         *,
         fetches: bool = False,
         fetchFromPrivateAddresses: bool = False,
-        interval: float = 5.0,
+        interval: float | None = 5.0,
     ) -> None:
         if not files and not fetches:
             raise ValueError("a staple comes from a file, or is fetched")
@@ -107,11 +117,15 @@ class Staple:
         self._files: dict[str, tuple[Mark, bytes]] = {}
         self._served: dict[x509.Certificate, _Served] = {}
         self._refused: set[tuple[bytes, str]] = set()
+        # Before they are read, so that no change is missed.
+        watched = WatchedFiles.of(lists=[os.fspath(file) for file in files]) if files and interval is not None else None
         for file in files:
             path = os.fspath(file)
             self._files[path] = markOf(path), readResponse(path)
-        self._looks = FileLooks("responses to staple are", self._readChanged, self._take)
-        self.backgroundTask = BackgroundTask(self._work, interval)
+        self.backgroundTasks: tuple[Task, ...] = (
+            *(() if watched is None else (RenewalTask(partial(self._newRenewal, watched, interval or 0.0)),)),
+            BackgroundTask(self._work, interval or _WORK_SECONDS),
+        )
 
     def serve(self, credential: Credential, issuers: Iterable[x509.Certificate] = ()) -> None:
         """Prepare for a certificate that the server shows.
@@ -156,13 +170,10 @@ class Staple:
         Returns:
             Why some could not be read. What they held before is sent until it expires.
         """
-        changed, problems = self._readChanged()
-        self._files.update(changed)
-        self._choose()
-        return problems
+        return self.takeFiles(self.readFiles())
 
-    def _readChanged(self) -> tuple[dict[str, tuple[Mark, bytes]], list[TLSFailure]]:
-        """Read the files that have changed, in a thread while others use what is known."""
+    def readFiles(self) -> _FilesRead:
+        """Do the half of `reread` that takes its time, in a thread; `takeFiles` does the other one."""
         changed: dict[str, tuple[Mark, bytes]] = {}
         problems: list[TLSFailure] = []
         for path, (mark, response) in tuple(self._files.items()):
@@ -174,25 +185,27 @@ class Staple:
                     problems.append(problem)
         return changed, problems
 
-    def _take(self, read: tuple[dict[str, tuple[Mark, bytes]], list[TLSFailure]]) -> None:
+    def takeFiles(self, read: _FilesRead) -> list[TLSFailure]:
+        """Send what `readFiles` has read, where the reactor runs, and return why some could not be read."""
         changed, problems = read
         self._files.update(changed)
         self._choose()
-        for problem in problems:
-            _log.warn(
-                "a response to staple is not read again: {problem} What the file held before is sent until it expires. "
-                "Next step: {nextStep}",
-                problem=str(problem),
-                code=problem.code,
-                nextStep=problem.nextStep,
-            )
+        return problems
+
+    def _newRenewal(self, files: WatchedFiles, interval: float, clock: IReactorTime) -> Renewal[Any]:
+        # Only what has a clock comes here.
+        from tlscomm.watching._renewal import Renewal
+        from tlscomm.watching._rereading import logProblems
+
+        what = "responses to staple"
+        return Renewal(clock, self.readFiles, self.takeFiles, logProblems, files=files, what=what, interval=interval)
 
     def _work(self, clock: IReactorTime) -> None:
         # Only what has a clock comes here.
         from twisted.internet.defer import Deferred
         from twisted.internet.interfaces import IReactorTCP
 
-        self._looks.begin(clock)
+        self._choose()
         if IReactorTCP.providedBy(clock):
             for served in self._served.values():
                 if served.addresses and served.issuer is not None and served.schedule.isDue(clock.seconds()):

@@ -70,7 +70,8 @@ class Configuring:
             self._development = _developmentAuthority()
         return self._development
 
-    def _configuration(self, settings: Mapping[str, Any], prompt: Prompt) -> ServerConfiguration:
+    def given(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a listener's settings, with what the development identity and pipes add to them."""
         given = {**settings, "passphraseFD": [self.person.pipe(number) for number in settings["passphraseFD"]]}
         if "forward" in settings:
             given = {**_FORWARDING, **given}
@@ -78,6 +79,10 @@ class Configuring:
             given["identity"], given["key"] = ([str(development.path(f"server.{ending}"))] for ending in ("pem", "key"))
             if not given["clientRoots"] and given.get("clientCertificates") != "none":
                 given["clientRoots"] = [str(development.path("ca.pem"))]
+        return given
+
+    def _configuration(self, settings: Mapping[str, Any], prompt: Prompt) -> ServerConfiguration:
+        given = self.given(settings)
         if "forward" in given and not given["clientRoots"] and "clientCertificates" not in given:
             raise ValueError(_EVERY_CLIENT)
         hook = hookNamed(given["hook"]) if "hook" in given else None

@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IProtocolFactory, IStreamServerEndpoint
 from twisted.python.usage import UsageError
 
 from tlscomm.configuration import ServerConfiguration
+from tlscomm.configuration._fromsettings import sourcesIn
 from tlscomm.endpoints._below import endpointBelow
 from tlscomm.endpoints._proxied import behindProxies
 from tlscomm.failures import printable
@@ -88,6 +89,7 @@ def serviceFor(plan: ServerPlan, reactor: Any, *, isForeground: bool, part: Proc
         services,
         observers,
         readAgain=lambda: [configuring.again(each.settings) for each in plan.listeners],
+        sources=lambda: sourcesIn(*(configuring.given(each.settings) for each in plan.listeners)),
         sockets=sockets,
         drainDelay=settings.get("drainDelay"),
     )

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from tlscomm.configuration import ServerConfiguration
+from tlscomm.configuration._listsread import ListsRead
 from tlscomm.server._observers import ServerObserver
 from tlscomm.server._phases import ServerPhase
 from tlscomm.server._service import CannotListen, TLSService
 from tlscomm.server._signals import Signals
 from tlscomm.server._sockets import ListeningSockets
 from tlscomm.server._stopping import EndSignals, Stopping
-from tlscomm.transport._reloadresult import ReloadResult
-from tlscomm.transport._rereading import Prepared, Rereading, logReload, nothingToRead
+from tlscomm.watching._reloadresult import ReloadResult
+from tlscomm.watching._renewal import Renewal
+from tlscomm.watching._rereading import Prepared, logReload, nothingToRead
+from tlscomm.watching._watchedfiles import Sources, WatchedFiles
 
 __all__ = ["Server"]
 
 _T = TypeVar("_T")
+
+#: What was read again: all of it, or lists alone.
+_Read: TypeAlias = "Sequence[ServerConfiguration] | ListsRead"
 
 
 class Server(MultiService):
@@ -42,6 +48,8 @@ class Server(MultiService):
         observer: ServerObserver,
         *,
         readAgain: Callable[[], Sequence[ServerConfiguration]] | None = None,
+        sources: Callable[[], Sources] | None = None,
+        isWatching: bool = True,
         sockets: ListeningSockets | None = None,
         drainDelay: float | None = None,
     ) -> None:
@@ -53,6 +61,9 @@ class Server(MultiService):
             observer: is told what becomes of the server.
             readAgain: returns the configurations of the listeners as they are now, in their order. It is called in a
                 thread where the clock is a reactor. None: there is nothing to read.
+            sources: returns what that reads, as it is named now, in the same thread. None where it is not known.
+            isWatching: whether it is read again when files of these have changed. Of several processes that are one
+                server, one watches.
             sockets: those that the listeners listen on, which are closed after their ports.
             drainDelay: seconds from when the server is to stop until it takes no new connections. It is not ready
                 meanwhile, so that what sends clients to it learns of that. None or 0: at once.
@@ -68,9 +79,19 @@ class Server(MultiService):
         self._clock = clock
         self._stopping = Stopping(clock, self.listeners, sockets or ListeningSockets(), drainDelay or 0.0)
         self._endSignals = EndSignals(clock, self._stopping.hurry)
-        self._rereading: Rereading[Sequence[ServerConfiguration]] | None = None
+        self._isWatching = isWatching and sources is not None
+        self._renewal: Renewal[_Read] | None = None
+        self._watched: Renewal[_Read] | None = None
         if readAgain is not None:
-            self._rereading = Rereading(clock, lambda: self._prepared(readAgain()), self._take, self._reloaded)
+            self._renewal = Renewal(
+                clock,
+                lambda: self._prepared(readAgain()),
+                self._take,
+                self._reloaded,
+                files=WatchedFiles(sources or Sources()),
+                what="the files of the configuration",
+                readLists=self._readLists,
+            )
 
     def privilegedStartService(self) -> None:
         """Open the ports.
@@ -97,6 +118,9 @@ class Server(MultiService):
         # A process that does not listen to it is ended by it.
         self._signals.listenTo("SIGUSR2", self.logRefusedTraces)
         self._endSignals.listen()
+        if self._renewal is not None and self._isWatching:
+            self._watched = self._renewal
+            self._watched.use(self._clock)
         self._enter(ServerPhase.READY)
 
     def stopService(self) -> Deferred[None]:
@@ -126,13 +150,13 @@ class Server(MultiService):
         Returns:
             What came of it. Where it was not taken, the log says why, and the former one stays in use.
         """
-        if self._rereading is None:
+        if self._renewal is None:
             return nothingToRead(self._clock)
         if self.phase is ServerPhase.READY:
             self._enter(ServerPhase.RELOADING)
-        return self._rereading.begin(trigger).addBoth(self._readyAgain)
+        return self._renewal.begin(trigger).addBoth(self._readyAgain)
 
-    def prepare(self, trigger: str = "program") -> Deferred[Prepared[Sequence[ServerConfiguration]]]:
+    def prepare(self, trigger: str = "program") -> Deferred[Prepared[_Read]]:
         """Read all of the configuration again, and use nothing of it before `Prepared.commit`.
 
         It is for several processes that take a configuration together, or not at all. In each, the observers are told
@@ -141,9 +165,9 @@ class Server(MultiService):
         Raises:
             ValueError: there is nothing to read.
         """
-        if self._rereading is None:
+        if self._renewal is None:
             raise ValueError("this server has nothing to read again")
-        return self._rereading.prepare(trigger)
+        return self._renewal.prepare(trigger)
 
     def logRefusedTraces(self) -> None:
         """Write the traces that are kept of refused connections into the log."""
@@ -156,9 +180,15 @@ class Server(MultiService):
             each.prepared(configuration) for each, configuration in zip(self.listeners, configurations, strict=True)
         ]
 
-    def _take(self, prepared: Sequence[ServerConfiguration]) -> None:
-        for listener, configuration in zip(self.listeners, prepared, strict=True):
+    def _readLists(self) -> ListsRead:
+        return ListsRead([each.factory.configuration for each in self.listeners])
+
+    def _take(self, read: _Read) -> Sequence[BaseException]:
+        if isinstance(read, ListsRead):
+            return read.take()
+        for listener, configuration in zip(self.listeners, read, strict=True):
             listener.take(configuration)
+        return ()
 
     def _reloaded(self, result: ReloadResult) -> None:
         logReload(result)
@@ -173,6 +203,9 @@ class Server(MultiService):
         await self._stopping.run()
         await super().stopService()  # type: ignore[no-untyped-call]
         self._endSignals.release()
+        if self._watched is not None:
+            self._watched.release()
+            self._watched = None
         self._enter(ServerPhase.STOPPED)
         self._observer.flush()
 

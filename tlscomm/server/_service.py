@@ -37,8 +37,8 @@ from tlscomm.server._draining import Draining
 from tlscomm.server._signals import Signals
 from tlscomm.transport import TLSFactory, describeAddress
 from tlscomm.transport._eventlog import EventLog
-from tlscomm.transport._reloadresult import ReloadResult
-from tlscomm.transport._rereading import Rereading, nothingToRead
+from tlscomm.watching._reloadresult import ReloadResult
+from tlscomm.watching._rereading import Rereading, nothingToRead
 
 try:
     import resource

@@ -19,33 +19,38 @@ class ReloadResult:
         trigger: why it was read: ``signal``, ``files`` or ``program``.
         problem: why it was not taken, and the former one stays; None where it was taken.
         changed: the sources whose content differs from before, as they were named; for people.
+        others: what else could not be used.
+        isPartial: whether the rest was taken all the same: each revocation list counts by itself, where nothing but
+            lists has changed.
     """
 
     time: float
     trigger: str
     problem: BaseException | None = None
     changed: tuple[str, ...] = ()
+    others: tuple[BaseException, ...] = ()
+    isPartial: bool = False
 
     @property
     def isTaken(self) -> bool:
-        """Whether the new configuration is in use."""
+        """Whether the new configuration is in use, all of it."""
         return self.problem is None
 
     def __bool__(self) -> bool:
-        """Return whether the new configuration is in use."""
+        """Return whether the new configuration is in use, all of it."""
         return self.isTaken
 
     def toJSON(self) -> dict[str, Any]:
         """Return the facts for JSON."""
-        problem: Any = None
-        if isinstance(self.problem, TLSFailure):
-            problem = self.problem.toJSON()
-        elif self.problem is not None:
-            problem = {"message": str(self.problem)}
         return {
             "time": self.time,
             "trigger": self.trigger,
             "taken": self.isTaken,
-            "problem": problem,
+            "problem": None if self.problem is None else _problemJSON(self.problem),
+            "others": [_problemJSON(each) for each in self.others],
             "changed": list(self.changed),
         }
+
+
+def _problemJSON(problem: BaseException) -> dict[str, Any]:
+    return problem.toJSON() if isinstance(problem, TLSFailure) else {"message": str(problem)}
