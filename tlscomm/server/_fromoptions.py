@@ -90,6 +90,8 @@ def serviceFor(plan: ServerPlan, reactor: Any, *, isForeground: bool, part: Proc
         observers,
         readAgain=lambda: [configuring.again(each.settings) for each in plan.listeners],
         sources=lambda: sourcesIn(*(configuring.given(each.settings) for each in plan.listeners)),
+        # The supervisor of several processes watches for all of them.
+        isWatching=part is None,
         sockets=sockets,
         drainDelay=settings.get("drainDelay"),
     )
