@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tlscomm.failures import FileNotFound
 from tlscomm.server._notifying import Notifier, SystemdObserver, systemdObserver
 from tlscomm.server._phases import ServerPhase
-from tlscomm.transport._reloadresult import ReloadResult
+from tlscomm.watching._reloadresult import ReloadResult
 
 
 class NotifyingCase(SynchronousTestCase):

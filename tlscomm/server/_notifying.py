@@ -18,7 +18,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from tlscomm.failures import printable
 from tlscomm.server._phases import ServerPhase
-from tlscomm.transport._reloadresult import ReloadResult
+from tlscomm.watching._reloadresult import ReloadResult
 
 __all__ = ["Notifier", "SystemdObserver", "systemdObserver"]
 
