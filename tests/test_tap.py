@@ -90,6 +90,7 @@ DEFAULTS: dict[str, Any] = {
     "metrics": None,
     "status": None,
     "health": None,
+    "configuration": None,
 }
 
 ALL = f"""
@@ -190,6 +191,7 @@ class OptionsTests(SynchronousTestCase):
                 "metrics": "tcp:3",
                 "status": "unix:status",
                 "health": "tcp:4",
+                "configuration": None,
             },
         )
 

@@ -10,6 +10,16 @@ _TWISTD = Interface.TWISTD
 
 OPERATION: tuple[Setting, ...] = (
     Setting(
+        "configuration",
+        Text("FILE"),
+        _TWISTD,
+        "A file with the settings of this table, for any number of listeners. What options say besides holds for all "
+        "of them.",
+        isProcessWide=True,
+        otherwise="the options alone",
+        see=":doc:`operation-configuration`",
+    ),
+    Setting(
         "drainTimeout",
         Seconds(),
         _TWISTD,

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
-from twisted.internet.interfaces import IProtocolFactory, IStreamServerEndpoint
+from twisted.internet.interfaces import IProtocolFactory
 from twisted.python.usage import UsageError
 
 from tlscomm.configuration import ServerConfiguration
 from tlscomm.configuration._fromsettings import sourcesIn
-from tlscomm.endpoints._below import endpointBelow
-from tlscomm.endpoints._proxied import behindProxies
-from tlscomm.failures import printable
-from tlscomm.server._applications import applicationNamed, factoryFor
+from tlscomm.failures import TLSFailure
 from tlscomm.server._configuring import Configuring
 from tlscomm.server._eventlog import eventLog
 from tlscomm.server._introduction import introduction
+from tlscomm.server._listenerparts import applicationFrom, placeFrom, siteEndpoint
 from tlscomm.server._notifying import systemdObserver
 from tlscomm.server._observers import Observers
 from tlscomm.server._operation import Operation
 from tlscomm.server._plan import ServerPlan
+from tlscomm.server._planchecking import problemsIn, restartNeeded
+from tlscomm.server._planproblems import ConfigurationProblems, PlanProblem
 from tlscomm.server._processpart import ProcessPart
 from tlscomm.server._server import Server
 from tlscomm.server._service import Listener, TLSService
@@ -30,13 +30,19 @@ from tlscomm.server._shownsettings import shownSettings
 from tlscomm.server._sockets import ListeningSockets
 from tlscomm.tracing._fromsettings import tracingFrom
 
-__all__ = ["checkPlan", "complainOnTerminal", "endpointFor", "serviceFor", "siteEndpoint"]
+__all__ = ["checkPlan", "complainOnTerminal", "serviceFor"]
 
-#: Endpoint strings that speak TLS themselves: Twisted's, txacme's and ours.
-_WITH_TLS = ("ssl:", "tls:", "le:", "tlscomm:")
+_Served = tuple[list[Listener], IProtocolFactory, ServerConfiguration]
 
 
-def serviceFor(plan: ServerPlan, reactor: Any, *, isForeground: bool, part: ProcessPart | None = None) -> Server:
+def serviceFor(
+    plan: ServerPlan,
+    reactor: Any,
+    *,
+    isForeground: bool,
+    part: ProcessPart | None = None,
+    readAgain: Callable[[], ServerPlan] | None = None,
+) -> Server:
     """Return the server that a plan describes. It has read its credentials and has not opened a port.
 
     Args:
@@ -44,10 +50,12 @@ def serviceFor(plan: ServerPlan, reactor: Any, *, isForeground: bool, part: Proc
         reactor: listens and tells the time.
         isForeground: whether the server keeps its terminal.
         part: what is different in a process that is one of several; None in one that is the whole server.
+        readAgain: returns the plan as it is now, for any thread; None where it stays as it is.
 
     Raises:
+        ConfigurationProblems: something that files say cannot be done; it tells of all.
         TLSFailure: a credential or the authorities cannot be used.
-        UsageError, ValueError: something else that the plan says cannot be done.
+        UsageError, ValueError: something else that the command line says cannot be done.
     """
     settings = plan.settings if part is None else part.settings(plan.settings)
     configuring = Configuring(None if part is None else part.said)
@@ -64,9 +72,9 @@ def serviceFor(plan: ServerPlan, reactor: Any, *, isForeground: bool, part: Proc
         sites = operation.sites(partial(siteEndpoint, reactor, siteSockets), siteSockets, complain)
     # What a listener cannot do is found out before files are written.
     sockets = ListeningSockets(reusePort=settings["reusePort"]) if part is None else part.sockets
-    served = [(each, *_served(each.settings, reactor, configuring, sockets)) for each in plan.listeners]
+    served = _made(plan, configuring, lambda each: _served(each, reactor, configuring, sockets))
     tracing = tracingFrom(settings, reactor.callLater)
-    for listener, places, application, configuration in served:
+    for listener, (places, application, configuration) in zip(plan.listeners, served, strict=True):
         service = TLSService(
             reactor,
             configuration,
@@ -88,7 +96,7 @@ def serviceFor(plan: ServerPlan, reactor: Any, *, isForeground: bool, part: Proc
         reactor,
         services,
         observers,
-        readAgain=lambda: [configuring.again(each.settings) for each in plan.listeners],
+        readAgain=partial(_configurationsAgain, plan, readAgain, configuring),
         sources=lambda: sourcesIn(*(configuring.given(each.settings) for each in plan.listeners)),
         # The supervisor of several processes watches for all of them.
         isWatching=part is None,
@@ -108,69 +116,52 @@ def checkPlan(plan: ServerPlan, reactor: Any) -> dict[str, Any]:
         What the person who started the program was asked for (`Person.said`).
 
     Raises:
-        TLSFailure, UsageError, ValueError: as with `serviceFor`.
+        ConfigurationProblems, TLSFailure, UsageError, ValueError: as with `serviceFor`.
     """
     configuring = Configuring()
-    for listener in plan.listeners:
-        _application(listener.settings, reactor)
-        configuring.first(listener.settings)
+    _made(plan, configuring, lambda settings: (applicationFrom(settings, reactor), configuring.first(settings)))
     return configuring.person.said
 
 
-def _served(
-    settings: Mapping[str, Any], reactor: Any, configuring: Configuring, sockets: ListeningSockets
-) -> tuple[list[Listener], IProtocolFactory, ServerConfiguration]:
+def _served(settings: Mapping[str, Any], reactor: Any, configuring: Configuring, sockets: ListeningSockets) -> _Served:
     """Return where a listener listens, what makes its protocols, and its configuration."""
-    places = [
-        Listener(place, behindProxies(endpointFor(reactor, place, sockets), settings)) for place in settings["listen"]
-    ]
-    return places, _application(settings, reactor), configuring.first(settings)
+    places = [placeFrom(place, settings, reactor, sockets) for place in settings["listen"]]
+    return places, applicationFrom(settings, reactor), configuring.first(settings)
 
 
-def _application(settings: Mapping[str, Any], reactor: Any) -> IProtocolFactory:
-    if "forward" in settings:
-        from tlscomm.relaying._fromsettings import forwardingFrom
+_T = TypeVar("_T")
 
-        return forwardingFrom(settings, reactor)
-    return factoryFor(
-        applicationNamed(settings.get("application", "echo")),
-        framing=settings["framing"],
-        maximumMessage=settings["maximumMessage"],
-        readTimeout=settings["readTimeout"],
-        clock=reactor,
-    )
+
+def _made(plan: ServerPlan, configuring: Configuring, make: Callable[[Mapping[str, Any]], _T]) -> list[_T]:
+    """Return what is made of the settings of each listener.
+
+    Raises:
+        ConfigurationProblems: files describe some that cannot be made; it tells all that is wrong with all of them.
+    """
+    made: list[_T] = []
+    problems: list[PlanProblem] = []
+    for listener in plan.listeners:
+        try:
+            made.append(make(listener.settings))
+        except (TLSFailure, UsageError, ValueError):
+            if not listener.origin.file:
+                raise
+            problems += problemsIn(listener, configuring)
+    if problems:
+        raise ConfigurationProblems(problems)
+    return made
+
+
+def _configurationsAgain(
+    plan: ServerPlan, readAgain: Callable[[], ServerPlan] | None, configuring: Configuring
+) -> list[ServerConfiguration]:
+    now = plan if readAgain is None else readAgain()
+    if needed := restartNeeded(plan, now):
+        raise ConfigurationProblems(needed)
+    return _made(now, configuring, configuring.again)
 
 
 def complainOnTerminal(message: str) -> None:
     """Say to the person who started the program why it cannot go on."""
     # twistd puts its log in the place of sys.stderr.
     print(f"twistd tlscomm: {message}", file=sys.__stderr__, flush=True)
-
-
-def siteEndpoint(reactor: Any, sockets: ListeningSockets, place: str) -> IStreamServerEndpoint:
-    """Return the endpoint of a site for operators."""
-    # A string that speaks TLS itself needs the reactor for more than listening.
-    return endpointBelow(reactor, place) if place.startswith(_WITH_TLS) else sockets.endpoint(reactor, place)
-
-
-def endpointFor(reactor: Any, place: str, sockets: ListeningSockets) -> IStreamServerEndpoint:
-    """Return the endpoint of a place to listen.
-
-    Args:
-        reactor: listens.
-        place: what was typed.
-        sockets: opens it.
-
-    Raises:
-        UsageError: it describes none, or none that TLS can be put on.
-    """
-    if place.startswith(_WITH_TLS):
-        kind = place.partition(":")[0]
-        raise UsageError(
-            f"--listen {printable(place)}: {kind}: would put TLS into TLS, for this server adds its own; say "
-            "--listen tcp:PORT, and the certificate with --identity"
-        )
-    try:
-        return sockets.endpoint(reactor, place)
-    except ValueError as problem:
-        raise UsageError(f"--listen {printable(place)}: {problem}") from None

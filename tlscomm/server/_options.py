@@ -15,7 +15,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from getopt import GetoptError, getopt
 from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.interfaces import IReactorCore
@@ -98,8 +99,10 @@ class Options(_Options):
             SystemExit: the same, under twistd.
         """
         words = self.words = tuple(sys.argv[1:] if options is None else options)
+        words = tuple(_FORMER_NAMES.get(word, word) for word in words)
         with _saidPlainly(self):
-            super().parseOptions([_FORMER_NAMES.get(word, word) for word in words])  # type: ignore[no-untyped-call]
+            self._typed = self._optionsIn(words)
+            super().parseOptions(words)  # type: ignore[no-untyped-call]
 
     def parseArgs(self, *words: str) -> None:
         if words:
@@ -113,10 +116,12 @@ class Options(_Options):
                 self[setting.option] = value or list(setting.default or ())
             elif value is not None and not setting.isFlag:
                 self[setting.option] = setting.parse(value, _TWISTD)
-        for setting in _SETTINGS:
-            if setting.name in _OF_IDENTITY and self[setting.option] and not self["identity"]:
-                raise UsageError(f"{setting.spelled(_TWISTD)} says more about --identity, which is missing")
-        if self["log-format"] == "json":
+        if self["configuration"] is None:
+            self._requireIdentity()
+            self._plan = planFromOptions(self.settings)
+        else:
+            self._plan = self._planOfFile()
+        if self._plan.settings["logFormat"] == "json":
             self._clearStandardOutput()
 
     @property
@@ -130,13 +135,55 @@ class Options(_Options):
     @property
     def plan(self) -> ServerPlan:
         """What is to be served."""
-        return planFromOptions(self.settings)
+        return self._plan
+
+    def readPlan(self) -> ServerPlan:
+        """Return what is to be served, of files that may have changed; for any thread.
+
+        Raises:
+            ConfigurationProblems: the files describe nothing that can be served.
+        """
+        if self["configuration"] is None:
+            return self._plan
+        from tlscomm.server._planfromfiles import planFromFile
+
+        return planFromFile(self._file, self._overriding)
 
     @property
     def isForeground(self) -> bool:
         """Whether the server keeps its terminal. Only twistd, and without ``--nodaemon``, takes it away."""
         twistd: dict[str, Any] = self.parent or {}
         return bool(twistd.get("nodaemon", True) or twistd.get("debug"))
+
+    def _optionsIn(self, words: Sequence[str]) -> frozenset[str]:
+        """Return the options that are given, as they are called here. What is wrong with them is told later."""
+        with suppress(GetoptError):
+            found, _ = getopt(words, self.shortOpt, self.longOpt)
+            return frozenset(name.lstrip("-").replace("_", "-") for name, _ in found)
+        return frozenset()
+
+    def _requireIdentity(self) -> None:
+        for setting in _SETTINGS:
+            if setting.name in _OF_IDENTITY and self[setting.option] and not self["identity"]:
+                raise UsageError(f"{setting.spelled(_TWISTD)} says more about --identity, which is missing")
+
+    def _planOfFile(self) -> ServerPlan:
+        # Late, and where there is a file alone.
+        from tlscomm.server._planfromfiles import planWithProblems
+
+        # A daemon goes to another folder.
+        self._file = os.path.abspath(self["configuration"])
+        settings = self.settings
+        self._overriding = {
+            each.name: settings[each.name] for each in _SETTINGS if each.option in self._typed and each.name in settings
+        }
+        self._overriding.pop("configuration", None)
+        plan, problems = planWithProblems(self["configuration"], self._overriding)
+        if problems or plan is None:
+            from tlscomm.server._planchecking import withProblemsOfFiles
+
+            raise withProblemsOfFiles(plan, problems)
+        return plan
 
     def _clearStandardOutput(self) -> None:
         """Have Twisted's log on standard error, where it would go to standard output."""
@@ -191,7 +238,7 @@ def _serverFor(options: Options, reactor: Any) -> Server | Supervisor:
     # Late, so that options are explained and refused without OpenSSL.
     from tlscomm.server._fromoptions import serviceFor
 
-    return serviceFor(options.plan, reactor, isForeground=options.isForeground)
+    return serviceFor(options.plan, reactor, isForeground=options.isForeground, readAgain=options.readPlan)
 
 
 def _haveProcess(server: Server | Supervisor, reactor: IReactorCore) -> None:
@@ -219,4 +266,8 @@ def messageFor(refusal: Exception) -> str:
         return str(refusal)
     if isinstance(refusal, TLSFailure):
         return f"{refusal}\nNext step: {refusal.nextStep}"
+    from tlscomm.server._planproblems import ConfigurationProblems
+
+    if isinstance(refusal, ConfigurationProblems):
+        return refusal.told
     return f"{refusal}\n`twistd tlscomm --help` explains every option."

@@ -49,14 +49,20 @@ class ListenerPlan:
     Attributes:
         name: what it is called in logs, metrics and the status; no other listener has it.
         settings: those of a listener, by name, parsed, with their defaults.
-        origins: where each of them was said, by name; what was not said is not among them.
         origin: where the listener itself was.
+        origins: where each of them was said, by name, and of several values each, after the place of them all; what
+            was not said is not among them.
     """
 
     name: str
     settings: Mapping[str, Any]
-    origins: Mapping[str, Origin] = field(default_factory=dict)
     origin: Origin = Origin()
+    origins: Mapping[str, tuple[Origin, ...]] = field(default_factory=dict)
+
+    def originOf(self, name: str, number: int = -1) -> Origin:
+        """Return where a setting was said, or one of its values; the listener's place where it was not."""
+        said = self.origins.get(name, (self.origin,))
+        return said[number + 1] if number + 1 < len(said) else said[0]
 
 
 @dataclass(frozen=True)
@@ -66,12 +72,16 @@ class ServerPlan:
     Attributes:
         settings: those of the whole process, by name, parsed, with their defaults.
         listeners: at least one.
-        origins: where each of the settings was said, by name; what was not said is not among them.
+        origins: where each of the settings was said, as a listener has them.
     """
 
     settings: Mapping[str, Any]
     listeners: tuple[ListenerPlan, ...]
-    origins: Mapping[str, Origin] = field(default_factory=dict)
+    origins: Mapping[str, tuple[Origin, ...]] = field(default_factory=dict)
+
+    def originOf(self, name: str) -> Origin:
+        """Return where a setting was said."""
+        return self.origins.get(name, (Origin(),))[0]
 
 
 def planFromOptions(settings: Mapping[str, Any]) -> ServerPlan:

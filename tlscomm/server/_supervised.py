@@ -10,8 +10,9 @@ from twisted.logger import Logger
 
 from tlscomm.failures import printable
 from tlscomm.server._eventlog import eventLog, onStandardOutput
-from tlscomm.server._fromoptions import complainOnTerminal, endpointFor
+from tlscomm.server._fromoptions import complainOnTerminal
 from tlscomm.server._launching import Launcher
+from tlscomm.server._listenerparts import endpointFor
 from tlscomm.server._observers import Observers
 from tlscomm.server._plan import ServerPlan
 from tlscomm.server._sockets import ListeningSockets

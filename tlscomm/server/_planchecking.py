@@ -1,0 +1,176 @@
+"""What of a plan cannot be done: each thing is tried by itself, so that all that is wrong is told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from twisted.internet.task import Clock
+from twisted.python.usage import UsageError
+
+from tlscomm.configuration._fromsettings import identitiesOf, loadRoots
+from tlscomm.configuration._identities import loadIdentity
+from tlscomm.failures import FileNotFound, PassphraseRequired, TLSFailure, printable
+from tlscomm.revocation import Revocation, Staple
+from tlscomm.server._applications import hookNamed
+from tlscomm.server._configuring import Configuring
+from tlscomm.server._listenerparts import applicationFrom, placeFrom
+from tlscomm.server._plan import ListenerPlan, Origin, ServerPlan
+from tlscomm.server._planproblems import ConfigurationProblems, PlanProblem
+from tlscomm.server._sockets import ListeningSockets
+
+__all__ = ["problemsIn", "restartNeeded", "withProblemsOfFiles"]
+
+_CHECK_PATH = "Check the path. A relative path starts at the folder of the file that names it."
+
+_REFUSALS = (TLSFailure, UsageError, ValueError)
+
+#: Settings of a listener that a running server takes from a plan that is read again, all that are no part of these.
+_FIXED = (
+    "listen",
+    "application",
+    "framing",
+    "maximumMessage",
+    "readTimeout",
+    "forward",
+    "insecureForwardPlain",
+    "connectTimeout",
+    "halfCloseTimeout",
+)
+#: What a running process can take.
+_CHANGEABLE: frozenset[str] = frozenset()
+
+
+def problemsIn(listener: ListenerPlan, configuring: Configuring) -> list[PlanProblem]:
+    """Return all that cannot be done of what a listener is to do, each with its place. No port is opened.
+
+    Args:
+        listener: what is to be served.
+        configuring: makes its configuration, as if that was read again.
+    """
+    problems = _failedAttempts(listener, configuring)
+    try:
+        configuring.again(listener.settings)
+    except _REFUSALS as problem:
+        # What is told already comes again here, if nothing worse does.
+        if not problems:
+            isOurs = isinstance(problem, TLSFailure) and problem.stage == "credential"
+            problems.append(_problem(listener.originOf("identity") if isOurs else listener.origin, problem))
+    return problems
+
+
+def withProblemsOfFiles(plan: ServerPlan | None, problems: list[PlanProblem]) -> ConfigurationProblems:
+    """Return what is wrong with a plan, with what is wrong with the files that it names.
+
+    Args:
+        plan: as far as it could be read.
+        problems: what was wrong with what was read. What may follow from that alone is not told.
+    """
+    configuring = Configuring()
+    listeners = () if plan is None else plan.listeners
+    named = (listener for listener in listeners if listener.settings["identity"])
+    found = [each for listener in named for each in _failedAttempts(listener, configuring)]
+    known = {each.origin for each in problems}
+    # A person may know the pass phrase, and is not asked for the sake of a configuration that cannot be used.
+    new = [each for each in found if not isinstance(each.failure, PassphraseRequired) and each.origin not in known]
+    return ConfigurationProblems([*problems, *new])
+
+
+def restartNeeded(before: ServerPlan, now: ServerPlan) -> list[PlanProblem]:
+    """Return what a running server cannot take of a plan that was read again.
+
+    Args:
+        before: what it runs with.
+        now: what was read.
+    """
+    problems = [
+        _restart(now.originOf(name), f"{name} has changed")
+        for name in _changed(before.settings, now.settings)
+        if name not in _CHANGEABLE
+    ]
+    former = {listener.name: listener for listener in before.listeners}
+    for listener in now.listeners:
+        if listener.name not in former:
+            problems.append(_restart(listener.origin, f"the listener {printable(listener.name)} is new"))
+            continue
+        changed = _changed(former.pop(listener.name).settings, listener.settings)
+        problems += [_restart(listener.originOf(name), f"{name} has changed") for name in changed if name in _FIXED]
+    for gone in former.values():
+        problems.append(_restart(Origin(gone.origin.file), f"the listener {printable(gone.name)} is gone"))
+    return problems
+
+
+def _failedAttempts(listener: ListenerPlan, configuring: Configuring) -> list[PlanProblem]:
+    problems = []
+    for name, number, attempt in _attempts(listener.settings, configuring):
+        try:
+            attempt()
+        except _REFUSALS as problem:
+            problems.append(_problem(listener.originOf(name, number), problem))
+    return problems
+
+
+def _restart(origin: Origin, what: str) -> PlanProblem:
+    return PlanProblem(origin, f"{what}, which needs a restart", "Restart the server, or take that back.")
+
+
+def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    return [name for name in {**before, **now} if before.get(name) != now.get(name)]
+
+
+def _problem(origin: Origin, problem: Exception) -> PlanProblem:
+    found = PlanProblem.of(origin, problem)
+    if origin.file and isinstance(problem, FileNotFound):
+        return replace(
+            found, nextStep="Check the path. A relative path starts at the folder of the file that names it."
+        )
+    # Options are spelled with hyphens in front, settings in files without.
+    isOption = origin.file and found.failure is None
+    return PlanProblem(origin, found.message.removeprefix("--"), found.nextStep) if isOption else found
+
+
+_Attempt = tuple[str, int, Callable[[], object]]
+
+
+def _attempts(settings: Mapping[str, Any], configuring: Configuring) -> Iterator[_Attempt]:
+    """Return what can be tried by itself, each with the setting that says it, and the number of the value."""
+    clock, sockets = Clock(), ListeningSockets()
+    for number, place in enumerate(settings["listen"]):
+        # A process that systemd did not start for that has no socket of systemd's.
+        if not place.startswith("systemd:"):
+            yield "listen", number, partial(placeFrom, place, settings, clock, sockets)
+    yield "forward" if "forward" in settings else "application", -1, partial(applicationFrom, settings, clock)
+    if "hook" in settings:
+        yield "hook", -1, partial(hookNamed, settings["hook"])
+    given = configuring.given(settings)
+    identities = identitiesOf(given, configuring.person.remember)
+    yield from _identityAttempts(settings, identities.load, identities.passphrase)
+    for name in ("clientRoots", "intermediates"):
+        for number, source in enumerate(settings[name]):
+            yield name, number, partial(loadRoots, source, identities.passphrase, "client")
+    for number, source in enumerate(settings["crl"]):
+        yield "crl", number, partial(Revocation, files=[source])
+    for number, source in enumerate(settings["staple"]):
+        if source != "fetch":
+            yield "staple", number, partial(Staple, [source])
+
+
+def _identityAttempts(settings: Mapping[str, Any], load: Callable[[], object], passphrase: Any) -> Iterator[_Attempt]:
+    sources: Sequence[str] = settings["identity"]
+    if len(sources) <= 1:
+        yield "identity", 0, load
+        return
+    isReadable = settings["insecureAllowReadableKey"]
+    wrong: list[int] = []
+
+    def one(number: int) -> None:
+        wrong.append(number)
+        loadIdentity(sources[number], passphrase=passphrase, insecureAllowReadableKey=isReadable)
+        wrong.pop()
+
+    for number in range(len(sources)):
+        yield "identity", number, partial(one, number)
+    if not wrong:
+        yield "key", -1, load
