@@ -83,6 +83,7 @@ DEFAULTS: dict[str, Any] = {
     "refused-traces": None,
     "drain-timeout": 10.0,
     "drain-delay": None,
+    "handover": None,
     "reuse-port": 0,
     "trace-application-data": None,
     "log-format": "text",
@@ -106,7 +107,7 @@ ALL = f"""
     --maximum-message 7 --minimum-tls 1.3 --maximum-tls 1.3 --handshake-timeout 1.5 --read-timeout 0 --write-timeout 3
     --close-timeout 4 --maximum-connections 8 --log-format json
     --trace traces --capture a.pcapng --capture-size 1000000 --keylog keys.log --refused-traces 9
-    --drain-timeout 30 --drain-delay 5 --reuse-port --processes 3
+    --drain-timeout 30 --drain-delay 5 --handover next.sock --reuse-port --processes 3
     --trace-application-data 100 --metrics tcp:3 --status unix:status --health tcp:4
     --proxy-from 10.0.0.0/8 --proxy-from unix --proxy-protocol v2
 """
@@ -182,6 +183,7 @@ class OptionsTests(SynchronousTestCase):
                 "refused-traces": 9,
                 "drain-timeout": 30.0,
                 "drain-delay": 5.0,
+                "handover": "next.sock",
                 "reuse-port": 1,
                 "trace-application-data": 100,
                 "proxy-from": [ip_network("10.0.0.0/8"), None],

@@ -40,6 +40,16 @@ OPERATION: tuple[Setting, ...] = (
         isProcessWide=True,
     ),
     Setting(
+        "handover",
+        Text("FILE"),
+        _TWISTD,
+        "A Unix socket where the next server takes over: one that is started with the same FILE gets the listening "
+        "sockets of the one that runs, which then drains and ends.",
+        otherwise="none",
+        see=":ref:`restarting`",
+        isProcessWide=True,
+    ),
+    Setting(
         "reusePort",
         YesNo(),
         _TWISTD,

@@ -66,12 +66,12 @@ def serviceFor(
     operation = Operation(reactor, settings, log, lambda: services, partial(shownSettings, plan))
     observers = Observers(log, [*operation.observers, *(() if systemd is None else (systemd,))])
     complain = complainOnTerminal if isForeground and part is None else None
-    siteSockets = ListeningSockets(reusePort=settings["reusePort"])
+    sockets = ListeningSockets(reusePort=settings["reusePort"]) if part is None else part.sockets
+    siteSockets = sockets.others()
     sites = None
     if part is None:
         sites = operation.sites(partial(siteEndpoint, reactor, siteSockets), siteSockets, complain)
     # What a listener cannot do is found out before files are written.
-    sockets = ListeningSockets(reusePort=settings["reusePort"]) if part is None else part.sockets
     served = _made(plan, configuring, lambda each: _served(each, reactor, configuring, sockets))
     tracing = tracingFrom(settings, reactor.callLater)
     for listener, (places, application, configuration) in zip(plan.listeners, served, strict=True):
@@ -102,6 +102,8 @@ def serviceFor(
         isWatching=part is None,
         sockets=sockets,
         drainDelay=settings.get("drainDelay"),
+        handover=settings.get("handover"),
+        complain=complain,
     )
     if sites is not None:
         # After the listeners: what they cannot open, they say before anything else is open.

@@ -59,8 +59,8 @@ class ProcessPart:
         A file that the server writes is one for each worker, ``trace.pcapng`` as ``trace-1.pcapng``, and a folder has a
         folder for each, ``worker-1``.
         """
-        # The supervisor has waited before it tells the workers to stop.
-        own = {**settings, "drainDelay": None}
+        # The supervisor has waited before it tells the workers to stop, and it has the sockets that can be handed over.
+        own = {**settings, "drainDelay": None, "handover": None}
         for name in _FILES:
             if own.get(name):
                 stem, ending = os.path.splitext(own[name])

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar, cast
 
 from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IReactorCore, IReactorTime
 
 from tlscomm.configuration import ServerConfiguration
 from tlscomm.configuration._listsread import ListsRead
+from tlscomm.server._handover import Handover
 from tlscomm.server._observers import ServerObserver
 from tlscomm.server._phases import ServerPhase
-from tlscomm.server._service import CannotListen, TLSService
+from tlscomm.server._service import CannotListen, TLSService, complainInLog
 from tlscomm.server._signals import Signals
 from tlscomm.server._sockets import ListeningSockets
 from tlscomm.server._stopping import EndSignals, Stopping
@@ -52,6 +53,8 @@ class Server(MultiService):
         isWatching: bool = True,
         sockets: ListeningSockets | None = None,
         drainDelay: float | None = None,
+        handover: str | None = None,
+        complain: Callable[[str], object] | None = None,
     ) -> None:
         """
         Args:
@@ -67,6 +70,8 @@ class Server(MultiService):
             sockets: those that the listeners listen on, which are closed after their ports.
             drainDelay: seconds from when the server is to stop until it takes no new connections. It is not ready
                 meanwhile, so that what sends clients to it learns of that. None or 0: at once.
+            handover: the path of the Unix socket where a server that is started takes over from the one that runs.
+            complain: is told why nothing can be taken over; the log where None.
         """
         super().__init__()  # type: ignore[no-untyped-call]
         self.listeners = tuple(listeners)
@@ -75,9 +80,12 @@ class Server(MultiService):
             each.factory.countTogether(one.factory for one in self.listeners)
         self.phase = ServerPhase.STARTING
         self._observer = observer
+        self._complain = complain or complainInLog
         self._signals = Signals(clock)
         self._clock = clock
-        self._stopping = Stopping(clock, self.listeners, sockets or ListeningSockets(), drainDelay or 0.0)
+        sockets = sockets or ListeningSockets()
+        self._handover = None if handover is None else Handover(clock, handover, sockets, self._handedOver)
+        self._stopping = Stopping(clock, self.listeners, sockets, drainDelay or 0.0, self._handover)
         self._endSignals = EndSignals(clock, self._stopping.hurry)
         self._isWatching = isWatching and sources is not None
         self._renewal: Renewal[_Read] | None = None
@@ -100,11 +108,12 @@ class Server(MultiService):
             CannotListen: one of them cannot be opened. The others are closed again.
         """
         try:
+            self._takeOver()
             super().privilegedStartService()  # type: ignore[no-untyped-call]
         except CannotListen:
             for each in self.listeners:
                 each.closePorts()
-            self._stopping.sockets.close()
+            self._stopping.giveUp()
             raise
 
     def startService(self) -> None:
@@ -121,6 +130,9 @@ class Server(MultiService):
         if self._renewal is not None and self._isWatching:
             self._watched = self._renewal
             self._watched.use(self._clock)
+        if self._handover is not None:
+            # Nothing can fail any more when the reactor runs.
+            cast(IReactorCore, self._clock).callWhenRunning(self._handover.ready)
         self._enter(ServerPhase.READY)
 
     def stopService(self) -> Deferred[None]:
@@ -194,12 +206,29 @@ class Server(MultiService):
         logReload(result)
         self._observer.reloaded(result)
 
+    def _takeOver(self) -> None:
+        if self._handover is not None:
+            try:
+                self._handover.take()
+            except CannotListen as refused:
+                self._complain(refused.message)
+                raise
+
+    def _handedOver(self) -> None:
+        self._stopping.handedOver()
+        self._endSignals.stop()
+
     def _readyAgain(self, result: _T) -> _T:
         if self.phase is ServerPhase.RELOADING:
             self._enter(ServerPhase.READY)
         return result
 
     async def _stop(self) -> None:
+        if self._stopping.isHandedOver:
+            # What is asked of a health check or for metrics is the next server's to answer.
+            for each in self.services:
+                if each not in self.listeners:
+                    await maybeDeferred(each.stopService)
         await self._stopping.run()
         await super().stopService()  # type: ignore[no-untyped-call]
         self._endSignals.release()

@@ -106,7 +106,8 @@ class Listener:
     endpoint: IStreamServerEndpoint
 
 
-def _complainInLog(message: str) -> None:
+def complainInLog(message: str) -> None:
+    """Say why a server cannot start, where no person watches."""
     _log.critical("{message}", message=message)
 
 
@@ -168,7 +169,7 @@ class TLSService(Service):
         self._clock = clock
         self._maximumConnections = maximumConnections
         self._events = log
-        self._complain = complain or _complainInLog
+        self._complain = complain or complainInLog
         self._whenListening = whenListening
         self._rereading = None if readAgain is None else Rereading(clock, lambda: self.prepared(readAgain()), self.take)
         self._nextTrace: IDelayedCall | None = None

@@ -79,6 +79,9 @@ class ListeningSockets:
         if reusePort and not _HAS_REUSE_PORT:
             raise ValueError("this system cannot have several processes open one port: leave out --reuse-port")
         self._inherited = list(inherited)
+        self._fromOthers: set[ListeningSocket] = set()
+        self._others: list[ListeningSockets] = []
+        self._isHandedOver = self._isApart = False
         self._open: list[ListeningSocket] = []
         self._acceptors: dict[ListeningSocket, Callable[[socket.socket], object]] = {}
         self._reusePort = reusePort
@@ -130,11 +133,34 @@ class ListeningSockets:
         if accept is not None:
             self._acceptors[listening] = accept
 
+    def others(self) -> ListeningSockets:
+        """Return a place for sockets that are opened and closed at other times, and change hands with these."""
+        others = ListeningSockets(reusePort=self._reusePort)
+        others._inherited = self._inherited
+        others._isApart = True
+        self._others.append(others)
+        return others
+
+    @property
+    def changingHands(self) -> list[ListeningSocket]:
+        """What another process takes that serves instead of this one."""
+        return [each for sockets in (self, *self._others) for each in sockets]
+
+    def handOver(self) -> None:
+        """Note that another process has them, so that to close them here is to do nothing else."""
+        for sockets in (self, *self._others):
+            sockets._isHandedOver = True
+
+    def inherit(self, listening: ListeningSocket) -> None:
+        """Have a socket that listens already, for when its place is to be opened."""
+        self._inherited.append(listening)
+
     def take(self, place: str) -> ListeningSocket | None:
         """Return the inherited socket of a place, once."""
         found = next((each for each in self._inherited if each.place == place), None)
         if found is not None:
             self._inherited.remove(found)
+            self._fromOthers.add(found)
         return found
 
     def acceptWaiting(self) -> None:
@@ -144,10 +170,12 @@ class ListeningSockets:
 
     def own(self) -> None:
         """Be the one process that has the sockets now: those of places that are not served any more are closed."""
-        unused, self._inherited = self._inherited, []
-        for each in unused:
+        for sockets in (self, *self._others):
+            sockets._fromOthers.clear()
+        for each in self._inherited:
             _end(each)
-        for each in self._open:
+        self._inherited.clear()
+        for each in self.changingHands:
             if each.isLocked:
                 # The lock names the process that had it before.
                 _unlock(each.path)
@@ -155,25 +183,40 @@ class ListeningSockets:
 
     def release(self) -> None:
         """Close the sockets here. Another process has them and goes on."""
-        for each in self._taken():
+        for each in self._letGo():
             each.socket.close()
+        if not self._isApart:
+            for each in self._inherited:
+                each.socket.close()
+            self._inherited.clear()
+
+    def discard(self) -> None:
+        """Close the sockets as if they had never been: the process that they were inherited from, if any, goes on."""
+        self._acceptors = {}
+        self.close()
 
     def close(self) -> None:
         """Close the sockets for good, and remove the paths of Unix sockets that were made here.
 
         The clients who wait in a socket that was made here are accepted before. Those who wait in one of systemd's are
-        left to the next process that systemd starts with it.
+        left to the next process that systemd starts with it, and all are where another process has them (`handOver`).
         """
+        if self._isHandedOver:
+            self.release()
+            return
         acceptors = self._acceptors
-        for each in self._taken():
+        for each in self._letGo():
+            if each in self._fromOthers:
+                each.socket.close()
+                continue
             if each.isOurs and each in acceptors:
                 _acceptWaiting(each.socket, acceptors[each])
             _end(each)
+        self.release()
 
-    def _taken(self) -> list[ListeningSocket]:
-        taken = [*self._open, *self._inherited]
-        self._open, self._inherited, self._acceptors = [], [], {}
-        return taken
+    def _letGo(self) -> list[ListeningSocket]:
+        opened, self._open, self._acceptors = self._open, [], {}
+        return opened
 
     def openTCP(self, place: str, port: int, interface: str, backlog: int) -> ListeningSocket:
         """Open a TCP port.

@@ -32,10 +32,12 @@ from functools import partial
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
+from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from tlscomm.server._handover import Handover
 from tlscomm.server._service import TLSService
 from tlscomm.server._sockets import ListeningSockets
 
@@ -51,11 +53,16 @@ class Stopping:
     """The stop of all listeners of a process together.
 
     Attributes:
-        sockets: those that they listen on.
+        isHandedOver: whether another process has their sockets now, and takes the new connections.
     """
 
     def __init__(
-        self, clock: IReactorTime, listeners: Sequence[TLSService], sockets: ListeningSockets, delay: float
+        self,
+        clock: IReactorTime,
+        listeners: Sequence[TLSService],
+        sockets: ListeningSockets,
+        delay: float,
+        handover: Handover | None = None,
     ) -> None:
         """
         Args:
@@ -63,8 +70,11 @@ class Stopping:
             listeners: what is served.
             sockets: what they listen on.
             delay: seconds for which new connections are still taken.
+            handover: where another process can take over.
         """
-        self.sockets = sockets
+        self.isHandedOver = False
+        self._sockets = sockets
+        self._handover = handover
         self._clock = clock
         self._listeners = listeners
         self._delay = delay
@@ -74,24 +84,41 @@ class Stopping:
     async def run(self) -> None:
         """Take no new connections, and wait until those that there are have ended, or have had their time."""
         self._isHurried = False
-        if self._delay:
+        if self._delay and not self.isHandedOver:
             self._delaying = deferLater(self._clock, self._delay)
             with contextlib.suppress(CancelledError):
                 await self._delaying
         await gatherResults([each.closePorts() for each in self._listeners])
-        self.sockets.close()
+        if self._handover is not None:
+            self._handover.close(isHandedOver=self.isHandedOver)
+        self._sockets.close()
         self._announce()
         if not self._isHurried:
             await gatherResults([each.drain() for each in self._listeners])
         self._report()
 
+    def handedOver(self) -> None:
+        """Another process has the sockets and takes new connections."""
+        self.isHandedOver = True
+        self._sockets.handOver()
+        self._stopDelay()
+
+    def giveUp(self) -> None:
+        """Let go of what was opened for a start that has failed."""
+        if self._handover is not None:
+            self._handover.close()
+        self._sockets.discard()
+
     def hurry(self) -> None:
         """Wait for nothing any more, and cut all connections."""
         self._isHurried = True
-        if self._delaying is not None and not self._delaying.called:
-            self._delaying.cancel()
+        self._stopDelay()
         for each in self._listeners:
             each.endNow()
+
+    def _stopDelay(self) -> None:
+        if self._delaying is not None and not self._delaying.called:
+            self._delaying.cancel()
 
     def _announce(self) -> None:
         if count := sum(len(each.factory.connections) for each in self._listeners):
@@ -124,6 +151,11 @@ class EndSignals:
         if (whenRunning := getattr(self._reactor, "callWhenRunning", None)) is not None:
             whenRunning(self._replace)
 
+    def stop(self) -> None:
+        """Stop the reactor, as at the first signal, where it is not stopping already."""
+        with contextlib.suppress(ReactorNotRunning):
+            self._reactor.stop()
+
     def release(self) -> None:
         """Have those of the reactor again."""
         for number, former in self._former.items():
@@ -146,9 +178,7 @@ class EndSignals:
         if not self._hasCome:
             self._hasCome = True
             _log.info("Received {name}, shutting down.", name=name)
-            with contextlib.suppress(Exception):
-                # It may be stopping already, because of something else.
-                self._reactor.stop()
+            self.stop()
             return
         _log.warn("Received {name} once more, ending at once.", name=name)
         # Of Twisted's reactors: twistd ends itself by this signal then.
