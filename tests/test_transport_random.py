@@ -17,6 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
+from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -113,7 +114,7 @@ CALM = (
     st.tuples(st.just("carry"), SIDES, SIZES),
     st.tuples(st.just("carry"), SIDES, SIZES),
     st.tuples(st.just("flush")),
-    st.tuples(st.sampled_from(["pause", "resume", "lose"]), SIDES),
+    st.tuples(st.sampled_from(["pause", "resume", "lose", "half"]), SIDES),
 )
 WILD = (
     st.tuples(st.just("advance"), st.sampled_from([0.0, 0.5, 1.0, 3.0, 6.0])),
@@ -207,9 +208,9 @@ class Play:
         side = self.sides[name]
         self.number += 1
         data = bytes([self.number % 251]) * size
-        if side.transport.connected and not side.transport.disconnecting:
+        if side.transport.connected and not (side.transport.disconnecting or side.hasSaidAll):
             side.written += data
-        if not side.hasEnded:
+        if not (side.hasEnded or side.hasSaidAll):
             side.transport.write(data)
 
     def carry(self, side: str, size: int) -> None:
@@ -233,6 +234,13 @@ class Play:
     def lose(self, side: str) -> None:
         self.sides[side].hasEnded = True
         self.sides[side].transport.loseConnection()
+
+    def half(self, name: str) -> None:
+        """End one side, which goes on to listen if its protocol can."""
+        side = self.sides[name]
+        listens = side.transport.connected and IHalfCloseableProtocol.providedBy(side.transport.protocol)
+        side.hasSaidAll, side.hasEnded = True, side.hasEnded or not listens
+        side.transport.loseWriteConnection()
 
     def abort(self, side: str) -> None:
         self.sides[side].transport.abortConnection()
@@ -328,7 +336,7 @@ class RandomTests(DirectlyWritten, SynchronousTestCase):
         clock = Clock()
         sides = {"client": Side(client, protocols[0], clock), "server": Side(server, protocols[1], clock)}
         for side in sides.values():
-            side.written, side.hasEnded = bytearray(), False  # type: ignore[attr-defined]
+            side.written, side.hasEnded, side.hasSaidAll = bytearray(), False, False  # type: ignore[attr-defined]
         return Play(Conversation(*sides.values(), clock, link), sides=sides)
 
     def acted(self, play: Play, actions: list[Any]) -> None:

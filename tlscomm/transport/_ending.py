@@ -83,7 +83,9 @@ class EndingTransport(AskingTransport):
         Under TLS 1.2 a peer may end the connection at close_notify, and drop what it has yet to say (RFC 5246, section
         7.2.1); most do not.
         """
-        if not self.connected or self._connection.state is not _OPEN or asHalfCloseable(self.protocol) is None:
+        # The peer may have ended its side, and the protocol above have yet to take what it said before.
+        mayReceive = self.connected and (self._connection.state is _OPEN or bool(self._early))
+        if not mayReceive or asHalfCloseable(self.protocol) is None:
             self.loseConnection()
         elif not self._isWriteEnding:
             self._connection.settle()
