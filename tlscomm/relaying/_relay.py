@@ -89,7 +89,6 @@ class Relay:
         self._whenConnected = None
         near, far = self.near, self.far
         if near.isLost:
-            far.abort()
             return
         if opening:
             far.put(opening)
@@ -122,6 +121,9 @@ class Relay:
         if end is self.near and self._whenConnected is not None:
             end.transport.pauseProducing()
             self._whenConnected(self)
+        elif self.near.isLost:
+            # It was given up, and was made all the same.
+            end.abort()
 
     def ended(self, end: End) -> None:
         if self.isJoined:
