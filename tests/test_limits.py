@@ -317,7 +317,7 @@ class LimitsTests(SynchronousTestCase):
 
     def test_checked(self) -> None:
         """What is no limit is refused when it is said."""
-        for wrong in ({"maximumConnections": 0}, {"handshakeRate": -1.0}, {"addressPrefix": (0, 64)}):
+        for wrong in ({"maximumConnections": -1}, {"handshakeRate": 0.0}, {"addressPrefix": (0, 64)}):
             self.assertRaises(ValueError, Limits, **wrong)
 
     def test_fromSettings(self) -> None:

@@ -26,6 +26,8 @@ from tlscomm.configuration._settingtypes import (
     Interface,
     NetworkText,
     PinText,
+    PrefixLengths,
+    Rate,
     Seconds,
     Setting,
     Text,
@@ -44,6 +46,8 @@ WRONG = {
     Word: "lax",
     YesNo: "maybe",
     Seconds: "soon",
+    Rate: "often",
+    PrefixLengths: "24",
     Whole: "many",
     AccessRuleText: "cn",
     PinText: "1",
@@ -241,6 +245,16 @@ class ValueTests(SynchronousTestCase):
         self.assertEqual([Seconds().parse(value, "it") for value in ("1.5", 2, 0, "0")], [1.5, 2.0, None, None])
         wrong = ("soon", "", "-1", "nan", "inf", "1e9", -1, True, None, [])
         self.assertRefused(Seconds(), *wrong, says="it is a number of seconds, or 0 for none")
+
+    def test_rate(self) -> None:
+        self.assertEqual([Rate().parse(value, "it") for value in ("0.5", 2, "100")], [0.5, 2.0, 100.0])
+        wrong = ("often", "", "0", "-1", "nan", "inf", 0, True, None, [])
+        self.assertRefused(Rate(), *wrong, says="it is a number of 0.001 or more a second")
+
+    def test_prefixLengths(self) -> None:
+        self.assertEqual([PrefixLengths().parse(text, "it") for text in ("32,64", "1,128")], [(32, 64), (1, 128)])
+        wrong = ("24", "", "24,", "0,64", "33,64", "24,129", "24,56,8", "-1,64", "a,b", "/24,/56", 24, None, [24, 56])
+        self.assertRefused(PrefixLengths(), *wrong, says="it is two numbers of bits, of IPv4 and of IPv6, as 24,56")
 
     def test_whole(self) -> None:
         self.assertEqual([Whole().parse(value, "it") for value in ("7", 7)], [7, 7])

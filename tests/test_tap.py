@@ -74,6 +74,15 @@ DEFAULTS: dict[str, Any] = {
     "write-timeout": None,
     "close-timeout": 5.0,
     "maximum-connections": 10000,
+    "maximum-pending": None,
+    "connections-per-address": None,
+    "connections-per-identity": None,
+    "handshake-rate": None,
+    "handshake-rate-per-address": None,
+    "refusals-per-address": None,
+    "address-prefix": None,
+    "connection-lifetime": None,
+    "idle-timeout": None,
     "proxy-from": [],
     "proxy-protocol": None,
     "trace": None,
@@ -106,6 +115,9 @@ ALL = f"""
     --intermediates i.pem --intermediates more --pin spki=sha256:{64 * "0"} --profile strict
     --maximum-message 7 --minimum-tls 1.3 --maximum-tls 1.3 --handshake-timeout 1.5 --read-timeout 0 --write-timeout 3
     --close-timeout 4 --maximum-connections 8 --log-format json
+    --maximum-pending 5 --connections-per-address 2 --connections-per-identity 3 --handshake-rate 100
+    --handshake-rate-per-address 0.5 --refusals-per-address 4 --address-prefix 24,56 --connection-lifetime 3600
+    --idle-timeout 60
     --trace traces --capture a.pcapng --capture-size 1000000 --keylog keys.log --refused-traces 9
     --drain-timeout 30 --drain-delay 5 --handover next.sock --reuse-port --processes 3
     --trace-application-data 100 --metrics tcp:3 --status unix:status --health tcp:4
@@ -176,6 +188,15 @@ class OptionsTests(SynchronousTestCase):
                 "write-timeout": 3.0,
                 "close-timeout": 4.0,
                 "maximum-connections": 8,
+                "maximum-pending": 5,
+                "connections-per-address": 2,
+                "connections-per-identity": 3,
+                "handshake-rate": 100.0,
+                "handshake-rate-per-address": 0.5,
+                "refusals-per-address": 4,
+                "address-prefix": (24, 56),
+                "connection-lifetime": 3600.0,
+                "idle-timeout": 60.0,
                 "trace": "traces",
                 "capture": "a.pcapng",
                 "capture-size": 1000000,

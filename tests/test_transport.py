@@ -602,7 +602,7 @@ class FactoryTests(ConversationCase):
             (failure.code, failure.peer, failure.detail), ("too-many-connections", "10.0.0.1:2", "2 are open")
         )
         self.assertEqual(factory.connections, {kept[0], kept[1]})
-        factory.connections.discard(kept[0])
+        factory.forget(kept[0])  # type: ignore[arg-type]
         self.assertIsNotNone(factory.buildProtocol(None))
 
     def test_startAndStop(self) -> None:

@@ -51,6 +51,9 @@ class Deadlines:
             server's hook takes by default). Nearly all show it in one round trip. When the time is over the connection
             counts as accepted, and its facts say ``assumed``. Of a server that has proved to be silent, a second is
             enough the next time.
+        idle: how long neither side may send anything on an accepted connection (None). It is noticed in a quarter more.
+        lifetime: how long an accepted connection may last at most (None). Some end up to a tenth earlier, so that those
+            which began together do not end together.
     """
 
     handshake: float | None = 10.0
@@ -58,9 +61,11 @@ class Deadlines:
     close: float | None = 5.0
     hook: float | None = 5.0
     acceptance: float = 6.0
+    idle: float | None = None
+    lifetime: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("handshake", "write", "close", "hook", "acceptance"):
+        for name in ("handshake", "write", "close", "hook", "acceptance", "idle", "lifetime"):
             if (seconds := getattr(self, name)) is not None and not seconds > 0:
                 raise ValueError(f"the {name} deadline must be more than 0 seconds, or None, not {seconds}")
         if self.acceptance is None:

@@ -36,7 +36,7 @@ __all__ = [
 _FILES = ("identity", "key", "passphraseFile", "clientRoots", "roots", "intermediates")
 _LISTS = ("crl", "staple")
 
-_DEADLINES = ("handshake", "hook", "write", "close")
+_DEADLINES = ("handshake", "hook", "write", "close", "idle")
 
 
 def serverConfiguration(
@@ -163,7 +163,8 @@ def _connectionSettings(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **{name: settings[name] for name in ("minimumTLS", "maximumTLS", "resumption", "revalidation")},
         "deadlines": Deadlines(
-            **{name: settings[f"{name}Timeout"] for name in _DEADLINES if f"{name}Timeout" in settings}
+            **{name: settings[f"{name}Timeout"] for name in _DEADLINES if f"{name}Timeout" in settings},
+            lifetime=settings.get("connectionLifetime"),
         ),
     }
 

@@ -32,6 +32,8 @@ __all__ = [
     "Interface",
     "NetworkText",
     "PinText",
+    "PrefixLengths",
+    "Rate",
     "Seconds",
     "Setting",
     "SettingType",
@@ -43,6 +45,9 @@ __all__ = [
 
 #: More of anything cannot be counted on every machine.
 _MOST = (1 << 31) - 1
+
+#: Once in a quarter of an hour.
+_LEAST_RATE = 0.001
 
 
 class Interface(Flag):
@@ -178,6 +183,34 @@ class Whole(SettingType):
         # Python converts no more than a few thousand digits.
         isNumber = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20
         return int(value) if isNumber else None  # type: ignore[call-overload]
+
+
+class Rate(SettingType):
+    """How often in a second; less than once as well."""
+
+    metavar = "RATE"
+
+    def parse(self, value: object, name: str) -> float:
+        rate = 0.0
+        if isinstance(value, str | int | float) and not isinstance(value, bool):
+            with contextlib.suppress(ValueError, OverflowError):
+                rate = float(value)
+        if not _LEAST_RATE <= rate <= _MOST:
+            raise ValueError(f"{name} is a number of {_LEAST_RATE:g} or more a second, not {value!r}")
+        return rate
+
+
+class PrefixLengths(SettingType):
+    """How many leading bits of an address count, of IPv4 and of IPv6."""
+
+    metavar = "IPV4,IPV6"
+
+    def parse(self, value: object, name: str) -> tuple[int, int]:
+        parts = value.split(",") if isinstance(value, str) else ()
+        numbers = [int(part) for part in parts if part.isascii() and part.isdigit() and len(part) <= 3]
+        if len(parts) != 2 or len(numbers) != 2 or not (1 <= numbers[0] <= 32 and 1 <= numbers[1] <= 128):
+            raise ValueError(f"{name} is two numbers of bits, of IPv4 and of IPv6, as 24,56, not {value!r}")
+        return numbers[0], numbers[1]
 
 
 class AccessRuleText(SettingType):

@@ -7,6 +7,7 @@ they have not. A server's factory hears of a connection at the same moment and n
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from twisted.internet.defer import Deferred, succeed
@@ -28,6 +29,7 @@ from tlscomm.configuration import ClientConfiguration, Configuration, ServerConf
 from tlscomm.endpoints._below import BACKLOG
 from tlscomm.endpoints._hosts import AnyHostname, connectFailed
 from tlscomm.endpoints._renewal import RenewedConfiguration, RenewedFactory
+from tlscomm.limits import Admission, Limits
 from tlscomm.transport import Observer, TLSFactory, TLSTransport, describeAddress
 from tlscomm.transport._eventlog import EventLog
 from tlscomm.verification._servernames import hostAndServerName
@@ -60,6 +62,7 @@ class TLSServerEndpoint:
         *,
         observer: Observer[TLSTransport] | None = None,
         maximumConnections: int | None = None,
+        limits: Limits | None = None,
         readAgain: Callable[[], Configuration] | None = None,
         files: WatchedFiles | None = None,
         tracing: Tracing | None = None,
@@ -72,7 +75,9 @@ class TLSServerEndpoint:
                 ``CertificateOptions``.
             observer: is told of every connection, accepted or refused. Where None, they are written to Twisted's log,
                 in the namespace ``tlscomm``.
-            maximumConnections: connections beyond this number are closed at once; None for no limit.
+            maximumConnections: connections beyond this number are closed at once; None for no limit, or for that
+                of ``limits``.
+            limits: what the clients, or one of them, may have; None for no limits.
             readAgain: returns the configuration of files as they are now, for `reload` and for SIGHUP, where the
                 program has no use of its own for that. It is called in a thread.
             files: is looked at while the endpoint listens, to call `readAgain` when something has changed.
@@ -85,7 +90,9 @@ class TLSServerEndpoint:
         self._endpoint = endpoint
         self.configuration = configuration
         self._observer = observer
-        self._maximumConnections = maximumConnections
+        self._limits = limits or Limits()
+        if maximumConnections is not None:
+            self._limits = replace(self._limits, maximumConnections=maximumConnections)
         self._readAgain = readAgain
         self._files = files
         self._tracing = tracing
@@ -99,6 +106,7 @@ class TLSServerEndpoint:
         interface: str = "",
         observer: Observer[TLSTransport] | None = None,
         maximumConnections: int | None = None,
+        limits: Limits | None = None,
         tracing: Tracing | None = None,
         **settings: Any,
     ) -> TLSServerEndpoint:
@@ -109,7 +117,9 @@ class TLSServerEndpoint:
             port: the port, 0 for any that is free.
             interface: the address to listen on, all IPv4 ones where empty.
             observer: is told of every connection, accepted or refused.
-            maximumConnections: connections beyond this number are closed at once; None for no limit.
+            maximumConnections: connections beyond this number are closed at once; None for no limit, or for that
+                of ``limits``.
+            limits: what the clients, or one of them, may have; None for no limits.
             tracing: what is traced of the connections; None for nothing.
             settings: those of `ServerConfiguration`.
         """
@@ -120,6 +130,7 @@ class TLSServerEndpoint:
             ServerConfiguration(**settings),
             observer=observer,
             maximumConnections=maximumConnections,
+            limits=limits,
             tracing=tracing,
         )
 
@@ -140,11 +151,13 @@ class TLSServerEndpoint:
 
     def _newFactory(self, protocolFactory: IProtocolFactory) -> TLSFactory:
         configuration = _negotiating(self.configuration, protocolFactory)
-        common = (configuration, protocolFactory, self._clock, self._observer, self._maximumConnections)
+        admission = None if self._limits.areNone else Admission(self._limits)
+        common = (configuration, protocolFactory, self._clock, self._observer)
         if (readAgain := self._readAgain) is None:
-            return TLSFactory(*common, tracing=self._tracing)
+            return TLSFactory(*common, tracing=self._tracing, admission=admission)
         return RenewedFactory(
             *common,
+            admission,
             readAgain=lambda: _negotiating(readAgain(), protocolFactory),
             files=self._files or WatchedFiles.of(),
             tracing=self._tracing,

@@ -17,6 +17,7 @@ from tlscomm.endpoints._below import endpointBelow
 from tlscomm.endpoints._endpoints import TLSClientEndpoint, TLSServerEndpoint
 from tlscomm.endpoints._hosts import AnyHostname
 from tlscomm.endpoints._proxied import behindProxies
+from tlscomm.limits import Limits
 from tlscomm.tracing._fromsettings import tracingFrom
 from tlscomm.verification._servernames import hostAndServerName
 from tlscomm.watching._watchedfiles import WatchedFiles
@@ -58,7 +59,7 @@ def serverEndpoint(
         reactor,
         behindProxies(endpointBelow(reactor, _either(place, settings.get("endpoint"))), settings),
         configuration,
-        maximumConnections=settings.get("maximumConnections"),
+        limits=Limits.fromSettings(settings),
         readAgain=partial(serverConfiguration, settings),
         files=files,
         tracing=tracingFrom(settings, cast(IReactorTime, reactor).callLater),

@@ -20,6 +20,7 @@ from zope.interface import implementer
 
 from tlscomm.configuration import Configuration
 from tlscomm.configuration._listsread import ListsRead
+from tlscomm.limits import Admission
 from tlscomm.transport import Observer, TLSFactory, TLSTransport
 from tlscomm.watching._filewatch import LOOK_SECONDS
 from tlscomm.watching._reloadresult import ReloadResult
@@ -76,7 +77,7 @@ class RenewedFactory(TLSFactory):
         wrappedFactory: IProtocolFactory,
         clock: IReactorTime,
         observer: Observer[TLSTransport] | None,
-        maximumConnections: int | None,
+        admission: Admission | None,
         *,
         readAgain: Callable[[], Configuration],
         files: WatchedFiles,
@@ -87,7 +88,7 @@ class RenewedFactory(TLSFactory):
             readAgain: returns the configuration of the files as they are now. It is called in a thread.
             files: what it reads.
         """
-        super().__init__(configuration, wrappedFactory, clock, observer, maximumConnections, tracing=tracing)
+        super().__init__(configuration, wrappedFactory, clock, observer, tracing=tracing, admission=admission)
         self._renewal: Renewal[Configuration | ListsRead] = Renewal(
             clock,
             readAgain,

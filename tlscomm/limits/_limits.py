@@ -37,9 +37,9 @@ class Limits:
 
     def __post_init__(self) -> None:
         for each in fields(self):
-            value = getattr(self, each.name)
-            if each.name != "addressPrefix" and value is not None and not value > 0:
-                raise ValueError(f"{each.name} is more than 0, or None for no limit, not {value!r}")
+            value, isRate = getattr(self, each.name), each.name.startswith("handshakeRate")
+            if each.name != "addressPrefix" and value is not None and not (value > 0 if isRate else value >= 0):
+                raise ValueError(f"{each.name} is {'more than 0' if isRate else '0 or more'}, or None, not {value!r}")
         if not (0 < self.addressPrefix[0] <= 32 and 0 < self.addressPrefix[1] <= 128):
             raise ValueError(f"addressPrefix is from 1 to 32 bits and from 1 to 128, not {self.addressPrefix!r}")
 

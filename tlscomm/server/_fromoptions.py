@@ -13,6 +13,7 @@ from twisted.python.usage import UsageError
 from tlscomm.configuration import ServerConfiguration
 from tlscomm.configuration._fromsettings import sourcesIn
 from tlscomm.failures import TLSFailure
+from tlscomm.limits import Admission, Limits
 from tlscomm.server._configuring import Configuring
 from tlscomm.server._eventlog import eventLog
 from tlscomm.server._introduction import introduction
@@ -74,6 +75,9 @@ def serviceFor(
     # What a listener cannot do is found out before files are written.
     served = _made(plan, configuring, lambda each: _served(each, reactor, configuring, sockets))
     tracing = tracingFrom(settings, reactor.callLater)
+    limits = Limits.fromSettings(settings)
+    # The limits in all are those of all that this process serves.
+    admission = Admission(limits if part is None else limits.shared(part.count))
     for listener, (places, application, configuration) in zip(plan.listeners, served, strict=True):
         service = TLSService(
             reactor,
@@ -81,7 +85,7 @@ def serviceFor(
             application,
             places,
             log,
-            maximumConnections=settings["maximumConnections"],
+            admission=admission,
             complain=complain,
             whenListening=introduction(listener.settings, configuration, configuring.developmentFor(listener.settings))
             if part is None or part.introduces

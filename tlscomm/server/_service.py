@@ -33,6 +33,7 @@ from twisted.python.failure import Failure
 
 from tlscomm._dataclasses import dataclass
 from tlscomm.configuration import ServerConfiguration
+from tlscomm.limits import Admission
 from tlscomm.server._draining import Draining
 from tlscomm.server._signals import Signals
 from tlscomm.transport import TLSFactory, describeAddress
@@ -132,6 +133,7 @@ class TLSService(Service):
         log: EventLog,
         *,
         maximumConnections: int | None = None,
+        admission: Admission | None = None,
         complain: Callable[[str], object] | None = None,
         whenListening: Callable[[Sequence[str]], object] | None = None,
         readAgain: Callable[[], ServerConfiguration] | None = None,
@@ -148,6 +150,8 @@ class TLSService(Service):
             log: is told of all that happens.
             maximumConnections: on all ports together; those beyond are closed at once. As far as the system allows it,
                 the process may then have that many files open. None for no limit.
+            admission: has the limits, in the place of ``maximumConnections``. Services that share one have what holds
+                in all together.
             complain: is told why the service cannot start; the log where None.
             whenListening: called with the addresses, as ``host:port``, when the service has started.
             readAgain: returns the configuration as it is now, of files that may have changed. Where there is one,
@@ -162,12 +166,17 @@ class TLSService(Service):
         self._application = application
         self._observer: ServerObserver | EventLog = log if observer is None else observer
         self.factory = TLSFactory(
-            self._negotiating(configuration), application, clock, self._observer, maximumConnections, tracing=tracing
+            self._negotiating(configuration),
+            application,
+            clock,
+            self._observer,
+            maximumConnections,
+            tracing=tracing,
+            admission=admission,
         )
         self.listeners = tuple(listeners)
         self.addresses: list[str] = []
         self._clock = clock
-        self._maximumConnections = maximumConnections
         self._events = log
         self._complain = complain or complainInLog
         self._whenListening = whenListening
@@ -187,8 +196,8 @@ class TLSService(Service):
             CannotListen: one of them cannot be opened. The others are closed again.
         """
         super().privilegedStartService()  # type: ignore[no-untyped-call]
-        if self._maximumConnections is not None and resource is not None:
-            _permitFiles(self._maximumConnections + _OTHER_FILES)
+        if self.factory.maximumConnections is not None and resource is not None:
+            _permitFiles(self.factory.maximumConnections + _OTHER_FILES)
         try:
             for listener in self.listeners:
                 self._opening.append(self._open(listener))

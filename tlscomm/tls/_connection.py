@@ -17,6 +17,7 @@ from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Any
 
+from cryptography import x509
 from OpenSSL import SSL
 
 from tlscomm._openssl.channel import Channel
@@ -65,6 +66,8 @@ class TLSConnection:
         acceptance: whether the peer has shown that it accepted us, as in `TLSFacts`.
         askAddress: returns the peer's address as text, for a hook, or None where it is not known. It is called when the
             hook is asked, because a proxy's header may tell the address after TCP is connected.
+        admit: is given the certificate of a peer that is about to be accepted, and returns the failure by which it is
+            refused all the same, or None; None where nothing is to be asked.
     """
 
     __slots__ = (
@@ -85,6 +88,7 @@ class TLSConnection:
         "_received",
         "_verification",
         "acceptance",
+        "admit",
         "askAddress",
         "endRefuses",
         "failure",
@@ -107,6 +111,7 @@ class TLSConnection:
         self.isAccepted = False
         self.isConfirmed = False
         self.askAddress: Callable[[], str | None] | None = None
+        self.admit: Callable[[x509.Certificate], TLSFailure | None] | None = None
         self._configuration = configuration
         self._isClient = configuration.isClient
         self._keyLog = keyLog
@@ -297,7 +302,7 @@ class TLSConnection:
             self._raw.set_shutdown(SSL.SENT_SHUTDOWN | SSL.RECEIVED_SHUTDOWN)
         self._raw.set_app_data(None)
         self._channel.release()
-        self.askAddress = None
+        self.askAddress = self.admit = None
         if self.failure is not None and self.failure.__cause__ is not None:
             # What a hook has raised knows by its traceback who called the hook.
             self.failure.__cause__.__traceback__ = None
@@ -461,11 +466,19 @@ class TLSConnection:
             # A hook may have ended the connection, or has yet to answer.
             return
         if self._verification.hasAccepted:
+            if self.admit is not None and (excess := self._excess()) is not None:
+                self._refuse(excess)
+                return
             self.state = State.HANDSHAKE
             if self._isDone:
                 self._noteHandshakeDone()
         elif (refusal := self._verification.takeRefusal()) is not None:
             self._refuse(refusal)
+
+    def _excess(self) -> TLSFailure | None:
+        """Return why there is no room for the peer, which is good."""
+        result, admit = self._verification.result, self.admit
+        return admit(result.chain[0]) if admit is not None and result is not None and result.chain else None
 
     def _refuse(self, failure: TLSFailure) -> None:
         """Refuse the peer with an alert of ours, in the place of the flight that was held."""

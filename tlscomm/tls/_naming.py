@@ -362,7 +362,8 @@ _SHOWN = frozenset(
     }
 )
 
-_ITS_OWN_ERROR = "it reports an error of its own (internal_error): its check of us may have failed, or been too slow"
+_ITS_OWN_ERROR = "it reports an error of its own (internal_error): its check of us may have failed, or been too slow, "
+_ITS_OWN_ERROR += "or it has as many connections of ours as it allows"
 _DENIED = "it says access_denied, which some servers (GnuTLS) say of each certificate that they refuse"
 
 _NOT_SAID_WHICH = "it says handshake_failure, which means that something it needs is not common; "

@@ -23,6 +23,7 @@ from tlscomm.credentials import CredentialChoice
 from tlscomm.failures import TLSFailure, printable
 from tlscomm.tls import TLSFacts
 from tlscomm.transport._address import describeAddress
+from tlscomm.transport._observer import isHealthCheck
 from tlscomm.transport._refusallimit import Event, RefusalLimit, networkOf
 from tlscomm.transport._transport import TLSTransport
 from tlscomm.x509._facts import certificateFacts
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 __all__ = ["Event", "EventLog", "Moment", "writeText"]
 
 _log = Logger(namespace="tlscomm")
+
+#: Ends that the operator has asked for.
+_WANTED_ENDS = frozenset({"idle-timeout", "lifetime-over"})
 
 _LEVELS = {level.name: level for level in LogLevel.iterconstants()}
 
@@ -107,7 +111,7 @@ class EventLog:
         address = transport.getPeer()
         self.lastRefused = number = self._number(transport)
         event = {**self._event("refused", number, transport), "failure": failure}
-        event["level"] = "debug" if _isHealthCheck(transport, failure) else "warn"
+        event["level"] = "debug" if isHealthCheck(failure, hasHeard=transport.hasHeard) else "warn"
         self._refusals.refused(event, networkOf(address))
 
     def closed(self, transport: TLSTransport, failure: TLSFailure | None) -> None:
@@ -121,7 +125,7 @@ class EventLog:
             "messagesReceived": getattr(protocol, "messagesReceived", None),
             "messagesSent": getattr(protocol, "messagesSent", None),
         }
-        self._write(event if failure is None else {**event, "level": "warn"})
+        self._write(event if failure is None or failure.code in _WANTED_ENDS else {**event, "level": "warn"})
 
     def traced(self, trace: Trace) -> None:
         """Write the trace of a connection.
@@ -194,11 +198,6 @@ class _Sentence:
 def _asked(transport: TLSTransport) -> str | None:
     """Return whether client certificates were asked for, where that is known: a context of others' does not say."""
     return getattr(transport.factory.configuration, "clientCertificates", None)
-
-
-def _isHealthCheck(transport: TLSTransport, failure: TLSFailure) -> bool:
-    """Return whether a peer connected and went away without a word, as what looks whether a port is open does."""
-    return failure.code in ("closed-in-handshake", "reset") and not transport.hasHeard
 
 
 def _listening(address: str, _: str) -> str:

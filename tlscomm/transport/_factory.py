@@ -6,7 +6,7 @@ factory above for a protocol when both sides have accepted each other, and tells
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, cast
 
 from twisted.internet.defer import Deferred, succeed
@@ -16,7 +16,8 @@ from zope.interface import implementer
 
 from tlscomm._waits import Waits
 from tlscomm.configuration import Configuration, ServerConfiguration
-from tlscomm.failures import TooManyConnections
+from tlscomm.failures import TLSFailure
+from tlscomm.limits import Admission, Admitted, Limits
 from tlscomm.revocation import warnOfUnstapled
 from tlscomm.transport._address import describeAddress
 from tlscomm.transport._eventlog import EventLog, writeText
@@ -59,6 +60,7 @@ class TLSFactory:
         hookTracebacks: how often the traceback of a hook is logged.
         turns: when the steps of handshakes are taken.
         tracing: what is traced of the connections, or None.
+        admission: says of each connection whether there is room for it, or None where there always is.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class TLSFactory:
         maximumConnections: int | None = None,
         *,
         tracing: Tracing | None = None,
+        admission: Admission | None = None,
     ) -> None:
         """
         Args:
@@ -80,6 +83,8 @@ class TLSFactory:
                 namespace ``tlscomm``.
             maximumConnections: connections beyond this number are closed at once; None for no limit.
             tracing: what is traced of the connections, and where it goes; None for nothing, which costs nothing.
+            admission: has the limits, in the place of ``maximumConnections``. Several factories may share one, and then
+                what holds in all holds for all of them together.
         """
         self.configuration = configuration
         self.wrappedFactory = wrappedFactory
@@ -93,8 +98,9 @@ class TLSFactory:
         self._awaitingEnd: list[Deferred[None]] = []
         self._users = 0
         self._used: _Used | None = None
-        self._maximumConnections = maximumConnections
-        self._counted: Sequence[Collection[TLSTransport]] = (self.connections,)
+        if admission is None and maximumConnections is not None:
+            admission = Admission(Limits(maximumConnections=maximumConnections))
+        self.admission = admission
         self.tracing = tracing
         self._kind: type[TLSTransport] = TLSTransport
         self._traced = None if tracing is None else self._newTraced(tracing)
@@ -137,16 +143,19 @@ class TLSFactory:
             transport.revalidate(self.configuration.verifier)
 
     def countTogether(self, factories: Iterable[TLSFactory]) -> None:
-        """Have ``maximumConnections`` be that of the connections of all of these factories together.
+        """Where this factory has limits, have them be those of the first of these factories, for all together.
 
         Args:
             factories: this one among them.
         """
-        self._counted = tuple(each.connections for each in factories)
+        if self.admission is not None:
+            self.admission = next(each.admission for each in factories if each.admission is not None)
 
     def forget(self, transport: Transport) -> None:
         """A connection is gone."""
         self.connections.discard(cast(TLSTransport, transport))
+        if (admitted := cast(TLSTransport, transport).admitted) is not None:
+            admitted.admission.gone(admitted)
         if not self.connections:
             self._revalidation.stop()
             awaiting, self._awaitingEnd = self._awaitingEnd, []
@@ -169,12 +178,28 @@ class TLSFactory:
         return cast("type[TracedTransport]", self._kind)(self, traced.begin(), traced.ended, address)
 
     def buildProtocol(self, addr: IAddress | None) -> TLSTransport | None:
-        """Return the transport for a new TCP connection, or None where there are too many."""
+        """Return the transport for a new TCP connection, or None where it is beyond a limit."""
+        return self._admit(addr, getattr(addr, "host", None))
+
+    def buildProxied(self, addr: IAddress | None) -> TLSTransport | None:
+        """Return the same for a connection that a proxy passes on.
+
+        No limit of one address holds before the proxy has said from where it is (`TLSTransport.noteProxied`).
+        """
+        return self._admit(addr, None)
+
+    def _admit(self, addr: IAddress | None, host: str | None) -> TLSTransport | None:
+        admitted: Admitted | None = None
+        if self.admission is not None:
+            answer = self.admission.arrive(host, self.waits.seconds())
+            if isinstance(answer, TLSFailure):
+                answer.peer = describeAddress(addr)
+                # There is nothing to trace.
+                tell(self.observer, "refused", TLSTransport(self, addr), answer)
+                return None
+            admitted = answer
         transport = self.newTransport(addr)
-        if self._maximumConnections is not None and sum(map(len, self._counted)) >= self._maximumConnections:
-            detail = f"{self._maximumConnections} are open"
-            tell(self.observer, "refused", transport, TooManyConnections(detail, peer=describeAddress(addr)))
-            return None
+        transport.admitted = admitted
         self.connections.add(transport)
         if self.configuration.revalidation:
             self._revalidation.watch()
@@ -183,7 +208,7 @@ class TLSFactory:
     @property
     def maximumConnections(self) -> int | None:
         """How many connections there may be at a time; None for no limit."""
-        return self._maximumConnections
+        return None if self.admission is None else self.admission.limits.maximumConnections
 
     @property
     def refusedTraces(self) -> tuple[Trace, ...]:

@@ -10,7 +10,7 @@ from tlscomm.failures import TLSFailure
 from tlscomm.failures._loggedfailure import logFailure
 from tlscomm.transport._interfaces import Observer, Transport
 
-__all__ = ["ClientObserver", "tell"]
+__all__ = ["ClientObserver", "isHealthCheck", "tell"]
 
 _log = Logger(namespace="tlscomm")
 
@@ -31,3 +31,13 @@ def tell(observer: Observer[Any], notice: str, transport: Transport, *facts: TLS
         getattr(observer, notice)(transport, *facts)
     except Exception:
         logFailure(_log, "the observer of the connections failed at {notice}", notice=notice)
+
+
+def isHealthCheck(failure: TLSFailure, *, hasHeard: bool) -> bool:
+    """Return whether a peer connected and went away without a word, as what looks whether a port is open does.
+
+    Args:
+        failure: why the connection was refused.
+        hasHeard: whether the peer has sent anything at all.
+    """
+    return failure.code in ("closed-in-handshake", "reset") and not hasHeard

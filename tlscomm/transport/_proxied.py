@@ -50,10 +50,10 @@ class ProxiedFactory:
 
     def buildProtocol(self, addr: IAddress | None) -> IProtocol | None:
         """Return what takes a new TCP connection, or None where there are too many."""
-        transport = self._factory.buildProtocol(addr)
-        if transport is None or not self._proxies.areAt(_hostOf(addr)):
-            return cast("IProtocol | None", transport)
-        return _HeaderAwaited(transport, HeaderReader(self._proxies.versions))
+        if not self._proxies.areAt(_hostOf(addr)):
+            return cast("IProtocol | None", self._factory.buildProtocol(addr))
+        transport = self._factory.buildProxied(addr)
+        return None if transport is None else _HeaderAwaited(transport, HeaderReader(self._proxies.versions))
 
     def doStart(self) -> None:
         self._factory.doStart()

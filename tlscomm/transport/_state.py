@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 
 from tlscomm.failures import TLSFailure
 from tlscomm.failures._loggedfailure import logFailure
+from tlscomm.limits import Admitted
 from tlscomm.proxyprotocol import ProxyHeader
 from tlscomm.transport._address import describeAddress
 from tlscomm.transport._interfaces import Factory
@@ -62,6 +63,8 @@ class TransportState(TransportProxy):
         "_refusedAt",
         "_timer",
         "_unwanted",
+        "_watches",
+        "admitted",
         "bytesReceived",
         "bytesSent",
         "connected",
@@ -83,6 +86,7 @@ class TransportState(TransportProxy):
         self.phase = Phase.HANDSHAKE
         self.connected = False
         self.disconnecting = False
+        self.admitted: Admitted | None = None
         self.bytesReceived = 0
         self.bytesSent = 0
         self.proxied: ProxyHeader | None = None
@@ -112,6 +116,7 @@ class TransportState(TransportProxy):
         self._discarded = 0
         self._unwanted = 0
         self._readEnded = False
+        self._watches: list[IDelayedCall] | None = None
 
     def _enter(self, phase: Phase) -> None:
         """Go on to another phase, and to what follows from that alone."""

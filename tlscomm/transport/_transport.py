@@ -8,9 +8,10 @@ Every wait has a deadline here, and every deadline has a name: the handshake's, 
 (`tlscomm.transport._output`), the wait for a sign of acceptance and the wait for the peer's close_notify. How long a
 *message* may take is for the protocol above to say, because only it knows when one is awaited.
 
-A transport is in four modules, one on the other: its state (`tlscomm.transport._state`), the wait for a hook
-(`tlscomm.transport._asking`), how it ends (`tlscomm.transport._ending`), and here what TCP and the protocol above ask
-of it, and how it comes to be open. `tlscomm.transport._phases` has its phases, and which one follows which.
+A transport is in five modules, one on the other: its state (`tlscomm.transport._state`), the wait for a hook
+(`tlscomm.transport._asking`), how it ends (`tlscomm.transport._ending`), how long it may last
+(`tlscomm.transport._lasting`), and here what TCP and the protocol above ask of it, and how it comes to be open.
+`tlscomm.transport._phases` has its phases, and which one follows which.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
 
+from cryptography import x509
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IAddress,
@@ -34,13 +36,14 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from tlscomm.failures import HandshakeTimeout
+from tlscomm.failures import HandshakeTimeout, TLSFailure
+from tlscomm.limits import identityOf
 from tlscomm.proxyprotocol import ProxyHeader
 from tlscomm.tls import State, TLSConnection
 from tlscomm.transport._acceptance import doubtPatience, learn, silencePatience
 from tlscomm.transport._accepting import paceAccepting
-from tlscomm.transport._ending import EndingTransport
-from tlscomm.transport._observer import tell
+from tlscomm.transport._lasting import LastingTransport
+from tlscomm.transport._observer import isHealthCheck, tell
 from tlscomm.transport._phases import Phase
 from tlscomm.transport._state import OVER
 
@@ -55,13 +58,25 @@ _OPEN, _CLOSED, _FAILED = State.OPEN, State.CLOSED, State.FAILED
 
 _HANDSHAKE, _FLUSHING = Phase.HANDSHAKE, Phase.FLUSHING
 
+#: Refusals that say nothing of the peer: what breaks here, what a limit is for, and what a proxy has sent.
+_NOT_PEERS = frozenset(
+    {
+        "bad-proxy-header",
+        "hook-failed",
+        "hook-timeout",
+        "too-many-connections",
+        "too-many-handshakes",
+        "too-many-refusals",
+    }
+)
+
 #: Seconds that a deadline may lack by the rounding of a clock that counts from 1970. To wait once more for them could
 #: end at the same time again, for ever.
 _ROUNDING = 1e-6
 
 
 @implementer(ISSLTransport, IConsumer, INegotiated, ISystemHandle, IPushProducer, IProtocol, IHalfCloseableProtocol)
-class TLSTransport(EndingTransport):
+class TLSTransport(LastingTransport):
     """One TLS connection over one TCP connection.
 
     Attributes:
@@ -73,6 +88,7 @@ class TLSTransport(EndingTransport):
         bytesReceived: bytes of application data from the peer.
         bytesSent: bytes of application data from the protocol above.
         proxied: what the header of a proxy before us has said, or None where none was expected.
+        admitted: what it counts as for the server's limits, or None where it has none.
         recorder: what the connection is recorded by, or None where it is not traced.
     """
 
@@ -99,6 +115,8 @@ class TLSTransport(EndingTransport):
         if (setNoDelay := getattr(transport, "setTcpNoDelay", None)) is not None:
             # Messages leave one write each, so Nagle's algorithm only ever delays them.
             setNoDelay(True)
+        if (admitted := self.admitted) is not None and admitted.admission.limits.connectionsPerIdentity is not None:
+            self._connection.admit = self._admitIdentity
         self._output.attach(self._connection, transport)
         self._startTimer(self._deadlines.handshake, self._handshakeTimedOut)
         if self._configuration.isClient:
@@ -179,6 +197,7 @@ class TLSTransport(EndingTransport):
         """TCP is gone: tell all that have to know, once."""
         self.factory.turns.hurry(self)
         self._stopTimer()
+        self._stopWatching()
         self.factory.forget(self)
         if self._cause is None and self.phase not in OVER:
             self._nameLoss(reason)
@@ -198,6 +217,7 @@ class TLSTransport(EndingTransport):
             if wasConnected:
                 self._tellClosed()
             elif (failure := self._failure) is not None:
+                self._countRefusal(failure)
                 tell(self.factory.observer, "refused", self, failure)
         finally:
             # What the protocol above raises must not keep a caller waiting.
@@ -222,6 +242,10 @@ class TLSTransport(EndingTransport):
         self._address = peer or self.getPeer()
         self._host = host
         self.proxied = header
+        if (admitted := self.admitted) is not None and peer is not None:
+            excess = admitted.admission.locate(admitted, getattr(peer, "host", None), self._clock.seconds())
+            if excess is not None:
+                self.closeBecause(excess)
 
     # The transport's side: what the protocol above asks for.
 
@@ -347,6 +371,9 @@ class TLSTransport(EndingTransport):
                 return
             self.protocol = protocol
             self._enter(Phase.OPEN)
+            if (admitted := self.admitted) is not None:
+                admitted.admission.accepted(admitted)
+            self._watchTime()
             tell(self.factory.observer, "accepted", self)
             protocol.makeConnection(self)
             if IHandshakeListener.providedBy(protocol):
@@ -359,6 +386,20 @@ class TLSTransport(EndingTransport):
             if self._changesKnown != self.factory.changes:
                 # The verdict is as old as the question to a hook, or rests on what held when the handshake began.
                 self.factory.revalidateOne(self)
+
+    def _admitIdentity(self, certificate: x509.Certificate) -> TLSFailure | None:
+        """Count the connection for its peer, which is about to hear that it is accepted."""
+        admitted = self.admitted
+        return None if admitted is None else admitted.admission.identify(admitted, identityOf(certificate))
+
+    def _countRefusal(self, failure: TLSFailure) -> None:
+        admitted = self.admitted
+        if (
+            admitted is not None
+            and failure.code not in _NOT_PEERS
+            and not isHealthCheck(failure, hasHeard=self.hasHeard)
+        ):
+            admitted.admission.refused(admitted, self._clock.seconds())
 
     def _deliver(self, plaintext: bytes) -> None:
         if self.disconnecting or self.protocol is None:

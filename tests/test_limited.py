@@ -1,0 +1,336 @@
+"""What peers beyond a limit hear, what those hear that are within it, and what the operator is told."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from conversation import (
+    AUTHORITY,
+    STRANGER,
+    Conversation,
+    ConversationCase,
+    Recorder,
+    Side,
+    clientConfiguration,
+    serverConfiguration,
+)
+from twisted.internet.address import IPv4Address
+from twisted.internet.protocol import Factory
+from twisted.internet.task import Clock
+
+from tlscomm.configuration import Deadlines
+from tlscomm.failures import TLSFailure
+from tlscomm.limits import Admission, Limits
+from tlscomm.proxyprotocol import TrustedProxies
+from tlscomm.testing import MemoryLink
+from tlscomm.transport import TLSFactory, TLSTransport
+from tlscomm.transport._proxied import ProxiedFactory
+
+
+class Told:
+    """A server's observer."""
+
+    def __init__(self) -> None:
+        self.accepted_: list[TLSTransport] = []
+        self.refusals: list[TLSFailure] = []
+        self.ends: list[TLSFailure | None] = []
+
+    def accepted(self, transport: TLSTransport) -> None:
+        self.accepted_.append(transport)
+
+    def refused(self, transport: TLSTransport, failure: TLSFailure) -> None:
+        self.refusals.append(failure)
+
+    def closed(self, transport: TLSTransport, failure: TLSFailure | None) -> None:
+        self.ends.append(failure)
+
+
+class _Above(Factory):
+    noisy = False
+
+    def buildProtocol(self, addr: Any) -> Recorder:
+        protocol = Recorder()
+        protocol.side = Side(clientConfiguration(), Recorder, Clock())
+        return protocol
+
+
+class LimitedCase(ConversationCase):
+    """A server with limits, and clients that connect to it from several addresses."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.clock = Clock()
+        self.told = Told()
+        self.addCleanup(self.endAll)
+
+    def endAll(self) -> None:
+        """End all conversations. Then nothing may be left of them."""
+        for conversation in self._conversations:
+            for end in (conversation.link.client, conversation.link.server):
+                end.abortConnection()
+            conversation.link.flush()
+        self.clock.advance(0)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def serve(self, configuration: Any = None, **limits: Any) -> TLSFactory:
+        self.admission = Admission(Limits(**limits))
+        self.factory = TLSFactory(
+            configuration or serverConfiguration(), _Above(), self.clock, self.told, admission=self.admission
+        )
+        return self.factory
+
+    def connect(self, host: str = "192.0.2.1", *, wrapped: Any = None, **client: Any) -> Conversation | None:
+        """Return a conversation that was carried as far as it goes, or None where the server took no connection."""
+        address = IPv4Address("TCP", host, 40001)
+        transport = (wrapped or self.factory).buildProtocol(address)
+        if transport is None:
+            return None
+        side = Side(clientConfiguration(**client), Recorder, self.clock)
+
+        class From(MemoryLink):
+            def __init__(self, client: Any, server: Any) -> None:
+                super().__init__(client, server, clientAddress=address)
+
+        conversation = Conversation(side, transport, self.clock, From)
+        self._conversations.append(conversation)
+        conversation.flush()
+        return conversation
+
+    def connected(self, host: str = "192.0.2.1", **client: Any) -> Conversation:
+        conversation = self.connect(host, **client)
+        assert conversation is not None
+        self.assertTrue(conversation.client.transport.connected, conversation.client.failures)
+        return conversation
+
+    def assertRefused(self, *expected: tuple[str, str]) -> None:
+        """So many connections were refused, by these codes and limits."""
+        found = [(each.code, getattr(each, "limit", "")) for each in self.told.refusals]
+        self.assertEqual(found, list(expected))
+
+    def assertTalks(self, conversation: Conversation) -> None:
+        conversation.client.transport.write(b"x")
+        conversation.flush()
+        self.assertTrue(conversation.client.transport.connected)
+
+
+class AddressTests(LimitedCase):
+    """Limits that hold before TLS."""
+
+    def test_perAddress(self) -> None:
+        """One more of an address is closed at once and named with its address; those that are open talk on."""
+        self.serve(connectionsPerAddress=1)
+        established = self.connected()
+        self.assertIsNone(self.connect())
+        self.assertRefused(("too-many-connections", "connectionsPerAddress"))
+        (failure,) = self.told.refusals
+        self.assertEqual((failure.peer, failure.stage), ("192.0.2.1:40001", "connect"))
+        self.assertTalks(established)
+        self.connected("192.0.2.2")
+
+    def test_roomIsUsedAgain(self) -> None:
+        """What has ended, in order, by a refusal or by a reset, counts no more."""
+        self.serve(connectionsPerAddress=1, connectionsPerIdentity=1)
+        for _ in range(3):
+            first = self.connected()
+            first.client.transport.loseConnection()
+            first.flush()
+            stranger = self.connect(credential=STRANGER.issue("x", role="client"))
+            assert stranger is not None
+            stranger.flush()
+            self.connected().link.cut()
+        self.assertEqual((self.admission.connections, self.admission.pending), (0, 0))
+        self.assertEqual(self.factory.connections, set())
+
+    def test_pending(self) -> None:
+        """A connection is pending until it was accepted, whatever its peer does meanwhile."""
+        self.serve(maximumPending=1)
+        self.connected()
+        self.connected()
+        transport = self.factory.buildProtocol(None)
+        self.assertIsNone(self.connect())
+        self.assertRefused(("too-many-handshakes", "maximumPending"))
+        self.factory.forget(cast(TLSTransport, transport))
+        self.connected()
+
+    def test_waiting(self) -> None:
+        """An address with too many refusals waits, and comes in when the minute is over."""
+        self.serve(refusalsPerAddress=2)
+        stranger = STRANGER.issue("x", role="client")
+        for _ in range(2):
+            refused = self.connect(credential=stranger)
+            assert refused is not None
+            refused.advance(1.5)
+        self.assertIsNone(self.connect())
+        self.connected("192.0.2.2")
+        self.clock.advance(60)
+        self.connected()
+        unknown = ("unknown-issuer", "")
+        self.assertRefused(unknown, unknown, ("too-many-refusals", "refusalsPerAddress"))
+
+    def test_healthChecks(self) -> None:
+        """What only looks whether the port is open is not refused for it, however often it comes."""
+        self.serve(refusalsPerAddress=1)
+        for _ in range(5):
+            transport = cast(Any, self.factory.buildProtocol(IPv4Address("TCP", "192.0.2.1", 1)))
+            client = Side(clientConfiguration(), Recorder, self.clock)
+            link = MemoryLink(client.transport, transport)
+            link.client.abortConnection()
+            link.flush()
+        self.connected()
+
+    def test_twoFactories(self) -> None:
+        """Factories that share what lets connections in have the limits in all together."""
+        self.serve(maximumConnections=2)
+        first = self.factory
+        second = TLSFactory(
+            serverConfiguration(), _Above(), self.clock, self.told, admission=Admission(Limits(maximumConnections=9))
+        )
+        for each in (first, second):
+            each.countTogether([first, second])
+        self.connected()
+        self.factory = second
+        self.connected()
+        self.assertIsNone(self.connect())
+        self.assertEqual((first.maximumConnections, second.maximumConnections), (2, 2))
+
+
+class ProxiedTests(LimitedCase):
+    """Behind a proxy that says whose connections it passes on."""
+
+    def test_clientsCount(self) -> None:
+        """The clients' addresses count and not the proxy's, from when the header has come."""
+        self.serve(connectionsPerAddress=1)
+        proxied = ProxiedFactory(self.factory, TrustedProxies(["192.0.2.1"]))
+        first = self.through(proxied, "203.0.113.1")
+        second = self.through(proxied, "203.0.113.2")
+        for each in (first, second):
+            self.assertTrue(each.client.transport.connected)
+        third = self.through(proxied, "203.0.113.2")
+        third.flush()
+        self.assertRefused(("too-many-connections", "connectionsPerAddress"))
+        self.assertEqual(self.told.refusals[0].peer, "203.0.113.2:5000")
+        self.assertFalse(third.client.transport.connected)
+        self.assertEqual(self.admission.connections, 2)
+
+    def through(self, proxied: ProxiedFactory, host: str) -> Conversation:
+        address = IPv4Address("TCP", "192.0.2.1", 40001)
+        transport = proxied.buildProtocol(address)
+        side = Side(clientConfiguration(), Recorder, self.clock)
+
+        class From(MemoryLink):
+            def __init__(self, client: Any, server: Any) -> None:
+                super().__init__(client, server, clientAddress=address)
+
+        conversation = Conversation(side, transport, self.clock, From)
+        self._conversations.append(conversation)
+        conversation.link.client.written[:0] = f"PROXY TCP4 {host} 192.0.2.9 5000 443\r\n".encode()
+        conversation.flush()
+        return conversation
+
+
+class IdentityTests(LimitedCase):
+    """Limits that hold when it is known who the peer is."""
+
+    def test_refusedBeforeAcceptance(self) -> None:
+        """One connection too many of an identity is refused with internal_error, and its protocol never hears of it."""
+        for version in ("1.2", "1.3"):
+            self.told = Told()
+            self.serve(connectionsPerIdentity=1)
+            settings = {"minimumTLS": version, "maximumTLS": version}
+            established = self.connected(**settings)
+            refused = self.connect("192.0.2.2", **settings)
+            assert refused is not None
+            refused.flush()
+            self.assertRefused(("too-many-connections", "connectionsPerIdentity"))
+            (failure,) = self.told.refusals
+            self.assertEqual((failure.stage, getattr(failure.alert, "name", None)), ("authorization", "internal_error"))
+            heard = refused.client.failure
+            self.assertEqual((heard.code, heard.side, heard.permanent), ("refused", "remote", False))
+            self.assertIn("as many connections of ours as it allows", heard.message)
+            self.assertNotIn("built", refused.client.events)
+            self.assertTalks(established)
+            self.assertEqual(len(self.told.accepted_), 1)
+
+    def test_renewedIsTheSame(self) -> None:
+        """A renewed certificate makes no second client of one, and another client is not concerned."""
+        self.serve(connectionsPerIdentity=1)
+        self.connected()
+        self.connect(credential=AUTHORITY.issue("client", role="client"))
+        self.assertEqual(len(self.told.accepted_), 1)
+        self.connected(credential=AUTHORITY.issue("another client", role="client"))
+
+    def test_resumed(self) -> None:
+        """A resumed session counts for the identity that it began with, and so do its limits."""
+        self.serve(connectionsPerIdentity=1)
+        configuration = clientConfiguration()
+        for _ in range(2):
+            side = Side(configuration, Recorder, self.clock)
+            transport = self.factory.buildProtocol(IPv4Address("TCP", "192.0.2.1", 1))
+            conversation = Conversation(side, transport, self.clock)
+            self._conversations.append(conversation)
+            conversation.flush()
+        self.assertEqual(len(self.told.accepted_), 1)
+        conversation.flush()
+        self.assertRefused(("too-many-connections", "connectionsPerIdentity"))
+
+    def test_withoutCertificate(self) -> None:
+        """Clients without a certificate have no identity, and are not limited by one."""
+        self.serve(serverConfiguration(clientCertificates="requested"), connectionsPerIdentity=1)
+        for _ in range(3):
+            self.connected(credential=None)
+
+
+class LastingTests(LimitedCase):
+    """How long a connection may last, and be idle."""
+
+    def opened_(self, **deadlines: Any) -> Conversation:
+        self.serve(serverConfiguration(deadlines=Deadlines(write=None, **deadlines)))
+        return self.connected(deadlines=Deadlines(write=None))
+
+    def test_lifetime(self) -> None:
+        """A connection ends in order when it has lasted long enough, whatever passes on it; both protocols hear it."""
+        conversation = self.opened_(lifetime=100.0)
+        for _ in range(85):
+            conversation.advance(1)
+            self.assertTalks(conversation)
+        conversation.advance(16)
+        (failure,) = cast(Any, self.told.ends)
+        self.assertEqual((failure.code, failure.side, failure.peer), ("lifetime-over", "local", "192.0.2.1:40001"))
+        self.assertEqual(conversation.client.failures, [None])
+        self.assertEqual(bytes(conversation.client.received), b"")
+
+    def test_idle(self) -> None:
+        """An idle connection ends in order, in the time that is said and no more than a quarter of it."""
+        conversation = self.opened_(idle=20.0)
+        conversation.advance(19)
+        self.assertEqual(self.told.ends, [])
+        conversation.advance(7)
+        (failure,) = cast(Any, self.told.ends)
+        self.assertEqual((failure.code, failure.detail), ("idle-timeout", "nothing was sent or received for 20 s"))
+        self.assertEqual(conversation.client.failures, [None])
+
+    def test_notIdle(self) -> None:
+        """What says something now and then, whichever side, is not idle."""
+        conversation = self.opened_(idle=20.0)
+        for each in range(20):
+            conversation.advance(15)
+            (conversation.client.transport if each % 2 else self.told.accepted_[0]).write(b"x")
+            conversation.flush()
+        self.assertEqual(self.told.ends, [])
+
+    def test_slowReader(self) -> None:
+        """A peer that takes what was sent slowly is not idle while it takes any."""
+        conversation = self.opened_(idle=20.0)
+        self.told.accepted_[0].write(bytes(500_000))
+        for _ in range(10):
+            self.clock.advance(10)
+            conversation.link.toClient(5000)
+        self.assertEqual(self.told.ends, [])
+
+    def test_nothingIsLeft(self) -> None:
+        """A connection that ends earlier leaves no timer."""
+        conversation = self.opened_(idle=20.0, lifetime=100.0)
+        conversation.advance(12)
+        conversation.client.transport.loseConnection()
+        conversation.flush()
+        self.assertEqual((self.told.ends, self.clock.getDelayedCalls()), ([None], []))
