@@ -359,3 +359,66 @@ crl = ["lists"]
         """Nothing that reads files is loaded where none is named."""
         self.assertNotIn("configuration", Options().defaults.get("configuration", "") or "")
         self.assertIn("tlscomm.server._planfromfiles", sys.modules)
+
+
+class ReloadTests(FileCase):
+    """A running server reads the file again."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.running = self.server()
+
+    def reload(self, text: str, name: str = "a.toml") -> list[str]:
+        """What is refused of a text that takes the place of the one before."""
+        self.write(text, name)
+        with capturedLogs():
+            result = self.successResultOf(self.running.reload())
+        problems = [] if result.problem is None else str(result.problem).split("\n")
+        return [line.replace("conf/", "").replace(f"{self.folder}/", "") for line in problems]
+
+    def rules(self) -> list[int]:
+        configurations: list[Any] = [each.factory.configuration for each in self.running.listeners]
+        return [len(each.access.allow) for each in configurations]
+
+    def test_taken(self) -> None:
+        """What a listener's clients have to be changes at once."""
+        self.assertEqual(self.rules(), [0, 2])
+        self.assertEqual(self.reload(TWO.replace('"cn=a", ', "")), [])
+        self.assertEqual(self.rules(), [0, 1])
+
+    def test_refused(self) -> None:
+        """A file that cannot be used changes nothing, and all that is wrong with it is told."""
+        said = self.reload(TWO.replace('"cn=a", "cn=b"', '"a", "b"').replace("ca.pem", "no.pem"))
+        self.assertEqual([line.split(" ")[0] for line in said], ["a.toml:13:10:", "a.toml:13:15:"])
+        self.assertEqual([line.split(" ")[0] for line in self.reload(TWO.replace("ca.pem", "no.pem"))], ["a.toml:4:1:"])
+        self.assertEqual(self.rules(), [0, 2])
+
+    def test_restartNeeded(self) -> None:
+        """What only a new process can do is refused as a whole, and named."""
+        changed = TWO.replace("tcp:2", "tcp:3").replace("json", "text").replace('name = "one"', 'name = "other"')
+        self.assertEqual(
+            self.reload(changed.replace("allow", "deny")),
+            [
+                f"{said}, which needs a restart. Next step: Restart the server, or take that back."
+                for said in (
+                    "a.toml: the listener one is gone",
+                    "a.toml: the listener tcp:2 is gone",
+                    "a.toml:2:1: logFormat has changed",
+                    "a.toml:6:1: the listener other is new",
+                    "a.toml:9:1: the listener tcp:3 is new",
+                )
+            ],
+        )
+        self.assertEqual(self.rules(), [0, 2])
+        (said,) = self.reload(TWO.replace('name = "one"', 'name = "one"\napplication = "greet"'))
+        self.assertIn("a.toml:8:1: application has changed, which needs a restart", said)
+
+    def test_watched(self) -> None:
+        """The configuration files are among those that are watched, and the folders where more may come."""
+        (self.folder / "conf.d").mkdir()
+        self.write("", "conf.d/a.toml")
+        plan = self.plan(TWO + "", "--log-format", "text")
+        self.assertEqual(plan.files, (str(self.folder / "a.toml"),))
+        plan = self.plan('include = ["conf.d/*.toml", "x?/y*/z.toml"]\nidentity = "server.pem"')
+        there = str(self.folder)
+        self.assertEqual(plan.files, (f"{there}/a.toml", f"{there}/conf.d", f"{there}/conf.d/a.toml"))

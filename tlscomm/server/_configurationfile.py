@@ -11,8 +11,8 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Mapping
-from dataclasses import field
+from collections.abc import Iterator, Mapping
+from dataclasses import field, replace
 from typing import Any
 
 from tlscomm._dataclasses import dataclass
@@ -56,6 +56,7 @@ class ConfigurationFile:
         values: the tables of the file, as ``tomllib`` returns them.
         places: where each key stands.
         isWhole: whether there was no mistake in its syntax.
+        folders: where more files may come that it includes by a pattern.
     """
 
     path: str
@@ -63,6 +64,7 @@ class ConfigurationFile:
     values: Mapping[str, Any] = field(default_factory=dict)
     places: Mapping[KeyPath, Place] = field(default_factory=dict)
     isWhole: bool = True
+    folders: tuple[str, ...] = ()
 
     def origin(self, *path: str | int) -> Origin:
         """Return where something stands, or what it is in where that has no place of its own."""
@@ -72,7 +74,7 @@ class ConfigurationFile:
         return Origin(self.shown)
 
 
-def readFiles(path: str) -> tuple[list[ConfigurationFile], list[PlanProblem]]:
+def readFiles(path: str, shown: str) -> tuple[list[ConfigurationFile], list[PlanProblem]]:
     """Return a configuration file and those that it includes, and what is wrong with them as files.
 
     Each stands before those that it includes, and these are in the order of their names where they are meant by one
@@ -80,9 +82,10 @@ def readFiles(path: str) -> tuple[list[ConfigurationFile], list[PlanProblem]]:
 
     Args:
         path: of the file.
+        shown: what messages call it.
     """
     reading = _Reading()
-    reading.read(os.path.abspath(path), path, Origin(path), 0)
+    reading.read(os.path.abspath(path), shown, Origin(shown), 0)
     return reading.files, reading.problems
 
 
@@ -128,7 +131,8 @@ class _Reading:
     def _parsed(self, path: str, shown: str, text: str) -> ConfigurationFile:
         values, text, problems = _parse(text)
         self.problems += [PlanProblem(Origin(shown, *place), message) for message, place in problems]
-        return ConfigurationFile(path, shown, values, placesIn(text) if values else {}, not problems)
+        file = ConfigurationFile(path, shown, values, placesIn(text) if values else {}, not problems)
+        return replace(file, folders=tuple(_foldersOf(file)))
 
     def _patterns(self, file: ConfigurationFile) -> list[str]:
         patterns = file.values.get("include", [])
@@ -148,6 +152,16 @@ class _Reading:
         for each in found[: _MOST_FILES + 1]:
             shown = each if os.path.isabs(pattern) else _beside(file.shown, os.path.relpath(each, folder))
             self.read(each, shown, named, depth + 1)
+
+
+def _foldersOf(file: ConfigurationFile) -> Iterator[str]:
+    patterns = file.values.get("include", ())
+    for pattern in (patterns,) if isinstance(patterns, str) else patterns if isinstance(patterns, list) else ():
+        if isinstance(pattern, str) and glob.has_magic(pattern):
+            folder = os.path.dirname(os.path.join(os.path.dirname(file.path), pattern))
+            # A pattern of folders is looked for when the file is read again for another reason.
+            if not glob.has_magic(folder) and os.path.isdir(folder):
+                yield folder
 
 
 def _beside(shown: str, name: str) -> str:

@@ -5,14 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from twisted.internet.interfaces import IProtocolFactory
-from twisted.python.usage import UsageError
 
 from tlscomm.configuration import ServerConfiguration
-from tlscomm.configuration._fromsettings import sourcesIn
-from tlscomm.failures import TLSFailure
 from tlscomm.limits import Admission, Limits
 from tlscomm.server._configuring import Configuring
 from tlscomm.server._eventlog import eventLog
@@ -22,8 +19,8 @@ from tlscomm.server._notifying import systemdObserver
 from tlscomm.server._observers import Observers
 from tlscomm.server._operation import Operation
 from tlscomm.server._plan import ServerPlan
-from tlscomm.server._planchecking import problemsIn, restartNeeded
-from tlscomm.server._planproblems import ConfigurationProblems, PlanProblem
+from tlscomm.server._planchecking import madeOf
+from tlscomm.server._planreading import PlanReading
 from tlscomm.server._processpart import ProcessPart
 from tlscomm.server._server import Server
 from tlscomm.server._service import Listener, TLSService
@@ -62,9 +59,10 @@ def serviceFor(
     configuring = Configuring(None if part is None else part.said)
     form = settings["logFormat"]
     log = eventLog(form, reactor, foreground=isForeground) if part is None else part.log(form, reactor, isForeground)
+    reading = PlanReading(plan, readAgain, configuring)
     services: list[TLSService] = []
     systemd = systemdObserver(reactor, lambda: sum(len(each.factory.connections) for each in services))
-    operation = Operation(reactor, settings, log, lambda: services, partial(shownSettings, plan))
+    operation = Operation(reactor, settings, log, lambda: services, lambda: shownSettings(reading.plan))
     observers = Observers(log, [*operation.observers, *(() if systemd is None else (systemd,))])
     complain = complainOnTerminal if isForeground and part is None else None
     sockets = ListeningSockets(reusePort=settings["reusePort"]) if part is None else part.sockets
@@ -73,7 +71,7 @@ def serviceFor(
     if part is None:
         sites = operation.sites(partial(siteEndpoint, reactor, siteSockets), siteSockets, complain)
     # What a listener cannot do is found out before files are written.
-    served = _made(plan, configuring, lambda each: _served(each, reactor, configuring, sockets))
+    served = madeOf(plan, configuring, lambda each: _served(each, reactor, configuring, sockets))
     tracing = tracingFrom(settings, reactor.callLater)
     limits = Limits.fromSettings(settings)
     # The limits in all are those of all that this process serves.
@@ -100,8 +98,8 @@ def serviceFor(
         reactor,
         services,
         observers,
-        readAgain=partial(_configurationsAgain, plan, readAgain, configuring),
-        sources=lambda: sourcesIn(*(configuring.given(each.settings) for each in plan.listeners)),
+        readAgain=reading.configurations,
+        sources=reading.sources,
         # The supervisor of several processes watches for all of them.
         isWatching=part is None,
         sockets=sockets,
@@ -125,7 +123,7 @@ def checkPlan(plan: ServerPlan, reactor: Any) -> dict[str, Any]:
         ConfigurationProblems, TLSFailure, UsageError, ValueError: as with `serviceFor`.
     """
     configuring = Configuring()
-    _made(plan, configuring, lambda settings: (applicationFrom(settings, reactor), configuring.first(settings)))
+    madeOf(plan, configuring, lambda settings: (applicationFrom(settings, reactor), configuring.first(settings)))
     return configuring.person.said
 
 
@@ -133,38 +131,6 @@ def _served(settings: Mapping[str, Any], reactor: Any, configuring: Configuring,
     """Return where a listener listens, what makes its protocols, and its configuration."""
     places = [placeFrom(place, settings, reactor, sockets) for place in settings["listen"]]
     return places, applicationFrom(settings, reactor), configuring.first(settings)
-
-
-_T = TypeVar("_T")
-
-
-def _made(plan: ServerPlan, configuring: Configuring, make: Callable[[Mapping[str, Any]], _T]) -> list[_T]:
-    """Return what is made of the settings of each listener.
-
-    Raises:
-        ConfigurationProblems: files describe some that cannot be made; it tells all that is wrong with all of them.
-    """
-    made: list[_T] = []
-    problems: list[PlanProblem] = []
-    for listener in plan.listeners:
-        try:
-            made.append(make(listener.settings))
-        except (TLSFailure, UsageError, ValueError):
-            if not listener.origin.file:
-                raise
-            problems += problemsIn(listener, configuring)
-    if problems:
-        raise ConfigurationProblems(problems)
-    return made
-
-
-def _configurationsAgain(
-    plan: ServerPlan, readAgain: Callable[[], ServerPlan] | None, configuring: Configuring
-) -> list[ServerConfiguration]:
-    now = plan if readAgain is None else readAgain()
-    if needed := restartNeeded(plan, now):
-        raise ConfigurationProblems(needed)
-    return _made(now, configuring, configuring.again)
 
 
 def complainOnTerminal(message: str) -> None:

@@ -147,7 +147,7 @@ class Options(_Options):
             return self._plan
         from tlscomm.server._planfromfiles import planFromFile
 
-        return planFromFile(self._file, self._overriding)
+        return planFromFile(self._file, self._overriding, self["configuration"])
 
     @property
     def isForeground(self) -> bool:

@@ -73,11 +73,13 @@ class ServerPlan:
         settings: those of the whole process, by name, parsed, with their defaults.
         listeners: at least one.
         origins: where each of the settings was said, as a listener has them.
+        files: the configuration files, absolute, and the folders in which more of them may come.
     """
 
     settings: Mapping[str, Any]
     listeners: tuple[ListenerPlan, ...]
     origins: Mapping[str, tuple[Origin, ...]] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
 
     def originOf(self, name: str) -> Origin:
         """Return where a setting was said."""

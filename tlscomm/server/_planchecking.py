@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.task import Clock
 from twisted.python.usage import UsageError
@@ -21,9 +21,11 @@ from tlscomm.server._plan import ListenerPlan, Origin, ServerPlan
 from tlscomm.server._planproblems import ConfigurationProblems, PlanProblem
 from tlscomm.server._sockets import ListeningSockets
 
-__all__ = ["problemsIn", "restartNeeded", "withProblemsOfFiles"]
+__all__ = ["madeOf", "problemsIn", "restartNeeded", "withProblemsOfFiles"]
 
 _CHECK_PATH = "Check the path. A relative path starts at the folder of the file that names it."
+
+_T = TypeVar("_T")
 
 _REFUSALS = (TLSFailure, UsageError, ValueError)
 
@@ -41,6 +43,26 @@ _FIXED = (
 )
 #: What a running process can take.
 _CHANGEABLE: frozenset[str] = frozenset()
+
+
+def madeOf(plan: ServerPlan, configuring: Configuring, make: Callable[[Mapping[str, Any]], _T]) -> list[_T]:
+    """Return what is made of the settings of each listener.
+
+    Raises:
+        ConfigurationProblems: files describe some that cannot be made; it tells all that is wrong with all of them.
+    """
+    made: list[_T] = []
+    problems: list[PlanProblem] = []
+    for listener in plan.listeners:
+        try:
+            made.append(make(listener.settings))
+        except _REFUSALS:
+            if not listener.origin.file:
+                raise
+            problems += problemsIn(listener, configuring)
+    if problems:
+        raise ConfigurationProblems(problems)
+    return made
 
 
 def problemsIn(listener: ListenerPlan, configuring: Configuring) -> list[PlanProblem]:

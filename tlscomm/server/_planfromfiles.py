@@ -57,30 +57,34 @@ class _Said:
 _Values = Mapping[str, _Said]
 
 
-def planFromFile(path: str, options: Mapping[str, Any]) -> ServerPlan:
+def planFromFile(path: str, options: Mapping[str, Any], shown: str = "") -> ServerPlan:
     """Return the plan that a file describes.
 
     Args:
         path: of the file.
         options: what the command line says besides, by name, parsed.
+        shown: what messages call the file; as the path where empty.
 
     Raises:
         ConfigurationProblems: it describes none.
     """
-    plan, problems = planWithProblems(path, options)
+    plan, problems = planWithProblems(path, options, shown)
     if problems or plan is None:
         raise ConfigurationProblems(problems)
     return plan
 
 
-def planWithProblems(path: str, options: Mapping[str, Any]) -> tuple[ServerPlan | None, list[PlanProblem]]:
+def planWithProblems(
+    path: str, options: Mapping[str, Any], shown: str = ""
+) -> tuple[ServerPlan | None, list[PlanProblem]]:
     """Return the plan that a file describes as far as it does, and all that is wrong.
 
     Args:
         path: of the file.
         options: what the command line says besides, by name, parsed.
+        shown: what messages call the file; as the path where empty.
     """
-    files, problems = readFiles(path)
+    files, problems = readFiles(path, shown or path)
     planning = _Planning({name: _Said(value) for name, value in options.items()})
     for file in files:
         planning.take(file)
@@ -101,10 +105,12 @@ class _Planning:
         self._top: dict[str, _Said] = {}
         self._listeners: list[tuple[dict[str, _Said], Origin]] = []
         self._first: Origin | None = None
+        self._files: list[str] = []
 
     def take(self, file: ConfigurationFile) -> None:
         """Take what a file says."""
         self._first = self._first or file.origin()
+        self._files += [file.path, *file.folders]
         top = {key: value for key, value in file.values.items() if key not in _TOP_WORDS}
         for name, said in self._values(file, top, ()).items():
             if (other := self._top.get(name)) is not None:
@@ -125,7 +131,7 @@ class _Planning:
         ofProcess = {each.name for each in _SETTINGS.values() if each.isProcessWide}
         settings, origins = _resolved(ofProcess, (self._options, self._top))
         listeners = tuple(self._plans({each for each in _SETTINGS if each not in ofProcess}))
-        plan = ServerPlan(settings, listeners, origins)
+        plan = ServerPlan(settings, listeners, origins, tuple(self._files))
         for origin, message in conflictsIn(plan):
             self._refuse(origin, message)
         return plan

@@ -36,8 +36,8 @@ class PlanProblem:
     isMissing: bool = False
 
     def __str__(self) -> str:
-        step = f" Next step: {self.nextStep}" if self.nextStep else ""
-        return f"{self.origin}: {printable(self.message, _LONGEST)}{step}"
+        said = f"{self.origin}: {printable(self.message, _LONGEST)}"
+        return f"{said.rstrip('.')}. Next step: {self.nextStep}" if self.nextStep else said
 
     @classmethod
     def of(cls, origin: Origin, problem: Exception) -> PlanProblem:

@@ -163,7 +163,13 @@ class _Worker:
         options = Options()
         options.parseOptions(self._words)
         self._part = _part(facts)
-        self._server = serviceFor(options.plan, self._reactor, isForeground=facts["isForeground"], part=self._part)
+        self._server = serviceFor(
+            options.plan,
+            self._reactor,
+            isForeground=facts["isForeground"],
+            part=self._part,
+            readAgain=options.readPlan,
+        )
         self._server.privilegedStartService()
         self._server.startService()
         # The supervisor tells the workers of signals that are for all of them.

@@ -1,0 +1,57 @@
+"""A running server's plan, read again: what it now is, and which files say so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tlscomm.configuration import ServerConfiguration
+from tlscomm.configuration._fromsettings import sourcesIn
+from tlscomm.server._configuring import Configuring
+from tlscomm.server._plan import ServerPlan
+from tlscomm.server._planchecking import madeOf, restartNeeded
+from tlscomm.server._planproblems import ConfigurationProblems
+from tlscomm.watching._watchedfiles import Sources
+
+__all__ = ["PlanReading"]
+
+
+class PlanReading:
+    """Reads the plan of a running server again. All of it may be called in any thread, one at a time.
+
+    Attributes:
+        plan: the last that could be used.
+    """
+
+    def __init__(self, plan: ServerPlan, read: Callable[[], ServerPlan] | None, configuring: Configuring) -> None:
+        """
+        Args:
+            plan: what the server was started with.
+            read: returns the plan as it is now; None where it stays as it is.
+            configuring: makes the configurations.
+        """
+        self.plan = plan
+        self._started = plan
+        # Its files are watched even if it cannot be used: it is mended in one of them.
+        self._latest = plan
+        self._read = read
+        self._configuring = configuring
+
+    def configurations(self) -> list[ServerConfiguration]:
+        """Return the configurations of the listeners as they are now, in their order.
+
+        Raises:
+            ConfigurationProblems: they cannot be used, or not by a server that runs; it tells all that is wrong.
+            TLSFailure, ValueError: the one of a command line cannot be used.
+        """
+        if self._read is not None:
+            self._latest = self._read()
+        if needed := restartNeeded(self._started, self._latest):
+            raise ConfigurationProblems(needed)
+        made = madeOf(self._latest, self._configuring, self._configuring.again)
+        self.plan = self._latest
+        return made
+
+    def sources(self) -> Sources:
+        """Return the files that all of it is read from, as they are named now."""
+        named = sourcesIn(*(self._configuring.given(each.settings) for each in self._latest.listeners))
+        return Sources((*self._latest.files, *named.files), named.lists)
