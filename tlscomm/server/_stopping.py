@@ -145,10 +145,13 @@ class EndSignals:
         self._hurry = hurry
         self._former: dict[int, Any] = {}
         self._hasCome = False
+        self._last: int | None = None
 
     def listen(self) -> None:
-        """Listen to them from when the reactor runs."""
+        """Listen to them from now on, also before the reactor runs, which is stopped then when it does."""
         if (whenRunning := getattr(self._reactor, "callWhenRunning", None)) is not None:
+            self._replace()
+            # The reactor puts its own in their place when it begins to run.
             whenRunning(self._replace)
 
     def stop(self) -> None:
@@ -161,6 +164,9 @@ class EndSignals:
         for number, former in self._former.items():
             signal.signal(number, former)
         self._former.clear()
+        # twistd ends itself by this signal. One that came while the reactor began to run was for the reactor.
+        if hasattr(self._reactor, "_exitSignal"):
+            self._reactor._exitSignal = self._last
 
     def _replace(self) -> None:
         if threading.current_thread() is not threading.main_thread():
@@ -169,7 +175,7 @@ class EndSignals:
             number = getattr(signal, name)
             former = signal.getsignal(number)
             # A debugger has its own.
-            if former == getattr(self._reactor, ofReactor, None):
+            if former in (getattr(self._reactor, ofReactor, None), signal.SIG_DFL, signal.default_int_handler):
                 self._former[number] = former
                 signal.signal(number, lambda number, _: self._reactor.callFromThread(self._came, number))
 
@@ -181,8 +187,7 @@ class EndSignals:
             self.stop()
             return
         _log.warn("Received {name} once more, ending at once.", name=name)
-        # Of Twisted's reactors: twistd ends itself by this signal then.
-        self._reactor._exitSignal = number
+        self._last = number
         self._hurry()
 
 
