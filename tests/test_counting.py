@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.configuration import ClientConfiguration, ServerConfiguration
-from tlscomm.failures import Expired
+from tlscomm.failures import CODES, Expired, failureForCode
 from tlscomm.issuing import Authority
 from tlscomm.messages import MessageFactory, MessageProtocol
 from tlscomm.server import Echo, Listener, TLSService, _counting
@@ -266,6 +266,22 @@ class OfTheServer(CountingCase):
         names = {labels[3] for labels in self.changed("tlscomm_not_after_timestamp_seconds")}
         self.assertIn("CN=renewed", names)
         self.assertNotIn("CN=server", names)
+
+    def test_eventsLost(self) -> None:
+        """Events that could not be written are counted."""
+        lost = 3
+        counting = Counting(self.clock, list, lambda: lost)
+        for _ in range(2):
+            gathering = counting.gather()
+            self.clock.advance(Turns.SECONDS)
+            self.assertEqual(self.successResultOf(gathering).value("tlscomm_log_events_lost_total"), 3)
+
+    def test_limits(self) -> None:
+        """A connection that a limit ends is counted for the setting that the failure names, or that its code means."""
+        for code, limit in (("idle-timeout", "idleTimeout"), ("lifetime-over", "connectionLifetime")):
+            if code in CODES:
+                self.counting._noteLimit(failureForCode(code)())
+                self.assertEqual(self.counts.value("tlscomm_limits_hit_total", (limit,)), 1)
 
     def test_build(self) -> None:
         """What runs here is told, once."""

@@ -33,6 +33,7 @@ class Forwarding(Factory):
     Attributes:
         relays: those that have yet to end.
         filesPerConnection: how many files a process has open for each connection.
+        backend: makes the connection to the place.
     """
 
     noisy = False
@@ -62,7 +63,7 @@ class Forwarding(Factory):
         """
         self.relays: set[Relay] = set()
         self._waits = Waits(clock)
-        self._backend = backend
+        self.backend = backend
         self._place = place
         self._connectTimeout = connectTimeout
         self._halfCloseTimeout = halfCloseTimeout
@@ -76,7 +77,7 @@ class Forwarding(Factory):
 
     def _connect(self, relay: Relay) -> None:
         self.relays.add(relay)
-        connecting = self._backend.connect(cast(IProtocolFactory, _Only(relay.far)))
+        connecting = self.backend.connect(cast(IProtocolFactory, _Only(relay.far)))
         if self._connectTimeout is not None:
             connecting.addTimeout(self._connectTimeout, self._waits, onTimeoutCancel=_tooLate)
         relay.connecting = connecting

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from tlscomm.failures import printable
 from tlscomm.issuing import DevelopmentAuthority, ensureDevelopmentAuthority
 from tlscomm.server._applications import hookNamed
 from tlscomm.server._person import Person
+from tlscomm.verification import Hook
 
 __all__ = ["Configuring"]
 
@@ -36,6 +37,7 @@ class Configuring:
 
     Attributes:
         person: who started the program.
+        watchHook: returns a hook as it is to be asked.
     """
 
     def __init__(self, said: Mapping[str, Any] | None = None) -> None:
@@ -44,6 +46,7 @@ class Configuring:
             said: what the person has said to another process (`Person.said`); None where this one asks.
         """
         self.person = Person(said)
+        self.watchHook: Callable[[Hook], Hook] = lambda hook: hook
         self._development: DevelopmentAuthority | None = None
 
     def first(self, settings: Mapping[str, Any]) -> ServerConfiguration:
@@ -85,7 +88,7 @@ class Configuring:
         given = self.given(settings)
         if "forward" in given and not given["clientRoots"] and "clientCertificates" not in given:
             raise ValueError(_EVERY_CLIENT)
-        hook = hookNamed(given["hook"]) if "hook" in given else None
+        hook = self.watchHook(hookNamed(given["hook"])) if "hook" in given else None
         return serverConfiguration(given, prompt=prompt, hook=hook)
 
 

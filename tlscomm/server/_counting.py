@@ -38,8 +38,12 @@ _MOST_EXPIRIES = 16
 #: A listener, a group, and what was added of bytes received and sent and messages received and sent.
 _Added = tuple[str, str, int, int, int, int]
 
-#: The settings that a refusal is for, by its code.
-_LIMITS = {"too-many-connections": "maximumConnections"}
+#: The settings that end a connection, by the code of the failure, where that does not name the setting itself.
+_LIMITS = {
+    "idle-timeout": "idleTimeout",
+    "lifetime-over": "connectionLifetime",
+    "too-many-connections": "maximumConnections",
+}
 
 
 class Counting:
@@ -49,15 +53,19 @@ class Counting:
         counts: the numbers. Those of what is now are as they were when `gather` was called last.
     """
 
-    def __init__(self, clock: IReactorTime, listeners: Callable[[], Sequence[TLSService]]) -> None:
+    def __init__(
+        self, clock: IReactorTime, listeners: Callable[[], Sequence[TLSService]], lost: Callable[[], int] = lambda: 0
+    ) -> None:
         """
         Args:
             clock: tells the time, in seconds since 1970.
             listeners: returns the services as they are now. Their names are those of the listeners.
+            lost: returns how many events could not be written.
         """
         self.counts = Counts()
         self._clock = clock
         self._listeners = listeners
+        self._lost = lost
         self._names: dict[TLSFactory, str] = {}
         self._open: dict[TLSTransport, _Added] = {}
         self._new: dict[tuple[str, str], _Added] = {}
@@ -134,6 +142,7 @@ class Counting:
             if number % _SLICE == 0:
                 yield
         self.counts.set("tlscomm_queue_bytes", (), queued)
+        self.counts.set("tlscomm_log_events_lost_total", (), self._lost())
         self._tellPeers()
         self._tellListeners()
 
@@ -184,7 +193,8 @@ class Counting:
             self.counts.set("tlscomm_config_last_reload_success_timestamp_seconds", (), now)
 
     def _noteLimit(self, failure: TLSFailure) -> None:
-        if (limit := _LIMITS.get(failure.code)) is not None:
+        limit = getattr(failure, "limit", None) or _LIMITS.get(failure.code)
+        if limit is not None:
             self.counts.add("tlscomm_limits_hit_total", (limit,))
 
     def _nameOf(self, factory: Any) -> str:

@@ -16,6 +16,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Literal
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -47,6 +48,9 @@ class JSONLines:
     A stream that takes nothing, because its reader is slow or gone or the disk is full, does not hold the server up.
     Some lines wait for it. What does not fit among them is counted, and the number is an event of its own when the
     stream takes lines again.
+
+    Attributes:
+        lost: how many did not fit, from the beginning.
     """
 
     def __init__(self, stream: Any, clock: IReactorTime) -> None:
@@ -60,6 +64,7 @@ class JSONLines:
         self._waiting: deque[bytes] = deque()
         self._size = 0
         self._lost = 0
+        self.lost = 0
         self._isBroken = False
         self._timer: IDelayedCall | None = None
         self._poll = _pollFor(stream)
@@ -73,6 +78,7 @@ class JSONLines:
         # Those after a lost one are lost too, so that the number stands where they are missing.
         if self._lost or (self._waiting and self._size + len(line) > _MOST_WAITING):
             self._lost += 1
+            self.lost += 1
             return
         self._add(line)
         if self._timer is None:
@@ -173,7 +179,7 @@ def eventLog(
         lines = onStandardOutput(clock)
     if lines is None:
         return EventLog(_adding(also, _writeRecord), clock)
-    return EventLog(_adding(also, lines), clock, finish=lines.finish)
+    return EventLog(_adding(also, lines), clock, finish=lines.finish, lost=partial(getattr, lines, "lost"))
 
 
 def onStandardOutput(clock: IReactorTime) -> JSONLines | None:

@@ -63,6 +63,7 @@ def serviceFor(
     services: list[TLSService] = []
     systemd = systemdObserver(reactor, lambda: sum(len(each.factory.connections) for each in services))
     operation = Operation(reactor, settings, log, lambda: services, lambda: shownSettings(reading.plan))
+    configuring.watchHook = operation.watchHook
     observers = Observers(log, [*operation.observers, *(() if systemd is None else (systemd,))])
     complain = complainOnTerminal if isForeground and part is None else None
     sockets = ListeningSockets(reusePort=settings["reusePort"]) if part is None else part.sockets
@@ -77,6 +78,7 @@ def serviceFor(
     # The limits in all are those of all that this process serves.
     admission = Admission(limits if part is None else limits.shared(part.count))
     for listener, (places, application, configuration) in zip(plan.listeners, served, strict=True):
+        operation.watchBackend(application)
         service = TLSService(
             reactor,
             configuration,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from twisted.internet.interfaces import IReactorTime, IStreamServerEndpoint
+from twisted.internet.interfaces import IProtocolFactory, IReactorTime, IStreamServerEndpoint
 from twisted.python.usage import UsageError
 
 from tlscomm.failures import printable
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tlscomm.server._readiness import Readiness
     from tlscomm.server._sockets import ListeningSockets
     from tlscomm.server._status import Status
+    from tlscomm.verification import Hook
 
 __all__ = ["SITES", "Operation"]
 
@@ -68,7 +69,7 @@ class Operation:
             from tlscomm.server._counting import Counting
             from tlscomm.server._exposition import Exposition
 
-            self.counting = Counting(clock, listeners)
+            self.counting = Counting(clock, listeners, log.lost)
             self._exposition = Exposition()
         if "status" in self._places:
             from tlscomm.server._status import Status
@@ -79,6 +80,21 @@ class Operation:
     def observers(self) -> list[Any]:
         """What is to be told of the server."""
         return [each for each in (self.counting, self.status, self.readiness) if each is not None]
+
+    def watchHook(self, hook: Hook) -> Hook:
+        """Return a hook as it is to be asked."""
+        if self.counting is None:
+            return hook
+        from tlscomm.server._timing import timedHook
+
+        return timedHook(hook, self._clock, self.counting.counts)
+
+    def watchBackend(self, application: IProtocolFactory) -> None:
+        """Look on where an application connects to a backend."""
+        if self.counting is not None and (backend := getattr(application, "backend", None)) is not None:
+            from tlscomm.server._timing import TimedEndpoint
+
+            cast(Any, application).backend = TimedEndpoint(backend, self._clock, self.counting.counts)
 
     def sites(
         self,

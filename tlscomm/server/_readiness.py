@@ -7,6 +7,7 @@ from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 
+from tlscomm._clocks import timeOfDay
 from tlscomm.server._phases import ServerPhase
 from tlscomm.server._service import TLSService
 
@@ -29,11 +30,11 @@ class Readiness:
     def __init__(self, clock: IReactorTime, listeners: Callable[[], Sequence[TLSService]]) -> None:
         """
         Args:
-            clock: tells the time, in seconds since 1970.
+            clock: tells the time of day as well.
             listeners: returns the services as they are now.
         """
         self.phase = ServerPhase.STARTING
-        self._clock = clock
+        self._now = timeOfDay(clock)
         self._listeners = listeners
 
     def entered(self, phase: ServerPhase) -> None:
@@ -63,4 +64,4 @@ class Readiness:
         configuration: Any = service.factory.configuration
         credentials = (getattr(configuration, "credential", None), *getattr(configuration, "others", ()))
         ends = [each.certificate.not_valid_after_utc.timestamp() for each in credentials if each is not None]
-        return bool(ends) and max(ends) < self._clock.seconds()
+        return bool(ends) and max(ends) < self._now()

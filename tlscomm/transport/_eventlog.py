@@ -63,6 +63,7 @@ class EventLog:
     Attributes:
         numbers: those of the connections that are to come.
         lastRefused: the number of the connection that was refused last, 0 before that.
+        lost: returns how many events could not be written.
     """
 
     def __init__(
@@ -71,15 +72,18 @@ class EventLog:
         clock: IReactorTime,
         *,
         finish: Callable[[], object] = lambda: None,
+        lost: Callable[[], int] = lambda: 0,
     ) -> None:
         """
         Args:
             write: takes the events.
             clock: tells the time of each, in seconds since 1970.
             finish: is called when the server has stopped.
+            lost: returns how many events could not be written.
         """
         self._write = write
         self._finish = finish
+        self.lost = lost
         self._now = timeOfDay(clock)
         self._refusals = RefusalLimit(write, clock)
         self.numbers: Iterator[int] = itertools.count(1)
