@@ -42,7 +42,8 @@ environment: ## Make .venv, or bring it up to date
 	@sh scripts/environment.sh
 
 programs:
-	@sh .ci/programs openssl gnutls-bin nginx-light libnginx-mod-stream haproxy stunnel4 tshark tcpdump chromium prometheus
+	@sh .ci/programs openssl gnutls-bin nginx-light libnginx-mod-stream haproxy stunnel4 tshark tcpdump chromium \
+	    prometheus postgresql
 
 clean: ## Remove what was built, and caches
 	rm -rf build dist *.egg-info docs/_build _trial_temp* .hypothesis .mypy_cache .pytest_cache .ruff_cache

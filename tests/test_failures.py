@@ -59,6 +59,7 @@ _CLOSED_LIST = [
     "hook-timeout",
     "not-tls",
     "bad-proxy-header",
+    "plaintext-injected",
     "no-common-version",
     "no-common-cipher",
     "no-common-group",

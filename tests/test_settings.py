@@ -289,6 +289,7 @@ class TableTests(SynchronousTestCase):
                 "profile": set(PROFILES),
                 "proxyProtocol": {"v1", "v2", "any"},
                 "revocation": set(MODES),
+                "upgrade": {"postgresql"},
             },
         )
 

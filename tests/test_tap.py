@@ -85,6 +85,7 @@ DEFAULTS: dict[str, Any] = {
     "idle-timeout": None,
     "proxy-from": [],
     "proxy-protocol": None,
+    "upgrade": None,
     "trace": None,
     "capture": None,
     "capture-size": None,
@@ -121,7 +122,7 @@ ALL = f"""
     --trace traces --capture a.pcapng --capture-size 1000000 --keylog keys.log --refused-traces 9
     --drain-timeout 30 --drain-delay 5 --handover next.sock --reuse-port --processes 3
     --trace-application-data 100 --metrics tcp:3 --status unix:status --health tcp:4
-    --proxy-from 10.0.0.0/8 --proxy-from unix --proxy-protocol v2
+    --proxy-from 10.0.0.0/8 --proxy-from unix --proxy-protocol v2 --upgrade postgresql
 """
 
 
@@ -209,6 +210,7 @@ class OptionsTests(SynchronousTestCase):
                 "trace-application-data": 100,
                 "proxy-from": [ip_network("10.0.0.0/8"), None],
                 "proxy-protocol": "v2",
+                "upgrade": "postgresql",
                 "log-format": "json",
                 "processes": 3,
                 "metrics": "tcp:3",

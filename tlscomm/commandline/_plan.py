@@ -50,6 +50,7 @@ class Plan:
         connectSeconds: how long looking the host up and TCP may take; None for ever.
         replySeconds: how long each reply may take; None for ever.
         tracing: what is traced of the connection, or None.
+        upgrade: the protocol in which the connection begins in the clear, or None.
     """
 
     address: Address
@@ -58,6 +59,7 @@ class Plan:
     connectSeconds: float | None
     replySeconds: float | None
     tracing: Tracing | None = None
+    upgrade: str | None = None
 
 
 def addressIn(text: str) -> Address:
@@ -110,6 +112,7 @@ def planFor(
         connectSeconds=connectSeconds,
         replySeconds=replySeconds,
         tracing=tracingFrom(settings, observer=observer),
+        upgrade=settings.get("upgrade"),
     )
 
 

@@ -38,7 +38,13 @@ def endpointTo(reactor: Any, plan: Plan) -> IStreamClientEndpoint:
     reactor.installNameResolver(GAIResolver(reactor, _lookups))
     seconds = plan.connectSeconds
     tcp = AnyHostname(reactor, plan.host, plan.address.port, timeout=_FOREVER if seconds is None else seconds)
-    return TLSClientEndpoint(reactor, Bounded(reactor, tcp, seconds), plan.configuration, tracing=plan.tracing)
+    bounded: Any = Bounded(reactor, tcp, seconds)
+    if plan.upgrade is not None:
+        # What does not begin in the clear does not load what does.
+        from tlscomm.endpoints._beforetls import connectingBeforeTLS
+
+        bounded = connectingBeforeTLS(bounded, {"upgrade": plan.upgrade})
+    return TLSClientEndpoint(reactor, bounded, plan.configuration, tracing=plan.tracing)
 
 
 @implementer(IStreamClientEndpoint)

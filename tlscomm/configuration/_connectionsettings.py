@@ -69,6 +69,15 @@ CONNECTIONS = (
         see=":doc:`hooks`",
     ),
     Setting(
+        "upgrade",
+        Word(("postgresql",)),
+        SERVERS | CLIENTS,
+        "The protocol in which a connection begins in the clear, before it changes to TLS: ``postgresql`` "
+        "(``SSLRequest``). Nothing but the change is done in it.",
+        otherwise="TLS from the first byte on",
+        see=":doc:`upgrading`",
+    ),
+    Setting(
         "resumption",
         YesNo(),
         SERVERS | _CLIENT_STRING,

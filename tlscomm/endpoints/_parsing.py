@@ -13,11 +13,15 @@ from tlscomm.configuration._fromsettings import clientConfiguration, serverConfi
 from tlscomm.configuration._settings import defaultsOn, formerNamesOn, settingsOn
 from tlscomm.configuration._settingtypes import Interface, Whole
 from tlscomm.credentials._passphrasesources import passphraseSource
+from tlscomm.endpoints._beforetls import acceptingBeforeTLS, connectingBeforeTLS
 from tlscomm.endpoints._below import endpointBelow
 from tlscomm.endpoints._endpoints import TLSClientEndpoint, TLSServerEndpoint
 from tlscomm.endpoints._hosts import AnyHostname
+<<<<<<< HEAD
 from tlscomm.endpoints._proxied import behindProxies
 from tlscomm.limits import Limits
+=======
+>>>>>>> d61ae7d (Change from the clear to TLS: an endpoint, a transport with startTLS, and PostgreSQL's way)
 from tlscomm.tracing._fromsettings import tracingFrom
 from tlscomm.verification._servernames import hostAndServerName
 from tlscomm.watching._watchedfiles import WatchedFiles
@@ -57,7 +61,7 @@ def serverEndpoint(
         place = f"tcp:{number}:interface={quoteStringArgument(settings.get('interface', ''))}"
     return TLSServerEndpoint(
         reactor,
-        behindProxies(endpointBelow(reactor, _either(place, settings.get("endpoint"))), settings),
+        acceptingBeforeTLS(endpointBelow(reactor, _either(place, settings.get("endpoint"))), settings),
         configuration,
         limits=Limits.fromSettings(settings),
         readAgain=partial(serverConfiguration, settings),
@@ -89,6 +93,7 @@ def clientEndpoint(
     readAgain = partial(clientConfiguration, name, settings)
     # The program may end with the connection, so that nothing is left for later.
     tracing = tracingFrom(settings)
+    below = connectingBeforeTLS(below, settings)
     return TLSClientEndpoint(reactor, below, configuration, readAgain=readAgain, files=files, tracing=tracing)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred
@@ -13,10 +13,9 @@ from tlscomm.proxyprotocol import TrustedProxies
 from tlscomm.proxyprotocol._trusted import Network
 from tlscomm.transport import TLSFactory
 from tlscomm.transport._proxied import ProxiedFactory
+from tlscomm.transport._upgrading import UpgradingFactory
 
-__all__ = ["ProxiedServerEndpoint", "behindProxies"]
-
-_VERSIONS: dict[str | None, tuple[int, ...]] = {"v1": (1,), "v2": (2,)}
+__all__ = ["ProxiedServerEndpoint"]
 
 
 @implementer(IStreamServerEndpoint)
@@ -54,24 +53,6 @@ class ProxiedServerEndpoint:
             TypeError: what is above is no TLS of tlscomm's.
         """
         factory: Any = protocolFactory
-        if not isinstance(factory, TLSFactory):
+        if not isinstance(factory, TLSFactory | UpgradingFactory):
             raise TypeError("a ProxiedServerEndpoint is what a TLSServerEndpoint listens on")
         return self._endpoint.listen(cast(IProtocolFactory, ProxiedFactory(factory, self._proxies)))
-
-
-def behindProxies(endpoint: IStreamServerEndpoint, settings: Mapping[str, Any]) -> IStreamServerEndpoint:
-    """Return an endpoint that reads the headers of the proxies that settings name; the same where they name none.
-
-    Args:
-        endpoint: where TCP connections come from.
-        settings: parsed values by name.
-
-    Raises:
-        ValueError: the settings do not fit together.
-    """
-    networks, version = settings.get("proxyFrom", ()), settings.get("proxyProtocol")
-    if not networks:
-        if version is not None:
-            raise ValueError("which versions of the PROXY protocol are accepted says nothing without who may speak it")
-        return endpoint
-    return cast(IStreamServerEndpoint, ProxiedServerEndpoint(endpoint, networks, _VERSIONS.get(version, (1, 2))))

@@ -87,6 +87,7 @@ from tlscomm.failures._negotiation import (
     NoCommonProtocol,
     NoCommonVersion,
     NotTLS,
+    PlaintextInjected,
     ProtocolViolation,
     UnknownServerName,
 )
@@ -137,6 +138,7 @@ __all__ = [
     "NotYetValid",
     "PassphraseRequired",
     "PassphraseWrong",
+    "PlaintextInjected",
     "Problem",
     "ProtocolViolation",
     "ReadTimeout",

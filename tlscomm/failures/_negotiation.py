@@ -11,6 +11,7 @@ __all__ = [
     "NoCommonProtocol",
     "NoCommonVersion",
     "NotTLS",
+    "PlaintextInjected",
     "ProtocolViolation",
     "UnknownServerName",
 ]
@@ -83,6 +84,19 @@ class NotTLS(NegotiationFailure):
     ours = "Check host and port: something else listens there, or a client for something else has come."
     theirs = ours
     reproduce = "Connect to a web server's plain HTTP port, or send plain HTTP to a TLS port."
+
+
+class PlaintextInjected(NegotiationFailure):
+    """Bytes came in the clear behind the words that begin TLS (the class of CVE-2011-0411 and CVE-2021-23222)."""
+
+    code = "plaintext-injected"
+    summary = "bytes came in the clear after TLS was agreed on, which would have been taken for what TLS protects"
+    ours = (
+        "Suspect a machine between that puts in commands. A peer that does not wait for the answer before it goes on "
+        "does the same by mistake: look at its version."
+    )
+    theirs = ours
+    reproduce = "Send STARTTLS and another command in one packet."
 
 
 class ProtocolViolation(NegotiationFailure):

@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IProtocolFactory, IStreamServerEndpoint
 from twisted.python.usage import UsageError
 
 from tlscomm.endpoints._below import endpointBelow
-from tlscomm.endpoints._proxied import behindProxies
+from tlscomm.endpoints._beforetls import acceptingBeforeTLS
 from tlscomm.failures import printable
 from tlscomm.server._applications import applicationNamed, factoryFor
 from tlscomm.server._service import Listener
@@ -33,7 +33,7 @@ def placeFrom(place: str, settings: Mapping[str, Any], reactor: Any, sockets: Li
     Raises:
         UsageError: it is none that a server can have.
     """
-    return Listener(place, behindProxies(endpointFor(reactor, place, sockets), settings))
+    return Listener(place, acceptingBeforeTLS(endpointFor(reactor, place, sockets), settings))
 
 
 def applicationFrom(settings: Mapping[str, Any], clock: Any) -> IProtocolFactory:

@@ -226,14 +226,23 @@ class EndingTransport(AskingTransport):
         # A reset could destroy what the peer has yet to read.
         (self._abortTCP if isMoving else self._output.closeTCP)()
 
-    def _end(self) -> None:
+    def refuseInClear(self, failure: TLSFailure) -> None:
+        """End the connection before TLS has begun, once what was written in the clear is out.
+
+        Args:
+            failure: what the observer is told.
+        """
+        self._endBecause(failure)
+        self._end(saidInClear=True)
+
+    def _end(self, *, saidInClear: bool = False) -> None:
         """The connection has FAILED: let the peer hear why, then close."""
         if self.phase in OVER:
             return
         self._stopAsking()
         self._enter(Phase.LINGERING)
         self._noteFailure()
-        hasLastWords = self._output.finish()
+        hasLastWords = self._output.finish() or saidInClear
         self._startTimer(_LINGER_SECONDS, self._abortTCP)
         closeWriting = getattr(self.transport, "loseWriteConnection", None)
         if hasLastWords and closeWriting is not None and not self._readEnded:

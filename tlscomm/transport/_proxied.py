@@ -25,8 +25,10 @@ from zope.interface import implementer
 
 from tlscomm.failures import BadProxyHeader
 from tlscomm.proxyprotocol import HeaderReader, ProxyAddress, ProxyHeader, TrustedProxies
+from tlscomm.transport._clear import ClearConnection
 from tlscomm.transport._factory import TLSFactory
 from tlscomm.transport._transport import TLSTransport
+from tlscomm.transport._upgrading import UpgradingFactory
 
 __all__ = ["ProxiedFactory"]
 
@@ -35,7 +37,7 @@ __all__ = ["ProxiedFactory"]
 class ProxiedFactory:
     """Has the connections of proxies begin with a header, and those of others with TLS."""
 
-    def __init__(self, factory: TLSFactory, proxies: TrustedProxies) -> None:
+    def __init__(self, factory: TLSFactory | UpgradingFactory, proxies: TrustedProxies) -> None:
         """
         Args:
             factory: makes the transports.
@@ -50,10 +52,17 @@ class ProxiedFactory:
 
     def buildProtocol(self, addr: IAddress | None) -> IProtocol | None:
         """Return what takes a new TCP connection, or None where there are too many."""
+<<<<<<< HEAD
         if not self._proxies.areAt(_hostOf(addr)):
             return cast("IProtocol | None", self._factory.buildProtocol(addr))
         transport = self._factory.buildProxied(addr)
         return None if transport is None else _HeaderAwaited(transport, HeaderReader(self._proxies.versions))
+=======
+        protocol = self._factory.buildProtocol(addr)
+        if protocol is None or not self._proxies.areAt(_hostOf(addr)):
+            return cast("IProtocol | None", protocol)
+        return _HeaderAwaited(protocol, HeaderReader(self._proxies.versions))
+>>>>>>> d61ae7d (Change from the clear to TLS: an endpoint, a transport with startTLS, and PostgreSQL's way)
 
     def doStart(self) -> None:
         self._factory.doStart()
@@ -64,18 +73,22 @@ class ProxiedFactory:
 
 @implementer(IProtocol, IHalfCloseableProtocol)
 class _HeaderAwaited:
-    """Stands before a TLS transport until the header has come."""
+    """Stands before a TLS transport, or what talks in the clear before one, until the header has come."""
 
-    def __init__(self, tls: TLSTransport, reader: HeaderReader) -> None:
-        self._tls = tls
+    def __init__(self, next_: TLSTransport | ClearConnection, reader: HeaderReader) -> None:
+        self._next = next_
+        self._tls: TLSTransport = next_.tls if isinstance(next_, ClearConnection) else next_
         self._reader = reader
         self._header: ProxyHeader | None = None
         self._transport: Any = None
 
     def makeConnection(self, transport: Any) -> None:
         self._transport = transport
+        if isinstance(self._next, ClearConnection):
+            self._next.attach(transport)
+        else:
+            self._next.makeConnection(transport)
         self._tls.expect("the proxy's PROXY header")
-        self._tls.makeConnection(transport)
 
     def connectionMade(self) -> None:
         """Part of `IProtocol`; `makeConnection` does the work."""
@@ -95,27 +108,30 @@ class _HeaderAwaited:
             self._announce(self._header)
         if data:
             self._leave()
-            self._tls.dataReceived(data)
+            self._next.dataReceived(data)
 
     def readConnectionLost(self) -> None:
         self._noteEnd()
-        self._tls.readConnectionLost()
+        self._next.readConnectionLost()
 
     def writeConnectionLost(self) -> None:
-        self._tls.writeConnectionLost()
+        self._next.writeConnectionLost()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._noteEnd()
-        self._tls.connectionLost(reason)
+        self._next.connectionLost(reason)
 
     def _announce(self, header: ProxyHeader) -> None:
-        self._tls.expect("")
         self._tls.noteProxied(header, _addressIn(header.source), _addressIn(header.destination))
+        if isinstance(self._next, ClearConnection):
+            self._next.begin()
+        else:
+            self._tls.expect("")
 
     def _leave(self) -> None:
         """Have TCP bring what follows to TLS itself, where it is a transport that knows its protocol."""
         if getattr(self._transport, "protocol", None) is self:
-            self._transport.protocol = self._tls
+            self._transport.protocol = self._next
 
     def _noteEnd(self) -> None:
         """The connection ends before TLS has begun."""

@@ -16,6 +16,7 @@ from tlscomm.failures._loggedfailure import logFailure
 from tlscomm.limits import Admitted
 from tlscomm.proxyprotocol import ProxyHeader
 from tlscomm.transport._address import describeAddress
+from tlscomm.transport._clear import ClearConnection
 from tlscomm.transport._interfaces import Factory
 from tlscomm.transport._output import Output
 from tlscomm.transport._phases import GOES_ON_TO, Phase
@@ -46,6 +47,7 @@ class TransportState(TransportProxy):
         "_began",
         "_cause",
         "_changesKnown",
+        "_clear",
         "_clock",
         "_configuration",
         "_connection",
@@ -93,6 +95,7 @@ class TransportState(TransportProxy):
         self._address = address
         self._host: IAddress | None = None
         self._awaited = ""
+        self._clear: ClearConnection | None = None
         self._clock = factory.waits
         self._configuration = factory.configuration
         self._deadlines = self._configuration.deadlines

@@ -17,10 +17,11 @@ A transport is in five modules, one on the other: its state (`tlscomm.transport.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import (
     IAddress,
     IConsumer,
@@ -42,8 +43,14 @@ from tlscomm.proxyprotocol import ProxyHeader
 from tlscomm.tls import State, TLSConnection
 from tlscomm.transport._acceptance import doubtPatience, learn, silencePatience
 from tlscomm.transport._accepting import paceAccepting
+<<<<<<< HEAD
 from tlscomm.transport._lasting import LastingTransport
 from tlscomm.transport._observer import isHealthCheck, tell
+=======
+from tlscomm.transport._clear import ClearConnection
+from tlscomm.transport._ending import EndingTransport
+from tlscomm.transport._observer import tell
+>>>>>>> d61ae7d (Change from the clear to TLS: an endpoint, a transport with startTLS, and PostgreSQL's way)
 from tlscomm.transport._phases import Phase
 from tlscomm.transport._state import OVER
 
@@ -120,8 +127,8 @@ class TLSTransport(LastingTransport):
         self._output.attach(self._connection, transport)
         self._startTimer(self._deadlines.handshake, self._handshakeTimedOut)
         if self._configuration.isClient:
-            self._connection.start()
-            self._proceed(b"")
+            if self._clear is None:
+                self.beginTLS()
         else:
             paceAccepting(getattr(transport, "server", None), self._clock.seconds)
 
@@ -222,6 +229,22 @@ class TLSTransport(LastingTransport):
         finally:
             # What the protocol above raises must not keep a caller waiting.
             self._failAccepted()
+            if self._clear is not None:
+                self._clear.lost(self._failure or ConnectionAborted())
+
+    def beginsInClear(self, clear: ClearConnection) -> None:
+        """Something is said before TLS, in the clear.
+
+        Args:
+            clear: what is said it by; it calls `beginTLS` when it is over.
+        """
+        self._clear = clear
+
+    def beginTLS(self) -> None:
+        """Begin the handshake: a client speaks first."""
+        if self._configuration.isClient:
+            self._connection.start()
+            self._proceed(b"")
 
     def expect(self, what: str) -> None:
         """Something has to come before TLS, in the clear.
@@ -364,7 +387,9 @@ class TLSTransport(LastingTransport):
         self._acceptedAt = self._clock.seconds()
         try:
             self._address = self.getPeer()
-            protocol = self.factory.wrappedFactory.buildProtocol(self._address)
+            clear = self._clear
+            build = self.factory.wrappedFactory.buildProtocol if clear is None else clear.protocolAbove
+            protocol = build(self._address)
             if protocol is None or self.phase in OVER:
                 # The factory wants no connection, or connect() was cancelled while it was asked.
                 self.abortConnection()
@@ -375,9 +400,12 @@ class TLSTransport(LastingTransport):
                 admitted.admission.accepted(admitted)
             self._watchTime()
             tell(self.factory.observer, "accepted", self)
-            protocol.makeConnection(self)
+            if clear is None:
+                protocol.makeConnection(self)
+            else:
+                clear.opened(protocol)
             if IHandshakeListener.providedBy(protocol):
-                cast(IHandshakeListener, protocol).handshakeCompleted()
+                protocol.handshakeCompleted()
         except Exception:
             self.noteBroken()
         else:

@@ -1,0 +1,47 @@
+"""What settings say of the time before TLS: a proxy's header, and words in the clear. It is put below TLS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from twisted.internet.interfaces import IStreamClientEndpoint, IStreamServerEndpoint
+
+from tlscomm.endpoints._postgresql import PostgreSQLClient, PostgreSQLServer
+from tlscomm.endpoints._proxied import ProxiedServerEndpoint
+from tlscomm.endpoints._upgrading import UpgradingClientEndpoint, UpgradingServerEndpoint
+
+__all__ = ["acceptingBeforeTLS", "connectingBeforeTLS"]
+
+_VERSIONS: dict[str | None, tuple[int, ...]] = {"v1": (1,), "v2": (2,)}
+
+#: What talks in the clear, by the setting ``upgrade``: a server's, and a client's.
+_TALKS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {"postgresql": (PostgreSQLServer, PostgreSQLClient)}
+
+
+def acceptingBeforeTLS(endpoint: IStreamServerEndpoint, settings: Mapping[str, Any]) -> IStreamServerEndpoint:
+    """Return a server endpoint with what comes before TLS; the same where settings say nothing of that.
+
+    Args:
+        endpoint: where TCP connections come from.
+        settings: parsed values by name.
+
+    Raises:
+        ValueError: the settings do not fit together.
+    """
+    networks, version = settings.get("proxyFrom", ()), settings.get("proxyProtocol")
+    found: Any = endpoint
+    if networks:
+        found = ProxiedServerEndpoint(found, networks, _VERSIONS.get(version, (1, 2)))
+    elif version is not None:
+        raise ValueError("which versions of the PROXY protocol are accepted says nothing without who may speak it")
+    if (upgrade := settings.get("upgrade")) is not None:
+        found = UpgradingServerEndpoint(found, _TALKS[upgrade][0])
+    return cast(IStreamServerEndpoint, found)
+
+
+def connectingBeforeTLS(endpoint: IStreamClientEndpoint, settings: Mapping[str, Any]) -> IStreamClientEndpoint:
+    """Return a client endpoint with what is said before TLS; the same where settings say nothing of that."""
+    if (upgrade := settings.get("upgrade")) is None:
+        return endpoint
+    return cast(IStreamClientEndpoint, UpgradingClientEndpoint(endpoint, _TALKS[upgrade][1]))
