@@ -35,6 +35,9 @@ PATIENCE = 120
 #: Those that are read and not run: a unit for systemd.
 NOT_RUN = {"tlscomm.service"}
 
+#: Those that need a server of another kind, and the tests that have one.
+RUN_ELSEWHERE = {"postgresql.py": "test_upgrading_live.py"}
+
 
 def page(name: str) -> str:
     return (DOCS / f"{name}.rst").read_text(encoding="utf-8")

@@ -15,7 +15,9 @@ from typing import Any, ClassVar
 
 from interop import LOOPBACK, PATIENCE, PATIENT, InteropCase, credential, files, reactor, root
 from test_interop_servers import freePorts
+from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint
+from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import Factory
 from twisted.mail.smtp import ESMTP
 
@@ -129,10 +131,17 @@ class PostgreSQLTests(InteropCase):
 
     async def rows(self, configuration: ClientConfiguration) -> list[str]:
         tcp = UpgradingClientEndpoint(TCP4ClientEndpoint(reactor, LOOPBACK, self.database.port), PostgreSQLClient)
-        query = type("Query", (EXAMPLE["Query"],), {"user": "postgres", "question": QUESTION})
+        lost: Deferred[Any] = Deferred()
+        facts = {
+            "user": "postgres",
+            "question": QUESTION,
+            "connectionLost": lambda _, reason: lost.callback(reason.value),
+        }
         endpoint = TLSClientEndpoint(reactor, tcp, configuration)
-        protocol: Any = await endpoint.connect(Factory.forProtocol(query))
-        return await protocol.answer  # type: ignore[no-any-return]
+        protocol: Any = await endpoint.connect(Factory.forProtocol(type("Query", (EXAMPLE["Query"],), facts)))
+        rows: list[str] = await protocol.answer
+        self.assertIsInstance(await lost, ConnectionDone)
+        return rows
 
     async def test_client(self) -> None:
         """Its server knows our client by the certificate, over TLS 1.3, with the program of the documentation."""

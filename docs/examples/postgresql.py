@@ -55,8 +55,9 @@ class Query(Protocol):
             # One row of one column: how many columns, how long the first is, and its text.
             self._rows.append(body[6:].decode())
         elif kind == b"Z":
-            self.answer.callback(self._rows)
+            self.transport.write(b"X" + struct.pack("!I", 4))
             self.transport.loseConnection()
+            self.answer.callback(self._rows)
         elif kind == b"E":
             self.answer.errback(RuntimeError(body.replace(b"\0", b" ").decode()))
 

@@ -8,8 +8,8 @@ from typing import Any
 from twisted.internet.interfaces import IProtocolFactory, IStreamServerEndpoint
 from twisted.python.usage import UsageError
 
-from tlscomm.endpoints._below import endpointBelow
 from tlscomm.endpoints._beforetls import acceptingBeforeTLS
+from tlscomm.endpoints._below import endpointBelow
 from tlscomm.failures import printable
 from tlscomm.server._applications import applicationNamed, factoryFor
 from tlscomm.server._service import Listener
