@@ -17,11 +17,7 @@ from tlscomm.endpoints._beforetls import acceptingBeforeTLS, connectingBeforeTLS
 from tlscomm.endpoints._below import endpointBelow
 from tlscomm.endpoints._endpoints import TLSClientEndpoint, TLSServerEndpoint
 from tlscomm.endpoints._hosts import AnyHostname
-<<<<<<< HEAD
-from tlscomm.endpoints._proxied import behindProxies
 from tlscomm.limits import Limits
-=======
->>>>>>> d61ae7d (Change from the clear to TLS: an endpoint, a transport with startTLS, and PostgreSQL's way)
 from tlscomm.tracing._fromsettings import tracingFrom
 from tlscomm.verification._servernames import hostAndServerName
 from tlscomm.watching._watchedfiles import WatchedFiles

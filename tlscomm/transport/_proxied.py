@@ -52,17 +52,10 @@ class ProxiedFactory:
 
     def buildProtocol(self, addr: IAddress | None) -> IProtocol | None:
         """Return what takes a new TCP connection, or None where there are too many."""
-<<<<<<< HEAD
         if not self._proxies.areAt(_hostOf(addr)):
             return cast("IProtocol | None", self._factory.buildProtocol(addr))
-        transport = self._factory.buildProxied(addr)
-        return None if transport is None else _HeaderAwaited(transport, HeaderReader(self._proxies.versions))
-=======
-        protocol = self._factory.buildProtocol(addr)
-        if protocol is None or not self._proxies.areAt(_hostOf(addr)):
-            return cast("IProtocol | None", protocol)
-        return _HeaderAwaited(protocol, HeaderReader(self._proxies.versions))
->>>>>>> d61ae7d (Change from the clear to TLS: an endpoint, a transport with startTLS, and PostgreSQL's way)
+        protocol = self._factory.buildProxied(addr)
+        return None if protocol is None else _HeaderAwaited(protocol, HeaderReader(self._proxies.versions))
 
     def doStart(self) -> None:
         self._factory.doStart()

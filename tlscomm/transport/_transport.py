@@ -43,14 +43,9 @@ from tlscomm.proxyprotocol import ProxyHeader
 from tlscomm.tls import State, TLSConnection
 from tlscomm.transport._acceptance import doubtPatience, learn, silencePatience
 from tlscomm.transport._accepting import paceAccepting
-<<<<<<< HEAD
+from tlscomm.transport._clear import ClearConnection
 from tlscomm.transport._lasting import LastingTransport
 from tlscomm.transport._observer import isHealthCheck, tell
-=======
-from tlscomm.transport._clear import ClearConnection
-from tlscomm.transport._ending import EndingTransport
-from tlscomm.transport._observer import tell
->>>>>>> d61ae7d (Change from the clear to TLS: an endpoint, a transport with startTLS, and PostgreSQL's way)
 from tlscomm.transport._phases import Phase
 from tlscomm.transport._state import OVER
 

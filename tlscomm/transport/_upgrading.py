@@ -9,6 +9,7 @@ from zope.interface import implementer
 
 from tlscomm.transport._clear import MOST_CLEAR, ClearConnection
 from tlscomm.transport._factory import TLSFactory
+from tlscomm.transport._transport import TLSTransport
 
 __all__ = ["UpgradingFactory"]
 
@@ -40,7 +41,13 @@ class UpgradingFactory:
 
     def buildProtocol(self, addr: IAddress | None) -> ClearConnection | None:
         """Return what takes a new TCP connection, or None where there are too many."""
-        transport = self._factory.buildProtocol(addr)
+        return self._before(self._factory.buildProtocol(addr))
+
+    def buildProxied(self, addr: IAddress | None) -> ClearConnection | None:
+        """Return the same for a connection from a proxy (`TLSFactory.buildProxied`)."""
+        return self._before(self._factory.buildProxied(addr))
+
+    def _before(self, transport: TLSTransport | None) -> ClearConnection | None:
         return None if transport is None else ClearConnection(transport, self._talk, self._most)
 
     def doStart(self) -> None:
