@@ -180,7 +180,7 @@ class WhileRunning(_Case):
         with logged() as events:
             self.clock.pump([5, QUIET_SECONDS, PENDING_SECONDS, 5, 5])
         self.assertEqual([event["code"] for event in events], ["unknown-format"])
-        self.assertIn("goes on counting until it expires: unknown-format: ", formatEvent(events[0]))
+        self.assertIn("what it held before goes on counting: unknown-format: ", formatEvent(events[0]))
         self.assertIsNone(self.refusal())
         self.factory.doStop()
 

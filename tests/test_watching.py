@@ -163,6 +163,17 @@ class Pending(SynchronousTestCase):
         self.change("a.pem", "good")
         self.assertEqual([each.isTaken for each in self.results], [False, True])
 
+    def test_back(self) -> None:
+        """Where the files are again those in use, as after a link was turned back, that is told of."""
+        write("b.pem", "half")
+        os.rename("a.pem", "kept.pem")
+        os.symlink("b.pem", "a.pem")
+        self.clock.pump([LOOK_SECONDS, QUIET_SECONDS, PENDING_SECONDS])
+        os.unlink("a.pem")
+        os.symlink("kept.pem", "a.pem")
+        self.clock.pump([LOOK_SECONDS, QUIET_SECONDS])
+        self.assertEqual([each.isTaken for each in self.results], [False, True])
+
     def test_asked(self) -> None:
         """Who asks is told at once, and nothing is told a second time."""
         self.change("a.pem", "half")
@@ -188,6 +199,17 @@ class Pending(SynchronousTestCase):
         self.change("a.crl", "good")
         self.change("a.pem", "good too")
         self.assertEqual(self.taken[-1], "good too")
+
+    def test_listsBesideTheBroken(self) -> None:
+        """A list counts also while something else cannot be used, which stays a problem until it can."""
+        self.change("a.pem", "half")
+        self.clock.advance(PENDING_SECONDS)
+        self.change("a.crl", "new")
+        self.clock.advance(PENDING_SECONDS)
+        self.assertEqual(self.taken, ["lists"])
+        self.assertEqual([(str(each.problem), each.isPartial) for each in self.results][1][1], True)
+        self.change("a.pem", "good again")
+        self.assertEqual((self.taken[-1], self.results[-1].isTaken), ("good again", True))
 
     def test_newSources(self) -> None:
         """What is read may come to be something else, and that is watched then."""

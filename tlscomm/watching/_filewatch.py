@@ -62,6 +62,7 @@ class FileWatch:
         self._timer: IDelayedCall | None = None
         self._isLooking = False
         self._latest: Marks | None = None
+        self._toldOf: Marks | None = None
         self._unquietSince: float | None = None
         self._lookedAt = float("-inf")
         self._isHeard = False
@@ -174,7 +175,7 @@ class FileWatch:
 
     def _judge(self, marks: Marks, now: float, *, isQuiet: bool) -> float:
         """Tell of a change, if there is one, and return how long to wait until the next look."""
-        if not self._files.isUntried(marks):
+        if marks == self._toldOf or not self._files.isUntried(marks):
             self._unquietSince = None
             return self._interval
         if self._unquietSince is None:
@@ -182,7 +183,7 @@ class FileWatch:
         if not isQuiet and now - self._unquietSince < _MOST_UNQUIET:
             return QUIET_SECONDS
         self._unquietSince = None
-        self._files.noteTried(marks)
+        self._toldOf = marks
         self._changed()
         return self._interval
 

@@ -46,12 +46,14 @@ class _Read(Generic[_T]):
         problem: why it cannot be used, or a part of it.
         marks: the files that it was read from; None where it is not known which these are.
         changed: which of them are others than those in use.
+        areLists: whether nothing but lists was read.
     """
 
     value: _T | None = None
     problem: BaseException | None = None
     marks: Marks | None = None
     changed: tuple[str, ...] = ()
+    areLists: bool = False
 
 
 class Prepared(Generic[_T]):
@@ -135,6 +137,8 @@ class Rereading(Generic[_T]):
         self._files = files
         self._readLists = readLists
         self._late = 0
+        #: Why the last reading of everything was not used.
+        self._refused: BaseException | None = None
         self._isReading = False
         self._undecided: Prepared[_T] | None = None
         self._next: list[tuple[str, Deferred[Prepared[_T]]]] = []
@@ -209,15 +213,16 @@ class Rereading(Generic[_T]):
         files, read = self._files, self._read
         marks: Marks | None = None
         changed: tuple[str, ...] = ()
+        areLists = False
         if files is not None:
             marks = files.lookBeforeReading()
             changed = files.changedSince(marks)
-            if trigger == "files" and not changed:
+            if trigger == "files" and not changed and self._refused is None:
                 return _Read(marks=marks)
-            if trigger == "files" and self._readLists is not None and files.areLists(changed):
-                read = self._readLists
+            if trigger == "files" and self._readLists is not None and files.areListsAlone(marks):
+                read, areLists = self._readLists, True
         try:
-            return _Read(read(), marks=marks, changed=changed)
+            return _Read(read(), marks=marks, changed=changed, areLists=areLists)
         except BaseException as problem:
             # Whatever it is, SystemExit of a module that is imported for one, has to arrive where it can be seen.
             return _Read(problem=problem, marks=marks, changed=changed)
@@ -226,15 +231,21 @@ class Rereading(Generic[_T]):
         problems: tuple[BaseException, ...] = () if problem is None else (problem,)
         isChange = read.value is not None or problem is not None
         isPartial = False
-        if read.value is not None and problem is None:
+        # Each list counts by itself, whatever another process says of others.
+        if read.value is not None and (problem is None or read.areLists):
             try:
-                problems = tuple(self._take(read.value) or ())
+                problems = (*problems, *(self._take(read.value) or ()))
             except Exception as broken:
                 problems = (broken,)
             else:
+                if read.areLists and self._refused is not None:
+                    # That is as it was.
+                    problems = (*problems, self._refused)
                 isPartial = bool(problems)
                 if self._files is not None and read.marks is not None:
-                    self._files.noteRead(read.marks)
+                    self._files.noteRead(read.marks, areLists=read.areLists)
+        if not read.areLists:
+            self._refused = problems[0] if problems else None
         now = timeOfDay(self._clock)()
         result = ReloadResult(
             now, trigger, problems[0] if problems else None, read.changed, problems[1:], isPartial=isPartial
@@ -245,7 +256,7 @@ class Rereading(Generic[_T]):
 
 
 _REFUSED = "the configuration is not read again, the former one stays"
-_PARTIAL = "a revocation list or response is not read again, what it held before goes on counting until it expires"
+_PARTIAL = "a part of the configuration is not read again, what it held before goes on counting"
 
 
 def nothingToRead(clock: IReactorTime) -> Deferred[ReloadResult]:

@@ -81,17 +81,22 @@ class WatchedFiles:
         """Return the sources whose files are others than those in use."""
         return tuple(path for path, found in marks.items() if self._read.get(path) != found)
 
-    def areLists(self, changed: Iterable[str]) -> bool:
-        """Return whether these sources are lists, and nothing else is read from them."""
-        return not set(changed) & set(self.sources.files)
+    def areListsAlone(self, marks: Marks) -> bool:
+        """Return whether nothing but lists has changed since the last reading, whatever came of that."""
+        changed = {path for path, found in marks.items() if self._tried.get(path) != found}
+        return not changed & set(self.sources.files)
 
     def noteTried(self, marks: Marks) -> None:
         """These files were read, or could not be."""
         self._tried = marks
 
-    def noteRead(self, marks: Marks) -> None:
-        """What is in use was read from these files."""
-        self._read = self._tried = marks
+    def noteRead(self, marks: Marks, *, areLists: bool = False) -> None:
+        """What is in use was read from these files, or what of it is lists."""
+        self._tried = marks
+        if areLists:
+            files = set(self.sources.files)
+            marks = {path: self._read.get(path, ()) if path in files else found for path, found in marks.items()}
+        self._read = marks
 
 
 def _marksOf(path: str) -> tuple[tuple[str, Mark], ...]:
