@@ -17,6 +17,10 @@ __all__ = ["LazyGroup"]
 #: The command of each module, and the beginning of its explanation.
 _COMMANDS = {
     "analyze": ("command", "Say how each TLS connection in captures of packets ended, and why."),
+    "check": (
+        "command",
+        "Say what keeps a server from starting with a configuration, what expires when, and whom it would refuse.",
+    ),
     "connect": ("command", "Connect to HOST:PORT, send each message, and print each reply."),
     "explain": (
         "command",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -16,12 +17,14 @@ from tlscomm.failures import FileNotFound, PassphraseRequired, TLSFailure, print
 from tlscomm.revocation import Revocation, Staple
 from tlscomm.server._applications import hookNamed
 from tlscomm.server._configuring import Configuring
-from tlscomm.server._listenerparts import applicationFrom, placeFrom
+from tlscomm.server._listenerparts import applicationFrom, placeFrom, siteEndpoint
+from tlscomm.server._operation import SITES, Operation
 from tlscomm.server._plan import ListenerPlan, Origin, ServerPlan
 from tlscomm.server._planproblems import ConfigurationProblems, PlanProblem
 from tlscomm.server._sockets import ListeningSockets
+from tlscomm.transport._eventlog import EventLog, writeText
 
-__all__ = ["madeOf", "problemsIn", "restartNeeded", "withProblemsOfFiles"]
+__all__ = ["failedAttempts", "madeOf", "problemsIn", "processProblems", "restartNeeded", "withProblemsOfFiles"]
 
 _CHECK_PATH = "Check the path. A relative path starts at the folder of the file that names it."
 
@@ -72,7 +75,7 @@ def problemsIn(listener: ListenerPlan, configuring: Configuring) -> list[PlanPro
         listener: what is to be served.
         configuring: makes its configuration, as if that was read again.
     """
-    problems = _failedAttempts(listener, configuring)
+    problems = failedAttempts(listener, configuring)
     try:
         configuring.again(listener.settings)
     except _REFUSALS as problem:
@@ -81,6 +84,31 @@ def problemsIn(listener: ListenerPlan, configuring: Configuring) -> list[PlanPro
             isOurs = isinstance(problem, TLSFailure) and problem.stage == "credential"
             problems.append(_problem(listener.originOf("identity") if isOurs else listener.origin, problem))
     return problems
+
+
+def processProblems(plan: ServerPlan) -> list[PlanProblem]:
+    """Return what cannot be done of what the whole process is to do. No port is opened, and no file is made."""
+    problems = []
+    clock, sockets = Clock(), ListeningSockets()
+    sites = {name: plan.settings[name] for name in SITES if plan.settings.get(name) is not None}
+    for name, place in sites.items():
+        try:
+            operation = Operation(clock, {name: place}, EventLog(writeText, clock), list)
+            operation.sites(partial(siteEndpoint, clock, sockets))
+        except _REFUSALS as problem:
+            problems.append(_problem(plan.originOf(name), problem))
+    for name in ("trace", "capture", "keylog"):
+        path = plan.settings.get(name)
+        if isinstance(path, str) and not _isWritable(path, isFolder=name == "trace"):
+            problems.append(PlanProblem(plan.originOf(name), f"{name}: {printable(path)} cannot be written"))
+    return problems
+
+
+def _isWritable(path: str, *, isFolder: bool) -> bool:
+    if os.path.lexists(path):
+        return os.path.isdir(path) is isFolder and os.access(path, os.W_OK)
+    folder = os.path.dirname(os.path.abspath(path))
+    return os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)
 
 
 def withProblemsOfFiles(plan: ServerPlan | None, problems: list[PlanProblem]) -> ConfigurationProblems:
@@ -93,7 +121,7 @@ def withProblemsOfFiles(plan: ServerPlan | None, problems: list[PlanProblem]) ->
     configuring = Configuring()
     listeners = () if plan is None else plan.listeners
     named = (listener for listener in listeners if listener.settings["identity"])
-    found = [each for listener in named for each in _failedAttempts(listener, configuring)]
+    found = [each for listener in named for each in failedAttempts(listener, configuring)]
     known = {each.origin for each in problems}
     # A person may know the pass phrase, and is not asked for the sake of a configuration that cannot be used.
     new = [each for each in found if not isinstance(each.failure, PassphraseRequired) and each.origin not in known]
@@ -124,7 +152,8 @@ def restartNeeded(before: ServerPlan, now: ServerPlan) -> list[PlanProblem]:
     return problems
 
 
-def _failedAttempts(listener: ListenerPlan, configuring: Configuring) -> list[PlanProblem]:
+def failedAttempts(listener: ListenerPlan, configuring: Configuring) -> list[PlanProblem]:
+    """Return what cannot be done of what can be tried by itself, each with its place; arguments as of `problemsIn`."""
     problems = []
     for name, number, attempt in _attempts(listener.settings, configuring):
         try:
