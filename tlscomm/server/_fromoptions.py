@@ -108,6 +108,8 @@ def serviceFor(
         drainDelay=settings.get("drainDelay"),
         handover=settings.get("handover"),
         complain=complain,
+        tellsReloads=part is None,
+        operation=operation,
     )
     if sites is not None:
         # After the listeners: what they cannot open, they say before anything else is open.

@@ -69,6 +69,7 @@ class SystemdObserver:
         *,
         watchdog: float | None = None,
         extends: bool = True,
+        isWell: Callable[[], bool] = lambda: True,
     ) -> None:
         """
         Args:
@@ -77,6 +78,7 @@ class SystemdObserver:
             connections: returns how many connections are open.
             watchdog: seconds after which the manager takes a silent server for dead; None where it does not.
             extends: whether to ask for more time while connections end.
+            isWell: returns whether the server does what it is for. Where it does not, no sign of life is given.
         """
         self._notifier = notifier
         self._clock = clock
@@ -84,6 +86,7 @@ class SystemdObserver:
         self._watchdog = watchdog
         self._interval = _INTERVAL if watchdog is None else watchdog / 2
         self._extends = extends
+        self._isWell = isWell
         self._phase = ServerPhase.STARTING
         self._lastReload = ""
         self._status = ""
@@ -119,7 +122,7 @@ class SystemdObserver:
         self._next = self._clock.callLater(interval, self._goOn)
 
     def _goOn(self) -> None:
-        values: dict[str, object] = {} if self._watchdog is None else {"WATCHDOG": 1}
+        values: dict[str, object] = {} if self._watchdog is None or not self._isWell() else {"WATCHDOG": 1}
         values |= self._extension()
         if (status := self._newStatus())["STATUS"] != self._status:
             values |= status
@@ -148,7 +151,11 @@ def _reason(result: ReloadResult) -> str:
 
 
 def systemdObserver(
-    clock: IReactorTime, connections: Callable[[], int], environment: MutableMapping[str, str] = os.environ
+    clock: IReactorTime,
+    connections: Callable[[], int],
+    environment: MutableMapping[str, str] = os.environ,
+    *,
+    isWell: Callable[[], bool] = lambda: True,
 ) -> SystemdObserver | None:
     """Return what tells the service manager that started this process; None where none did, or none that listens.
 
@@ -156,6 +163,7 @@ def systemdObserver(
         clock: tells the time.
         connections: returns how many connections are open.
         environment: of this process. What is meant for it alone is removed.
+        isWell: as in `SystemdObserver`.
     """
     given: dict[str, Any] = {name: environment.pop(name, "") for name in _VARIABLES}
     if not given["NOTIFY_SOCKET"] or not hasattr(socket, "AF_UNIX"):
@@ -164,5 +172,6 @@ def systemdObserver(
     isOurs = microseconds.isdigit() and process in ("", str(os.getpid()))
     watchdog = int(microseconds) / _MICROSECONDS if isOurs else 0.0
     with contextlib.suppress(ValueError):
-        return SystemdObserver(Notifier(given["NOTIFY_SOCKET"]), clock, connections, watchdog=watchdog or None)
+        notifier = Notifier(given["NOTIFY_SOCKET"])
+        return SystemdObserver(notifier, clock, connections, watchdog=watchdog or None, isWell=isWell)
     return None

@@ -229,7 +229,7 @@ def makeService(options: Options, reactor: Any = None) -> Server | Supervisor:
 
 
 def _serverFor(options: Options, reactor: Any) -> Server | Supervisor:
-    if options["processes"] > 1:
+    if options.plan.settings["processes"] > 1:
         from tlscomm.server._supervised import supervisorFor
 
         twistd: dict[str, Any] = options.parent or {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -40,6 +40,7 @@ class Server(MultiService):
     Attributes:
         listeners: the services, in the order of the configuration.
         phase: where the server is in its life.
+        operation: what looks on the server, an `Operation`; None where nothing does.
     """
 
     def __init__(
@@ -55,6 +56,8 @@ class Server(MultiService):
         drainDelay: float | None = None,
         handover: str | None = None,
         complain: Callable[[str], object] | None = None,
+        tellsReloads: bool = True,
+        operation: Any = None,
     ) -> None:
         """
         Args:
@@ -72,6 +75,9 @@ class Server(MultiService):
                 meanwhile, so that what sends clients to it learns of that. None or 0: at once.
             handover: the path of the Unix socket where a server that is started takes over from the one that runs.
             complain: is told why nothing can be taken over; the log where None.
+            tellsReloads: whether the log and the observer are told what comes of reading the configuration again.
+                Where several processes read it together, one of them says it for all.
+            operation: what looks on the server.
         """
         super().__init__()  # type: ignore[no-untyped-call]
         self.listeners = tuple(listeners)
@@ -79,6 +85,8 @@ class Server(MultiService):
             each.setServiceParent(self)  # type: ignore[no-untyped-call]
             each.factory.countTogether(one.factory for one in self.listeners)
         self.phase = ServerPhase.STARTING
+        self.operation = operation
+        self._tellsReloads = tellsReloads
         self._observer = observer
         self._complain = complain or complainInLog
         self._signals = Signals(clock)
@@ -203,8 +211,9 @@ class Server(MultiService):
         return ()
 
     def _reloaded(self, result: ReloadResult) -> None:
-        logReload(result)
-        self._observer.reloaded(result)
+        if self._tellsReloads:
+            logReload(result)
+            self._observer.reloaded(result)
 
     def _takeOver(self) -> None:
         if self._handover is not None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from twisted.logger import Logger
 
 from tlscomm.failures import printable
+from tlscomm.server._commonoperation import CommonOperation
 from tlscomm.server._eventlog import eventLog, onStandardOutput
 from tlscomm.server._fromoptions import complainOnTerminal
 from tlscomm.server._launching import Launcher
-from tlscomm.server._listenerparts import endpointFor
+from tlscomm.server._listenerparts import endpointFor, siteEndpoint
+from tlscomm.server._notifying import systemdObserver
 from tlscomm.server._observers import Observers
 from tlscomm.server._plan import ServerPlan
+from tlscomm.server._shownsettings import shownSettings
 from tlscomm.server._sockets import ListeningSockets
 from tlscomm.server._startcheck import whatWasSaid
 from tlscomm.server._stopping import exitWith
@@ -47,27 +50,37 @@ def supervisorFor(
     said = whatWasSaid(words, {number for each in plan.listeners for number in each.settings["passphraseFD"]})
     lines = onStandardOutput(reactor) if plan.settings["logFormat"] == "json" and isForeground else None
     log = eventLog(plan.settings["logFormat"], reactor, foreground=lines is not None, lines=lines)
-
-    count = plan.settings["processes"]
-
-    def facts(worker: WorkerProcess) -> dict[str, Any]:
-        isFirst = worker.serial == 1
-        return {"said": said, "count": count, "introduces": isFirst, "isForeground": lines is not None}
-
+    complain = complainOnTerminal if isForeground else _complainInLog
     sockets = ListeningSockets(reusePort=plan.settings["reusePort"])
-    return Supervisor(
+    operation = CommonOperation(reactor, plan.settings, log, lambda: supervisor.workers, partial(shownSettings, plan))
+    systemd = systemdObserver(
+        reactor, lambda: supervisor.connections, isWell=lambda: any(not each.unanswered for each in supervisor.workers)
+    )
+    supervisor = Supervisor(
         reactor,
         places,
         sockets,
-        Launcher(reactor, words, sockets, facts, folder),
-        Observers(log),
-        count=count,
+        Launcher(reactor, words, sockets, partial(_factsFor, plan, said, lines is not None), folder),
+        Observers(log, [*operation.observers, *(() if systemd is None else (systemd,))]),
+        count=plan.settings["processes"],
         drainDelay=plan.settings.get("drainDelay"),
         drainTimeout=plan.settings["drainTimeout"],
         passOn=_logLine if lines is None else lines.take,
-        complain=complainOnTerminal if isForeground else _complainInLog,
+        numbers=operation.numbers,
+        complain=complain,
         endProgram=partial(_endProgram, reactor),
     )
+    siteSockets = ListeningSockets(reusePort=plan.settings["reusePort"])
+    sites = operation.sites(partial(siteEndpoint, reactor, siteSockets), siteSockets, complain)
+    if sites is not None:
+        sites.setServiceParent(supervisor)  # type: ignore[no-untyped-call]
+    return supervisor
+
+
+def _factsFor(plan: ServerPlan, said: Mapping[str, Any], isForeground: bool, worker: WorkerProcess) -> dict[str, Any]:
+    """Return what a worker is told."""
+    count = plan.settings["processes"]
+    return {"said": said, "count": count, "introduces": worker.serial == 1, "isForeground": isForeground}
 
 
 def _logLine(line: bytes) -> None:

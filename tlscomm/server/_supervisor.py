@@ -10,15 +10,18 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
 
 from twisted.application.service import MultiService
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
-from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succeed
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from tlscomm.server._commonreload import CommonReload
 from tlscomm.server._observers import ServerObserver
 from tlscomm.server._phases import ServerPhase
 from tlscomm.server._service import CannotListen
@@ -28,6 +31,11 @@ from tlscomm.server._stopping import EndSignals
 from tlscomm.server._workerprocess import WorkerProcess
 from tlscomm.server._workers import Workers
 from tlscomm.transport import describeAddress
+from tlscomm.watching._reloadresult import ReloadResult
+from tlscomm.watching._rereading import logReload
+
+if TYPE_CHECKING:
+    from tlscomm.server._commonoperation import CommonNumbers
 
 __all__ = ["Supervisor"]
 
@@ -37,7 +45,8 @@ _log = Logger(namespace="tlscomm")
 class Supervisor(MultiService):
     """Has the listening sockets and the workers of a server.
 
-    SIGHUP reads the configuration again in all workers, SIGUSR2 has their traces written into the log.
+    SIGHUP reads the configuration again in all workers, SIGUSR2 has their traces written into the log, and SIGRTMIN
+    starts new processes in the place of all.
 
     Attributes:
         workers: the workers.
@@ -57,6 +66,7 @@ class Supervisor(MultiService):
         passOn: Callable[[bytes], object],
         drainDelay: float | None = None,
         drainTimeout: float | None = 10.0,
+        numbers: CommonNumbers | None = None,
         complain: Callable[[str], object],
         endProgram: Callable[[int], object],
     ) -> None:
@@ -71,6 +81,7 @@ class Supervisor(MultiService):
             passOn: takes events of workers, as lines of JSON.
             drainDelay: seconds from when the server is to stop until it takes no new connections; None: at once.
             drainTimeout: seconds that connections have for what is under way on them; None for ever.
+            numbers: what adds up those of the workers; None where they are not asked for.
             complain: is told why the server cannot start.
             endProgram: ends the program with an exit status.
         """
@@ -78,13 +89,19 @@ class Supervisor(MultiService):
         self.workers = Workers(
             clock,
             count,
-            launch,
+            partial(self._launched, launch),
             passOn=passOn,
             serving=self._isServed,
             failed=self._hasFailed,
             drainSeconds=drainTimeout,
+            changed=partial(self.reload, "files"),
+            counted=self._hasCounted,
+            ended=self._hasEnded,
         )
         self.phase = ServerPhase.STARTING
+        self._reload = CommonReload(clock, self.workers.__iter__, self._hasReloaded)
+        self._replacing = False
+        self._numbers = numbers
         self.unfinished = 0
         self._places = tuple(places)
         self._sockets = sockets
@@ -104,7 +121,6 @@ class Supervisor(MultiService):
         Raises:
             CannotListen: one of them cannot be opened. The others are closed again.
         """
-        super().privilegedStartService()  # type: ignore[no-untyped-call]
         self._areOpen = True
         for place in self._places:
             try:
@@ -114,13 +130,21 @@ class Supervisor(MultiService):
                 self._complain(refused.message)
                 self._sockets.close()
                 raise refused from None
+        try:
+            super().privilegedStartService()  # type: ignore[no-untyped-call]
+        except CannotListen:
+            self._sockets.close()
+            raise
 
     def startService(self) -> None:
         """Start the workers."""
         if not self._areOpen:
             self.privilegedStartService()
         super().startService()  # type: ignore[no-untyped-call]
+        self._signals.listenTo("SIGHUP", partial(self.reload, "signal"))
         self._signals.listenTo("SIGUSR2", self.logRefusedTraces)
+        # Few systems have it, and programs use it for nothing else: twistd rotates its log at SIGUSR1.
+        self._signals.listenTo("SIGRTMIN", self.replaceWorkers)
         self._endSignals.listen()
         self.workers.start()
 
@@ -130,6 +154,38 @@ class Supervisor(MultiService):
         self._enter(ServerPhase.DRAINING)
         return Deferred.fromCoroutine(self._stop())
 
+    @property
+    def connections(self) -> int:
+        """How many connections the workers had when they were asked last."""
+        return sum(int(each.life.get("connections", 0)) for each in self.workers.processes)
+
+    def reload(self, trigger: str = "program") -> Deferred[ReloadResult]:
+        """Read all of the configuration again in all workers. All take it, as a whole, or none does.
+
+        Args:
+            trigger: why: ``signal``, ``files`` or ``program``.
+
+        Returns:
+            What came of it. Where it was not taken, the log says why, and the former one stays in use.
+        """
+        if self.phase is ServerPhase.READY:
+            self._enter(ServerPhase.RELOADING)
+        return self._reload.begin(trigger)
+
+    def replaceWorkers(self) -> Deferred[bool]:
+        """Start new processes in the place of all, one after the other, with the code that is installed now.
+
+        Each of them serves before the one that it replaces is told to end.
+
+        Returns:
+            Whether all were replaced. Where a new one cannot serve, the log says why, and the others stay.
+        """
+        if self._replacing:
+            return succeed(False)
+        self._replacing = True
+        _log.info("all workers are replaced, one after the other")
+        return Deferred.fromCoroutine(self.workers.replaceAll()).addCallback(self._areReplaced)
+
     def logRefusedTraces(self) -> None:
         """Have the traces that are kept of refused connections written into the log."""
         for worker in self.workers:
@@ -137,6 +193,9 @@ class Supervisor(MultiService):
 
     def _isServed(self, worker: WorkerProcess) -> None:
         """A worker takes connections."""
+        if worker.generation != self._reload.generation:
+            # It may have read what the others have not.
+            self.reload()
         if self.phase is ServerPhase.STARTING:
             self._enter(ServerPhase.READY)
             for each in self._sockets:
@@ -147,6 +206,32 @@ class Supervisor(MultiService):
         """No worker could be started."""
         self._complain(message)
         self._endProgram(1)
+
+    def _areReplaced(self, are: bool) -> bool:
+        self._replacing = False
+        if are:
+            _log.info("all workers were replaced")
+        else:
+            _log.error("not all workers were replaced: the new one cannot serve, and the others stay")
+        return are
+
+    def _hasReloaded(self, result: ReloadResult) -> None:
+        logReload(result)
+        self._observer.reloaded(result)
+        if self.phase is ServerPhase.RELOADING:
+            self._enter(ServerPhase.READY)
+
+    def _launched(self, launch: Callable[[WorkerProcess], object], worker: WorkerProcess) -> None:
+        worker.generation = self._reload.generation
+        launch(worker)
+
+    def _hasCounted(self, worker: WorkerProcess, counts: object) -> None:
+        if self._numbers is not None:
+            self._numbers.counted(worker, counts)
+
+    def _hasEnded(self, worker: WorkerProcess) -> None:
+        if self._numbers is not None:
+            self._numbers.ended(worker)
 
     async def _stop(self) -> None:
         await self._delayed()

@@ -17,7 +17,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, cast
 
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger, globalLogBeginner
 from twisted.python.failure import Failure
@@ -33,12 +33,16 @@ from tlscomm.server._options import Options, messageFor
 from tlscomm.server._processpart import ProcessPart
 from tlscomm.server._startcheck import REPORT
 from tlscomm.server._stopping import UNFINISHED
-from tlscomm.server._workerchannel import RefusedRequest, WorkerChannel
+from tlscomm.server._workerchannel import NoAnswer, RefusedRequest, WorkerChannel
 from tlscomm.server._workerlog import RecordsForSupervisor
+from tlscomm.watching._rereading import nextStepFor
 
 __all__ = ["check", "serve"]
 
 _log = Logger(namespace="tlscomm")
+
+#: Seconds for the supervisor to hear what a worker has counted, at its end.
+_LAST_SECONDS = 2.0
 
 
 def serve() -> None:
@@ -124,22 +128,35 @@ class _Worker:
     def channelEnded(self) -> None:
         self._end(areAll=True)
 
-    def _asked_alive(self) -> bool:
-        return True
+    def _asked_alive(self) -> Deferred[dict[str, Any]]:
+        life: dict[str, Any] = {"connections": sum(len(each.factory.connections) for each in self._server.listeners)}
+        if (readiness := self._server.operation.readiness) is not None:
+            life["reasons"] = readiness.reasons()
+        return self._asked_counts().addCallback(lambda counts: {**life, "counts": counts})
 
-    def _asked_prepare(self, trigger: str) -> Deferred[None]:
+    def _asked_counts(self) -> Deferred[Any]:
+        counting = self._server.operation.counting
+        return succeed(None) if counting is None else counting.gather().addCallback(lambda counts: counts.toJSON())
+
+    def _asked_status(self, search: str) -> Any:
+        status = self._server.operation.status
+        return None if status is None else status.snapshot(search)
+
+    def _asked_trace(self, connection: int) -> Any:
+        status = self._server.operation.status
+        return None if status is None else status.drawnTrace(connection)
+
+    def _asked_prepare(self, trigger: str) -> Deferred[Any]:
         preparing: Deferred[Any] = maybeDeferred(self._server.prepare, trigger)
         return preparing.addCallback(self._readAgain)
 
-    def _readAgain(self, prepared: Any) -> None:
+    def _readAgain(self, prepared: Any) -> dict[str, str] | None:
         self._prepared = prepared
-        if prepared.problem is not None:
-            raise RefusedRequest(str(prepared.problem))
+        return _told(prepared.problem)
 
-    def _asked_commit(self) -> None:
+    def _asked_commit(self) -> dict[str, str] | None:
         prepared, self._prepared = self._prepared, None
-        if (problem := prepared.commit().problem) is not None:
-            raise RefusedRequest(str(problem))
+        return _told(prepared.commit().problem)
 
     def _asked_abort(self, problem: str) -> None:
         prepared, self._prepared = self._prepared, None
@@ -181,6 +198,10 @@ class _Worker:
     async def _stopServer(self) -> None:
         await self._server.stopService()
         self.status = UNFINISHED if self._server.unfinished else 0
+        counts = await self._asked_counts()
+        # A supervisor that is gone, or has other things to do, does not keep the worker from its end.
+        with contextlib.suppress(NoAnswer, RefusedRequest):
+            await self._channel.ask("ended", _LAST_SECONDS, counts=counts)
 
     def _fail(self, message: str) -> None:
         self.status = 1
@@ -201,6 +222,20 @@ class _Worker:
         # A signal may have come first.
         with contextlib.suppress(ReactorNotRunning):
             self._reactor.stop()
+
+
+def _told(problem: BaseException | None) -> dict[str, str] | None:
+    """Return what the supervisor is told of a problem."""
+    if problem is None:
+        return None
+    if not isinstance(problem, TLSFailure | ValueError):
+        # A bug, or what a module of the program's own raised when it was asked.
+        _log.failure("the configuration cannot be read again", Failure(problem))
+    return {
+        "message": str(problem),
+        "code": str(getattr(problem, "code", "other")),
+        "nextStep": nextStepFor(problem),
+    }
 
 
 def _part(facts: dict[str, Any]) -> ProcessPart:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, Protocol
 
@@ -40,6 +40,9 @@ class WorkerOwner(Protocol):
     def workerChanged(self, worker: WorkerProcess) -> None:
         """It has seen that files of its configuration have changed."""
 
+    def workerCounted(self, worker: WorkerProcess, counts: object) -> None:
+        """It has said what it has counted up to its end."""
+
     def workerEnded(self, worker: WorkerProcess) -> None:
         """The process has ended."""
 
@@ -53,11 +56,14 @@ class WorkerProcess:
         started: when it was started, in seconds since 1970.
         state: where it is in its life.
         hasServed: whether it has ever taken connections.
+        wasToldToEnd: whether the supervisor has told it to end.
         pid: the process's number in the system; None before it has one.
         ending: how it has ended, in words.
         status: its exit status; None before it has one, and where a signal has ended it.
         problem: why it could not serve, in its own words; empty where it did not say.
         unanswered: how many times in a row it has not said that it lives.
+        life: what it said last about itself: ``connections``, ``reasons`` why it is not ready, ``counts``.
+        generation: of the configuration that it has read (`CommonReload.generation`).
         output: what it writes.
     """
 
@@ -77,11 +83,14 @@ class WorkerProcess:
         self.started = started
         self.state = WorkerState.STARTING
         self.hasServed = False
+        self.wasToldToEnd = False
         self.pid: int | None = None
         self.ending = ""
         self.status: int | None = None
         self.problem = ""
         self.unanswered = 0
+        self.life: Mapping[str, Any] = {}
+        self.generation = 0
         self.output = WorkerOutput(number, passOn)
         self._owner = owner
         self._channel: WorkerChannel | None = None
@@ -120,7 +129,7 @@ class WorkerProcess:
             areAll: whether all workers are to end, so that no other accepts the clients who wait.
         """
         if self.state is not WorkerState.ENDED:
-            self.state = WorkerState.DRAINING
+            self.state, self.wasToldToEnd = WorkerState.DRAINING, True
             self.tell("drain", areAll=areAll)
 
     def kill(self) -> None:
@@ -139,8 +148,10 @@ class WorkerProcess:
             self._owner.workerChanged(self)
 
     def asked(self, request: str, facts: dict[str, Any]) -> Any:
-        """A worker asks for nothing: `ChannelUser.asked`."""
-        raise ValueError(f"a worker cannot ask for {printable(request)}")
+        """It says what it has counted, and ends when that was heard: `ChannelUser.asked`."""
+        if request != "ended":
+            raise ValueError(f"a worker cannot ask for {printable(request)}")
+        self._owner.workerCounted(self, facts["counts"])
 
     def channelEnded(self) -> None:
         """A process that cannot be talked to cannot be supervised: `ChannelUser.channelEnded`."""

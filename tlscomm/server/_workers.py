@@ -82,6 +82,8 @@ class Workers:
         serving: Callable[[WorkerProcess], object],
         failed: Callable[[str], object],
         changed: Callable[[], object] = lambda: None,
+        counted: Callable[[WorkerProcess, object], object] = lambda worker, counts: None,
+        ended: Callable[[WorkerProcess], object] = lambda worker: None,
         drainSeconds: float | None = 30.0,
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -94,6 +96,8 @@ class Workers:
             serving: is told of each worker that takes connections.
             failed: is told why the start has failed.
             changed: is told that files of the configuration have changed.
+            counted: is told what a worker has counted, as JSON has it.
+            ended: is told of each process that has ended, after `counted`.
             drainSeconds: how long a worker may take to end in order; None for as long as it needs.
             jitter: returns a number from 0 to 1, by which pauses differ.
         """
@@ -105,6 +109,8 @@ class Workers:
         self._serving = serving
         self._failed = failed
         self._changed = changed
+        self._counted = counted
+        self._ended = ended
         self._drainSeconds = drainSeconds
         self._jitter = jitter
         self._count = 0
@@ -178,10 +184,15 @@ class Workers:
         """A worker has seen that files have changed: `WorkerOwner.workerChanged`."""
         self._changed()
 
+    def workerCounted(self, worker: WorkerProcess, counts: object) -> None:
+        """A worker has said what it has counted up to its end: `WorkerOwner.workerCounted`."""
+        self._counted(worker, counts)
+
     def workerEnded(self, worker: WorkerProcess) -> None:
         """A process has ended: `WorkerOwner.workerEnded`."""
         self._cancelDeadline(worker)
         del self._alive[worker.serial]
+        self._ended(worker)
         slot = self._slotOf(worker)
         if self._isStopping:
             self._note(worker)
@@ -284,7 +295,10 @@ class Workers:
             asking = worker.ask("alive", _QUESTION_SECONDS * 0.9)
             asking.addCallback(self._answered, worker).addErrback(self._unanswered, worker)
 
-    def _answered(self, _: Any, worker: WorkerProcess) -> None:
+    def _answered(self, life: Any, worker: WorkerProcess) -> None:
+        if isinstance(life, dict):
+            worker.life = life
+            self._counted(worker, life.get("counts"))
         if worker.unanswered:
             _log.info("{worker} answers again", worker=str(worker))
         worker.unanswered = 0

@@ -294,4 +294,4 @@ def _changedIn(result: ReloadResult) -> str:
 
 def nextStepFor(problem: BaseException) -> str:
     """Return what to do about a configuration that could not be read."""
-    return problem.nextStep if isinstance(problem, TLSFailure) else "Correct it and try again."
+    return str(getattr(problem, "nextStep", "Correct it and try again."))
