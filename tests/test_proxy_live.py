@@ -11,11 +11,15 @@ from typing import Any
 
 from interop import LOOPBACK, PATIENCE, PATIENT, InteropCase, credential, echoing, reactor, root
 from test_interop_servers import found, freePorts, listens
-from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.internet.defer import Deferred, DeferredQueue
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint
+from twisted.internet.protocol import Factory
+from twisted.protocols.basic import LineReceiver
 
 from tlscomm.configuration import ServerConfiguration
 from tlscomm.endpoints import ProxiedServerEndpoint, TLSServerEndpoint
+from tlscomm.relaying import Forwarding
+from tlscomm.relaying._fromsettings import openingFrom
 from tlscomm.transport import describeAddress
 
 
@@ -53,6 +57,28 @@ class _Counting(TCP4ServerEndpoint):
 
         protocolFactory.buildProtocol = counted
         return super().listen(protocolFactory)
+
+
+class _Hearing(Factory):
+    """Keeps each line, and answers to hello."""
+
+    noisy = False
+
+    def __init__(self, heard: DeferredQueue[bytes]) -> None:
+        self._heard = heard
+
+    def buildProtocol(self, addr: Any) -> LineReceiver:
+        heard = self._heard
+
+        class Hearing(LineReceiver):
+            delimiter = b"\n"
+
+            def lineReceived(self, line: bytes) -> None:
+                heard.put(line)
+                if line == b"hello":
+                    self.sendLine(b"heard")
+
+        return Hearing()
 
 
 class BeforeUsTests(InteropCase):
@@ -123,6 +149,44 @@ class BeforeUsTests(InteropCase):
         self.startHAProxy([], lines)
         await below.enough
         self.assertEqual((self.record.count("refused"), self.record.count("closed")), (0, 0))
+
+    async def serveBefore(self, backend: int) -> int:
+        """Start our server before another one, which is told of the client, and return its port."""
+        backends = TCP4ClientEndpoint(reactor, LOOPBACK, backend)
+        opening = openingFrom({"sendProxy": "v2-ssl-cn", "sendProxyOptions": ["crc32c"], "forward": ["tcp:x"]})
+        return await self.serve(Forwarding(reactor, backends, "the backend", opening=opening))
+
+    async def test_believedByNginx(self) -> None:
+        """nginx believes the header that we send, and says who the client is."""
+        (port,) = freePorts(1)
+        self.startNginx(
+            [port],
+            f"server {{ listen {LOOPBACK}:{port} proxy_protocol; return "
+            '"$proxy_protocol_addr:$proxy_protocol_port $proxy_protocol_server_port\\n"; }',
+        )
+        ours = await self.serveBefore(port)
+        asker = await self.connect(ours)
+        mine: Any = asker.transport
+        self.assertEqual(await asker.request("who am I?"), f"{describeAddress(mine.getHost())} {ours}")
+        await self.finish(asker)
+
+    async def test_believedByHAProxy(self) -> None:
+        """HAProxy believes the header that we send, and tells the next one in a header of version 1."""
+        (port,) = freePorts(1)
+        heard: DeferredQueue[bytes] = DeferredQueue()
+        listening = await TCP4ServerEndpoint(reactor, 0, interface=LOOPBACK).listen(_Hearing(heard))
+        self.addCleanup(listening.stopListening)
+        next_ = listening.getHost().port  # type: ignore[attr-defined]
+        lines = f"listen one\n bind {LOOPBACK}:{port} accept-proxy\n server next {LOOPBACK}:{next_} send-proxy"
+        self.startHAProxy([port], lines)
+        ours = await self.serveBefore(port)
+        asker = await self.connect(ours)
+        self.assertEqual(await asker.request("hello"), "heard")
+        mine: Any = asker.transport
+        self.assertEqual(
+            await heard.get(), f"PROXY TCP4 {LOOPBACK} {LOOPBACK} {mine.getHost().port} {ours}\r".encode("ascii")
+        )
+        await self.finish(asker)
 
     async def test_forgotten(self) -> None:
         """A proxy that was not told to send the header is named in the refusal."""

@@ -36,6 +36,7 @@ from tlscomm.configuration._settingtypes import (
     YesNo,
 )
 from tlscomm.messages import FRAMINGS
+from tlscomm.proxyprotocol._writing import OPTIONS, WORDS
 from tlscomm.revocation import MODES
 from tlscomm.server import Options
 from tlscomm.server._eventlog import LOG_FORMATS
@@ -290,6 +291,8 @@ class TableTests(SynchronousTestCase):
                 "proxyProtocol": {"v1", "v2", "any"},
                 "revocation": set(MODES),
                 "upgrade": {"postgresql"},
+                "sendProxy": set(WORDS),
+                "sendProxyOptions": set(OPTIONS),
             },
         )
 

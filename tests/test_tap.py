@@ -61,7 +61,9 @@ DEFAULTS: dict[str, Any] = {
     "no-resumption": 0,
     "no-revalidation": 0,
     "application": None,
-    "forward": None,
+    "forward": [],
+    "send-proxy": None,
+    "send-proxy-options": [],
     "insecure-forward-plain": 0,
     "connect-timeout": 10.0,
     "half-close-timeout": 600.0,
@@ -109,7 +111,8 @@ ALL = f"""
     --passphrase-file b.txt --passphrase-env A --passphrase-env B --passphrase-fd 3 --passphrase-fd 0
     --insecure-allow-readable-key --hook test_tap:hook --hook-timeout 2 --no-resumption --no-revalidation
     --client-certificates required --client-roots b.pem --client-roots system --application greet --framing int32
-    --forward tcp:3 --insecure-forward-plain --connect-timeout 6 --half-close-timeout 9
+    --forward tcp:3 --send-proxy v2 --send-proxy-options crc32c
+    --insecure-forward-plain --connect-timeout 6 --half-close-timeout 9
     --crl a.crl --crl b.crl --revocation soft --fetch-crls lists --staple a.der --staple fetch
     --fetch-from-private-addresses
     --allow dns=*.example.org --allow cn=x=y --deny o=Example&!ou=a
@@ -176,7 +179,9 @@ class OptionsTests(SynchronousTestCase):
                 "no-resumption": 1,
                 "no-revalidation": 1,
                 "application": "greet",
-                "forward": "tcp:3",
+                "forward": ["tcp:3"],
+                "send-proxy": "v2",
+                "send-proxy-options": ["crc32c"],
                 "insecure-forward-plain": 1,
                 "connect-timeout": 6.0,
                 "half-close-timeout": 9.0,

@@ -13,9 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from interop import LOOPBACK, PATIENCE, PATIENT, InteropCase, credential, files, reactor, root
+from interop import LOOPBACK, PATIENCE, PATIENT, InteropCase, Program, authorityFile, credential, files, reactor, root
 from test_interop_servers import freePorts
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredQueue
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint
 from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import Factory
@@ -30,6 +30,7 @@ from tlscomm.endpoints import (
     UpgradingServerEndpoint,
 )
 from tlscomm.issuing import Authority
+from tlscomm.server import Options, makeService
 from tlscomm.x509._encoding import keyPEM, pem
 
 EXAMPLE: Any = runpy.run_path(str(Path(__file__).parent.parent / "docs" / "examples" / "postgresql.py"))
@@ -154,6 +155,41 @@ class PostgreSQLTests(InteropCase):
         endpoint: Any = TLSClientEndpoint(reactor, tcp, configuration)
         failure = await self.failureOf(endpoint.connect(Factory.forProtocol(EXAMPLE["Query"])))
         self.assertEqual((failure.code, failure.side), ("unknown-issuer", "remote"))
+
+    async def forwarding(self) -> str:
+        """Start ``twistd tlscomm`` in front of it, and return its port."""
+        options = Options()
+        where = f"unix:{self.database.folder}/.s.PGSQL.{self.database.port}"
+        own = ("--identity", files("server"), "--client-roots", authorityFile())
+        options.parseOptions(
+            ["--listen", f"tcp:0:interface={LOOPBACK}", *own, "--upgrade", "postgresql", "--forward", where]
+        )
+        server = makeService(options, reactor)
+        addresses: DeferredQueue[str] = DeferredQueue()
+        server.listeners[0]._whenListening = lambda found: addresses.put(found[0])
+        server.startService()
+        self.addCleanup(server.stopService)
+        return (await addresses.get()).rpartition(":")[2]
+
+    def psql(self, port: str, *words: str) -> Program:
+        said = f"host=localhost hostaddr={LOOPBACK} port={port} user=postgres dbname=postgres"
+        command = (shutil.which("psql") or "psql", " ".join((said, *words)), "-Atc", "select 6 * 7")
+        return self.spawn(*command)
+
+    async def test_server(self) -> None:
+        """The real psql reaches the database through our server, with a certificate and in no other way."""
+        port = await self.forwarding()
+        verified = ("sslmode=verify-full", f"sslrootcert={authorityFile()}")
+        own = files("client")
+        psql = self.psql(port, *verified, f"sslcert={own}", f"sslkey={own}")
+        self.assertEqual((await psql.ends(), psql.text), (0, "42\n"))
+        for words, said in (
+            (verified, "certificate required"),
+            (("sslmode=disable",), "reached over TLS, with a client certificate alone"),
+        ):
+            psql = self.psql(port, *words)
+            self.assertEqual(await psql.ends(), 2, psql.text)
+            self.assertIn(said, psql.text)
 
 
 class SMTPTests(InteropCase):

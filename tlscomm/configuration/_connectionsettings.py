@@ -23,14 +23,36 @@ CONNECTIONS = (
     ),
     Setting(
         "forward",
-        Text("ENDPOINT"),
+        Text("[NAME=]ENDPOINT"),
         _TWISTD,
         "Take the place of an application: make a connection to ENDPOINT, a client endpoint string of Twisted's, for "
         "each client that was accepted, and pass on what comes, both ways. ``tcp:127.0.0.1:5432`` and "
-        "``unix:/run/service.sock`` for example, or ``tlscomm:`` with TLS on that side too. Clients have to have a "
-        "certificate unless ``{clientCertificates}`` says otherwise.",
+        "``unix:/run/service.sock`` for example, or ``tlscomm:`` with TLS on that side too. With NAME it is for "
+        "clients that ask for this server name; the one without is for all others, which are refused "
+        "(``unknown-server-name``) where there is none. Clients have to have a certificate unless "
+        "``{clientCertificates}`` says otherwise.",
         otherwise="the application",
+        isRepeatable=True,
         see=":doc:`operation-tunnel`",
+    ),
+    Setting(
+        "sendProxy",
+        Word(("v1", "v2", "v2-ssl", "v2-ssl-cn")),
+        _TWISTD,
+        "Begin each connection of ``{forward}`` with a header of the PROXY protocol, which tells the server there who "
+        "the client is. The words are HAProxy's: ``v2-ssl`` tells of TLS too, and ``v2-ssl-cn`` the common name of the "
+        "client's certificate.",
+        otherwise="no header",
+        see=":doc:`operation-proxy`",
+    ),
+    Setting(
+        "sendProxyOptions",
+        Word(("ssl", "cert-cn", "ssl-cipher", "cert-sig", "cert-key", "authority", "crc32c", "unique-id")),
+        _TWISTD,
+        "What else a header of ``{sendProxy}`` tells, in the words of HAProxy's ``proxy-v2-options``.",
+        default=(),
+        isRepeatable=True,
+        see=":doc:`operation-proxy`",
     ),
     Setting(
         "insecureForwardPlain",

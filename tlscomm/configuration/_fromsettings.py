@@ -40,7 +40,11 @@ _DEADLINES = ("handshake", "hook", "write", "close", "idle")
 
 
 def serverConfiguration(
-    settings: Mapping[str, Any], *, prompt: Prompt | None = None, hook: Hook | None = None
+    settings: Mapping[str, Any],
+    *,
+    prompt: Prompt | None = None,
+    hook: Hook | None = None,
+    serverNames: tuple[str, ...] | None = None,
 ) -> ServerConfiguration:
     """Return a server's configuration.
 
@@ -48,6 +52,7 @@ def serverConfiguration(
         settings: parsed values by the names of the settings table; what is missing has its default.
         prompt: asks a person for pass phrases.
         hook: decides about each client.
+        serverNames: the names that clients may ask for; None for any.
 
     Raises:
         TLSFailure: a file or the credential cannot be used.
@@ -61,6 +66,7 @@ def serverConfiguration(
         others=tuple(others),
         clientRoots=_authorities(given["clientRoots"], identities.passphrase, "client"),
         clientCertificates=given.get("clientCertificates"),
+        serverNames=serverNames,
         staple=_staple(given),
         hook=hook,
         **verificationSettings(given, identities.passphrase, "client"),

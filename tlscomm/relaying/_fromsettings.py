@@ -7,7 +7,7 @@ a mistyped host, or one that has moved, must not put on the network what TLS was
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 from typing import Any, cast
 
@@ -15,9 +15,12 @@ from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import IStreamClientEndpoint
 
 from tlscomm.failures import printable
+from tlscomm.proxyprotocol._writing import options
+from tlscomm.relaying._byname import ForwardingByName, nameAndPlace
 from tlscomm.relaying._forwarding import Forwarding
+from tlscomm.transport import proxyHeader
 
-__all__ = ["clientEndpointFrom", "forwardingFrom", "isLoopback", "staysHere"]
+__all__ = ["clientEndpointFrom", "forwardingFrom", "isLoopback", "namesServed", "openingFrom", "staysHere"]
 
 #: Endpoint strings with TLS that verifies the server. Twisted's ``ssl:`` does that only where it is told a name.
 _WITH_TLS = ("tlscomm", "tls")
@@ -29,7 +32,7 @@ _PART = re.compile(r"((?:\\.|[^\\:=])*)([:=]?)")
 _FUNCTION = re.compile(r"^[\w.<>]+\(\) ")
 
 
-def forwardingFrom(settings: Mapping[str, Any], reactor: Any) -> Forwarding:
+def forwardingFrom(settings: Mapping[str, Any], reactor: Any) -> Forwarding | ForwardingByName:
     """Return the factory that forwards where the settings say.
 
     Args:
@@ -39,9 +42,43 @@ def forwardingFrom(settings: Mapping[str, Any], reactor: Any) -> Forwarding:
     Raises:
         ValueError: that cannot be done; the message says why.
     """
-    place: str = settings["forward"]
     if "application" in settings:
         raise ValueError("--forward takes the place of --application: say one of them")
+    opening = openingFrom(settings)
+    found: dict[str, Forwarding] = {}
+    for name, place in map(nameAndPlace, settings["forward"]):
+        if name in found:
+            raise ValueError(f"--forward is said twice {f'for {printable(name)}' if name else 'without a name'}")
+        found[name] = _forwarding(place, settings, reactor, opening)
+    return found[""] if tuple(found) == ("",) else ForwardingByName(found)
+
+
+def openingFrom(settings: Mapping[str, Any]) -> Callable[[Any], bytes] | None:
+    """Return what makes the first bytes for a backend: a header of the PROXY protocol, where settings ask for one.
+
+    Raises:
+        ValueError: the settings do not fit together.
+    """
+    word, more = settings.get("sendProxy"), tuple(settings.get("sendProxyOptions", ()))
+    if word is None:
+        if more:
+            raise ValueError("--send-proxy-options says more about --send-proxy, which is missing")
+        return None
+    if not settings["forward"]:
+        raise ValueError("--send-proxy says more about --forward, which is missing")
+    options(word, more)
+    return lambda transport: proxyHeader(transport, word, more)
+
+
+def namesServed(settings: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Return the names that clients may ask for, or None where there is a backend for any."""
+    names = [nameAndPlace(each)[0] for each in settings["forward"]]
+    return None if not names or "" in names else tuple(names)
+
+
+def _forwarding(
+    place: str, settings: Mapping[str, Any], reactor: Any, opening: Callable[[Any], bytes] | None
+) -> Forwarding:
     if not (settings.get("insecureForwardPlain") or staysHere(place)):
         raise ValueError(
             f"--forward {printable(place)} could leave this machine in the clear: name a Unix socket or a port of "
@@ -54,6 +91,7 @@ def forwardingFrom(settings: Mapping[str, Any], reactor: Any) -> Forwarding:
         printable(place),
         connectTimeout=settings["connectTimeout"],
         halfCloseTimeout=settings["halfCloseTimeout"],
+        opening=opening,
     )
 
 

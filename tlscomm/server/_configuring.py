@@ -76,7 +76,7 @@ class Configuring:
     def given(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """Return a listener's settings, with what the development identity and pipes add to them."""
         given = {**settings, "passphraseFD": [self.person.pipe(number) for number in settings["passphraseFD"]]}
-        if "forward" in settings:
+        if settings["forward"]:
             given = {**_FORWARDING, **given}
         if (development := self.developmentFor(settings)) is not None:
             given["identity"], given["key"] = ([str(development.path(f"server.{ending}"))] for ending in ("pem", "key"))
@@ -86,10 +86,18 @@ class Configuring:
 
     def _configuration(self, settings: Mapping[str, Any], prompt: Prompt) -> ServerConfiguration:
         given = self.given(settings)
-        if "forward" in given and not given["clientRoots"] and "clientCertificates" not in given:
+        if given["forward"] and not given["clientRoots"] and "clientCertificates" not in given:
             raise ValueError(_EVERY_CLIENT)
         hook = self.watchHook(hookNamed(given["hook"])) if "hook" in given else None
-        return serverConfiguration(given, prompt=prompt, hook=hook)
+        return serverConfiguration(given, prompt=prompt, hook=hook, serverNames=_namesServed(given))
+
+
+def _namesServed(settings: Mapping[str, Any]) -> tuple[str, ...] | None:
+    if not settings["forward"]:
+        return None
+    from tlscomm.relaying._fromsettings import namesServed
+
+    return namesServed(settings)
 
 
 def _developmentAuthority() -> DevelopmentAuthority:

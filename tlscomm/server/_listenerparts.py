@@ -46,10 +46,12 @@ def applicationFrom(settings: Mapping[str, Any], clock: Any) -> IProtocolFactory
     Raises:
         ValueError: there is no such application, or it cannot be imported.
     """
-    if "forward" in settings:
+    if settings["forward"]:
         from tlscomm.relaying._fromsettings import forwardingFrom
 
         return forwardingFrom(settings, clock)
+    if "sendProxy" in settings or settings["sendProxyOptions"]:
+        raise ValueError("--send-proxy says more about --forward, which is missing")
     return factoryFor(
         applicationNamed(settings.get("application", "echo")),
         framing=settings["framing"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.interfaces import IProtocolFactory, IReactorTime, IStreamServerEndpoint
 from twisted.python.usage import UsageError
@@ -91,10 +91,13 @@ class Operation:
 
     def watchBackend(self, application: IProtocolFactory) -> None:
         """Look on where an application connects to a backend."""
-        if self.counting is not None and (backend := getattr(application, "backend", None)) is not None:
-            from tlscomm.server._timing import TimedEndpoint
+        if self.counting is None:
+            return
+        for each in getattr(application, "forwardings", {"": application}).values():
+            if (backend := getattr(each, "backend", None)) is not None:
+                from tlscomm.server._timing import TimedEndpoint
 
-            cast(Any, application).backend = TimedEndpoint(backend, self._clock, self.counting.counts)
+                each.backend = TimedEndpoint(backend, self._clock, self.counting.counts)
 
     def sites(
         self,

@@ -40,6 +40,11 @@ _FIXED = (
     "maximumMessage",
     "readTimeout",
     "forward",
+    "sendProxy",
+    "sendProxyOptions",
+    "proxyFrom",
+    "proxyProtocol",
+    "upgrade",
     "insecureForwardPlain",
     "connectTimeout",
     "halfCloseTimeout",
@@ -192,7 +197,7 @@ def _attempts(settings: Mapping[str, Any], configuring: Configuring) -> Iterator
         # A process that systemd did not start for that has no socket of systemd's.
         if not place.startswith("systemd:"):
             yield "listen", number, partial(placeFrom, place, settings, clock, sockets)
-    yield "forward" if "forward" in settings else "application", -1, partial(applicationFrom, settings, clock)
+    yield "forward" if settings["forward"] else "application", -1, partial(applicationFrom, settings, clock)
     if "hook" in settings:
         yield "hook", -1, partial(hookNamed, settings["hook"])
     given = configuring.given(settings)
