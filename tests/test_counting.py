@@ -172,6 +172,17 @@ class Handshakes(CountingCase):
         self.assertEqual(self.changed("tlscomm_resumptions_total"), {(): 1})
 
 
+class Hooked(CountingCase):
+    settings = {"hook": lambda question: True}
+
+    def test_agreed(self) -> None:
+        """What was agreed is known of a handshake that is refused after the hook has answered, too."""
+        self.connect(STRANGER)
+        self.assertEqual(
+            self.changed(HANDSHAKES), {("incomplete-chain", "local", "handshake", "TLSv1.3", "X25519MLKEM768"): 1}
+        )
+
+
 class Connections(CountingCase):
     def test_open(self) -> None:
         """The gauges say how many connections are open and under way, of which groups, and on how many ports."""

@@ -72,6 +72,7 @@ class TLSConnection:
 
     __slots__ = (
         "__weakref__",
+        "_agreed",
         "_channel",
         "_choice",
         "_configuration",
@@ -133,6 +134,7 @@ class TLSConnection:
         self._channel = Channel(self._raw, self._isClient, select, self._keyLog)
         self._verification = PeerVerification(self._configuration, self._raw, self._channel)
         self._choice: CredentialChoice | None = None
+        self._agreed: tuple[str, str, bool] | None = None
 
     def start(self) -> None:
         """Begin: a client now has its first message to send."""
@@ -338,6 +340,8 @@ class TLSConnection:
 
         It costs a fifth of `facts`, and can be asked for when the handshake has failed.
         """
+        if self._agreed is not None:
+            return self._agreed
         raw = self._raw
         group = raw.get_group_name() or ""
         # Before that, OpenSSL says the newest one that there could be.
@@ -611,6 +615,8 @@ class TLSConnection:
         if self.state is State.PENDING:
             # What is held would tell the peer that it was accepted, and the session would go on without it.
             self._lastWords = self._lastWords or b""
+            # Afterwards OpenSSL does not know it any more.
+            self._agreed = self.agreed
             self._channel.forgetSession()
         self._channel.secret = None
         # Later failures follow from the first.
