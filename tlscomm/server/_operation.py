@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tlscomm.server._counting import Counting
     from tlscomm.server._operationsites import OperationSites
     from tlscomm.server._readiness import Readiness
+    from tlscomm.server._seenpeers import SeenPeers
     from tlscomm.server._sockets import ListeningSockets
     from tlscomm.server._status import Status
     from tlscomm.verification import Hook
@@ -34,6 +35,7 @@ class Operation:
     Attributes:
         counting: keeps the numbers, where there are to be metrics.
         status: tells what the server does, where that is to be told.
+        peers: keeps who the server's peers are, in the same case.
         readiness: tells whether it is ready, where any site is.
     """
 
@@ -58,6 +60,7 @@ class Operation:
         """
         self.counting: Counting | None = None
         self.status: Status | None = None
+        self.peers: SeenPeers | None = None
         self.readiness: Readiness | None = None
         self._clock = clock
         self._places = {name: settings[name] for name in SITES if settings.get(name) is not None}
@@ -72,14 +75,16 @@ class Operation:
             self.counting = Counting(clock, listeners, log.lost)
             self._exposition = Exposition()
         if "status" in self._places:
+            from tlscomm.server._seenpeers import SeenPeers
             from tlscomm.server._status import Status
 
+            self.peers = SeenPeers(clock, listeners)
             self.status = Status(clock, log, listeners, settings=told)
 
     @property
     def observers(self) -> list[Any]:
         """What is to be told of the server."""
-        return [each for each in (self.counting, self.status, self.readiness) if each is not None]
+        return [each for each in (self.counting, self.status, self.peers, self.readiness) if each is not None]
 
     def watchHook(self, hook: Hook) -> Hook:
         """Return a hook as it is to be asked."""
@@ -148,4 +153,4 @@ class Operation:
         if name == "status" and self.status is not None:
             from tlscomm.server._statussite import statusResources
 
-            yield from statusResources(self.status).items()
+            yield from statusResources(self.status, self.peers).items()

@@ -38,23 +38,32 @@ class StatusSource(Protocol):
         """Return the page that explains a refused connection, or None where nothing is kept of it."""
 
 
-def statusResources(source: StatusSource) -> Mapping[str, IResource]:
+class PeersSource(Protocol):
+    """What tells who a server's peers are."""
+
+    def told(self) -> Deferred[str]:
+        """Return the object as JSON; see `tlscomm.server._seenpeers.SeenPeers.told`."""
+
+
+def statusResources(source: StatusSource, peers: PeersSource | None = None) -> Mapping[str, IResource]:
     """Return the resources of the status by their paths, for a site.
 
     Args:
         source: is asked for each request.
+        peers: in the same way, where peers are told of.
     """
-    return {"": _Page(source), "status.json": _Object(source), "traces": _Traces(source)}
+    resources: dict[str, IResource] = {
+        "": _Page(source),
+        "status.json": _Object(source),
+        "traces": _Traces(source),
+    }
+    return resources if peers is None else {**resources, "peers.json": _Peers(peers)}
 
 
 class _Answer(Resource):
     """A resource whose answer takes a few turns of the reactor."""
 
     isLeaf = True
-
-    def __init__(self, source: StatusSource) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._source = source
 
     def render_GET(self, request: Request) -> int:
         answering = self._answer(request)
@@ -71,7 +80,15 @@ class _Answer(Resource):
         raise NotImplementedError
 
 
-class _Page(_Answer):
+class _OfStatus(_Answer):
+    """One that tells of the status."""
+
+    def __init__(self, source: StatusSource) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._source = source
+
+
+class _Page(_OfStatus):
     """The page."""
 
     def _answer(self, request: Request) -> Deferred[None]:
@@ -83,7 +100,7 @@ class _Page(_Answer):
         return snapshot.addCallback(lambda status: _write(request, _HTML, drawStatus(status, refresh=refresh)))
 
 
-class _Object(_Answer):
+class _Object(_OfStatus):
     """The same as JSON."""
 
     def _answer(self, request: Request) -> Deferred[None]:
@@ -91,7 +108,18 @@ class _Object(_Answer):
         return snapshot.addCallback(lambda status: _write(request, _JSON, json.dumps(status) + "\n"))
 
 
-class _Trace(_Answer):
+class _Peers(_Answer):
+    """Who the peers are, with their certificates."""
+
+    def __init__(self, source: PeersSource) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._source = source
+
+    def _answer(self, request: Request) -> Deferred[None]:
+        return self._source.told().addCallback(lambda text: _write(request, _JSON, text))
+
+
+class _Trace(_OfStatus):
     """One handshake that was refused."""
 
     def __init__(self, source: StatusSource, number: int) -> None:

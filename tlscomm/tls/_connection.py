@@ -12,7 +12,7 @@ With `tlscomm.tls._naming`, this is the only module that turns what OpenSSL says
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Any
@@ -353,6 +353,11 @@ class TLSConnection:
         """The peer that was accepted, or None where it presented no certificate."""
         result = self._verification.result if self.isAccepted else None
         return Peer(result.chain, result.rule, lambda: result.warnings) if result is not None and result.chain else None
+
+    @property
+    def presented(self) -> Sequence[x509.Certificate]:
+        """The certificates that the peer has sent, or had sent where a session was resumed, its own first."""
+        return self._channel.presented
 
     @property
     def overruled(self) -> tuple[Problem, ...]:

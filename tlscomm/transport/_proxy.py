@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from cryptography import x509
 from OpenSSL.crypto import X509
 from OpenSSL.SSL import Connection as SSLConnection
 from twisted.internet.interfaces import IAddress, IProtocol
@@ -68,6 +70,11 @@ class TransportProxy:
     def peer(self) -> Peer | None:
         """The peer, or None where it presented no certificate (a client that need not)."""
         return self._connection.peer
+
+    @property
+    def presented(self) -> Sequence[x509.Certificate]:
+        """The certificates that the peer has presented, its own first; none where it has none."""
+        return self._connection.presented
 
     @property
     def negotiatedProtocol(self) -> bytes | None:
