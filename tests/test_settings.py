@@ -58,6 +58,7 @@ WRONG = {
 #: What is typed before the options.
 LINES = {
     Interface.CONNECT: ["connect", "localhost:1"],
+    Interface.TUNNEL: ["tunnel", "localhost:1"],
     Interface.VERIFY: ["verify", "file", "--as", "server"],
     Interface.INSPECT: ["inspect", "file"],
     Interface.ANALYZE: ["analyze", "file"],
@@ -71,6 +72,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 PAGES = {
     Interface.TWISTD: ("server", "\n.. settings-table:: twistd\n"),
     Interface.CONNECT: ("client", "\n.. settings-table:: connect\n"),
+    Interface.TUNNEL: ("operation-tunnel", "\n.. settings-table:: tunnel\n"),
     Interface.SERVER_STRING: ("endpoints", "\n.. settings-table:: strings\n"),
     Interface.CLIENT_STRING: ("endpoints", "\n.. settings-table:: strings\n"),
 }

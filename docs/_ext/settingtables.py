@@ -1,6 +1,6 @@
 """The tables of settings, made from the table that the options and the endpoint strings are made from.
 
-``settings-table`` takes ``twistd``, ``connect``, ``analyze`` or ``strings``.
+``settings-table`` takes ``twistd``, ``connect``, ``tunnel``, ``analyze`` or ``strings``.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from failurepages import plain, tableOf
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from tlscomm.commandline import analyze, connect
+from tlscomm.commandline import analyze, connect, tunnel
 from tlscomm.configuration._settings import settingsOn
 from tlscomm.configuration._settingtypes import STRINGS, Interface, Setting
 
@@ -49,6 +49,10 @@ def _connect() -> Iterator[str]:
     return _commandTable(connect.command, Interface.CONNECT)
 
 
+def _tunnel() -> Iterator[str]:
+    return _commandTable(tunnel.command, Interface.TUNNEL)
+
+
 def _analyze() -> Iterator[str]:
     return _commandTable(analyze.command, Interface.ANALYZE)
 
@@ -62,7 +66,7 @@ def _strings() -> Iterator[str]:
     return tableOf(["argument", "of", "default", "meaning"], cells, "25 10 20 45")
 
 
-_TABLES = {"twistd": _twistd, "connect": _connect, "analyze": _analyze, "strings": _strings}
+_TABLES = {"twistd": _twistd, "connect": _connect, "tunnel": _tunnel, "analyze": _analyze, "strings": _strings}
 
 
 def _optionName(setting: Setting) -> str:

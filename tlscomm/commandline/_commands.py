@@ -32,6 +32,10 @@ _COMMANDS = {
     ),
     "pki": ("group", "Make certificates for development and for tests."),
     "store": ("group", "Look into certificate stores, and change them."),
+    "tunnel": (
+        "command",
+        "Listen without TLS, and pass each connection on to TARGET over TLS, with a client certificate.",
+    ),
     "verify": ("command", "Say whether the other side would accept CREDENTIAL, a PEM or PFX file or store:..."),
 }
 

@@ -9,6 +9,7 @@ __all__ = ["CONNECTIONS"]
 _TWISTD = Interface.TWISTD
 _CONNECT = Interface.CONNECT
 _CLIENT_STRING = Interface.CLIENT_STRING
+_TUNNEL = Interface.TUNNEL
 _VERSIONS = Word(("1.2", "1.3"))
 
 CONNECTIONS = (
@@ -75,10 +76,16 @@ CONNECTIONS = (
     Setting(
         "halfCloseTimeout",
         Seconds(),
-        _TWISTD,
+        _TWISTD | _TUNNEL,
         "Seconds that a connection of ``{forward}`` may stay without a byte when one side has ended (``close-timeout``)"
         "; 0 for no limit.",
         default=600,
+        differing={
+            _TUNNEL: {
+                "about": "Seconds that a connection may stay without a byte when one side has ended "
+                "(``close-timeout``); 0 for no limit."
+            }
+        },
         see=":doc:`operation-tunnel`",
     ),
     Setting(
@@ -102,7 +109,7 @@ CONNECTIONS = (
     Setting(
         "resumption",
         YesNo(),
-        SERVERS | _CLIENT_STRING,
+        SERVERS | _CLIENT_STRING | _TUNNEL,
         "Resume no sessions: each connection costs a full handshake, in which certificates are sent.",
         default=True,
         see=":doc:`sessions`",
@@ -165,7 +172,7 @@ CONNECTIONS = (
     Setting(
         "handshakeTimeout",
         Seconds(),
-        SERVERS | _CLIENT_STRING,
+        SERVERS | _CLIENT_STRING | _TUNNEL,
         "Seconds from the TCP connection until both sides have accepted each other (``handshake-timeout``); 0 for no "
         "limit.",
         default=10,
@@ -189,16 +196,19 @@ CONNECTIONS = (
     Setting(
         "writeTimeout",
         Seconds(),
-        SERVERS | _CLIENT_STRING,
+        SERVERS | _CLIENT_STRING | _TUNNEL,
         "Seconds in which some of the bytes that are queued for the {peer} must move (``write-timeout``); 0 for no "
         "limit.",
         default=5,
-        differing={_TWISTD: {"default": None, "otherwise": "5, and 3600 with ``{forward}``"}},
+        differing={
+            _TWISTD: {"default": None, "otherwise": "5, and 3600 with ``{forward}``"},
+            _TUNNEL: {"default": 3600},
+        },
     ),
     Setting(
         "closeTimeout",
         Seconds(),
-        SERVERS | _CLIENT_STRING,
+        SERVERS | _CLIENT_STRING | _TUNNEL,
         "Seconds for the {peer}'s answer to the end of a connection (``close-timeout``); 0 for no limit.",
         default=5,
         differing={

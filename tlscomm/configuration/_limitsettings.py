@@ -12,17 +12,18 @@ LIMITS = (
     Setting(
         "maximumConnections",
         Whole(),
-        SERVERS,
+        SERVERS | Interface.TUNNEL,
         "The most connections at a time. One more is closed at once (``too-many-connections``).",
         otherwise="no limit",
         isProcessWide=True,
         differing={
+            Interface.TUNNEL: {"default": 10000, "otherwise": ""},
             _TWISTD: {
                 "about": "The most connections at a time, on all ports together. One more is closed at once "
                 "(``too-many-connections``).",
                 "default": 10000,
                 "otherwise": "",
-            }
+            },
         },
     ),
     Setting(

@@ -92,11 +92,17 @@ OBSERVATION = (
     Setting(
         "logFormat",
         Word(("text", "json")),
-        _TWISTD,
+        _TWISTD | Interface.TUNNEL,
         "``text``: events are lines of Twisted's log. ``json``: each is one line of JSON on standard output, and "
         "Twisted's log goes to standard error; a daemon has its lines in the log file.",
         default="text",
         see=":ref:`log`",
         isProcessWide=True,
+        differing={
+            Interface.TUNNEL: {
+                "about": "``text``: events are lines on standard error. ``json``: each is one line of JSON on standard "
+                "output."
+            }
+        },
     ),
 )

@@ -22,11 +22,16 @@ OPERATION: tuple[Setting, ...] = (
     Setting(
         "drainTimeout",
         Seconds(),
-        _TWISTD,
+        _TWISTD | Interface.TUNNEL,
         "How long a server that stops waits for what is under way on its connections, in seconds. A connection on "
         "which nothing is ends at once. 0 waits for ever.",
         default=10.0,
         see=":ref:`stopping`",
+        differing={
+            Interface.TUNNEL: {
+                "about": "How long a tunnel that stops waits for its connections to end, in seconds. 0 waits for ever."
+            }
+        },
         isProcessWide=True,
     ),
     Setting(

@@ -57,6 +57,7 @@ class Interface(Flag):
     SERVER_STRING = auto()
     CLIENT_STRING = auto()
     CONNECT = auto()
+    TUNNEL = auto()
     VERIFY = auto()
     INSPECT = auto()
     STORE_ADD = auto()
@@ -67,7 +68,7 @@ class Interface(Flag):
 SERVERS = Interface.TWISTD | Interface.SERVER_STRING
 """Where a server is described, whose peers are clients."""
 
-CLIENTS = Interface.CLIENT_STRING | Interface.CONNECT
+CLIENTS = Interface.CLIENT_STRING | Interface.CONNECT | Interface.TUNNEL
 """Where a client is described, whose peers are servers."""
 
 STRINGS = Interface.SERVER_STRING | Interface.CLIENT_STRING

@@ -125,7 +125,7 @@ VERIFICATION = (
     Setting(
         "fetchCRLs",
         Text("FOLDER"),
-        SERVERS | _CLIENT_STRING,
+        SERVERS | _CLIENT_STRING | Interface.TUNNEL,
         "The folder for revocation lists that are fetched in the background, from where the {peer}'s certificates say "
         "that they are published.",
         otherwise="nothing is fetched",
@@ -133,7 +133,7 @@ VERIFICATION = (
     Setting(
         "fetchFromPrivateAddresses",
         YesNo(),
-        SERVERS | _CLIENT_STRING,
+        SERVERS | _CLIENT_STRING | Interface.TUNNEL,
         "Fetch revocation lists, and the response to staple, from private, loopback and link-local addresses too. "
         "Otherwise an authority could name programs that answer on this machine or in its network alone.",
         default=False,

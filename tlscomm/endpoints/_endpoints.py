@@ -239,6 +239,17 @@ class TLSClientEndpoint:
         connecting = latest.addCallback(self._connect, protocolFactory)
         return _cancellable(connecting.addCallbacks(_whenAccepted, _connectFailed))
 
+    def reload(self, trigger: str = "program") -> Deferred[ReloadResult]:
+        """Read the files again, for new connections.
+
+        Args:
+            trigger: why: ``signal``, ``files`` or ``program``.
+
+        Returns:
+            What came of it. Where they could not be read, the log says why, and the former configuration stays in use.
+        """
+        return nothingToRead(self._clock) if self._renewed is None else self._renewed.reload(trigger)
+
     def _connect(self, configuration: Configuration, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         self._configuration = configuration
         negotiating = _negotiating(configuration, protocolFactory)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.endpoints import clientFromString, quoteStringArgument
 from twisted.internet.interfaces import IReactorCore, IReactorTime, IStreamClientEndpoint, IStreamServerEndpoint
@@ -22,7 +22,11 @@ from tlscomm.tracing._fromsettings import tracingFrom
 from tlscomm.verification._servernames import hostAndServerName
 from tlscomm.watching._watchedfiles import WatchedFiles
 
-__all__ = ["clientEndpoint", "serverEndpoint"]
+if TYPE_CHECKING:
+    from tlscomm.credentials._passphrasesources import Prompt
+    from tlscomm.tracing import Tracing
+
+__all__ = ["clientEndpoint", "renewedClient", "serverEndpoint"]
 
 _MOST_PORTS = 65535
 
@@ -77,8 +81,6 @@ def clientEndpoint(
     if (name := settings.get("serverName", name)) is None:
         raise ValueError("with endpoint= the server's name must be given: serverName=")
     settings["passphraseFD"] = [passphraseSource(descriptor=number) for number in settings["passphraseFD"]]
-    files = WatchedFiles(sourcesIn({name: settings[name] for name in settings.keys() - {"crl"}}))
-    configuration = clientConfiguration(name, settings)
     endpoint = settings.get("endpoint")
     below: IStreamClientEndpoint
     if address is not None and port is not None and endpoint is None:
@@ -86,11 +88,45 @@ def clientEndpoint(
         below = AnyHostname(reactor, address, number, timeout=settings["timeout"] or 1e9)
     else:
         below = clientFromString(reactor, _either(host, endpoint))
-    readAgain = partial(clientConfiguration, name, settings)
     # The program may end with the connection, so that nothing is left for later.
-    tracing = tracingFrom(settings)
     below = connectingBeforeTLS(below, settings)
-    return TLSClientEndpoint(reactor, below, configuration, readAgain=readAgain, files=files, tracing=tracing)
+    return renewedClient(reactor, below, name, settings, tracing=tracingFrom(settings))
+
+
+def renewedClient(
+    reactor: Any,
+    below: IStreamClientEndpoint,
+    serverName: str,
+    settings: Mapping[str, Any],
+    *,
+    tracing: Tracing | None = None,
+    prompts: tuple[Prompt | None, Prompt | None] = (None, None),
+) -> TLSClientEndpoint:
+    """Return the endpoint of a client whose files may change.
+
+    Args:
+        reactor: tells the time.
+        below: makes the TCP connection.
+        serverName: the name that the server's certificate must be for.
+        settings: parsed values by name.
+        tracing: what is traced of the connections; None for nothing.
+        prompts: asks a person for pass phrases now, and later.
+
+    Raises:
+        TLSFailure: a file or the credential cannot be used.
+        ValueError: the settings do not fit together.
+    """
+    # Before they are read, so that no change is missed.
+    files = WatchedFiles(sourcesIn({name: settings[name] for name in settings.keys() - {"crl"}}))
+    now, later = prompts
+    return TLSClientEndpoint(
+        reactor,
+        below,
+        clientConfiguration(serverName, settings, prompt=now),
+        readAgain=partial(clientConfiguration, serverName, settings, prompt=later),
+        files=files,
+        tracing=tracing,
+    )
 
 
 def _parsed(arguments: Mapping[str, str], more: tuple[str, ...], interface: Interface) -> dict[str, Any]:

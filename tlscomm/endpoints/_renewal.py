@@ -63,6 +63,15 @@ class RenewedConfiguration:
         self._lookedAt = now
         return self._renewal.begin("files").addCallback(lambda _: self._configuration)
 
+    def reload(self, trigger: str) -> Deferred[ReloadResult]:
+        """Read the files now.
+
+        Args:
+            trigger: why: ``signal``, ``files`` or ``program``.
+        """
+        self._lookedAt = self._clock.seconds()
+        return self._renewal.begin(trigger)
+
     def _take(self, read: Configuration) -> None:
         self._configuration = read
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn, cast
 
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import TimeoutError
 from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
 from tlscomm._waits import Waits
+from tlscomm.failures import TLSFailure
 from tlscomm.relaying._end import End
 from tlscomm.relaying._reachability import Reachability, unavailable
 from tlscomm.relaying._relay import Relay
@@ -47,7 +48,9 @@ class Forwarding(Factory):
         *,
         connectTimeout: float | None = 10.0,
         halfCloseTimeout: float | None = 600.0,
+        maximumConnections: int | None = None,
         opening: Callable[[Any], bytes] | None = None,
+        named: Callable[[Exception], TLSFailure] | None = None,
         ended: Callable[[Relay], object] | None = None,
     ) -> None:
         """
@@ -57,22 +60,30 @@ class Forwarding(Factory):
             place: what it connects to, for messages.
             connectTimeout: seconds for that, whatever it is doing, and a handshake included; None for no limit.
             halfCloseTimeout: seconds that connections may stay without a byte when one side has ended; None for ever.
+            maximumConnections: connections beyond this number are cut at once; None for no limit.
             opening: returns what the second connection is sent before all else, when it is asked with the transport of
                 the first one. None: nothing.
+            named: returns the failure for what was raised in the place of the second connection. It is then all that
+                is made of it. None: it is `BackendUnavailable`, and logged as what concerns all connections.
             ended: is told of each relay when both its connections are gone.
         """
         self.relays: set[Relay] = set()
+        self._awaitingEnd: list[Deferred[None]] = []
         self._waits = Waits(clock)
         self.backend = backend
         self._place = place
         self._connectTimeout = connectTimeout
         self._halfCloseTimeout = halfCloseTimeout
         self._opening = opening
+        self._maximumConnections = maximumConnections
         self._ended = ended
+        self._named = named
         self._reachability = Reachability(self._waits, place)
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """Return the protocol of a connection that is to be served."""
+        if self._maximumConnections is not None and len(self.relays) >= self._maximumConnections:
+            return None
         return Relay(self._waits, self._halfCloseTimeout, self._connect, self._over).near
 
     def _connect(self, relay: Relay) -> None:
@@ -93,15 +104,40 @@ class Forwarding(Factory):
         if reason.check(CancelledError) and relay.near.isLost:
             # It is the client that has gone, and nothing is known of the backend.
             return
-        failure = unavailable(self._place, cast(Exception, reason.value))
+        error = cast(Exception, reason.value)
+        if self._named is not None:
+            relay.fail(self._named(error))
+            return
+        failure = unavailable(self._place, error)
         self._reachability.failed(failure)
         if isinstance(relay.near.transport, TLSTransport):
             relay.failIn(_ACCEPTANCE_SECONDS, failure)
         else:
             relay.fail(failure)
 
+    def whenIdle(self) -> Deferred[None]:
+        """Return a Deferred for when no relay is left."""
+        idle: Deferred[None] = Deferred(self._awaitingEnd.remove)
+        self._awaitingEnd.append(idle)
+        self._noteIdle()
+        return idle
+
+    def cut(self) -> int:
+        """Cut all relays, and return how many there were."""
+        relays = tuple(self.relays)
+        for relay in relays:
+            relay.end()
+        return len(relays)
+
+    def _noteIdle(self) -> None:
+        if not self.relays:
+            awaiting, self._awaitingEnd = self._awaitingEnd, []
+            for each in awaiting:
+                each.callback(None)
+
     def _over(self, relay: Relay) -> None:
         self.relays.discard(relay)
+        self._noteIdle()
         if self._ended is not None:
             self._ended(relay)
 

@@ -1,14 +1,9 @@
-"""What `Forwarding` a server's settings ask for, and where it may forward to.
-
-What comes out of TLS is in the clear. It stays on this machine, as with ghostunnel, unless the settings say otherwise:
-a mistyped host, or one that has moved, must not put on the network what TLS was to keep off it.
-"""
+"""What `Forwarding` a server's settings ask for."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from ipaddress import ip_address
 from typing import Any, cast
 
 from twisted.internet.endpoints import clientFromString
@@ -18,15 +13,10 @@ from tlscomm.failures import printable
 from tlscomm.proxyprotocol._writing import options
 from tlscomm.relaying._byname import ForwardingByName, nameAndPlace
 from tlscomm.relaying._forwarding import Forwarding
+from tlscomm.relaying._places import staysHere
 from tlscomm.transport import proxyHeader
 
-__all__ = ["clientEndpointFrom", "forwardingFrom", "isLoopback", "namesServed", "openingFrom", "staysHere"]
-
-#: Endpoint strings with TLS that verifies the server. Twisted's ``ssl:`` does that only where it is told a name.
-_WITH_TLS = ("tlscomm", "tls")
-
-#: Up to the next colon or equals sign that has no backslash before it.
-_PART = re.compile(r"((?:\\.|[^\\:=])*)([:=]?)")
+__all__ = ["clientEndpointFrom", "forwardingFrom", "namesServed", "openingFrom"]
 
 #: Python names the function of the parser, which says nothing to who wrote the string.
 _FUNCTION = re.compile(r"^[\w.<>]+\(\) ")
@@ -112,41 +102,3 @@ def clientEndpointFrom(reactor: Any, place: str, name: str) -> IStreamClientEndp
     except (TypeError, ValueError, LookupError) as problem:
         reason = _FUNCTION.sub("", str(problem)) or repr(problem)
         raise ValueError(f"{name} {printable(place)}: {printable(reason)}") from None
-
-
-def staysHere(place: str) -> bool:
-    """Return whether what is sent to a client endpoint string is in TLS, or does not leave this machine.
-
-    What is said about an endpoint string of an unknown kind is no.
-    """
-    kind, positional, named = _parsed(place)
-    if kind in _WITH_TLS or kind == "unix":
-        return True
-    if kind not in ("tcp", "tcp6"):
-        return False
-    return isLoopback(named.get("host", positional[0] if positional else ""))
-
-
-def isLoopback(host: str) -> bool:
-    """Return whether a host, as it is written, is this machine, whatever a resolver says."""
-    if host.lower().rstrip(".") in ("localhost", "ip6-localhost"):
-        return True
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def _parsed(place: str) -> tuple[str, list[str], dict[str, str]]:
-    """Return the kind of an endpoint string, its arguments without a name, and those with one."""
-    parts: list[list[str]] = [[]]
-    for match in _PART.finditer(place):
-        text, end = match.groups()
-        parts[-1].append(re.sub(r"\\(.)", r"\1", text))
-        if not end:
-            break
-        if end == ":":
-            parts.append([])
-    (kind, *_), *arguments = parts
-    named = {name: "=".join(value) for name, *value in arguments if value}
-    return kind, [each[0] for each in arguments if len(each) == 1], named

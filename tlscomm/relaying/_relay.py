@@ -157,7 +157,7 @@ class Relay:
         said = (str(reason),)
         if end is self.far:
             return BackendLost("it ended the connection" if end.hasEnded else "it cut the connection", evidence=said)
-        return Reset(side="remote", evidence=said)
+        return Reset("by the program that had connected", side="remote", evidence=said)
 
     # The wait of a connection whose one side has ended.
 

@@ -141,6 +141,36 @@ class EventLog:
         event = {"event": "trace", "level": "info", "time": Moment(self._now())}
         self._write({**event, "connection": trace.number, "peer": client, "trace": trace})
 
+    def tunnelled(
+        self,
+        peer: str | None,
+        server: str,
+        failure: TLSFailure | None,
+        *,
+        tls: TLSFacts | None,
+        bytesReceived: int,
+        bytesSent: int,
+    ) -> None:
+        """Write how a connection through a tunnel has ended.
+
+        Args:
+            peer: the program that had connected to the tunnel, as ``host:port``.
+            server: what the tunnel connects to.
+            failure: None where both sides have ended in order.
+            tls: what was agreed with the server, or None where there was no connection.
+            bytesReceived: from the program, for the server.
+            bytesSent: from the server, for the program.
+        """
+        event: Event = {
+            **{"event": "tunnelled", "level": "info", "time": Moment(self._now()), "connection": next(self.numbers)},
+            **{"peer": peer, "server": server, "tls": tls, "failure": failure},
+            **{"bytesReceived": bytesReceived, "bytesSent": bytesSent},
+        }
+        if failure is None:
+            self._write(event)
+        else:
+            self._refusals.refused({**event, "level": "warn"}, "this machine")
+
     def numberOf(self, transport: TLSTransport) -> int | None:
         """Return the number of a connection that is open, None where it is not."""
         return self._numbers.get(transport)
@@ -235,6 +265,13 @@ def _closed(number: int, peer: str, failure: TLSFailure | None, *traffic: Any) -
     return f"{_connection(number, peer)} closed ({received} received, {sent} sent), {_outcome(failure)}"
 
 
+def _tunnelled(number: int, peer: str, failure: TLSFailure | None, server: str, *facts: Any) -> str:
+    tls, received, sent = facts
+    version = "" if tls is None else f", {tls.version}"
+    traffic = f"{received} bytes there, {sent} bytes back"
+    return f"{_connection(number, peer)} to {server}{version} ended ({traffic}), {_outcome(failure)}"
+
+
 def _traced(number: int, peer: str, trace: Trace) -> str:
     from tlscomm.drawing import drawDiagram
 
@@ -252,6 +289,10 @@ _SENTENCES: dict[str, tuple[Callable[..., str], Callable[[Event], tuple[Any, ...
     "refused": (_refused, itemgetter("connection", "peer", "failure")),
     "refusals": (_refusals, itemgetter("connection", "peer", "failure", "count", "network")),
     "trace": (_traced, itemgetter("connection", "peer", "trace")),
+    "tunnelled": (
+        _tunnelled,
+        itemgetter("connection", "peer", "failure", "server", "tls", "bytesReceived", "bytesSent"),
+    ),
     "closed": (_closed, itemgetter("connection", "peer", "failure", *_TRAFFIC)),
 }
 
