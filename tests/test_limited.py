@@ -296,6 +296,7 @@ class LastingTests(LimitedCase):
         conversation.advance(16)
         (failure,) = cast(Any, self.told.ends)
         self.assertEqual((failure.code, failure.side, failure.peer), ("lifetime-over", "local", "192.0.2.1:40001"))
+        self.assertEqual(failure.limit, "connectionLifetime")
         self.assertEqual(conversation.client.failures, [None])
         self.assertEqual(bytes(conversation.client.received), b"")
 
@@ -306,6 +307,7 @@ class LastingTests(LimitedCase):
         self.assertEqual(self.told.ends, [])
         conversation.advance(7)
         (failure,) = cast(Any, self.told.ends)
+        self.assertEqual(failure.limit, "idleTimeout")
         self.assertEqual((failure.code, failure.detail), ("idle-timeout", "nothing was sent or received for 20 s"))
         self.assertEqual(conversation.client.failures, [None])
 

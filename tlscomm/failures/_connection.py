@@ -26,7 +26,7 @@ __all__ = [
 
 
 class _OfLimit:
-    """What is refused by a limit and not for anything that is wrong with the peer.
+    """What happens by a limit, and not because anything is wrong with the peer.
 
     Attributes:
         limit: the name of the setting that is the limit.
@@ -109,7 +109,7 @@ class HandshakeTimeout(ConnectionFailure):
     reproduce = "Connect to the port and send nothing."
 
 
-class IdleTimeout(ConnectionFailure):
+class IdleTimeout(_OfLimit, ConnectionFailure):
     """Neither side has sent anything for as long as a connection may be idle."""
 
     code = "idle-timeout"
@@ -121,7 +121,7 @@ class IdleTimeout(ConnectionFailure):
     usualStage = "message"
 
 
-class LifetimeOver(ConnectionFailure):
+class LifetimeOver(_OfLimit, ConnectionFailure):
     """The connection has lasted as long as one may."""
 
     code = "lifetime-over"

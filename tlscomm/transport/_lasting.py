@@ -52,7 +52,7 @@ class LastingTransport(EndingTransport):
         if inVain < _LOOKS:
             self._watch(seconds / _LOOKS, self._lookIfIdle, seconds, now, inVain)
         else:
-            self.closeBecause(IdleTimeout(f"nothing was sent or received for {seconds:g} s"))
+            self.closeBecause(IdleTimeout(f"nothing was sent or received for {seconds:g} s", limit="idleTimeout"))
 
     def _lifetimeOver(self) -> None:
-        self.closeBecause(LifetimeOver(f"that is {self._deadlines.lifetime:g} s"))
+        self.closeBecause(LifetimeOver(f"that is {self._deadlines.lifetime:g} s", limit="connectionLifetime"))
