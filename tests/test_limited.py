@@ -15,6 +15,8 @@ from conversation import (
     serverConfiguration,
 )
 from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
 
@@ -22,7 +24,7 @@ from tlscomm.configuration import Deadlines
 from tlscomm.failures import TLSFailure
 from tlscomm.limits import Admission, Limits
 from tlscomm.proxyprotocol import TrustedProxies
-from tlscomm.testing import MemoryLink
+from tlscomm.testing import MemoryLink, MemoryTransport
 from tlscomm.transport import TLSFactory, TLSTransport
 from tlscomm.transport._proxied import ProxiedFactory
 
@@ -336,3 +338,42 @@ class LastingTests(LimitedCase):
         conversation.client.transport.loseConnection()
         conversation.flush()
         self.assertEqual((self.told.ends, self.clock.getDelayedCalls()), ([None], []))
+
+
+class MemoryTests(LimitedCase):
+    """What a peer can have kept for it before it is accepted."""
+
+    def test_longClientHello(self) -> None:
+        """A ClientHello that is to be longer than any is refused when it says so, before its bytes have come."""
+        for announced, isRefused in ((131_000, False), (140_000, True), (0xFFFFFF, True)):
+            transport = self.silent()
+            transport.dataReceived(b"\x16\x03\x01\x40\x00\x01" + announced.to_bytes(3, "big") + bytes(16_380))
+            self.assertEqual(transport.disconnecting, isRefused, announced)
+
+    def test_longCertificates(self) -> None:
+        """Certificates of more than OpenSSL's 100 KB are refused when their message begins."""
+        for announced, isRefused in ((100_000, False), (110_000, True), (0xFFFFFF, True)):
+            self.serve()
+            transport = cast(Any, self.factory.buildProtocol(IPv4Address("TCP", "192.0.2.1", 1)))
+            client = Side(clientConfiguration(maximumTLS="1.2"), Recorder, self.clock)
+            conversation = Conversation(client, transport, self.clock)
+            self._conversations.append(conversation)
+            conversation.link.toServer()
+            transport.dataReceived(b"\x16\x03\x03\x10\x00\x0b" + announced.to_bytes(3, "big") + bytes(4092))
+            self.assertEqual(transport.disconnecting, isRefused, announced)
+
+    def test_whileAsked(self) -> None:
+        """While a hook is asked, nothing more is read from the peer."""
+        self.serve(serverConfiguration(hook=lambda question: Deferred()))
+        conversation = self.connect()
+        assert conversation is not None
+        self.assertFalse(conversation.link.server.isReading)
+
+    def silent(self) -> Any:
+        self.serve()
+        transport = cast(Any, self.factory.buildProtocol(IPv4Address("TCP", "192.0.2.1", 1)))
+        end = MemoryTransport(transport, IPv4Address("TCP", "192.0.2.9", 1), IPv4Address("TCP", "192.0.2.1", 1))
+        transport.makeConnection(end)
+        self.addCleanup(self.clock.advance, 0)
+        self.addCleanup(end.lose, ConnectionDone())
+        return transport
