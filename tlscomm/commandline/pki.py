@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tlscomm.commandline._printing import say, sayFailure, table
+from tlscomm.commandline._renewing import renew
 from tlscomm.failures import TLSFailure
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ __all__ = ["group"]
 
 @click.group("pki")
 def group() -> None:
-    """Make certificates for development and for tests."""
+    """Make certificates for development and for tests, and renew those of your own authority."""
 
 
 @group.command("init")
@@ -70,6 +71,9 @@ def _gallery(folder: Path) -> None:
         f"Each is there as .pem, .key and .pfx, for clients and for servers, and {index.name} lists them for programs.",
         "The side that verifies them trusts roots.pem. Never trust it in a program that is in use.",
     )
+
+
+group.add_command(renew)
 
 
 def _ensure(folder: Path, hosts: Sequence[str]) -> tuple[DevelopmentAuthority, str]:

@@ -20,7 +20,7 @@ from pathlib import Path
 from tlscomm._dataclasses import dataclass
 from tlscomm.failures import Unreadable, printable
 
-__all__ = ["File", "exclusively", "makeFolder", "writeFiles"]
+__all__ = ["File", "exclusively", "makeFolder", "replaceFiles", "writeFiles"]
 
 _OWNER_ONLY = 0o600
 _EVERYBODY_READS = 0o644
@@ -91,6 +91,40 @@ def writeFiles(folder: Path, files: Mapping[str, File]) -> None:
         for temporary in staged:
             with suppress(FileNotFoundError):
                 temporary.unlink()
+
+
+def replaceFiles(files: Mapping[Path, bytes]) -> None:
+    """Replace the content of files that are there. They keep their modes and owners, and links lead where they led.
+
+    All of them are on the disk before the first one is renamed. They are renamed in the order of the mapping.
+
+    Raises:
+        OSError: one of them cannot be written. Nothing has changed then.
+    """
+    staged: dict[Path, Path] = {}
+    try:
+        for path, content in files.items():
+            final = Path(os.path.realpath(path))
+            temporary = final.with_name(f".{final.name}.{secrets.token_hex(8)}")
+            staged[temporary] = final
+            try:
+                _write(temporary, File(content, isSecret=True))
+                _makeLike(temporary, final)
+            except OSError as error:
+                raise type(error)(error.errno, error.strerror, str(path)) from None
+        for temporary, final in staged.items():
+            os.replace(temporary, final)
+    finally:
+        for temporary in staged:
+            with suppress(FileNotFoundError):
+                temporary.unlink()
+
+
+def _makeLike(path: Path, former: Path) -> None:
+    status, ours = os.stat(former), os.stat(path)
+    if hasattr(os, "chown") and (status.st_uid, status.st_gid) != (ours.st_uid, ours.st_gid):
+        os.chown(path, status.st_uid, status.st_gid)
+    os.chmod(path, status.st_mode & 0o7777)
 
 
 @contextmanager
