@@ -30,7 +30,7 @@ _COMMANDS = {
         "command",
         "Say what each FILE holds: certificates, their chain, private keys, PFX, P7B, revocation lists, requests.",
     ),
-    "pki": ("group", "Make certificates for development and for tests."),
+    "pki": ("group", "Make certificates for development and tests, and renew them."),
     "store": ("group", "Look into certificate stores, and change them."),
     "tunnel": (
         "command",

@@ -25,7 +25,7 @@ __all__ = ["group"]
 
 @click.group("pki")
 def group() -> None:
-    """Make certificates for development and for tests, and renew those of your own authority."""
+    """Make certificates for development and tests, and renew them."""
 
 
 @group.command("init")
