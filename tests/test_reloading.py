@@ -182,3 +182,60 @@ class Watching(SynchronousTestCase):
         (event,) = events
         self.assertIn("unknown-format", str(formatEvent(event)))
         self.assertIn("(changed: server.pem, list.crl)", str(formatEvent(event)))
+
+
+class ConfigurationFile(SynchronousTestCase):
+    """The server that a configuration file describes takes changes of it."""
+
+    def setUp(self) -> None:
+        self.clock: Any = MemoryReactorClock()
+        for name, credential in (("server.pem", SERVER), ("other.pem", RENEWED)):
+            Path(name).write_bytes(pem([credential.certificate]) + keyPEM(credential.privateKey))
+            Path(name).chmod(0o600)
+        Path("ca.pem").write_bytes(pem(ROOTS))
+        self.write()
+        options = Options()
+        options.parseOptions(["--configuration", "server.toml", "--log-format", "json"])
+        self.server = makeService(options, self.clock)
+        self.server.startService()
+        self.addCleanup(self.server.stopService)
+
+    def write(self, identity: str = "server.pem", *lines: str) -> None:
+        text = f'listen = "tcp:0"\nidentity = "{identity}"\nclientRoots = "ca.pem"\n' + "\n".join(lines)
+        Path("server.toml").write_text(text)
+
+    def settle(self) -> None:
+        self.clock.pump([LOOK_SECONDS, QUIET_SECONDS])
+
+    @property
+    def factory(self) -> Any:
+        return self.server.listeners[0].factory
+
+    def test_limits(self) -> None:
+        """Limits and rules are taken with everything else, or not at all."""
+        self.write("server.pem", "maximumConnections = 7", 'allow = ["cn=client"]')
+        self.settle()
+        self.assertEqual(self.factory.admission.limits.maximumConnections, 7)
+        self.assertEqual(str(self.factory.configuration.access.allow[0]), "cn=client")
+        self.write("none.pem", "maximumConnections = 8")
+        self.settle()
+        self.assertEqual(self.factory.admission.limits.maximumConnections, 7)
+
+    def test_named(self) -> None:
+        """A file that was not named before is watched from then on."""
+        self.write("other.pem")
+        self.settle()
+        self.assertEqual(self.factory.configuration.credential.certificate, RENEWED.certificate)
+        Path("other.pem").write_bytes(Path("server.pem").read_bytes())
+        self.settle()
+        self.assertEqual(self.factory.configuration.credential.certificate, SERVER.certificate)
+
+    def test_missing(self) -> None:
+        """A file that was named before it was there is taken when it comes."""
+        self.write("late.pem")
+        self.settle()
+        self.clock.advance(PENDING_SECONDS)
+        Path("late.pem").touch(0o600)
+        Path("late.pem").write_bytes(Path("other.pem").read_bytes())
+        self.settle()
+        self.assertEqual(self.factory.configuration.credential.certificate, RENEWED.certificate)

@@ -74,9 +74,16 @@ def serviceFor(
     # What a listener cannot do is found out before files are written.
     served = madeOf(plan, configuring, lambda each: _served(each, reactor, configuring, sockets))
     tracing = tracingFrom(settings, reactor.callLater)
-    limits = Limits.fromSettings(settings)
+
+    def ofThisProcess(limits: Limits) -> Limits:
+        return limits if part is None else limits.shared(part.count)
+
     # The limits in all are those of all that this process serves.
-    admission = Admission(limits if part is None else limits.shared(part.count))
+    admission = Admission(ofThisProcess(Limits.fromSettings(settings)))
+
+    def taken() -> None:
+        admission.limits = ofThisProcess(reading.take())
+
     for listener, (places, application, configuration) in zip(plan.listeners, served, strict=True):
         operation.watchBackend(application)
         service = TLSService(
@@ -101,6 +108,7 @@ def serviceFor(
         services,
         observers,
         readAgain=reading.configurations,
+        taken=taken,
         sources=reading.sources,
         # The supervisor of several processes watches for all of them.
         isWatching=part is None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ from twisted.python.usage import UsageError
 from tlscomm.configuration._fromsettings import identitiesOf, loadRoots
 from tlscomm.configuration._identities import loadIdentity
 from tlscomm.failures import FileNotFound, PassphraseRequired, TLSFailure, printable
+from tlscomm.limits import Limits
 from tlscomm.revocation import Revocation, Staple
 from tlscomm.server._applications import hookNamed
 from tlscomm.server._configuring import Configuring
@@ -50,7 +51,7 @@ _FIXED = (
     "halfCloseTimeout",
 )
 #: What a running process can take.
-_CHANGEABLE: frozenset[str] = frozenset()
+_CHANGEABLE = frozenset(each.name for each in fields(Limits))
 
 
 def madeOf(plan: ServerPlan, configuring: Configuring, make: Callable[[Mapping[str, Any]], _T]) -> list[_T]:

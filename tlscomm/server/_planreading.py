@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tlscomm.configuration import ServerConfiguration
 from tlscomm.configuration._fromsettings import sourcesIn
+from tlscomm.limits import Limits
 from tlscomm.server._configuring import Configuring
 from tlscomm.server._plan import ServerPlan
 from tlscomm.server._planchecking import madeOf, restartNeeded
@@ -19,7 +20,7 @@ class PlanReading:
     """Reads the plan of a running server again. All of it may be called in any thread, one at a time.
 
     Attributes:
-        plan: the last that could be used.
+        plan: the one in use.
     """
 
     def __init__(self, plan: ServerPlan, read: Callable[[], ServerPlan] | None, configuring: Configuring) -> None:
@@ -47,9 +48,14 @@ class PlanReading:
             self._latest = self._read()
         if needed := restartNeeded(self._started, self._latest):
             raise ConfigurationProblems(needed)
-        made = madeOf(self._latest, self._configuring, self._configuring.again)
+        # What cannot be a limit is found out here, as everything else that cannot be used.
+        Limits.fromSettings(self._latest.settings)
+        return madeOf(self._latest, self._configuring, self._configuring.again)
+
+    def take(self) -> Limits:
+        """What was read last is used from now on; return its limits."""
         self.plan = self._latest
-        return made
+        return Limits.fromSettings(self.plan.settings)
 
     def sources(self) -> Sources:
         """Return the files that all of it is read from, as they are named now."""

@@ -50,6 +50,7 @@ class Server(MultiService):
         observer: ServerObserver,
         *,
         readAgain: Callable[[], Sequence[ServerConfiguration]] | None = None,
+        taken: Callable[[], object] | None = None,
         sources: Callable[[], Sources] | None = None,
         isWatching: bool = True,
         sockets: ListeningSockets | None = None,
@@ -67,6 +68,7 @@ class Server(MultiService):
             observer: is told what becomes of the server.
             readAgain: returns the configurations of the listeners as they are now, in their order. It is called in a
                 thread where the clock is a reactor. None: there is nothing to read.
+            taken: is called when what that returned is used, to use whatever else was read with it. It must not fail.
             sources: returns what that reads, as it is named now, in the same thread. None where it is not known.
             isWatching: whether it is read again when files of these have changed. Of several processes that are one
                 server, one watches.
@@ -87,6 +89,7 @@ class Server(MultiService):
         self.phase = ServerPhase.STARTING
         self.operation = operation
         self._tellsReloads = tellsReloads
+        self._taken = taken or (lambda: None)
         self._observer = observer
         self._complain = complain or complainInLog
         self._signals = Signals(clock)
@@ -208,6 +211,7 @@ class Server(MultiService):
             return read.take()
         for listener, configuration in zip(self.listeners, read, strict=True):
             listener.take(configuration)
+        self._taken()
         return ()
 
     def _reloaded(self, result: ReloadResult) -> None:

@@ -221,11 +221,15 @@ class Rereading(Generic[_T]):
                 return _Read(marks=marks)
             if trigger == "files" and self._readLists is not None and files.areListsAlone(marks):
                 read, areLists = self._readLists, True
+        value, problem = None, None
         try:
-            return _Read(read(), marks=marks, changed=changed, areLists=areLists)
-        except BaseException as problem:
+            value = read()
+        except BaseException as raised:
             # Whatever it is, SystemExit of a module that is imported for one, has to arrive where it can be seen.
-            return _Read(problem=problem, marks=marks, changed=changed)
+            problem = raised
+        if files is not None and marks is not None:
+            marks = files.withNew(marks)
+        return _Read(value, problem, marks, changed, areLists=areLists and problem is None)
 
     def _decide(self, trigger: str, read: _Read[_T], problem: BaseException | None) -> ReloadResult:
         problems: tuple[BaseException, ...] = () if problem is None else (problem,)

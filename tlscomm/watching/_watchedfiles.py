@@ -73,6 +73,14 @@ class WatchedFiles:
             self.sources = self._named()
         return self.look()
 
+    def withNew(self, marks: Marks) -> Marks:
+        """Return the marks with those of what a reading has just found to belong to it, too."""
+        before = self.sources
+        with contextlib.suppress(Exception):
+            self.sources = self._named()
+        new = {path: _marksOf(path) for path in self.sources.paths if path not in before.paths}
+        return {path: mark for path, mark in {**marks, **new}.items() if path in self.sources.paths}
+
     def isUntried(self, marks: Marks) -> bool:
         """Return whether the files are others than those of the last reading, whatever came of it."""
         return marks != self._tried
