@@ -278,6 +278,11 @@ class OfTheServer(CountingCase):
         self.assertIn("CN=renewed", names)
         self.assertNotIn("CN=server", names)
 
+    def test_process(self) -> None:
+        """The time and the memory that the process has taken are told."""
+        self.assertGreater(self.gathered().value("tlscomm_processes_cpu_seconds_total"), 0)
+        self.assertGreater(self.counts.value("tlscomm_processes_resident_memory_bytes"), 1 << 20)
+
     def test_eventsLost(self) -> None:
         """Events that could not be written are counted."""
         lost = 3

@@ -81,6 +81,19 @@ class Rules(SynchronousTestCase):
         self.assertEqual(alerts - set(raised), set())
         self.assertGreater(len(alerts), 10)
 
+    def test_documented(self) -> None:
+        """The documentation has a line for each alert, with its severity, and one for none that there is not."""
+        page = (CHECKOUT / "docs" / "operation-metrics.rst").read_text(encoding="utf-8")
+        there = re.findall(r"- alert: (\w+)\n.*?severity: (\w+)", RULES.read_text(encoding="utf-8"), flags=re.S)
+        self.assertEqual(sorted(re.findall(r"^``(TLSComm\w+)`` +(\w+) ", page, flags=re.M)), sorted(there))
+
+    def test_metricsDocumented(self) -> None:
+        """The documentation has the table of metrics, which is made from the one that they are counted by."""
+        page = (CHECKOUT / "docs" / "operation-metrics.rst").read_text(encoding="utf-8")
+        self.assertIn("\n.. metrics-table::\n", page)
+        named = set(re.findall(r"(?<![:\w])tlscomm_\w+(?![:\w])", page))
+        self.assertEqual(named - {metric.name for metric in METRICS}, set())
+
     def test_configuration(self) -> None:
         """Prometheus takes the example of its configuration."""
         self.assertIn("SUCCESS", promtool("check", "config", "--syntax-only", PROMETHEUS / "prometheus.yml"))

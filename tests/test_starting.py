@@ -79,6 +79,17 @@ TRACING = frozenset(
     }
 )
 
+#: What no server loads that tells nothing over HTTP.
+OPERATION = frozenset(
+    {
+        "prometheus_client",
+        "tlscomm.server._counting",
+        "tlscomm.server._operationsites",
+        "tlscomm.server._status",
+        "twisted.web",
+    }
+)
+
 #: What no command loads that only explains or refuses.
 HEAVY = frozenset(
     {"twisted", "OpenSSL", "cryptography", "idna", "rich", "attr", "asyncio", "jinja2", "json", "difflib", "email"}
@@ -219,10 +230,10 @@ class LoadedTests(SynchronousTestCase):
         self.assertEqual(commandsIn(modules), {"connect"})
 
     def test_handshakes(self) -> None:
-        """Neither the server nor the client of a connection that is not traced has anything of tracing in memory."""
-        self.assertEqual([name for name in TRACING if find_spec(name) is None], [])
+        """Neither side of a connection has in memory what traces, counts or tells it, where none of that is wanted."""
+        self.assertEqual([name for name in TRACING | OPERATION if find_spec(name) is None], [])
         for modules in handshake():
-            self.assertEqual(modules & TRACING, set())
+            self.assertEqual(modules & (TRACING | OPERATION), set())
         for modules in handshake("--keylog", "keys.log"):
             self.assertIn("tlscomm.tracing._recorder", modules)
 

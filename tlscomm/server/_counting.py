@@ -6,9 +6,12 @@ other work in between, and once more when each closes: what was added before is 
 
 from __future__ import annotations
 
+import contextlib
+import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timezone
+from pathlib import Path
 from typing import Any
 
 import twisted
@@ -70,6 +73,7 @@ class Counting:
         self._open: dict[TLSTransport, _Added] = {}
         self._new: dict[tuple[str, str], _Added] = {}
         self._openOf: dict[str, int] = {}
+        self._groups: dict[str, int] = {}
         self._expiries = _Expiries()
         self._walking: CooperativeTask[Any] | None = None
         # One slice a turn.
@@ -89,6 +93,7 @@ class Counting:
         new = (listener, group)
         self._open[transport] = self._new.get(new) or self._new.setdefault(new, (*new, 0, 0, 0, 0))
         self._openOf[listener] = self._openOf.get(listener, 0) + 1
+        self._groups[group] = self._groups.get(group, 0) + 1
 
     def refused(self, transport: TLSTransport, failure: TLSFailure) -> None:
         """There is no connection."""
@@ -102,8 +107,9 @@ class Counting:
     def closed(self, transport: TLSTransport, failure: TLSFailure | None) -> None:
         """An accepted connection has ended."""
         self._addTraffic(transport, self._open[transport])
-        listener = self._open.pop(transport)[0]
+        listener, group, *_ = self._open.pop(transport)
         self._openOf[listener] -= 1
+        self._groups[group] -= 1
         result = (IN_ORDER, "") if failure is None else (failure.code, failure.side)
         self.counts.add("tlscomm_connections_closed_total", result)
         if failure is not None:
@@ -143,6 +149,7 @@ class Counting:
                 yield
         self.counts.set("tlscomm_queue_bytes", (), queued)
         self.counts.set("tlscomm_log_events_lost_total", (), self._lost())
+        self._tellProcess()
         self._tellPeers()
         self._tellListeners()
 
@@ -162,11 +169,18 @@ class Counting:
         add("tlscomm_messages_total", ("received",), messagesReceived - added[4])
         add("tlscomm_messages_total", ("sent",), messagesSent - added[5])
 
+    def _tellProcess(self) -> None:
+        used = os.times()
+        self.counts.set("tlscomm_processes_cpu_seconds_total", (), used.user + used.system)
+        # Other systems than Linux do not tell what there is now, but only what there was at most.
+        with contextlib.suppress(OSError, ValueError, IndexError, AttributeError):
+            pages = int(Path("/proc/self/statm").read_bytes().split()[1])
+            self.counts.set("tlscomm_processes_resident_memory_bytes", (), pages * os.sysconf("SC_PAGE_SIZE"))
+
     def _tellPeers(self) -> None:
         peers: dict[Labels, float] = {}
-        for _, group, *_ in self._open.values():
-            labels = group, "yes" if group in POST_QUANTUM else "no"
-            peers[labels] = peers.get(labels, 0) + 1
+        for group, count in self._groups.items():
+            peers[group, "yes" if group in POST_QUANTUM else "no"] = count
         self.counts.replace("tlscomm_peers", peers)
 
     def _tellListeners(self) -> None:

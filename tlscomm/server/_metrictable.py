@@ -254,6 +254,18 @@ METRICS: tuple[Metric, ...] = (
         always=_each(_PHASES),
     ),
     Metric(
+        "tlscomm_processes_cpu_seconds_total",
+        "counter",
+        "Processor time that all serving processes have had, those that have ended included.",
+        always=((),),
+    ),
+    Metric(
+        "tlscomm_processes_resident_memory_bytes",
+        "gauge",
+        "Memory that all serving processes have now.",
+        always=((),),
+    ),
+    Metric(
         "tlscomm_worker_restarts_total",
         "counter",
         "Workers that had ended, and that others took the place of.",
