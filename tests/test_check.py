@@ -141,6 +141,24 @@ class CheckTests(CheckCase):
         self.assertIn("Warning: 100000000 connections may need ", result.stdout)
 
 
+class ExampleTests(CheckCase):
+    """The configuration file of the documentation."""
+
+    def test_example(self) -> None:
+        """It can be used as it is, with the files that it names."""
+        text = (Path(__file__).parent.parent / "docs" / "examples" / "tlscomm.toml").read_text(encoding="utf-8")
+        Path("clients-ca.pem").write_bytes(pem([AUTHORITY.certificate]))
+        for folder in ("lists", "conf.d"):
+            Path(folder).mkdir()
+        until = datetime.now(timezone.utc) + timedelta(days=9)
+        Path("lists/a.crl").write_bytes(revocationList(AUTHORITY, until=until).public_bytes(Encoding.PEM))
+        found = self.found(text)
+        self.assertEqual(
+            (found["problems"], [each["name"] for each in found["listeners"]]), ([], ["messages", "cache"])
+        )
+        self.assertEqual({each["kind"] for each in found["expiries"]}, {"identity", "root", "list"})
+
+
 class PlacesTests(SynchronousTestCase):
     """Places to listen, of this machine."""
 

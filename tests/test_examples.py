@@ -35,8 +35,8 @@ PATIENCE = 120
 #: Those that are read and not run: a unit for systemd.
 NOT_RUN = {"tlscomm.service"}
 
-#: Those that need a server of another kind, and the tests that have one.
-RUN_ELSEWHERE = {"postgresql.py": "test_upgrading_live.py"}
+#: Those that need a server of another kind or are no program, and the tests that have what they need.
+RUN_ELSEWHERE = {"postgresql.py": "test_upgrading_live.py", "tlscomm.toml": "test_check.py"}
 
 
 def page(name: str) -> str:
@@ -271,12 +271,18 @@ class PageTests(SynchronousTestCase):
     def test_toolOptions(self) -> None:
         """Every command, option and field of a search is on the tools' page, or among the client's options."""
         commands = {**program.commands, **program.commands["store"].commands, **program.commands["pki"].commands}
-        names = set(commands) - {"connect", "store", "pki"}
+        names = set(commands) - {"connect", "store", "pki", "check"}
         options = {o for name in names for each in commands[name].params for o in each.opts if o.startswith("--")}
         text = page("tools")
         self.assertEqual({name for name in names if f" {name}" not in text}, set())
         self.assertEqual(options - set(re.findall(r"--[a-z-]+", text)), set())
         self.assertEqual({field for field in FIELDS if f"``{field}``" not in text}, set())
+
+    def test_checkOptions(self) -> None:
+        """What check has besides the options of twistd is on the page of the configuration."""
+        settings = {f"--{each.option}" for each in settingsOn(Interface.TWISTD)}
+        own = {option for each in program.commands["check"].params for option in each.opts if option[:2] == "--"}
+        self.assertEqual(own - settings - set(re.findall(r"--[a-z-]+", page("operation-configuration"))), set())
 
     def test_sentences(self) -> None:
         """What the pages show of failures is what the failures say."""

@@ -1,6 +1,6 @@
 """The tables of settings, made from the table that the options and the endpoint strings are made from.
 
-``settings-table`` takes ``twistd``, ``connect``, ``tunnel``, ``analyze`` or ``strings``.
+``settings-table`` takes ``twistd``, ``connect``, ``tunnel``, ``analyze``, ``strings`` or ``file``.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from tlscomm.commandline import analyze, connect, tunnel
 from tlscomm.configuration._settings import settingsOn
-from tlscomm.configuration._settingtypes import STRINGS, Interface, Setting
+from tlscomm.configuration._settingtypes import STRINGS, Interface, Rate, Seconds, Setting, Whole, Word
 
 
 class SettingsTable(SphinxDirective):
@@ -66,7 +66,44 @@ def _strings() -> Iterator[str]:
     return tableOf(["argument", "of", "default", "meaning"], cells, "25 10 20 45")
 
 
-_TABLES = {"twistd": _twistd, "connect": _connect, "tunnel": _tunnel, "analyze": _analyze, "strings": _strings}
+def _file() -> Iterator[str]:
+    cells = [
+        [
+            f"``{setting.name}``",
+            _valueInFile(setting),
+            "process" if setting.isProcessWide else "listener",
+            setting.without(Interface.TWISTD) or _valueOfFlag(setting),
+            f"``--{setting.option}``",
+        ]
+        for setting in settingsOn(Interface.TWISTD)
+        if setting.name != "configuration"
+    ]
+    return tableOf(["setting", "value", "level", "default", "option"], cells, "22 22 10 22 24")
+
+
+def _valueInFile(setting: Setting) -> str:
+    if setting.isFlag:
+        return "true or false"
+    kinds = {Whole: "a whole number", Seconds: "a number of seconds", Rate: "a number"}
+    kind = kinds.get(type(setting.type))
+    if kind is None and isinstance(setting.type, Word):
+        kind = " or ".join(f'``"{choice}"``' for choice in setting.type.choices)
+    kind = kind or f"a text: {setting.type.metavar}"
+    return f"{kind}, or a list" if setting.isRepeatable else kind
+
+
+def _valueOfFlag(setting: Setting) -> str:
+    return f"``{str(bool(setting.default)).lower()}``" if setting.isFlag else "none"
+
+
+_TABLES = {
+    "twistd": _twistd,
+    "connect": _connect,
+    "tunnel": _tunnel,
+    "analyze": _analyze,
+    "strings": _strings,
+    "file": _file,
+}
 
 
 def _optionName(setting: Setting) -> str:

@@ -8,10 +8,13 @@ from tlscomm._lazy import lazyFace
 __all__ = [
     "APPLICATIONS",
     "CannotListen",
+    "ConfigurationProblems",
     "Echo",
     "Greet",
     "Listener",
     "Options",
+    "Origin",
+    "PlanProblem",
     "Server",
     "TLSService",
     "applicationNamed",
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from tlscomm._clocks import keepSteady
     from tlscomm.server._applications import APPLICATIONS, Echo, Greet, applicationNamed, factoryFor, hookNamed
     from tlscomm.server._options import Options, makeService
+    from tlscomm.server._plan import Origin
+    from tlscomm.server._planproblems import ConfigurationProblems, PlanProblem
     from tlscomm.server._server import Server
     from tlscomm.server._service import CannotListen, Listener, TLSService
 else:
@@ -35,10 +40,13 @@ else:
         {
             "APPLICATIONS": "tlscomm.server._applications",
             "CannotListen": "tlscomm.server._service",
+            "ConfigurationProblems": "tlscomm.server._planproblems",
             "Echo": "tlscomm.server._applications",
             "Greet": "tlscomm.server._applications",
             "Listener": "tlscomm.server._service",
             "Options": "tlscomm.server._options",
+            "Origin": "tlscomm.server._plan",
+            "PlanProblem": "tlscomm.server._planproblems",
             "Server": "tlscomm.server._server",
             "TLSService": "tlscomm.server._service",
             "applicationNamed": "tlscomm.server._applications",

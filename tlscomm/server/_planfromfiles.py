@@ -13,7 +13,7 @@ from typing import Any
 
 from tlscomm._dataclasses import dataclass
 from tlscomm.configuration._settings import defaultsOn, settingsOn
-from tlscomm.configuration._settingtypes import Interface, Seconds, Setting, Text, Whole, YesNo
+from tlscomm.configuration._settingtypes import Interface, Rate, Seconds, Setting, Text, Whole, YesNo
 from tlscomm.failures import printable
 from tlscomm.server._configurationfile import ConfigurationFile, readFiles
 from tlscomm.server._listeningplaces import conflictsIn
@@ -262,7 +262,7 @@ def _parse(setting: Setting, value: Any) -> Any:
         raise ValueError(f"{setting.name} is one value, not a list")
     if isinstance(setting.type, YesNo) and not isinstance(value, bool):
         raise ValueError(f"{setting.name} is true or false, not {printable(repr(value))}")
-    if isinstance(setting.type, Seconds | Whole) and isinstance(value, str):
+    if isinstance(setting.type, Seconds | Whole | Rate) and isinstance(value, str):
         raise ValueError(f"{setting.name} is a number, which stands without quotes, not {printable(repr(value))}")
     return setting.type.parse(value, setting.name)
 
