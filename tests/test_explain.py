@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from click.testing import CliRunner, Result
+from twisted.logger import eventAsText, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.commandline import program
 from tlscomm.commandline.explain import catalogue, entryFor
-from tlscomm.failures import CODES, Alert, TLSFailure, codeForAlert
+from tlscomm.failures import CODES, Alert, CertificateFacts, Expired, TLSFailure, codeForAlert
+from tlscomm.transport._eventlog import Moment, writeText
+
+_FACTS = CertificateFacts("CN=anna", "CN=us", "1", "2025-01-01", "2025-11-28", "sha256:00")
 
 
-def explain(*arguments: str) -> Result:
-    return CliRunner().invoke(program, ["explain", *arguments])
+def explain(*arguments: str, given: str | None = None) -> Result:
+    return CliRunner().invoke(program, ["explain", *arguments], input=given)
 
 
 class CatalogueTests(SynchronousTestCase):
@@ -114,3 +119,90 @@ class ExplainTests(SynchronousTestCase):
         result = explain("zzzz")
         self.assertEqual(result.exit_code, 2)
         self.assertIn("there is no code 'zzzz'; tlscomm explain lists them all", result.output)
+
+
+class LoggedTests(SynchronousTestCase):
+    """Lines of a log."""
+
+    def setUp(self) -> None:
+        self.lines: list[str] = []
+        failure = Expired("its validity ended", certificate=_FACTS, peer="192.0.2.1:5000")
+        self.event = {
+            "event": "refused",
+            "level": "warn",
+            "time": Moment(1764300000.0),
+            "connection": 7,
+            "peer": "192.0.2.1:5000",
+            "failure": failure,
+        }
+        self.line = json.dumps(self.event, default=lambda fact: fact.toJSON())
+
+    def asText(self, event: dict[str, Any]) -> str:
+        captured: list[Any] = []
+        globalLogPublisher.addObserver(captured.append)
+        self.addCleanup(globalLogPublisher.removeObserver, captured.append)
+        writeText(event)
+        return eventAsText(captured[-1])
+
+    def test_JSON(self) -> None:
+        """A line of JSON is explained with what it says of this case: who, when, which certificate, what to do now."""
+        for line in (
+            self.line,
+            f"2026-11-28T00:00:00+0000 [tlscomm#info] {self.line}",
+            json.dumps({"MESSAGE": self.line}),
+        ):
+            output = explain(line).output
+            self.assertTrue(output.startswith("expired\n"), output)
+            for said in (
+                "192.0.2.1:5000",
+                "CN=anna",
+                "its validity ended",
+                "ours",
+                CODES["expired"].theirs,
+                "2025-11-28",
+            ):
+                self.assertIn(said, output)
+
+    def test_text(self) -> None:
+        """So is a line of text, and one that stands for many."""
+        output = explain(self.asText(self.event)).output
+        self.assertTrue(output.startswith("expired\n"), output)
+        for said in ("192.0.2.1:5000", "7", "its validity ended"):
+            self.assertIn(said, output)
+        many = {**self.event, "event": "refusals", "count": 40, "network": "192.0.2.0/24"}
+        self.assertIn("40 times", explain(self.asText(many)).output)
+
+    def test_closed(self) -> None:
+        """The line of an accepted connection that has failed is one of them, and the failure by itself too."""
+        closed = {**self.event, "event": "closed", "bytesReceived": 1, "bytesSent": 2}
+        closed.update(messagesReceived=None, messagesSent=None)
+        self.assertIn("192.0.2.1:5000", explain(self.asText(closed)).output)
+        self.assertIn("its validity ended", explain(json.dumps(self.event["failure"].toJSON())).output)  # type: ignore[attr-defined]
+
+    def test_many(self) -> None:
+        """Of a file, or of standard input, each cause is explained once, the most frequent first, with its number."""
+        other = self.line.replace('"code": "expired"', '"code": "reset"')
+        lines = "\n".join([other, "no failure", self.line, "{", '{"event": "listening"}', self.line, ""])
+        with open("server.log", "w", encoding="utf-8") as file:
+            file.write(lines)
+        for output in (explain("server.log").output, explain("-", given=lines).output):
+            self.assertIn("2 times", output)
+            self.assertLess(output.index("expired"), output.index("reset"))
+        said = json.loads(explain("--json", "server.log").output)["failures"]
+        self.assertEqual([(each["code"], each["count"]) for each in said], [("expired", 2), ("reset", 1)])
+        self.assertEqual(said[0]["entry"]["code"], "expired")
+
+    def test_hostile(self) -> None:
+        """A line that is none, nested deeply or full of control characters is neither an error nor obeyed."""
+        hostile = json.dumps(
+            {"failure": {"code": "reset", "message": "\x1b[2Jx" * 1000, "chain": [7], "certificate": 3}}
+        )
+        output = explain(hostile).output
+        self.assertNotIn("\x1b", output)
+        self.assertLess(len(output), 5000)
+        for line in ("[" * 100_000, '{"a":' * 50_000, "{}", "\0", "{" * 1000):
+            result = explain("-", given=line)
+            self.assertEqual((result.exit_code, type(result.exception)), (1, SystemExit))
+            self.assertIn("there is no failure in what was given", result.output)
+        missing = explain('{"event": "listening"}')
+        self.assertEqual(missing.exit_code, 2)

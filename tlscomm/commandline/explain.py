@@ -6,16 +6,32 @@ A user who has a code in a log line has a terminal, and perhaps no browser. The 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, replace
 from inspect import getdoc
+from typing import TYPE_CHECKING
 
 import click
 
 from tlscomm._dataclasses import dataclass
 from tlscomm.commandline._printing import Row, heading, say, table, writeJSON
-from tlscomm.failures import CODES, Alert, CertificateFailure, Refused, TLSFailure, alertForCode, codeForAlert
+from tlscomm.failures import (
+    CODES,
+    Alert,
+    CertificateFailure,
+    Refused,
+    TLSFailure,
+    alertForCode,
+    codeForAlert,
+    printable,
+)
 from tlscomm.failures._alerts import CLOSE_NOTIFY
+
+if TYPE_CHECKING:
+    from tlscomm.commandline._logged import LoggedFailure
 
 __all__ = ["Entry", "catalogue", "command", "entryFor"]
 
@@ -86,16 +102,79 @@ def catalogue() -> Iterator[tuple[type[TLSFailure], list[Entry]]]:
 
 
 @click.command("explain")
-@click.argument("code", required=False)
+@click.argument("what", metavar="[CODE|LINE|FILE|-]", required=False)
 @click.option("--json", "asJSON", is_flag=True, help="Print one JSON object.")
-def command(code: str | None, asJSON: bool) -> None:
-    """Say what a failure CODE means, how to make it happen and what to do; without CODE, list them all."""
-    if code is None:
+def command(what: str | None, asJSON: bool) -> None:
+    """Say what a failure CODE means, how to make it happen and what to do; without CODE, list them all.
+
+    In the place of CODE, LINE is one of a server's log, as JSON or as text, or what tlscomm connect --json prints. FILE
+    has many of them, and - takes them from standard input.
+    """
+    if what is None:
         _showAll(asJSON)
-    elif code in CODES:
-        _show(entryFor(code), asJSON)
+    elif what in CODES:
+        _show(entryFor(what), asJSON)
+    elif what == "-":
+        from tlscomm.commandline._logged import failuresIn
+
+        _showLogged(failuresIn(sys.stdin), asJSON)
+    elif os.path.isfile(what):
+        _showFile(what, asJSON)
     else:
-        raise click.BadParameter(_unknown(code), param_hint="CODE")
+        _showLine(what, asJSON)
+
+
+def _showLine(line: str, asJSON: bool) -> None:
+    from tlscomm.commandline._logged import failureIn
+
+    if (found := failureIn(line)) is None:
+        raise click.BadParameter(_unknown(line), param_hint="CODE")
+    _showLogged([found], asJSON)
+
+
+def _showFile(name: str, asJSON: bool) -> None:
+    from tlscomm.commandline._logged import failuresIn
+
+    try:
+        with open(name, encoding="utf-8", errors="replace") as lines:
+            _showLogged(failuresIn(lines), asJSON)
+    except OSError as problem:
+        raise click.BadParameter(f"{printable(name)}: {problem.strerror}", param_hint="FILE") from None
+
+
+def _showLogged(failures: Iterable[LoggedFailure], asJSON: bool) -> None:
+    """Explain the failures that lines tell of, each cause once, by the latest line that has it."""
+    latest: dict[tuple[str, str], LoggedFailure] = {}
+    counts: Counter[tuple[str, str]] = Counter()
+    for each in failures:
+        key = each.code, each.side
+        latest[key] = each
+        counts[key] += each.count
+    found = [replace(latest[key], count=count) for key, count in counts.most_common()]
+    if asJSON:
+        writeJSON({"failures": [{**asdict(each), "entry": asdict(entryFor(each.code))} for each in found]})
+        return
+    if not found:
+        raise click.ClickException("there is no failure in what was given")
+    for each in found:
+        say(heading(each.code), table((*_seen(each), *_rows(entryFor(each.code)))), "")
+
+
+def _seen(failure: LoggedFailure) -> Iterator[Row]:
+    """Give what is known of this very case."""
+    if failure.count > 1:
+        yield "How often", f"{failure.count} times; the latest one follows"
+    rows = {
+        "When": failure.time,
+        "Connection": failure.connection,
+        "From": failure.peer,
+        "Certificate": failure.certificate,
+        "Limit": failure.limit,
+        "Whose decision": {"local": "ours", "remote": "the peer's"}.get(failure.side, ""),
+        "It said": failure.message,
+        "Next step": failure.nextStep,
+    }
+    yield from ((name, text) for name, text in rows.items() if text)
 
 
 def _showAll(asJSON: bool) -> None:
