@@ -74,6 +74,7 @@ NOT_OF_CORE = {
     "_waits": "Twisted's clock is what it is about",
     "messages._protocol": "Twisted's protocols are what it is about",
     "watching._notices": "it is what Twisted tells of Linux's inotify",
+    "watching._pending": "what waits, waits by a clock of Twisted's",
     "watching._renewal": "files are watched where a reactor runs",
     "watching._rereading": "files are read again where a reactor runs",
     "revocation._web": "Twisted's HTTP client, which is loaded when something is fetched",

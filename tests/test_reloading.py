@@ -24,8 +24,8 @@ from tlscomm.server._eventlog import JSONLines
 from tlscomm.server._observers import Observers
 from tlscomm.transport._eventlog import EventLog
 from tlscomm.watching._filewatch import LOOK_SECONDS, QUIET_SECONDS
+from tlscomm.watching._pending import PENDING_SECONDS
 from tlscomm.watching._reloadresult import ReloadResult
-from tlscomm.watching._renewal import PENDING_SECONDS
 from tlscomm.x509._encoding import keyPEM, pem
 
 RENEWED = AUTHORITY.issue("renewed", role="server", dnsNames=["localhost"])

@@ -19,7 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tlscomm.credentials import Credential
 from tlscomm.endpoints import TLSServerEndpoint
 from tlscomm.watching._filewatch import LOOK_SECONDS, QUIET_SECONDS
-from tlscomm.watching._renewal import PENDING_SECONDS
+from tlscomm.watching._pending import PENDING_SECONDS
 from tlscomm.watching._watchedfiles import WatchedFiles
 from tlscomm.x509._encoding import keyPEM, pem
 

@@ -26,7 +26,7 @@ from tlscomm.revocation import Revocation, loadRevocationLists
 from tlscomm.tls import handshake
 from tlscomm.transport import TLSFactory
 from tlscomm.watching._filewatch import QUIET_SECONDS
-from tlscomm.watching._renewal import PENDING_SECONDS
+from tlscomm.watching._pending import PENDING_SECONDS
 from tlscomm.x509 import _der
 from tlscomm.x509._encoding import pem
 

@@ -30,7 +30,7 @@ from tlscomm.revocation import Revocation, Staple
 from tlscomm.tls import TLSConnection, verdict
 from tlscomm.transport import TLSFactory
 from tlscomm.watching._filewatch import QUIET_SECONDS
-from tlscomm.watching._renewal import PENDING_SECONDS
+from tlscomm.watching._pending import PENDING_SECONDS
 from tlscomm.x509._encoding import pem
 
 ROOT = Authority.create("the root")

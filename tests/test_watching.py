@@ -18,9 +18,10 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from tlscomm.failures import Unreadable
 from tlscomm.watching import _filewatch, _notices
 from tlscomm.watching._filewatch import LOOK_SECONDS, QUIET_SECONDS, FileWatch
+from tlscomm.watching._pending import PENDING_SECONDS
 from tlscomm.watching._places import placesOf
 from tlscomm.watching._reloadresult import ReloadResult
-from tlscomm.watching._renewal import PENDING_SECONDS, Renewal
+from tlscomm.watching._renewal import Renewal
 from tlscomm.watching._watchedfiles import Sources, WatchedFiles
 
 

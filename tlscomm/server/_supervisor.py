@@ -31,6 +31,7 @@ from tlscomm.server._stopping import EndSignals
 from tlscomm.server._workerprocess import WorkerProcess
 from tlscomm.server._workers import Workers
 from tlscomm.transport import describeAddress
+from tlscomm.watching._pending import PendingRefusals
 from tlscomm.watching._reloadresult import ReloadResult
 from tlscomm.watching._rereading import logReload
 
@@ -99,6 +100,7 @@ class Supervisor(MultiService):
             ended=self._hasEnded,
         )
         self.phase = ServerPhase.STARTING
+        self._pending = PendingRefusals(clock, self._tellReload)
         self._reload = CommonReload(clock, self.workers.__iter__, self._hasReloaded)
         self._replacing = False
         self._numbers = numbers
@@ -215,9 +217,12 @@ class Supervisor(MultiService):
             _log.error("not all workers were replaced: the new one cannot serve, and the others stay")
         return are
 
-    def _hasReloaded(self, result: ReloadResult) -> None:
+    def _tellReload(self, result: ReloadResult) -> None:
         logReload(result)
         self._observer.reloaded(result)
+
+    def _hasReloaded(self, result: ReloadResult) -> None:
+        self._pending.came(result)
         if self.phase is ServerPhase.RELOADING:
             self._enter(ServerPhase.READY)
 
@@ -242,6 +247,7 @@ class Supervisor(MultiService):
         self.unfinished = unfinished if self.workers.haveServed else 0
         await maybeDeferred(super().stopService)
         self._endSignals.release()
+        self._pending.tell()
         self._enter(ServerPhase.STOPPED)
         self._observer.flush()
 

@@ -1,30 +1,21 @@
-"""What is read again by itself when its files have changed.
-
-The files of one change are not written in one moment. A key that does not fit its certificate yet, a list that is half
-there, a file that is away for a moment: what cannot be used is a refusal when nothing better has come for a while. What
-was there before stays in use all the time.
-"""
+"""What is read again by itself when its files have changed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 
 from tlscomm.watching._filewatch import LOOK_SECONDS, FileWatch
+from tlscomm.watching._pending import PendingRefusals
 from tlscomm.watching._reloadresult import ReloadResult
 from tlscomm.watching._rereading import Rereading, logReload
 from tlscomm.watching._watchedfiles import WatchedFiles
 
-__all__ = ["PENDING_SECONDS", "Renewal"]
+__all__ = ["Renewal"]
 
 _T = TypeVar("_T")
-
-#: How long what cannot be used waits for something better, after each change.
-PENDING_SECONDS = 3.0
-#: How long in all.
-_MOST_PENDING = 10.0
 
 
 class Renewal(Generic[_T]):
@@ -53,13 +44,9 @@ class Renewal(Generic[_T]):
             readLists: reads what of it are lists.
             interval: seconds between two looks where the system tells of nothing.
         """
-        self._clock = clock
-        self._told = told or logReload
-        self._rereading = Rereading(clock, read, take, self._came, files=files, readLists=readLists)
+        self._pending = PendingRefusals(clock, told or logReload)
+        self._rereading = Rereading(clock, read, take, self._pending.came, files=files, readLists=readLists)
         self._watch = FileWatch(files, self._changed, what, interval)
-        self._pending: ReloadResult | None = None
-        self._pendingSince: float | None = None
-        self._timer: IDelayedCall | None = None
         self.begin = self._rereading.begin
         self.prepare = self._rereading.prepare
 
@@ -70,32 +57,7 @@ class Renewal(Generic[_T]):
     def release(self) -> None:
         """End one use, and with the last one the watch."""
         self._watch.release()
-        self._tell()
+        self._pending.tell()
 
     def _changed(self) -> None:
-        self.begin("files").addCallback(lambda result: self._drop() if result else None)
-
-    def _came(self, result: ReloadResult) -> None:
-        """Something was read, or could not be."""
-        since = self._pendingSince
-        self._drop()
-        if result or result.trigger != "files":
-            self._told(result)
-            return
-        now = self._clock.seconds()
-        self._pending, self._pendingSince = result, now if since is None else since
-        left = self._pendingSince + _MOST_PENDING - now
-        self._timer = self._clock.callLater(max(0.0, min(PENDING_SECONDS, left)), self._tell)
-
-    def _tell(self) -> None:
-        """Nothing better has come."""
-        pending = self._pending
-        self._drop()
-        if pending is not None:
-            self._told(pending)
-
-    def _drop(self) -> None:
-        self._pending = self._pendingSince = None
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        self._timer = None
+        self.begin("files").addCallback(lambda result: self._pending.drop() if result else None)
