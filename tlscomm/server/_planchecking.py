@@ -65,10 +65,11 @@ def madeOf(plan: ServerPlan, configuring: Configuring, make: Callable[[Mapping[s
     for listener in plan.listeners:
         try:
             made.append(make(listener.settings))
-        except _REFUSALS:
+        except _REFUSALS as refusal:
             if not listener.origin.file:
                 raise
-            problems += problemsIn(listener, configuring)
+            # What was not tried by itself, as a socket of systemd's, is refused here alone.
+            problems += problemsIn(listener, configuring) or [_problem(listener.origin, refusal)]
     if problems:
         raise ConfigurationProblems(problems)
     return made

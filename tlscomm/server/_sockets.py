@@ -29,6 +29,7 @@ from zope.interface import implementer
 
 from tlscomm._dataclasses import dataclass
 from tlscomm.endpoints._below import BACKLOG, endpointBelow
+from tlscomm.server._filelimit import FileLimitLog
 
 __all__ = ["ListeningSocket", "ListeningSockets"]
 
@@ -309,8 +310,11 @@ def _adopt(reactor: Any, listening: socket.socket, factory: IProtocolFactory) ->
     if listening.family == _UNIX:
         from tlscomm.server._unixports import adoptedUNIXPort
 
-        return adoptedUNIXPort(reactor, listening, factory)
-    return cast(IListeningPort, reactor.adoptStreamPort(listening.fileno(), listening.family, factory))
+        port: Any = adoptedUNIXPort(reactor, listening, factory)
+    else:
+        port = reactor.adoptStreamPort(listening.fileno(), listening.family, factory)
+    FileLimitLog.use(port, reactor)
+    return cast(IListeningPort, port)
 
 
 @implementer(IListeningPort)
