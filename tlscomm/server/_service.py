@@ -60,7 +60,7 @@ _LONGEST_STOP = 5.0
 _GRACE = 0.02
 
 #: The files that a process has open besides its connections.
-_OTHER_FILES = 64
+OTHER_FILES = 64
 
 _NEXT_STEPS = {
     errno.EADDRINUSE: "Stop the program that listens there, or listen on another port.",
@@ -196,8 +196,9 @@ class TLSService(Service):
             CannotListen: one of them cannot be opened. The others are closed again.
         """
         super().privilegedStartService()  # type: ignore[no-untyped-call]
-        if self.factory.maximumConnections is not None and resource is not None:
-            _permitFiles(self.factory.maximumConnections + _OTHER_FILES)
+        if self.factory.maximumConnections is not None:
+            each = getattr(self._application, "filesPerConnection", 1)
+            permitFiles(each * self.factory.maximumConnections + OTHER_FILES)
         try:
             for listener in self.listeners:
                 self._opening.append(self._open(listener))
@@ -371,8 +372,10 @@ class TLSService(Service):
         await self.factory.whenIdle().addTimeout(limit, self._clock, lambda *_: None)
 
 
-def _permitFiles(wanted: int) -> None:
+def permitFiles(wanted: int) -> None:
     """Let this process have as many files open as it may need, which most systems do not do by themselves."""
+    if resource is None:
+        return  # type: ignore[unreachable]
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= wanted:
         return

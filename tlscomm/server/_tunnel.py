@@ -16,7 +16,7 @@ from tlscomm.endpoints._hosts import connectFailed
 from tlscomm.failures import TLSFailure
 from tlscomm.relaying import Forwarding, Relay
 from tlscomm.relaying._places import isLoopback
-from tlscomm.server._service import CannotListen, Listener, complainInLog
+from tlscomm.server._service import OTHER_FILES, CannotListen, Listener, complainInLog, permitFiles
 from tlscomm.transport import describeAddress
 from tlscomm.transport._eventlog import EventLog
 
@@ -80,6 +80,7 @@ class Tunnel(Service):
         self._listeners = tuple(listeners)
         self._log = log
         self._drainTimeout = drainTimeout
+        self._maximumConnections = maximumConnections
         self._isForAll = insecureListenPlain
         self._complain = complain
         self._opening: list[Deferred[Any]] = []
@@ -92,6 +93,8 @@ class Tunnel(Service):
             CannotListen: one of them cannot be opened. The others are closed again.
         """
         super().privilegedStartService()  # type: ignore[no-untyped-call]
+        if self._maximumConnections is not None:
+            permitFiles(Forwarding.filesPerConnection * self._maximumConnections + OTHER_FILES)
         try:
             for listener in self._listeners:
                 self._opening.append(self._open(listener))
