@@ -26,6 +26,7 @@ from tlscomm.transport._eventlog import EventLog
 from tlscomm.watching._filewatch import LOOK_SECONDS, QUIET_SECONDS
 from tlscomm.watching._pending import PENDING_SECONDS
 from tlscomm.watching._reloadresult import ReloadResult
+from tlscomm.watching._watchedfiles import Sources
 from tlscomm.x509._encoding import keyPEM, pem
 
 RENEWED = AUTHORITY.issue("renewed", role="server", dnsNames=["localhost"])
@@ -120,6 +121,26 @@ class Reload(ServerCase):
         self.now = [serverConfiguration(credential=RENEWED)] * 2
         self.assertTrue(self.successResultOf(self.server.reload()))
         self.successResultOf(stopping)
+
+    def test_told(self) -> None:
+        """Where another process says when it is read, a change of files is told and nothing is read."""
+        Path("a.pem").touch()
+        told: list[str] = []
+        observers = Observers(EventLog(JSONLines(io.BytesIO(), self.clock), self.clock))
+        server = Server(
+            self.clock,
+            (),
+            observers,
+            readAgain=self.read,
+            sources=lambda: Sources(("a.pem",)),
+            changed=lambda: told.append("changed"),
+        )
+        server.startService()
+        self.addCleanup(server.stopService)
+        self.now = FileNotFound("it is not read")
+        Path("a.pem").write_text("other")
+        self.clock.pump([LOOK_SECONDS, QUIET_SECONDS, LOOK_SECONDS, LOOK_SECONDS])
+        self.assertEqual((told, self.kept.results), (["changed"], []))
 
     def test_nothingToRead(self) -> None:
         """A server that was made without a way to read again says so."""

@@ -110,8 +110,9 @@ def serviceFor(
         readAgain=reading.configurations,
         taken=taken,
         sources=reading.sources,
-        # The supervisor of several processes watches for all of them.
-        isWatching=part is None,
+        # One of several processes watches for all of them, and the supervisor says when all read.
+        isWatching=part is None or part.changed is not None,
+        changed=None if part is None else part.changed,
         sockets=sockets,
         drainDelay=settings.get("drainDelay"),
         handover=settings.get("handover"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
@@ -29,6 +29,7 @@ class ProcessPart:
         numbers: those of its connections.
         sockets: where it listens; all of them are inherited.
         said: what the person who started the program has said (`Configuring.said`).
+        changed: is called when files of the configuration have changed; None in the processes that do not watch.
         introduces: whether it says how to talk to a server with the development identity.
     """
 
@@ -38,6 +39,7 @@ class ProcessPart:
     sockets: InheritedSockets
     said: Mapping[str, Any]
     introduces: bool = False
+    changed: Callable[[], object] | None = None
 
     def log(self, form: LogFormat, clock: IReactorTime, isForeground: bool) -> EventLog:
         """Return the log of this process.

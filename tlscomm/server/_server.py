@@ -53,6 +53,7 @@ class Server(MultiService):
         taken: Callable[[], object] | None = None,
         sources: Callable[[], Sources] | None = None,
         isWatching: bool = True,
+        changed: Callable[[], object] | None = None,
         sockets: ListeningSockets | None = None,
         drainDelay: float | None = None,
         handover: str | None = None,
@@ -72,6 +73,7 @@ class Server(MultiService):
             sources: returns what that reads, as it is named now, in the same thread. None where it is not known.
             isWatching: whether it is read again when files of these have changed. Of several processes that are one
                 server, one watches.
+            changed: is called instead of that, where another process says when it is read.
             sockets: those that the listeners listen on, which are closed after their ports.
             drainDelay: seconds from when the server is to stop until it takes no new connections. It is not ready
                 meanwhile, so that what sends clients to it learns of that. None or 0: at once.
@@ -110,6 +112,7 @@ class Server(MultiService):
                 files=WatchedFiles(sources or Sources()),
                 what="the files of the configuration",
                 readLists=self._readLists,
+                changed=changed,
             )
 
     def privilegedStartService(self) -> None:

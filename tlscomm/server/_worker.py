@@ -14,7 +14,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
@@ -179,7 +179,7 @@ class _Worker:
 
         options = Options()
         options.parseOptions(self._words)
-        self._part = _part(facts)
+        self._part = _part(facts, lambda: self._channel.tell("changed"))
         self._server = serviceFor(
             options.plan,
             self._reactor,
@@ -238,7 +238,7 @@ def _told(problem: BaseException | None) -> dict[str, str] | None:
     }
 
 
-def _part(facts: dict[str, Any]) -> ProcessPart:
+def _part(facts: dict[str, Any], changed: Callable[[], object]) -> ProcessPart:
     inherited: dict[str, list[socket.socket]] = {}
     for number, place in enumerate(facts["places"]):
         inherited.setdefault(place, []).append(socket.socket(fileno=FIRST_SOCKET + number))
@@ -249,4 +249,5 @@ def _part(facts: dict[str, Any]) -> ProcessPart:
         sockets=InheritedSockets(inherited),
         said=facts["said"],
         introduces=facts["introduces"],
+        changed=changed if facts["number"] == 1 else None,
     )

@@ -32,6 +32,7 @@ class Renewal(Generic[_T]):
         what: str = "the files of the configuration",
         readLists: Callable[[], _T] | None = None,
         interval: float = LOOK_SECONDS,
+        changed: Callable[[], object] | None = None,
     ) -> None:
         """
         Args:
@@ -43,10 +44,11 @@ class Renewal(Generic[_T]):
             what: what is in them, for the log.
             readLists: reads what of it are lists.
             interval: seconds between two looks where the system tells of nothing.
+            changed: is called in the place of reading, when files have changed: what reads is told by another process.
         """
         self._pending = PendingRefusals(clock, told or logReload)
         self._rereading = Rereading(clock, read, take, self._pending.came, files=files, readLists=readLists)
-        self._watch = FileWatch(files, self._changed, what, interval)
+        self._watch = FileWatch(files, changed or self._changed, what, interval)
         self.begin = self._rereading.begin
         self.prepare = self._rereading.prepare
 
