@@ -219,7 +219,8 @@ class PeersTests(CheckCase):
                 {"listener": "one", "chain": pem([CLIENT.certificate]).decode(), "connected": True},
                 {"listener": "two", "chain": "", "connected": False},
                 {"listener": "gone", "chain": pem([CLIENT.certificate]).decode(), "connected": True},
-            ]
+            ],
+            "leftOut": 0,
         }
         Path("peers.json").write_text(json.dumps(told), encoding="utf-8")
         found = self.found(GOOD, "--peers", "peers.json")

@@ -15,7 +15,7 @@ from tlscomm.server import Echo, Listener, TLSService
 from tlscomm.server import _seenpeers as seenpeers
 from tlscomm.server._observers import Observers
 from tlscomm.server._peerchecking import judged, peersFromJSON
-from tlscomm.server._seenpeers import SeenPeers
+from tlscomm.server._seenpeers import SeenPeers, mergedPeers
 from tlscomm.testing import MemoryLink
 from tlscomm.transport import TLSFactory
 from tlscomm.transport._acceptance import DOUBT_SECONDS
@@ -88,10 +88,25 @@ class SeenPeersTests(SynchronousTestCase):
         link.flush()
         self.assertEqual([each["chain"] for each in self.told()], [""])
 
+    def test_many(self) -> None:
+        """Of more than can be told the rest is counted, and several processes are told as one server."""
+        self.connect()
+        self.connect(None)
+        text = self.successResultOf(self.peers.told())
+        merged = json.loads(mergedPeers([text, text]))
+        self.assertEqual([each["connections"] for each in merged["peers"]], [2, 2])
+        self.patch(seenpeers, "_MOST_TOLD", 2000)
+        text = self.successResultOf(self.peers.told())
+        self.patch(seenpeers, "_MOST_TOLD", 1000)
+        shorter = self.successResultOf(self.peers.told())
+        found = [(len(told["peers"]), told["leftOut"]) for told in map(json.loads, (text, shorter))]
+        self.assertEqual(found, [(2, 0), (1, 1)])
+        self.assertEqual(json.loads(mergedPeers([text, shorter]))["leftOut"], 1)
+
     def test_judged(self) -> None:
         """What is told is what ``tlscomm check --against`` judges."""
         self.connect()
-        peers = peersFromJSON(self.successResultOf(self.peers.told()).encode())
+        peers, _ = peersFromJSON(self.successResultOf(self.peers.told()).encode())
         (verdict,) = judged(peers, {"main": self.configuration})
         self.assertTrue(verdict.isLetIn)
         other = ServerConfiguration(credential=SERVER, clientRoots=[SERVER.certificate])

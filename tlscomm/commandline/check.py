@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from tlscomm.commandline._options import settingOptions
-from tlscomm.commandline._printing import Styled, heading, say, sayingWarnings, table, writeJSON
+from tlscomm.commandline._printing import Styled, heading, say, sayingWarnings, sayNote, table, writeJSON
 from tlscomm.configuration._settings import settingsOn
 from tlscomm.configuration._settingtypes import Interface
 from tlscomm.failures import TLSFailure, printable
@@ -121,14 +121,18 @@ def _judged(checked: CheckedPlan, against: str | None, path: str | None) -> list
     from tlscomm.server._peerchecking import judged, peersFromFiles, peersOfServer
 
     peers: list[PeerToJudge] = []
+    leftOut = 0
     try:
         if against is not None:
-            peers += peersOfServer(against)
+            peers, leftOut = peersOfServer(against)
         if path is not None:
-            peers += peersFromFiles(path)
+            named, more = peersFromFiles(path)
+            peers, leftOut = [*peers, *named], leftOut + more
     except (TLSFailure, ValueError) as problem:
         raise click.ClickException(str(problem)) from None
     usable = {each.name: each.configuration for each in checked.listeners if each.configuration is not None}
+    if leftOut:
+        sayNote(f"{leftOut} peers of the server are not among those that it tells of, because they are too many")
     # A server that would not start would not refuse a peer either.
     return list(judged(peers, usable)) if len(usable) == len(checked.listeners) else None
 

@@ -14,18 +14,20 @@ from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.interfaces import IReactorTime
 
 from tlscomm.failures import printable
+from tlscomm.revocation._backgroundtask import inThread
 from tlscomm.server._counting import Counting
 from tlscomm.server._counts import Counts
 from tlscomm.server._operation import SITES, Operation
 from tlscomm.server._phases import ServerPhase
 from tlscomm.server._reloadresult import ReloadResult
+from tlscomm.server._seenpeers import mergedPeers
 from tlscomm.server._status import Status
 from tlscomm.server._statusmerging import mergedStatus
 from tlscomm.server._workerprocess import WorkerProcess, WorkerState
 from tlscomm.server._workers import Workers
 from tlscomm.transport._eventlog import EventLog
 
-__all__ = ["CommonNumbers", "CommonOperation", "CommonReadiness", "CommonStatus"]
+__all__ = ["CommonNumbers", "CommonOperation", "CommonPeers", "CommonReadiness", "CommonStatus"]
 
 #: Seconds for a worker to answer what an operator asked.
 _ANSWER_SECONDS = 2.0
@@ -146,6 +148,26 @@ class CommonStatus:
         return merged
 
 
+class CommonPeers:
+    """The peers of all workers together, where each is told once for a listener."""
+
+    def __init__(self, clock: IReactorTime, workers: Callable[[], Workers]) -> None:
+        """
+        Args:
+            clock: has threads where it is a reactor.
+            workers: returns the workers.
+        """
+        self._clock = clock
+        self._workers = workers
+
+    def told(self) -> Deferred[str]:
+        """Return the object as JSON: `SeenPeers.told`. A worker that does not answer in time is left out."""
+        asked = DeferredList([each for _, each in _asked(self._workers(), "peers")])
+        return asked.addCallback(
+            lambda answers: inThread(self._clock, mergedPeers, [text for _, text in answers if isinstance(text, str)])
+        )
+
+
 class CommonReadiness:
     """Whether one of the workers takes connections. An observer of the supervisor."""
 
@@ -213,6 +235,7 @@ class CommonOperation(Operation):
             self.counting = cast(Any, self.numbers)
         if self.status is not None:
             self.status = cast(Any, CommonStatus(clock, log, workers, told))
+            self.peers = cast(Any, CommonPeers(clock, workers))
 
 
 def _phaseOf(worker: WorkerProcess) -> str:

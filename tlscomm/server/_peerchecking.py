@@ -82,6 +82,10 @@ class JudgedPeer:
         }
 
 
+Peers = tuple[list[PeerToJudge], int]
+"""Peers, and how many more there are."""
+
+
 def judged(peers: Iterable[PeerToJudge], configurations: Mapping[str, ServerConfiguration]) -> Iterator[JudgedPeer]:
     """Judge peers, each by the configuration of its listener, or by all where it belongs to none.
 
@@ -113,7 +117,7 @@ def _verdict(peer: PeerToJudge, configuration: ServerConfiguration) -> TLSFailur
     )
 
 
-def peersFromFiles(path: str) -> list[PeerToJudge]:
+def peersFromFiles(path: str) -> Peers:
     """Return peers from a folder of files with certificates, or from what ``/peers.json`` has told.
 
     Args:
@@ -127,14 +131,14 @@ def peersFromFiles(path: str) -> list[PeerToJudge]:
         files = sorted(each.path for each in os.scandir(path) if each.is_file() and not each.name.startswith("."))
         if not files:
             raise ValueError(f"the folder {printable(path)} has no files with certificates")
-        return [peer for each in files for peer in _peerIn(each)]
+        return [peer for each in files for peer in _peerIn(each)], 0
     if path.endswith(".json"):
         try:
             with open(path, "rb") as file:
                 return peersFromJSON(file.read(_LARGEST))
         except OSError as problem:
             raise ValueError(f"{printable(path)}: {problem.strerror}") from None
-    return _peerIn(path)
+    return _peerIn(path), 0
 
 
 def _peerIn(path: str) -> list[PeerToJudge]:
@@ -142,8 +146,8 @@ def _peerIn(path: str) -> list[PeerToJudge]:
     return [PeerToJudge(f"{subjectText(chain[0])} ({printable(os.path.basename(path))})", None, tuple(chain))]
 
 
-def peersFromJSON(content: bytes) -> list[PeerToJudge]:
-    """Return the peers that a running server has told of.
+def peersFromJSON(content: bytes) -> Peers:
+    """Return the peers that a running server has told of, and how many more there are.
 
     Args:
         content: of its ``/peers.json``.
@@ -152,7 +156,8 @@ def peersFromJSON(content: bytes) -> list[PeerToJudge]:
         ValueError: it is something else.
     """
     try:
-        return [_peerFrom(each) for each in json.loads(content)["peers"]]
+        told = json.loads(content)
+        return [_peerFrom(each) for each in told["peers"]], int(told["leftOut"])
     except (ValueError, TypeError, KeyError, RecursionError) as problem:
         raise ValueError(f"this is no list of peers of a server ({printable(repr(problem))})") from None
 
@@ -163,8 +168,8 @@ def _peerFrom(told: Mapping[str, Any]) -> PeerToJudge:
     return PeerToJudge(name, told["listener"], tuple(chain), bool(told["connected"]))
 
 
-def peersOfServer(address: str) -> list[PeerToJudge]:
-    """Ask a server of this machine for its peers.
+def peersOfServer(address: str) -> Peers:
+    """Ask a server of this machine for its peers, and how many more there are than it tells.
 
     Args:
         address: where its status is served: ``127.0.0.1:9000``, or the path of a Unix socket.

@@ -13,6 +13,8 @@ from twisted.python.usage import UsageError
 
 from tlscomm.configuration._fromsettings import identitiesOf, loadRoots
 from tlscomm.configuration._identities import loadIdentity
+from tlscomm.configuration._settings import settingsOn
+from tlscomm.configuration._settingtypes import Interface
 from tlscomm.failures import FileNotFound, PassphraseRequired, TLSFailure, printable
 from tlscomm.limits import Limits
 from tlscomm.revocation import Revocation, Staple
@@ -33,23 +35,10 @@ _T = TypeVar("_T")
 
 _REFUSALS = (TLSFailure, UsageError, ValueError)
 
-#: Settings of a listener that a running server takes from a plan that is read again, all that are no part of these.
-_FIXED = (
-    "listen",
-    "application",
-    "framing",
-    "maximumMessage",
-    "readTimeout",
-    "forward",
-    "sendProxy",
-    "sendProxyOptions",
-    "proxyFrom",
-    "proxyProtocol",
-    "upgrade",
-    "insecureForwardPlain",
-    "connectTimeout",
-    "halfCloseTimeout",
-)
+#: What a running server takes of a listener: all that its configuration is made of, and nothing that decides how its
+#: ports are opened or what makes its protocols.
+_TAKEN = frozenset({each.name for each in settingsOn(Interface.SERVER_STRING)} | {"hook", "hookTimeout"})
+_TAKEN -= {"proxyFrom", "proxyProtocol", "upgrade"}
 #: What a running process can take.
 _CHANGEABLE = frozenset(each.name for each in fields(Limits))
 
@@ -96,6 +85,10 @@ def problemsIn(listener: ListenerPlan, configuring: Configuring) -> list[PlanPro
 def processProblems(plan: ServerPlan) -> list[PlanProblem]:
     """Return what cannot be done of what the whole process is to do. No port is opened, and no file is made."""
     problems = []
+    try:
+        Limits.fromSettings(plan.settings)
+    except ValueError as problem:
+        problems.append(_problem(Origin(plan.listeners[0].origin.file), problem))
     clock, sockets = Clock(), ListeningSockets()
     sites = {name: plan.settings[name] for name in SITES if plan.settings.get(name) is not None}
     for name, place in sites.items():
@@ -153,7 +146,7 @@ def restartNeeded(before: ServerPlan, now: ServerPlan) -> list[PlanProblem]:
             problems.append(_restart(listener.origin, f"the listener {printable(listener.name)} is new"))
             continue
         changed = _changed(former.pop(listener.name).settings, listener.settings)
-        problems += [_restart(listener.originOf(name), f"{name} has changed") for name in changed if name in _FIXED]
+        problems += [_restart(listener.originOf(name), f"{name} has changed") for name in changed if name not in _TAKEN]
     for gone in former.values():
         problems.append(_restart(Origin(gone.origin.file), f"the listener {printable(gone.name)} is gone"))
     return problems

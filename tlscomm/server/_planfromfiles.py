@@ -7,6 +7,7 @@ level of the files, and that before the default.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -37,6 +38,9 @@ _GROUPS = {"identity": ("key",), "application": ("forward",), "forward": ("appli
 #: Texts that name files, by what stands for their values, and those among them that are no files.
 _PATHS = frozenset({"FILE", "FOLDER", "SOURCE", "PATH"})
 _WORDS = frozenset({"system", "fetch"})
+
+#: An endpoint string for a Unix socket whose path is relative.
+_RELATIVE_SOCKET = re.compile(r"^((?:[^:=]*=)?unix:)(?:(?:address|path)=)?([^/].*)$")
 
 _MOST_LISTENERS = 100
 _LONGEST_NAME = 64
@@ -267,15 +271,17 @@ def _parse(setting: Setting, value: Any) -> Any:
     return setting.type.parse(value, setting.name)
 
 
+def _escaped(path: str) -> str:
+    return path.replace("\\", "\\\\").replace(":", "\\:")
+
+
 def _beside(file: ConfigurationFile, setting: Setting, value: Any) -> Any:
     """Return a value, with paths that are relative to the file's folder made absolute."""
     folder = os.path.dirname(file.path)
     if not isinstance(setting.type, Text) or not isinstance(value, str):
         return value
-    if setting.type.metavar == "ENDPOINT":
-        kind, colon, rest = value.partition(":")
-        isRelative = kind == "unix" and colon and not rest.startswith(("/", "address=/"))
-        escaped = folder.replace("\\", "\\\\").replace(":", "\\:")
-        return f"unix:{os.path.join(escaped, rest.removeprefix('address='))}" if isRelative else value
+    if setting.type.metavar.endswith("ENDPOINT"):
+        # Where to forward to may have the name of a host in front.
+        return _RELATIVE_SOCKET.sub(lambda found: f"{found[1]}{os.path.join(_escaped(folder), found[2])}", value)
     isFile = setting.type.metavar in _PATHS and value not in _WORDS and not isStoreSource(value)
     return os.path.join(folder, value) if isFile else value

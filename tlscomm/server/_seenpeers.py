@@ -21,13 +21,15 @@ from tlscomm.revocation._backgroundtask import inThread
 from tlscomm.server._service import TLSService
 from tlscomm.transport import TLSTransport
 
-__all__ = ["VERSION", "SeenPeers"]
+__all__ = ["VERSION", "SeenPeers", "mergedPeers"]
 
 #: Of the object and the meaning of its names.
 VERSION = 1
 
 #: Peers that are kept when their last connection has ended, and bytes of their certificates.
-_MOST_GONE, _MOST_BYTES = 1000, 8 << 20
+_MOST_GONE, _MOST_BYTES = 1000, 2 << 20
+#: Bytes that one process tells of, with so many of each peer besides its certificates. The others are counted.
+_MOST_TOLD, _ROW = 5 << 20, 300
 
 _Key = tuple[str, tuple[x509.Certificate, ...]]
 
@@ -75,7 +77,7 @@ class SeenPeers:
     def told(self) -> Deferred[str]:
         """Return the object as JSON: each peer with its listener, its chain in PEM, and how many connections it has.
 
-        It is written in a thread, for there may be ten thousand.
+        It is written in a thread, for there may be ten thousand. Those beyond five megabytes are left out and counted.
         """
         peers = [*self._counts.items(), *((key, 0) for key in reversed(self._gone))]
         return inThread(self._clock, partial(_written, peers))
@@ -85,14 +87,38 @@ class SeenPeers:
         return next(names, None) or ""
 
 
-def _written(peers: Iterable[tuple[_Key, int]]) -> str:
+def mergedPeers(texts: Iterable[str]) -> str:
+    """Return one object for several processes that are one server.
+
+    Args:
+        texts: what each has told, as JSON.
+    """
+    counts: dict[tuple[str, str], int] = {}
+    leftOut = 0
+    for text in texts:
+        told = json.loads(text)
+        leftOut += told["leftOut"]
+        for peer in told["peers"]:
+            key = (peer["listener"], peer["chain"])
+            counts[key] = counts.get(key, 0) + peer["connections"]
+    return _object([(*key, count) for key, count in counts.items()], leftOut)
+
+
+def _written(peers: Sequence[tuple[_Key, int]]) -> str:
+    told: list[tuple[str, str, int]] = []
+    size = 0
+    for (listener, chain), count in peers:
+        text = "".join(each.public_bytes(Encoding.PEM).decode() for each in chain)
+        size += len(text) + _ROW
+        if size > _MOST_TOLD:
+            break
+        told.append((listener, text, count))
+    return _object(told, len(peers) - len(told))
+
+
+def _object(peers: Iterable[tuple[str, str, int]], leftOut: int) -> str:
     told = [
-        {
-            "listener": listener,
-            "chain": "".join(each.public_bytes(Encoding.PEM).decode() for each in chain),
-            "connected": count > 0,
-            "connections": count,
-        }
-        for (listener, chain), count in peers
+        {"listener": listener, "chain": chain, "connected": count > 0, "connections": count}
+        for listener, chain, count in peers
     ]
-    return json.dumps({"version": VERSION, "peers": told}) + "\n"
+    return json.dumps({"version": VERSION, "peers": told, "leftOut": leftOut}) + "\n"

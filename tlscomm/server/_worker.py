@@ -142,6 +142,10 @@ class _Worker:
         status = self._server.operation.status
         return None if status is None else status.snapshot(search)
 
+    def _asked_peers(self) -> Any:
+        peers = self._server.operation.peers
+        return None if peers is None else peers.told()
+
     def _asked_trace(self, connection: int) -> Any:
         status = self._server.operation.status
         return None if status is None else status.drawnTrace(connection)
