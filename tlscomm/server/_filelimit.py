@@ -64,7 +64,9 @@ class FileLimitLog:
     def _say(self) -> None:
         self._next = None
         if self._count:
-            limit = f" ({resource.getrlimit(resource.RLIMIT_NOFILE)[0]})" if resource is not None else ""
+            limit = ""
+            if resource is not None:
+                limit = f" ({resource.getrlimit(resource.RLIMIT_NOFILE)[0]})"
             _log.warn(
                 "{count} connections were closed as they came, because no more files can be open{limit}. Next step: "
                 "Raise the limit (LimitNOFILE=, ulimit -n), or lower --maximum-connections",
