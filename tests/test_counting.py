@@ -12,7 +12,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.configuration import ClientConfiguration, ServerConfiguration
-from tlscomm.failures import CODES, Expired, failureForCode
+from tlscomm.configuration._limitsettings import LIMITS
+from tlscomm.failures import Expired, IdleTimeout
 from tlscomm.issuing import Authority
 from tlscomm.messages import MessageFactory, MessageProtocol
 from tlscomm.server import Echo, Listener, TLSService, _counting
@@ -266,6 +267,19 @@ class OfTheServer(CountingCase):
         self.counting.entered(ServerPhase.DRAINING)
         self.assertEqual(self.changed("tlscomm_phase"), {("draining",): 1})
 
+    def test_delay(self) -> None:
+        """While the server runs, it is looked at each second how late the process is."""
+        before = len(self.clock.getDelayedCalls())
+        self.counting.entered(ServerPhase.READY)
+        self.counting.entered(ServerPhase.RELOADING)
+        self.counting.entered(ServerPhase.READY)
+        self.clock.advance(1)
+        self.clock.advance(1.5)
+        histogram = self.counts.histograms("tlscomm_reactor_delay_seconds")[()]
+        self.assertEqual((histogram.count, round(histogram.sum, 6)), (2, 0.5))
+        self.counting.entered(ServerPhase.STOPPED)
+        self.assertEqual(len(self.clock.getDelayedCalls()), before)
+
     def test_notAfter(self) -> None:
         """What expires is told by listener, kind and place, with our own names."""
         found = self.changed("tlscomm_not_after_timestamp_seconds")
@@ -293,11 +307,14 @@ class OfTheServer(CountingCase):
             self.assertEqual(self.successResultOf(gathering).value("tlscomm_log_events_lost_total"), 3)
 
     def test_limits(self) -> None:
-        """A connection that a limit ends is counted for the setting that the failure names, or that its code means."""
-        for code, limit in (("idle-timeout", "idleTimeout"), ("lifetime-over", "connectionLifetime")):
-            if code in CODES:
-                self.counting._noteLimit(failureForCode(code)())
-                self.assertEqual(self.counts.value("tlscomm_limits_hit_total", (limit,)), 1)
+        """A connection that a limit ends is counted for the setting that it is, and each of them can be."""
+        limits = {each.name for each in LIMITS} - {"addressPrefix"}
+        self.assertEqual({limit for (limit,) in self.counts.values("tlscomm_limits_hit_total")}, limits)
+        link = self.connect()
+        (transport,) = self.service.factory.connections
+        transport.closeBecause(IdleTimeout(limit="idleTimeout"))
+        link.cut()
+        self.assertEqual(self.changed("tlscomm_limits_hit_total"), {("idleTimeout",): 1})
 
     def test_build(self) -> None:
         """What runs here is told, once."""

@@ -17,7 +17,7 @@ from typing import Any
 import twisted
 from OpenSSL import SSL
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import CooperativeTask, Cooperator
 
 from tlscomm import __version__
@@ -41,12 +41,8 @@ _MOST_EXPIRIES = 16
 #: A listener, a group, and what was added of bytes received and sent and messages received and sent.
 _Added = tuple[str, str, int, int, int, int]
 
-#: The settings that end a connection, by the code of the failure, where that does not name the setting itself.
-_LIMITS = {
-    "idle-timeout": "idleTimeout",
-    "lifetime-over": "connectionLifetime",
-    "too-many-connections": "maximumConnections",
-}
+#: Seconds between two looks at how late the process is.
+_LOOK_SECONDS = 1.0
 
 
 class Counting:
@@ -76,6 +72,7 @@ class Counting:
         self._groups: dict[str, int] = {}
         self._expiries = _Expiries()
         self._walking: CooperativeTask[Any] | None = None
+        self._looking: IDelayedCall | None = None
         # One slice a turn.
         self._cooperator = Cooperator(lambda: lambda: True, lambda step: clock.callLater(0, step))
         self._noteReload(isTaken=True)
@@ -118,6 +115,11 @@ class Counting:
     def entered(self, phase: ServerPhase) -> None:
         """The server is in another phase."""
         self.counts.replace("tlscomm_phase", {(phase.value,): 1})
+        if phase is ServerPhase.STOPPED and self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
+        elif phase is ServerPhase.READY and self._looking is None:
+            self._lookLater()
 
     def reloaded(self, result: ReloadResult) -> None:
         """The configuration was read again, or could not be."""
@@ -134,6 +136,13 @@ class Counting:
             self._walking = self._cooperator.cooperate(self._walk())
             self._walking.whenDone().addBoth(self._walked)
         return self._walking.whenDone().addCallback(lambda _: self.counts)
+
+    def _lookLater(self) -> None:
+        self._looking = self._clock.callLater(_LOOK_SECONDS, self._look, self._clock.seconds() + _LOOK_SECONDS)
+
+    def _look(self, due: float) -> None:
+        self.counts.observe("tlscomm_reactor_delay_seconds", (), max(0.0, self._clock.seconds() - due))
+        self._lookLater()
 
     def _walked(self, _: object) -> None:
         self._walking = None
@@ -207,8 +216,7 @@ class Counting:
             self.counts.set("tlscomm_config_last_reload_success_timestamp_seconds", (), now)
 
     def _noteLimit(self, failure: TLSFailure) -> None:
-        limit = getattr(failure, "limit", None) or _LIMITS.get(failure.code)
-        if limit is not None:
+        if limit := getattr(failure, "limit", ""):
             self.counts.add("tlscomm_limits_hit_total", (limit,))
 
     def _nameOf(self, factory: Any) -> str:

@@ -138,6 +138,13 @@ METRICS: tuple[Metric, ...] = (
         bounds=_QUICK,
     ),
     Metric(
+        "tlscomm_reactor_delay_seconds",
+        "histogram",
+        "How late the process comes to what is due, looked at each second: so long all its connections wait.",
+        always=((),),
+        bounds=_QUICK,
+    ),
+    Metric(
         "tlscomm_resumptions_total",
         "counter",
         "Accepted handshakes that resumed an earlier session.",
