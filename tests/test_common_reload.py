@@ -27,8 +27,9 @@ class Reloading(Case):
     def asked(self) -> list[list[str]]:
         return [[request for request, _, _ in channel.asked] for channel in self.channels]
 
-    def answer(self, number: int, facts: Any = None) -> None:
-        self.channels[number].asked[-1][2].callback(facts)
+    def answer(self, number: int, problem: Any = None, **facts: Any) -> None:
+        answer = {"problem": problem, "isChange": True, "isPartial": False, "changed": ["a.pem"], **facts}
+        self.channels[number].asked[-1][2].callback(answer)
 
     def test_allTake(self) -> None:
         """Nothing is used before all workers are ready to use it, and then all use it."""
@@ -81,6 +82,23 @@ class Reloading(Case):
         for each in (first, *others):
             self.assertTrue(self.successResultOf(each))
         self.assertEqual(self.reload.generation, 2)
+
+    def test_nothingChanged(self) -> None:
+        """That nothing has changed after all is not told."""
+        self.reload.begin("files")
+        for _ in range(2):
+            self.answer(0, isChange=False)
+            self.answer(1, isChange=False)
+        self.assertEqual(self.results, [])
+
+    def test_listsCountByThemselves(self) -> None:
+        """A revocation list that cannot be used keeps no other from being used, and no worker is replaced for it."""
+        self.reload.begin("files")
+        self.answer(0)
+        self.answer(1)
+        self.answer(0, PROBLEM, isPartial=True)
+        self.answer(1, PROBLEM, isPartial=True)
+        self.assertEqual(([each.isPartial for each in self.results], self.signals), ([True], []))
 
     def test_noWorker(self) -> None:
         """Without a worker that takes connections, nothing is read, and the result says so."""

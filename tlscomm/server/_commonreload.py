@@ -16,7 +16,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from tlscomm._clocks import timeOfDay
+from tlscomm._dataclasses import dataclass
 from tlscomm.credentials._rereading import READING_SECONDS
+from tlscomm.failures import printable
 from tlscomm.server._workerprocess import WorkerProcess
 from tlscomm.watching._reloadresult import ReloadResult
 
@@ -27,6 +29,8 @@ _log = Logger(namespace="tlscomm")
 #: What a worker says of a problem, and how many characters of each.
 _PROBLEM = ("message", "code", "nextStep")
 _LONGEST = 4000
+#: Names of files that have changed.
+_MOST_NAMES = 20
 
 #: Seconds for a worker to make ready what it reads, and to use it.
 _PREPARE_SECONDS, _COMMIT_SECONDS = READING_SECONDS + 5.0, 5.0
@@ -89,37 +93,68 @@ class CommonReload:
         while self._next:
             waiting, self._next = self._next, []
             self.generation += 1
-            result = await self._once(waiting[0][0])
-            self._told(result)
+            trigger = next((trigger for trigger, _ in waiting if trigger != "files"), "files")
+            result = await self._once(trigger)
             for _, told in waiting:
                 told.callback(result)
         self._isReading = False
 
     async def _once(self, trigger: str) -> ReloadResult:
         workers = list(self._workers())
-        problems = await _problems({each: each.ask("prepare", _PREPARE_SECONDS, trigger=trigger) for each in workers})
-        problem = next(iter(problems.values()), None) if workers else WorkerProblem("no worker takes connections")
+        read = await _answers({each: each.ask("prepare", _PREPARE_SECONDS, trigger=trigger) for each in workers})
+        problem = next((each.problem for each in read.values() if each.problem is not None), None)
+        if not workers:
+            problem = WorkerProblem("no worker takes connections")
+        changed = tuple(dict.fromkeys(name for each in read.values() for name in each.changed))
+        isPartial = False
         if problem is None:
-            refused = await _problems({each: each.ask("commit", _COMMIT_SECONDS) for each in workers})
-            for worker, why in refused.items():
-                _log.error("{worker} does not use what it has read: {why}", worker=str(worker), why=str(why))
-                worker.kill()
+            used = await _answers({each: each.ask("commit", _COMMIT_SECONDS) for each in workers})
+            problem = next((each.problem for each in used.values() if each.isPartial), None)
+            isPartial = problem is not None
+            _replace({worker: each.problem for worker, each in used.items() if not each.isPartial})
         else:
             # Not all of them may be there any more, and there is nothing to be done about that.
             for each in workers:
                 each.ask("abort", _COMMIT_SECONDS, problem=str(problem)).addErrback(lambda _: None)
-        return ReloadResult(self._now(), trigger, problem)
+        result = ReloadResult(self._now(), trigger, problem, changed, isPartial=isPartial)
+        if problem is not None or any(each.isChange for each in read.values()):
+            self._told(result)
+        return result
 
 
-async def _problems(asked: dict[WorkerProcess, Deferred[Any]]) -> dict[WorkerProcess, WorkerProblem]:
-    """Return what each worker has against what it was asked, of those that have something."""
+@dataclass(frozen=True)
+class _Answer:
+    """What a worker has said of what it has read."""
+
+    problem: WorkerProblem | None = None
+    isChange: bool = False
+    isPartial: bool = False
+    changed: tuple[str, ...] = ()
+
+
+async def _answers(asked: dict[WorkerProcess, Deferred[Any]]) -> dict[WorkerProcess, _Answer]:
     answers = await DeferredList(list(asked.values()), consumeErrors=True)
-    found = {}
-    for worker, (_, answer) in zip(asked, answers, strict=True):
-        if isinstance(answer, Failure):
-            found[worker] = WorkerProblem(f"{worker}: {answer.value}")
-        elif isinstance(answer, dict):
-            found[worker] = WorkerProblem(
-                *(str(answer.get(name, ""))[:4000] for name in ("message", "code", "nextStep"))
-            )
-    return found
+    return {worker: _answer(worker, answer) for worker, (_, answer) in zip(asked, answers, strict=True)}
+
+
+def _answer(worker: WorkerProcess, answer: object) -> _Answer:
+    if isinstance(answer, Failure):
+        return _Answer(WorkerProblem(f"{worker}: {answer.value}"))
+    if not isinstance(answer, dict):
+        return _Answer(WorkerProblem(f"{worker}: what it answers is no answer"))
+    told, changed = answer.get("problem"), answer.get("changed")
+    problem = None
+    if told is not None:
+        facts = told if isinstance(told, dict) else {"message": told}
+        problem = WorkerProblem(*(str(facts.get(name, ""))[:_LONGEST] for name in _PROBLEM))
+    changed = changed if isinstance(changed, list) else []
+    names = tuple(printable(str(name)[:_LONGEST]) for name in changed[:_MOST_NAMES])
+    return _Answer(problem, bool(answer.get("isChange")), bool(answer.get("isPartial")), names)
+
+
+def _replace(problems: dict[WorkerProcess, WorkerProblem | None]) -> None:
+    """Kill the workers that do not use what all the others use. Others take their places, and read the same."""
+    for worker, problem in problems.items():
+        if problem is not None:
+            _log.error("{worker} does not use what it has read: {problem}", worker=str(worker), problem=str(problem))
+            worker.kill()

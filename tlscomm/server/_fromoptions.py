@@ -110,8 +110,7 @@ def serviceFor(
         readAgain=reading.configurations,
         taken=taken,
         sources=reading.sources,
-        # One of several processes watches for all of them, and the supervisor says when all read.
-        isWatching=part is None or part.changed is not None,
+        # Each of several processes watches, for any of them may die, and the supervisor says when all read.
         changed=None if part is None else part.changed,
         sockets=sockets,
         drainDelay=settings.get("drainDelay"),

@@ -154,13 +154,15 @@ class _Worker:
         preparing: Deferred[Any] = maybeDeferred(self._server.prepare, trigger)
         return preparing.addCallback(self._readAgain)
 
-    def _readAgain(self, prepared: Any) -> dict[str, str] | None:
+    def _readAgain(self, prepared: Any) -> dict[str, Any]:
         self._prepared = prepared
-        return _told(prepared.problem)
+        changed = [printable(name) for name in prepared.changed]
+        return {"problem": _told(prepared.problem), "isChange": prepared.isChange, "changed": changed}
 
-    def _asked_commit(self) -> dict[str, str] | None:
+    def _asked_commit(self) -> dict[str, Any]:
         prepared, self._prepared = self._prepared, None
-        return _told(prepared.commit().problem)
+        result = prepared.commit()
+        return {"problem": _told(result.problem), "isPartial": result.isPartial}
 
     def _asked_abort(self, problem: str) -> None:
         prepared, self._prepared = self._prepared, None
@@ -253,5 +255,5 @@ def _part(facts: dict[str, Any], changed: Callable[[], object]) -> ProcessPart:
         sockets=InheritedSockets(inherited),
         said=facts["said"],
         introduces=facts["introduces"],
-        changed=changed if facts["number"] == 1 else None,
+        changed=changed,
     )

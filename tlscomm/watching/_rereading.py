@@ -61,6 +61,8 @@ class Prepared(Generic[_T]):
 
     Attributes:
         problem: why it cannot be used; None where it can.
+        isChange: whether there is anything to decide.
+        changed: which files are others than those in use.
         trigger: why it was read: ``signal``, ``files`` or ``program``.
         result: what became of it; None before that is decided.
     """
@@ -76,6 +78,8 @@ class Prepared(Generic[_T]):
         """
         self.trigger = trigger
         self.problem = read.problem
+        self.isChange = read.value is not None or read.problem is not None
+        self.changed = read.changed
         self.result: ReloadResult | None = None
         self._read: _Read[_T] | None = read
         self._decide = decide
