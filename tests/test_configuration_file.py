@@ -410,6 +410,9 @@ class ReloadTests(FileCase):
             ],
         )
         self.assertEqual(self.rules(), [0, 2])
+        said, other = self.reload(TWO.replace("tcp:1", "tcp:9").replace("ca.pem", "no.pem"))
+        self.assertIn("a.toml:4:1: file-not-found", said)
+        self.assertIn("a.toml:8:1: listen has changed", other)
         (said,) = self.reload(TWO.replace('name = "one"', 'name = "one"\napplication = "greet"'))
         self.assertIn("a.toml:8:1: application has changed, which needs a restart", said)
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import partial
+from itertools import chain
 from typing import Any, TypeVar
 
 from twisted.internet.task import Clock
@@ -43,8 +44,16 @@ _TAKEN -= {"proxyFrom", "proxyProtocol", "upgrade"}
 _CHANGEABLE = frozenset(each.name for each in fields(Limits))
 
 
-def madeOf(plan: ServerPlan, configuring: Configuring, make: Callable[[Mapping[str, Any]], _T]) -> list[_T]:
+def madeOf(
+    plan: ServerPlan, configuring: Configuring, make: Callable[[Mapping[str, Any]], _T], *, isRunning: bool = False
+) -> list[_T]:
     """Return what is made of the settings of each listener.
+
+    Args:
+        plan: what is to be served.
+        configuring: makes configurations.
+        make: is given the settings of a listener.
+        isRunning: whether the listeners run already, so that their applications are none to be made.
 
     Raises:
         ConfigurationProblems: files describe some that cannot be made; it tells all that is wrong with all of them.
@@ -58,20 +67,21 @@ def madeOf(plan: ServerPlan, configuring: Configuring, make: Callable[[Mapping[s
             if not listener.origin.file:
                 raise
             # What was not tried by itself, as a socket of systemd's, is refused here alone.
-            problems += problemsIn(listener, configuring) or [_problem(listener.origin, refusal)]
+            problems += problemsIn(listener, configuring, isRunning=isRunning) or [_problem(listener.origin, refusal)]
     if problems:
         raise ConfigurationProblems(problems)
     return made
 
 
-def problemsIn(listener: ListenerPlan, configuring: Configuring) -> list[PlanProblem]:
+def problemsIn(listener: ListenerPlan, configuring: Configuring, *, isRunning: bool = False) -> list[PlanProblem]:
     """Return all that cannot be done of what a listener is to do, each with its place. No port is opened.
 
     Args:
         listener: what is to be served.
         configuring: makes its configuration, as if that was read again.
+        isRunning: whether it runs already, so that its application is none to be made.
     """
-    problems = failedAttempts(listener, configuring)
+    problems = failedAttempts(listener, configuring, isRunning=isRunning)
     try:
         configuring.again(listener.settings)
     except _REFUSALS as problem:
@@ -152,10 +162,13 @@ def restartNeeded(before: ServerPlan, now: ServerPlan) -> list[PlanProblem]:
     return problems
 
 
-def failedAttempts(listener: ListenerPlan, configuring: Configuring) -> list[PlanProblem]:
+def failedAttempts(listener: ListenerPlan, configuring: Configuring, *, isRunning: bool = False) -> list[PlanProblem]:
     """Return what cannot be done of what can be tried by itself, each with its place; arguments as of `problemsIn`."""
     problems = []
-    for name, number, attempt in _attempts(listener.settings, configuring):
+    settings = listener.settings
+    parts = () if isRunning else _partAttempts(settings)
+    # Whether one is made may depend on what came of those before it.
+    for name, number, attempt in chain(parts, _configurationAttempts(settings, configuring)):
         try:
             attempt()
         except _REFUSALS as problem:
@@ -185,14 +198,18 @@ def _problem(origin: Origin, problem: Exception) -> PlanProblem:
 _Attempt = tuple[str, int, Callable[[], object]]
 
 
-def _attempts(settings: Mapping[str, Any], configuring: Configuring) -> Iterator[_Attempt]:
-    """Return what can be tried by itself, each with the setting that says it, and the number of the value."""
+def _partAttempts(settings: Mapping[str, Any]) -> Iterator[_Attempt]:
+    """Return what can be tried of the parts of a listener, each with its setting, and the number of the value."""
     clock, sockets = Clock(), ListeningSockets()
     for number, place in enumerate(settings["listen"]):
         # A process that systemd did not start for that has no socket of systemd's.
         if not place.startswith("systemd:"):
             yield "listen", number, partial(placeFrom, place, settings, clock, sockets)
     yield "forward" if settings["forward"] else "application", -1, partial(applicationFrom, settings, clock)
+
+
+def _configurationAttempts(settings: Mapping[str, Any], configuring: Configuring) -> Iterator[_Attempt]:
+    """Return what can be tried of its configuration, in the same way."""
     if "hook" in settings:
         yield "hook", -1, partial(hookNamed, settings["hook"])
     given = configuring.given(settings)

@@ -46,11 +46,16 @@ class PlanReading:
         """
         if self._read is not None:
             self._latest = self._read()
-        if needed := restartNeeded(self._started, self._latest):
-            raise ConfigurationProblems(needed)
+        needed = restartNeeded(self._started, self._latest)
         # What cannot be a limit is found out here, as everything else that cannot be used.
         Limits.fromSettings(self._latest.settings)
-        return madeOf(self._latest, self._configuring, self._configuring.again)
+        try:
+            made = madeOf(self._latest, self._configuring, self._configuring.again, isRunning=True)
+        except ConfigurationProblems as others:
+            raise ConfigurationProblems([*needed, *others.problems]) from None
+        if needed:
+            raise ConfigurationProblems(needed)
+        return made
 
     def take(self) -> Limits:
         """What was read last is used from now on; return its limits."""
