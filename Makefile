@@ -43,7 +43,7 @@ environment: ## Make .venv, or bring it up to date
 
 programs:
 	@sh .ci/programs openssl gnutls-bin nginx-light libnginx-mod-stream haproxy stunnel4 tshark tcpdump chromium \
-	    prometheus systemd postgresql curl
+	    prometheus systemd postgresql redis-server curl
 
 clean: ## Remove what was built, and caches
 	rm -rf build dist *.egg-info docs/_build _trial_temp* .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -36,7 +36,12 @@ PATIENCE = 120
 NOT_RUN = {"tlscomm.service"}
 
 #: Those that need a server of another kind or are no program, and the tests that have what they need.
-RUN_ELSEWHERE = {"postgresql.py": "test_upgrading_live.py", "tlscomm.toml": "test_check.py"}
+RUN_ELSEWHERE = {
+    "haproxy.cfg": "test_cluster.py",
+    "post.py": "test_cluster.py",
+    "postgresql.py": "test_upgrading_live.py",
+    "tlscomm.toml": "test_check.py",
+}
 
 
 def page(name: str) -> str:
