@@ -5,8 +5,9 @@ from typing import Any
 from conversation import STRANGER, VERSIONS, Recorder, Side, clientConfiguration
 from logs import logged
 from relays import MemoryBackend, RelayCase
-from twisted.internet.error import ConnectionDone, ConnectionLost, ConnectionRefusedError
+from twisted.internet.error import ConnectError, ConnectionDone, ConnectionLost, ConnectionRefusedError
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.failures import Expired, NotAllowed
@@ -157,6 +158,34 @@ class ConnectingTests(RelayCase):
         relayed.advance(4000)
         self.assertEqual(relayed.codes, [])
         relayed.backend.accept()
+
+    def test_queueFull(self) -> None:
+        """Where too many wait at the service's Unix socket, it is tried again, and in the end that is named."""
+        for comesRound in (True, False):
+            relayed = self.relayed()
+            for _ in range(5):
+                relayed.backend.refuse(ConnectError(string=Failure(ConnectionDone())))
+                relayed.advance(0.06)
+            self.assertEqual(len(relayed.backend.asked), 6)
+            if comesRound:
+                relayed.client.transport.write(b"question")
+                service = relayed.backend.accept()
+                relayed.flush()
+                self.assertEqual(service.received, b"question")
+                continue
+            with logged() as events:
+                relayed.advance(12)
+            self.assertEqual(relayed.codes, ["backend-unavailable"])
+            self.assertIn("as many clients wait to be accepted as its socket keeps", events[0]["problem"])
+
+    def test_noSocket(self) -> None:
+        """A Unix socket that is not there is named."""
+        relayed = self.relayed(place="unix:/run/none.sock")
+        with logged() as events:
+            relayed.backend.refuse(ConnectError(osError=2, string="No such file or directory"))
+            relayed.advance(2)
+        self.assertIn("unix:/run/none.sock: there is no such socket", events[0]["problem"])
+        self.assertIn("ss -lx", relayed.failures[0].nextStep)
 
     def test_clientLeaves(self) -> None:
         """A client that goes while the service is connected has that given up, and nothing is said of the service."""

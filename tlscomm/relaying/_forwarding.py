@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import TimeoutError
 from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
 from tlscomm._waits import Waits
 from tlscomm.failures import TLSFailure
+from tlscomm.relaying._connecting import connected
 from tlscomm.relaying._end import End
 from tlscomm.relaying._reachability import Reachability, unavailable
 from tlscomm.relaying._relay import Relay
@@ -88,9 +88,8 @@ class Forwarding(Factory):
 
     def _connect(self, relay: Relay) -> None:
         self.relays.add(relay)
-        connecting = self.backend.connect(cast(IProtocolFactory, _Only(relay.far)))
-        if self._connectTimeout is not None:
-            connecting.addTimeout(self._connectTimeout, self._waits, onTimeoutCancel=_tooLate)
+        factory = cast(IProtocolFactory, _Only(relay.far))
+        connecting = connected(self._waits, self.backend, factory, self._connectTimeout)
         relay.connecting = connecting
         connecting.addCallback(self._connected, relay).addErrback(self._failed, relay)
 
@@ -152,7 +151,3 @@ class _Only(Factory):
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         return self._end
-
-
-def _tooLate(_result: object, _timeout: float) -> NoReturn:
-    raise TimeoutError()

@@ -13,6 +13,7 @@ from twisted.logger import Logger
 
 from tlscomm.endpoints._hosts import connectFailed
 from tlscomm.failures import BackendUnavailable, TLSFailure, printable
+from tlscomm.relaying._connecting import QueueFull
 
 __all__ = ["Reachability", "unavailable"]
 
@@ -24,6 +25,11 @@ _INTERVAL = 60.0
 _NO_SOCKET = (
     "there is no such socket",
     "Check that the service runs, and that the path is the one that it listens on: ss -lx.",
+)
+
+_QUEUE_FULL = (
+    "as many clients wait to be accepted as its socket keeps",
+    "Find out why the service is slow to accept clients, or have more of them wait there (its backlog).",
 )
 
 
@@ -72,6 +78,8 @@ def unavailable(place: str, error: Exception) -> BackendUnavailable:
 def _cause(error: Exception) -> tuple[str, str]:
     if isinstance(error, TLSFailure):
         return str(error).rstrip("."), error.nextStep
+    if isinstance(error, QueueFull):
+        return _QUEUE_FULL
     if getattr(error, "osError", None) == errno.ENOENT:
         return _NO_SOCKET
     failed = connectFailed(error)
