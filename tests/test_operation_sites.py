@@ -9,7 +9,7 @@ from typing import Any
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openMetrics
 from prometheus_client.parser import text_string_to_metric_families as textMetrics
 from test_counting import Turns
-from test_service import ROOTS, SERVER, Endpoint, Port
+from test_service import CLIENT, ROOTS, SERVER, Endpoint, Port
 from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import CannotListenError, ConnectionLost
@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm.configuration import ServerConfiguration
+from tlscomm.configuration import ClientConfiguration, ServerConfiguration
 from tlscomm.endpoints import TLSServerEndpoint
 from tlscomm.failures import CODES
 from tlscomm.server import CannotListen, Listener, Server, TLSService
@@ -28,6 +28,9 @@ from tlscomm.server._exposition import Exposition
 from tlscomm.server._metrictable import METRICS
 from tlscomm.server._observers import Observers
 from tlscomm.server._operation import Operation
+from tlscomm.testing import MemoryLink
+from tlscomm.transport import TLSFactory
+from tlscomm.transport._acceptance import DOUBT_SECONDS
 from tlscomm.transport._eventlog import EventLog
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
@@ -85,6 +88,10 @@ class SiteCase(SynchronousTestCase):
         """Return the status, the head and the body of an answer."""
         return answered(self.asking(path, *fields, place=place, method=method), self.clock)
 
+    def portOf(self, place: str) -> HostPort:
+        port: HostPort = self.below[place].answer.result
+        return port
+
     def asking(self, path: str, *fields: str, place: str = "memory:1", method: str = "GET") -> StringTransport:
         request = "\r\n".join((f"{method} {path} HTTP/1.1", "Host: 127.0.0.1:9180", *fields, "", ""))
         return connected(self.below[place].factory, request.encode())
@@ -135,6 +142,24 @@ class Health(SiteCase):
         )
         self.server.stopService()
         self.assertTrue(transport.disconnecting)
+
+    def test_closesLast(self) -> None:
+        """While connections have yet to end, the sites answer that the server is not ready; then they close."""
+        self.server.startService()
+        client = ClientConfiguration(serverName="localhost", roots=ROOTS, credential=CLIENT)
+        clients = TLSFactory(client, Factory.forProtocol(Protocol), self.clock)
+        link = MemoryLink(clients.buildProtocol(None), self.server.listeners[0].factory.buildProtocol(None))
+        for _ in range(3):
+            link.flush()
+            self.clock.advance(DOUBT_SECONDS)
+        stopping = self.server.stopService()
+        self.assertEqual(self.ask("/ready")[0], 503)
+        self.assertNoResult(stopping)
+        for _ in range(20):
+            link.flush()
+            self.clock.advance(1)
+        self.successResultOf(stopping)
+        self.assertFalse(self.portOf("memory:1").isOpen)
 
     def test_noPort(self) -> None:
         """A server none of whose ports is open is not ready."""
@@ -222,6 +247,14 @@ class Metrics(SiteCase):
         self.assertEqual(len(gathered), 1)
         self.assertEqual(self.ask("/metrics")[0], 200)
         self.assertEqual(len(gathered), 2)
+
+    def test_oneAfterTheOther(self) -> None:
+        """However often it is scraped, three quarters of the time are left for connections."""
+        began = self.clock.seconds()
+        for _ in range(10):
+            self.ask("/metrics")
+        each = len(METRICS) * Turns.SECONDS
+        self.assertGreater(self.clock.seconds() - began, 9 * 4 * each)
 
     def test_broken(self) -> None:
         """Where the numbers cannot be told, that is said without a word of why, and it is logged."""

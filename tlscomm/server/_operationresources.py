@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import Cooperator
+from twisted.internet.task import Cooperator, deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.resource import IResource, Resource
@@ -22,6 +22,13 @@ from tlscomm.server._exposition import Exposition
 __all__ = ["healthResources", "metricsResources"]
 
 _log = Logger(namespace="tlscomm")
+
+#: Characters of the Accept field that are looked at.
+_LONGEST_ACCEPT = 1000
+
+#: How many times as long as the last scrape took the next one waits, so that however many ask, most of the time is for
+#: connections; and seconds that it waits at most.
+_REST, _LONGEST_REST = 3, 2.0
 
 _JSON, _TEXT = "application/json", "text/plain; charset=utf-8"
 
@@ -87,6 +94,7 @@ class _Metrics(Resource):
         self._exposition = exposition
         self._gather = gather
         self._waiting: dict[str, list[Request]] = {}
+        self._notBefore = 0.0
         # One part a turn.
         self._cooperator = Cooperator(lambda: lambda: True, lambda step: clock.callLater(0, step))
 
@@ -108,14 +116,22 @@ class _Metrics(Resource):
         return Deferred.fromCoroutine(self._written(kind, accept))
 
     async def _written(self, kind: str, accept: str) -> None:
+        if (rest := self._notBefore - self._clock.seconds()) > 0:
+            await deferLater(self._clock, rest)
+        began = self._clock.seconds()
+        body = await self._body(accept)
+        ended = self._clock.seconds()
+        self._notBefore = ended + min(_LONGEST_REST, _REST * (ended - began))
+        for request in self._waiting.pop(kind):
+            request.write(_answer(request, kind, body))
+            request.finish()
+
+    async def _body(self, accept: str) -> bytes:
         process = await inThread(self._clock, self._exposition.writeProcess, accept)
         counts = (await self._gather()).copy()
         parts = [process]
         await self._cooperator.cooperate(self._parts(counts, accept, parts)).whenDone()
-        body = b"".join(parts)
-        for request in self._waiting.pop(kind):
-            request.write(_answer(request, kind, body))
-            request.finish()
+        return b"".join(parts)
 
     def _parts(self, counts: Counts, accept: str, parts: list[bytes]) -> Iterator[None]:
         for write in self._exposition.write(counts, accept):
@@ -134,10 +150,6 @@ class _Metrics(Resource):
             request.setResponseCode(500)
             request.write(_answer(request, _TEXT, b"The metrics cannot be told; the log says why.\n"))
             request.finish()
-
-
-#: Characters of the Accept field that are looked at.
-_LONGEST_ACCEPT = 1000
 
 
 def _answer(request: Request, kind: str, body: bytes) -> bytes:
