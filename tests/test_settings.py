@@ -23,6 +23,7 @@ from tlscomm.configuration._settings import SETTINGS, defaultsOn, formerNamesOn,
 from tlscomm.configuration._settingtypes import (
     STRINGS,
     AccessRuleText,
+    CommandText,
     Interface,
     NetworkText,
     PinText,
@@ -51,6 +52,7 @@ WRONG = {
     PrefixLengths: "24",
     Whole: "many",
     AccessRuleText: "cn",
+    CommandText: "renew 'it",
     PinText: "1",
     NetworkText: "10.0.0.1/8",
 }

@@ -40,6 +40,8 @@ DEFAULTS: dict[str, Any] = {
     "listen": ["tcp:8443:interface=127.0.0.1"],
     "identity": [],
     "key": [],
+    "renew-command": None,
+    "renew-before": None,
     "passphrase-file": [],
     "passphrase-env": [],
     "passphrase-fd": [],
@@ -126,6 +128,7 @@ ALL = f"""
     --drain-timeout 30 --drain-delay 5 --handover next.sock --reuse-port --processes 3
     --trace-application-data 100 --metrics tcp:3 --status unix:status --health tcp:4
     --proxy-from 10.0.0.0/8 --proxy-from unix --proxy-protocol v2 --upgrade postgresql
+    --renew-command true --renew-before 9
 """
 
 
@@ -207,6 +210,8 @@ class OptionsTests(SynchronousTestCase):
                 "capture": "a.pcapng",
                 "capture-size": 1000000,
                 "keylog": "keys.log",
+                "renew-command": "true",
+                "renew-before": 9,
                 "refused-traces": 9,
                 "drain-timeout": 30.0,
                 "drain-delay": 5.0,

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from tlscomm.configuration._settingtypes import CLIENTS, SERVERS, STRINGS, Interface, Setting, Text, Whole, YesNo
+from tlscomm.configuration._settingtypes import (
+    CLIENTS,
+    SERVERS,
+    STRINGS,
+    CommandText,
+    Interface,
+    Setting,
+    Text,
+    Whole,
+    YesNo,
+)
 
 __all__ = ["CREDENTIALS"]
 
@@ -59,6 +69,23 @@ CREDENTIALS = (
             },
             _ADD: {"about": "The private key, where FILE has none.", "isRepeatable": False},
         },
+    ),
+    Setting(
+        "renewCommand",
+        CommandText(),
+        _TWISTD,
+        "The command that renews the identity. The server runs it before the certificate expires, without a shell, and "
+        "takes the files that it has written.",
+        otherwise="another program renews it",
+        see=":doc:`operation-renewal`",
+    ),
+    Setting(
+        "renewBefore",
+        Whole(metavar="HOURS"),
+        _TWISTD,
+        "How many hours before the certificate expires ``{renewCommand}`` is run.",
+        otherwise="when a third of its time is left",
+        see=":doc:`operation-renewal`",
     ),
     Setting(
         "passphraseFile",

@@ -32,12 +32,14 @@ class Expiry:
         name: the subject of a certificate, or what sentences call a list; printable.
         at: the last moment at which it is valid (notAfter; of a list nextUpdate, or None where it has none).
         fingerprint: of a certificate, ``sha256:…``; empty for a list.
+        since: the first moment at which a certificate is valid; None for a list.
     """
 
     kind: ExpiryKind
     name: str
     at: datetime | None
     fingerprint: str = ""
+    since: datetime | None = None
 
     def secondsLeft(self, now: float) -> float | None:
         """Return for how long it is still valid, less than 0 where it has expired.
@@ -84,7 +86,10 @@ def _roots(configuration: ServerConfiguration | ClientConfiguration) -> Iterable
 
 
 def _certificates(kind: ExpiryKind, certificates: Iterable[x509.Certificate]) -> list[Expiry]:
-    found = (Expiry(kind, subjectText(each), each.not_valid_after_utc, fingerprintOf(each)) for each in certificates)
+    found = (
+        Expiry(kind, subjectText(each), each.not_valid_after_utc, fingerprintOf(each), each.not_valid_before_utc)
+        for each in certificates
+    )
     return _sorted({each.fingerprint: each for each in found}.values())
 
 

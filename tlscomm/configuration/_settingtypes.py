@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import field, replace
@@ -29,6 +30,7 @@ __all__ = [
     "SERVERS",
     "STRINGS",
     "AccessRuleText",
+    "CommandText",
     "Interface",
     "NetworkText",
     "PinText",
@@ -115,6 +117,19 @@ class Text(SettingType):
         if not value and not self.mayBeEmpty:
             raise ValueError(f"{name} is empty; leave it out, or name a {self.metavar.lower()}")
         return value
+
+
+class CommandText(SettingType):
+    """A command with its arguments, quoted as for a shell, which does not see it."""
+
+    metavar = "COMMAND"
+
+    def parse(self, value: object, name: str) -> str:
+        if isinstance(value, str):
+            with contextlib.suppress(ValueError):
+                if shlex.split(value):
+                    return value
+        raise ValueError(f"{name} is a command with its arguments, and each quote is closed, not {value!r}")
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ from tlscomm.configuration import ServerConfiguration
 from tlscomm.limits import Admission, Limits
 from tlscomm.server._configuring import Configuring
 from tlscomm.server._eventlog import eventLog
+from tlscomm.server._expirywatch import ExpiryWatch
 from tlscomm.server._introduction import introduction
 from tlscomm.server._listenerparts import applicationFrom, placeFrom, siteEndpoint
 from tlscomm.server._notifying import systemdObserver
@@ -119,10 +120,20 @@ def serviceFor(
         tellsReloads=part is None,
         operation=operation,
     )
+    if part is None or part.number == 1:
+        watch = ExpiryWatch(reactor, lambda: _inUse(services, reading.plan))
+        watch.setServiceParent(server)  # type: ignore[no-untyped-call]
     if sites is not None:
         # After the listeners: what they cannot open, they say before anything else is open.
         sites.setServiceParent(server)  # type: ignore[no-untyped-call]
     return server
+
+
+def _inUse(services: Sequence[TLSService], plan: ServerPlan) -> list[tuple[ServerConfiguration, Mapping[str, Any]]]:
+    """Return the configurations that are in use, each with the settings that it was made of."""
+    settings = {listener.name: listener.settings for listener in plan.listeners}
+    found: list[Any] = [(each.factory.configuration, settings.get(str(each.name), {})) for each in services]
+    return found
 
 
 def checkPlan(plan: ServerPlan, reactor: Any) -> dict[str, Any]:

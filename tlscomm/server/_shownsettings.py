@@ -32,7 +32,9 @@ def shownSettings(plan: ServerPlan) -> dict[str, dict[str, Any]]:
 
 
 def _shown(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _value(value) for name, value in settings.items() if value not in (None, (), [])}
+    shown = {name: _value(value) for name, value in settings.items() if value not in (None, (), [])}
+    # Its arguments may have a token among them.
+    return {name: value.split()[0] if name == "renewCommand" else value for name, value in shown.items()}
 
 
 def _value(value: Any) -> Any:

@@ -1,0 +1,232 @@
+"""What a server does before something expires: it warns, and has a command renew its identity."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from conversation import AUTHORITY, ROOTS
+from logs import logged
+from twisted.internet.error import ProcessDone, ProcessTerminated
+from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import formatEvent
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from tlscomm.configuration._expiries import Expiry
+from tlscomm.server import Options, makeService
+from tlscomm.server._expirywarnings import ExpiryWarnings
+from tlscomm.server._renewalcommand import Renewable, RenewalCommands
+from tlscomm.server._shownsettings import shownSettings
+from tlscomm.x509._encoding import keyPEM, pem
+
+NOW = datetime(2026, 6, 1, tzinfo=timezone.utc)
+DAY = timedelta(days=1)
+
+
+def expiring(days: float, lasts: float = 397, kind: Any = "identity") -> Expiry:
+    end = NOW + days * DAY
+    return Expiry(kind, "CN=server", end, "sha256:aa", end - lasts * DAY)
+
+
+class Warnings(SynchronousTestCase):
+    """What the log says."""
+
+    def setUp(self) -> None:
+        self.warnings = ExpiryWarnings()
+
+    def said(self, *expiries: Expiry, at: timedelta = timedelta()) -> list[str]:
+        with logged() as events:
+            self.warnings.look(expiries, (NOW + at).timestamp())
+        return [str(formatEvent(event)) for event in events]
+
+    def test_once(self) -> None:
+        """A month, a week and a day before, and at the end, each time once."""
+        each = expiring(31)
+        counts = [len(self.said(each, at=day * DAY)) for day in (0, 1.5, 2, 23, 24.5, 25, 30.5, 31.5, 32)]
+        self.assertEqual(counts, [0, 1, 0, 0, 1, 0, 1, 1, 0])
+
+    def test_late(self) -> None:
+        """A server that is started late warns of the nearest end alone."""
+        (line,) = self.said(expiring(5))
+        self.assertIn("our certificate expires in 5 days: CN=server, at 2026-06-06T00:00:00+00:00", line)
+        self.assertEqual(self.said(expiring(5)), [])
+
+    def test_short(self) -> None:
+        """Of what lasts for a day or for three months it is not said that less than a month is left."""
+        self.assertEqual(self.said(expiring(0.9, lasts=1)), [])
+        self.assertEqual(self.said(expiring(29, lasts=90)), [])
+        self.assertEqual(len(self.said(expiring(6, lasts=90))), 1)
+
+    def test_others(self) -> None:
+        """Authorities that are trusted are among it, lists are not."""
+        (line,) = self.said(expiring(5, kind="list"), expiring(5, kind="root"))
+        self.assertIn("the authority that is trusted expires", line)
+
+
+class Processes(Clock):
+    """A reactor whose processes end when a test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rightNow = NOW.timestamp()
+        self.started: list[tuple[Any, list[str], dict[str, str]]] = []
+        self.signals: list[str] = []
+
+    def spawnProcess(self, protocol: Any, executable: str, args: list[str], env: dict[str, str]) -> None:
+        if executable == "missing":
+            raise FileNotFoundError(2, "No such file or directory")
+        protocol.transport = self
+        self.started.append((protocol, args, env))
+
+    def signalProcess(self, name: str) -> None:
+        self.signals.append(name)
+
+    def end(self, status: int = 0, output: bytes = b"") -> None:
+        """End the process that was started last."""
+        protocol = self.started[-1][0]
+        protocol.errReceived(output)
+        protocol.processEnded(Failure(ProcessTerminated(status) if status else ProcessDone(0)))
+
+
+class Commands(SynchronousTestCase):
+    """The command that renews an identity."""
+
+    def setUp(self) -> None:
+        self.reactor = Processes()
+        self.commands = RenewalCommands(self.reactor, lambda: 0.5)
+        self.until = NOW + 10 * DAY
+
+    def look(self, command: str = "renew --it 'a b'", hours: int | None = 24 * 30) -> None:
+        each = Renewable("server.pem", self.until - 90 * DAY, self.until, command, hours, "server.key", ("SECRET",))
+        self.commands.look([each, each], self.reactor.seconds())
+
+    def begin(self) -> None:
+        """Let time pass until the command is run."""
+        self.minutes(7)
+        self.assertEqual(len(self.reactor.started), 1)
+
+    def minutes(self, count: float) -> None:
+        """Let time pass, with a look each minute."""
+        for _ in range(int(count)):
+            self.reactor.advance(60)
+            self.look()
+
+    def test_due(self) -> None:
+        """It is run when it is due, which is at a third of the time where nothing is said, and once at a time."""
+        self.until = NOW + 31 * DAY
+        self.look(hours=None)
+        self.assertEqual(self.reactor.started, [])
+        self.until = NOW + 29 * DAY
+        self.look(hours=None)
+        self.reactor.advance(600)
+        self.look(hours=None)
+        self.look(hours=None)
+        self.assertEqual([args for _, args, _ in self.reactor.started], [["renew", "--it", "a b"]])
+
+    def test_environment(self) -> None:
+        """It is told what to renew, and no pass phrase."""
+        self.patch(os, "environ", {"PATH": "/bin", "SECRET": "open sesame"})
+        self.begin()
+        (_, _, environment) = self.reactor.started[0]
+        self.assertEqual(
+            environment,
+            {
+                "PATH": "/bin",
+                "TLSCOMM_IDENTITY": os.path.abspath("server.pem"),
+                "TLSCOMM_KEY": os.path.abspath("server.key"),
+                "TLSCOMM_NOT_AFTER": "2026-06-11T00:00:00+00:00",
+            },
+        )
+
+    def test_renewed(self) -> None:
+        """What it has renewed is not due any more."""
+        self.begin()
+        self.reactor.end()
+        self.until += 90 * DAY
+        self.minutes(60)
+        self.assertEqual(len(self.reactor.started), 1)
+
+    def test_failures(self) -> None:
+        """It is run again, each time later; the log has its exit status and the end of what it said, printable."""
+        self.begin()
+        with logged() as events:
+            self.reactor.end(3, b"x" * 9000 + b"\n\x1b[2Jno answer\n")
+        line = str(formatEvent(events[0]))
+        self.assertIn("ended with exit status 3", line)
+        self.assertTrue("no answer" in line and "\x1b" not in line and len(line) < 3000, line)
+        begun = self.reactor.seconds()
+        for wait in (60, 120, 240, 480):
+            count = len(self.reactor.started)
+            while len(self.reactor.started) == count:
+                self.minutes(1)
+            self.assertLess(abs(self.reactor.seconds() - begun - wait), 120)
+            begun = self.reactor.seconds()
+            self.reactor.end(3)
+
+    def test_idle(self) -> None:
+        """That it ends well and has renewed nothing is a failure."""
+        self.begin()
+        self.reactor.end()
+        with logged() as events:
+            self.minutes(1)
+        self.assertIn("the identity is the same as before", str(formatEvent(events[0])))
+
+    def test_time(self) -> None:
+        """One that does not end is ended."""
+        self.begin()
+        self.reactor.advance(300)
+        self.reactor.advance(10)
+        self.assertEqual(self.reactor.signals, ["TERM", "KILL"])
+        with logged() as events:
+            self.reactor.end(9)
+        self.assertIn("took longer than 300 s", str(formatEvent(events[0])))
+
+    def test_missing(self) -> None:
+        """One that is not there is named."""
+        self.look("missing")
+        self.reactor.advance(600)
+        with logged() as events:
+            self.look("missing")
+        self.assertIn("cannot be started: No such file or directory", str(formatEvent(events[-1])))
+
+    def test_stop(self) -> None:
+        """It ends with the server."""
+        self.begin()
+        self.commands.stop()
+        self.assertEqual(self.reactor.signals, ["TERM"])
+
+
+class Server(SynchronousTestCase):
+    """``--renew-command``."""
+
+    def test_used(self) -> None:
+        """The server looks at its identity, and shows of the command its name alone."""
+        now = datetime.now(timezone.utc)
+        credential = AUTHORITY.issue("short", role="server", notBefore=now - 99 * DAY, notAfter=now + DAY / 2)
+        Path("server.pem").write_bytes(pem([credential.certificate]) + keyPEM(credential.privateKey))
+        Path("server.pem").chmod(0o600)
+        Path("ca.pem").write_bytes(pem(ROOTS))
+        options = Options()
+        words = ["--identity", "server.pem", "--client-roots", "ca.pem", "--renew-command", "missing --token abc"]
+        options.parseOptions([*words, "--renew-before", "48", "--listen", "tcp:0", "--log-format", "json"])
+        reactor: Any = MemoryReactorClock()
+        reactor.advance(now.timestamp())
+
+        def spawnProcess(*_: object, **__: object) -> None:
+            raise FileNotFoundError(2, "No such file or directory")
+
+        reactor.spawnProcess = spawnProcess
+        server = makeService(options, reactor)
+        with logged() as events:
+            server.startService()
+            for _ in range(12):
+                reactor.advance(60)
+        self.successResultOf(server.stopService())
+        said = [str(formatEvent(event)) for event in events]
+        self.assertTrue(any("our certificate expires" in line for line in said), said)
+        self.assertTrue(any("the command that renews server.pem cannot be started" in line for line in said), said)
+        self.assertEqual(shownSettings(options.plan)["default"]["renewCommand"], "missing")
