@@ -260,3 +260,20 @@ class ConfigurationFile(SynchronousTestCase):
         Path("late.pem").write_bytes(Path("other.pem").read_bytes())
         self.settle()
         self.assertEqual(self.factory.configuration.credential.certificate, RENEWED.certificate)
+
+    def test_places(self) -> None:
+        """Listeners that change places in the file stay what they are."""
+        tables = [
+            f'[[listener]]\nname = "{name}"\nidentity = "{name}.pem"\nlisten = "tcp:0"\n'
+            for name in ("server", "other")
+        ]
+        Path("two.toml").write_text('clientRoots = "ca.pem"\n' + "".join(tables))
+        options = Options()
+        options.parseOptions(["--configuration", "two.toml", "--log-format", "json"])
+        server = makeService(options, self.clock)
+        Path("two.toml").write_text('clientRoots = "ca.pem"\n' + "".join(reversed(tables)))
+        self.assertTrue(self.successResultOf(server.reload()))
+        configurations: list[Any] = [each.factory.configuration for each in server.listeners]
+        self.assertEqual(
+            [each.credential.certificate for each in configurations], [SERVER.certificate, RENEWED.certificate]
+        )

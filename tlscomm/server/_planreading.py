@@ -38,7 +38,7 @@ class PlanReading:
         self._configuring = configuring
 
     def configurations(self) -> list[ServerConfiguration]:
-        """Return the configurations of the listeners as they are now, in their order.
+        """Return the configurations of the listeners as they are now, in the order in which the server has them.
 
         Raises:
             ConfigurationProblems: they cannot be used, or not by a server that runs; it tells all that is wrong.
@@ -55,7 +55,9 @@ class PlanReading:
             raise ConfigurationProblems([*needed, *others.problems]) from None
         if needed:
             raise ConfigurationProblems(needed)
-        return made
+        # They may have changed places in the files.
+        byName = dict(zip((each.name for each in self._latest.listeners), made, strict=True))
+        return [byName[each.name] for each in self._started.listeners]
 
     def take(self) -> Limits:
         """What was read last is used from now on; return its limits."""
