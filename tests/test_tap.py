@@ -101,6 +101,9 @@ DEFAULTS: dict[str, Any] = {
     "reuse-port": 0,
     "trace-application-data": None,
     "log-format": "text",
+    "log-file": None,
+    "log-size": None,
+    "log-files": None,
     "processes": 1,
     "metrics": None,
     "status": None,
@@ -120,7 +123,7 @@ ALL = f"""
     --allow dns=*.example.org --allow cn=x=y --deny o=Example&!ou=a
     --intermediates i.pem --intermediates more --pin spki=sha256:{64 * "0"} --profile strict
     --maximum-message 7 --minimum-tls 1.3 --maximum-tls 1.3 --handshake-timeout 1.5 --read-timeout 0 --write-timeout 3
-    --close-timeout 4 --maximum-connections 8 --log-format json
+    --close-timeout 4 --maximum-connections 8 --log-format json --log-file a.log --log-size 100000 --log-files 3
     --maximum-pending 5 --connections-per-address 2 --connections-per-identity 3 --handshake-rate 100
     --handshake-rate-per-address 0.5 --refusals-per-address 4 --address-prefix 24,56 --connection-lifetime 3600
     --idle-timeout 60
@@ -222,6 +225,9 @@ class OptionsTests(SynchronousTestCase):
                 "proxy-protocol": "v2",
                 "upgrade": "postgresql",
                 "log-format": "json",
+                "log-file": "a.log",
+                "log-size": 100000,
+                "log-files": 3,
                 "processes": 3,
                 "metrics": "tcp:3",
                 "status": "unix:status",

@@ -105,4 +105,31 @@ OBSERVATION = (
             }
         },
     ),
+    Setting(
+        "logFile",
+        Text("FILE"),
+        _TWISTD,
+        "Write all that is logged into this file: with ``text`` Twisted's log, with ``json`` the events. When it is "
+        "full it becomes ``FILE.1``, and so on, and the oldest is given up.",
+        see=":doc:`operation-logs`",
+        isProcessWide=True,
+    ),
+    Setting(
+        "logSize",
+        Whole(1 << 16, metavar="BYTES"),
+        _TWISTD,
+        "How large each file of ``{logFile}`` becomes.",
+        otherwise=f"``{10 << 20}``",
+        see=":doc:`operation-logs`",
+        isProcessWide=True,
+    ),
+    Setting(
+        "logFiles",
+        Whole(1, 1000),
+        _TWISTD,
+        "How many files of ``{logFile}`` there are at most.",
+        otherwise="``10``",
+        see=":doc:`operation-logs`",
+        isProcessWide=True,
+    ),
 )

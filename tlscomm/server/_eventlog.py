@@ -25,7 +25,7 @@ from twisted.logger import FileLogObserver, Logger, textFileLogObserver
 from tlscomm._clocks import timeOfDay
 from tlscomm.transport._eventlog import Event, EventLog, Moment, writeText
 
-__all__ = ["LOG_FORMATS", "JSONLines", "LogFormat", "eventLog", "onStandardError", "onStandardOutput"]
+__all__ = ["LOG_FORMATS", "JSONLines", "Lines", "LogFormat", "eventLog", "onStandardError", "onStandardOutput"]
 
 _log = Logger(namespace="tlscomm")
 
@@ -42,24 +42,26 @@ _TRY_AGAIN = 0.1
 _LAST_SECONDS = 1.0
 
 
-class JSONLines:
-    """Writes each event as one line of JSON, at once, and never waits for who reads them.
+class Lines:
+    """Writes lines, each at once, and never waits for who reads them.
 
     A stream that takes nothing, because its reader is slow or gone or the disk is full, does not hold the server up.
-    Some lines wait for it. What does not fit among them is counted, and the number is an event of its own when the
-    stream takes lines again.
+    Some lines wait for it. What does not fit among them is counted, and the number is a line of its own when the stream
+    takes lines again.
 
     Attributes:
         lost: how many did not fit, from the beginning.
     """
 
-    def __init__(self, stream: Any, clock: IReactorTime) -> None:
+    def __init__(self, stream: Any, clock: IReactorTime, complain: Callable[[str], object] | None = None) -> None:
         """
         Args:
             stream: takes bytes, and has no buffer.
             clock: tells when to try again.
+            complain: is told when nothing can be written, and when lines were lost; Twisted's log where None.
         """
         self._stream = stream
+        self._complain = complain or _warn
         self._clock = clock
         self._waiting: deque[bytes] = deque()
         self._size = 0
@@ -69,11 +71,8 @@ class JSONLines:
         self._timer: IDelayedCall | None = None
         self._poll = _pollFor(stream)
 
-    def __call__(self, event: Event) -> None:
-        self.take(_asJSON(event).encode())
-
     def take(self, line: bytes) -> None:
-        """Write a line that is JSON already, without its end."""
+        """Write a line, without its end."""
         line += b"\n"
         # Those after a lost one are lost too, so that the number stands where they are missing.
         if self._lost or (self._waiting and self._size + len(line) > _MOST_WAITING):
@@ -100,18 +99,17 @@ class JSONLines:
             while self._waiting and self._writePiece(0):
                 self._noteLost()
         except (OSError, ValueError) as problem:
-            # ValueError: it was closed.
-            if not self._isBroken:
-                _log.warn(
-                    "events are lost beyond {most} KiB that wait, because they cannot be written: {problem}. Next "
-                    "step: Have a program read them, or make room on the disk.",
-                    problem=getattr(problem, "strerror", None) or str(problem),
-                    most=_MOST_WAITING // 1024,
+            # ValueError: it was closed. And what complains may write here.
+            wasBroken, self._isBroken = self._isBroken, True
+            if not wasBroken:
+                reason = getattr(problem, "strerror", None) or str(problem)
+                self._complain(
+                    f"events are lost beyond {_MOST_WAITING // 1024} KiB that wait, because they cannot be written: "
+                    f"{reason}. Next step: Have a program read them, or make room on the disk."
                 )
-            self._isBroken = True
         else:
             self._isBroken = False
-        if self._waiting:
+        if self._waiting and self._timer is None:
             self._timer = self._clock.callLater(_TRY_AGAIN, self._go)
 
     def _writePiece(self, seconds: float) -> bool:
@@ -132,13 +130,29 @@ class JSONLines:
     def _noteLost(self) -> None:
         if self._lost and not self._waiting:
             lost, self._lost = self._lost, 0
-            event = {"event": "lost", "level": "warn", "time": Moment(timeOfDay(self._clock)()), "count": lost}
-            self._add(_asJSON(event).encode() + b"\n")
-            _log.warn("{count} events were lost, because they could not be written", count=lost)
+            self._add(self._lostLine(lost, timeOfDay(self._clock)()) + b"\n")
+            self._complain(f"{lost} events were lost, because they could not be written")
 
     def _add(self, line: bytes) -> None:
         self._waiting.append(line)
         self._size += len(line)
+
+    def _lostLine(self, count: int, now: float) -> bytes:
+        raise NotImplementedError
+
+
+class JSONLines(Lines):
+    """Writes each event as one line of JSON."""
+
+    def __call__(self, event: Event) -> None:
+        self.take(_asJSON(event).encode())
+
+    def _lostLine(self, count: int, now: float) -> bytes:
+        return _asJSON({"event": "lost", "level": "warn", "time": Moment(now), "count": count}).encode()
+
+
+def _warn(text: str) -> None:
+    _log.warn("{text}", text=text)
 
 
 def _pollFor(stream: Any) -> Any:
@@ -159,7 +173,7 @@ def eventLog(
     clock: IReactorTime,
     *,
     foreground: bool = True,
-    lines: JSONLines | None = None,
+    lines: Lines | None = None,
     also: Mapping[str, Any] | None = None,
 ) -> EventLog:
     """Return the log of a server.
@@ -170,14 +184,14 @@ def eventLog(
         clock: tells the time.
         foreground: whether the server has a standard output. Where it has none, the JSON is the text of a line in
             Twisted's log.
-        lines: what writes to standard output, where something else writes there, too.
+        lines: what writes the events as JSON, where something else writes there, too.
         also: facts that each event has.
     """
     if form == "text":
         return EventLog(_adding(also, writeText), clock)
     if lines is None and foreground:
         lines = onStandardOutput(clock)
-    if lines is None:
+    if not isinstance(lines, JSONLines):
         return EventLog(_adding(also, _writeRecord), clock)
     return EventLog(_adding(also, lines), clock, finish=lines.finish, lost=partial(getattr, lines, "lost"))
 

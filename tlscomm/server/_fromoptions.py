@@ -16,6 +16,7 @@ from tlscomm.server._eventlog import eventLog
 from tlscomm.server._expirywatch import ExpiryWatch
 from tlscomm.server._introduction import introduction
 from tlscomm.server._listenerparts import applicationFrom, placeFrom, siteEndpoint
+from tlscomm.server._logfile import openLogFile
 from tlscomm.server._notifying import systemdObserver
 from tlscomm.server._observers import Observers
 from tlscomm.server._operation import Operation
@@ -59,7 +60,10 @@ def serviceFor(
     settings = plan.settings if part is None else part.settings(plan.settings)
     configuring = Configuring(None if part is None else part.said)
     form = settings["logFormat"]
-    log = eventLog(form, reactor, foreground=isForeground) if part is None else part.log(form, reactor, isForeground)
+    if part is None:
+        log = eventLog(form, reactor, foreground=isForeground, lines=openLogFile(settings, reactor))
+    else:
+        log = part.log(form, reactor, isForeground)
     reading = PlanReading(plan, readAgain, configuring)
     services: list[TLSService] = []
     systemd = systemdObserver(reactor, lambda: sum(len(each.factory.connections) for each in services))

@@ -121,7 +121,9 @@ class Options(_Options):
             self._plan = planFromOptions(self.settings)
         else:
             self._plan = self._planOfFile()
-        if self._plan.settings["logFormat"] == "json":
+        if self._plan.settings.get("logFile"):
+            self._logIntoFile()
+        elif self._plan.settings["logFormat"] == "json":
             self._clearStandardOutput()
 
     @property
@@ -184,6 +186,14 @@ class Options(_Options):
 
             raise withProblemsOfFiles(plan, problems)
         return plan
+
+    def _logIntoFile(self) -> None:
+        """Have Twisted's log in the file that the server opens."""
+        program: dict[str, Any] = self.parent or {}
+        if program.get("logger") or program.get("syslog") or program.get("logfile"):
+            raise UsageError("--log-file is where all is logged: leave out twistd's --logfile, --logger and --syslog")
+        if "nodaemon" in program:
+            program["logger"] = "tlscomm.server._logfile.twistdsObserver"
 
     def _clearStandardOutput(self) -> None:
         """Have Twisted's log on standard error, where it would go to standard output."""

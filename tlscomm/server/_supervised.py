@@ -10,10 +10,11 @@ from twisted.logger import Logger
 
 from tlscomm.failures import printable
 from tlscomm.server._commonoperation import CommonOperation
-from tlscomm.server._eventlog import eventLog, onStandardOutput
+from tlscomm.server._eventlog import Lines, eventLog, onStandardOutput
 from tlscomm.server._fromoptions import complainOnTerminal
 from tlscomm.server._launching import Launcher
 from tlscomm.server._listenerparts import endpointFor, siteEndpoint
+from tlscomm.server._logfile import openLogFile
 from tlscomm.server._notifying import systemdObserver
 from tlscomm.server._observers import Observers
 from tlscomm.server._plan import ServerPlan
@@ -48,7 +49,12 @@ def supervisorFor(
     for place in places:
         endpointFor(reactor, place, ListeningSockets())
     said = whatWasSaid(words, {number for each in plan.listeners for number in each.settings["passphraseFD"]})
-    lines = onStandardOutput(reactor) if plan.settings["logFormat"] == "json" and isForeground else None
+    # What workers log is logged here, and so is in the file.
+    lines: Lines | None = openLogFile(plan.settings, reactor)
+    if plan.settings["logFormat"] != "json":
+        lines = None
+    elif lines is None and isForeground:
+        lines = onStandardOutput(reactor)
     log = eventLog(plan.settings["logFormat"], reactor, foreground=lines is not None, lines=lines)
     complain = complainOnTerminal if isForeground else _complainInLog
     sockets = ListeningSockets(reusePort=plan.settings["reusePort"])
