@@ -316,7 +316,7 @@ class JSONLinesTests(SynchronousTestCase):
     def test_atOnce(self) -> None:
         """A line is written when the event happens, and nothing is left to be done."""
         self.write({"event": "one"})
-        self.assertEqual(self.stream.content, b'{"event": "one"}\n')
+        self.assertEqual(self.stream.content, b'{"event": "one", "version": 1}\n')
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_inPieces(self) -> None:

@@ -246,6 +246,7 @@ class IdentityTests(LimitedCase):
             self.assertRefused(("too-many-connections", "connectionsPerIdentity"))
             (failure,) = self.told.refusals
             self.assertEqual((failure.stage, getattr(failure.alert, "name", None)), ("authorization", "internal_error"))
+            self.assertEqual(getattr(failure.certificate, "subject", None), "CN=client")
             heard = refused.client.failure
             self.assertEqual((heard.code, heard.side, heard.permanent), ("refused", "remote", False))
             self.assertIn("as many connections of ours as it allows", heard.message)

@@ -154,7 +154,9 @@ class LogTests(SynchronousTestCase):
         first, second = map(json.loads, self.path.read_text(encoding="utf-8").splitlines())
         self.assertEqual(first["event"], "listening")
         del second["time"]
-        self.assertEqual(second, {"event": "log", "level": "error", "namespace": "something", "text": "two\nlines"})
+        self.assertEqual(
+            second, {"event": "log", "version": 1, "level": "error", "namespace": "something", "text": "two\nlines"}
+        )
 
     def test_fullDisk(self) -> None:
         """A full disk is said once on the terminal; what is logged about it goes round in no circle."""

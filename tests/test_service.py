@@ -146,6 +146,7 @@ class StartTests(ServiceCase):
             [
                 {
                     "event": "listening",
+                    "version": 1,
                     "level": "info",
                     "time": "1970-01-01T00:00:00.000+00:00",
                     "address": "127.0.0.1:8443",
@@ -258,6 +259,7 @@ class ConnectionTests(ServiceCase):
             [
                 {
                     "event": "authenticated",
+                    "version": 1,
                     "level": "info",
                     "time": "1970-01-01T00:00:01.500+00:00",
                     "connection": 1,
@@ -282,6 +284,7 @@ class ConnectionTests(ServiceCase):
             [
                 {
                     "event": "closed",
+                    "version": 1,
                     "level": "info",
                     "time": "1970-01-01T00:00:00.050+00:00",
                     "connection": 1,

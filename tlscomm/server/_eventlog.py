@@ -25,12 +25,24 @@ from twisted.logger import FileLogObserver, Logger, textFileLogObserver
 from tlscomm._clocks import timeOfDay
 from tlscomm.transport._eventlog import Event, EventLog, Moment, writeText
 
-__all__ = ["LOG_FORMATS", "JSONLines", "Lines", "LogFormat", "eventLog", "onStandardError", "onStandardOutput"]
+__all__ = [
+    "LOG_FORMATS",
+    "LOG_VERSION",
+    "JSONLines",
+    "Lines",
+    "LogFormat",
+    "eventLog",
+    "onStandardError",
+    "onStandardOutput",
+]
 
 _log = Logger(namespace="tlscomm")
 
 LogFormat = Literal["text", "json"]
 LOG_FORMATS: tuple[LogFormat, ...] = ("text", "json")
+
+LOG_VERSION = 1
+"""Of the names in events as JSON: more when one has changed its meaning or is gone."""
 
 #: How many bytes of lines wait for a stream that takes nothing.
 _MOST_WAITING = 1 << 20
@@ -215,7 +227,7 @@ def onStandardError() -> FileLogObserver:
 
 
 def _asJSON(event: Event) -> str:
-    return json.dumps(event, default=lambda fact: fact.toJSON())
+    return json.dumps({**event, "version": LOG_VERSION}, default=lambda fact: fact.toJSON())
 
 
 def _writeRecord(event: Event) -> None:

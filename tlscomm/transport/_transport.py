@@ -48,6 +48,7 @@ from tlscomm.transport._lasting import LastingTransport
 from tlscomm.transport._observer import isHealthCheck, tell
 from tlscomm.transport._phases import Phase
 from tlscomm.transport._state import OVER
+from tlscomm.x509._facts import certificateFacts
 
 if TYPE_CHECKING:
     from tlscomm.tracing._recorder import Recorder
@@ -412,8 +413,12 @@ class TLSTransport(LastingTransport):
 
     def _admitIdentity(self, certificate: x509.Certificate) -> TLSFailure | None:
         """Count the connection for its peer, which is about to hear that it is accepted."""
-        admitted = self.admitted
-        return None if admitted is None else admitted.admission.identify(admitted, identityOf(certificate))
+        if (admitted := self.admitted) is None:
+            return None
+        excess = admitted.admission.identify(admitted, identityOf(certificate))
+        if excess is not None:
+            excess.certificate = certificateFacts(certificate)
+        return excess
 
     def _countRefusal(self, failure: TLSFailure) -> None:
         admitted = self.admitted
