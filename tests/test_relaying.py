@@ -332,7 +332,43 @@ class EndTests(RelayCase):
         self.assertNotIn("read end", service.events)
 
     def test_serverStops(self) -> None:
-        """A connection that the server ends has the service's reset, for the client may have had more to say."""
+        """A server that stops cuts both connections, for each side may have had more to say."""
+        relayed, service = self.joined()
+        (transport,) = relayed.factory.connections
+        transport.stop()
+        relayed.flush()
+        self.assertEqual([type(reason) for reason in service.lost], [ConnectionLost])
+        self.assertEqual((relayed.codes, relayed.client.failure.code), ([None], "reset"))
+        for side in (service, relayed.client):
+            self.assertNotIn("read end", side.events)
+        self.assertOver(relayed)
+
+    def test_serverStopsAtTheEnd(self) -> None:
+        """What is on its way when both sides have ended arrives all the same."""
+        relayed, service = self.joined()
+        relayed.link.client.isReading = False
+        service.transport.write(LARGE)
+        service.transport.loseConnection()
+        relayed.client.transport.loseWriteConnection()
+        relayed.link.toServer()
+        relayed.flush()
+        (transport,) = relayed.factory.connections
+        transport.stop()
+        relayed.link.client.isReading = True
+        relayed.flush()
+        self.assertEqual((len(relayed.client.received), relayed.codes), (len(LARGE), [None]))
+
+    def test_judgedAgain(self) -> None:
+        """A client that may not go on any more is cut, and so is the service."""
+        relayed, service = self.joined()
+        (transport,) = relayed.factory.connections
+        transport.closeBecause(NotAllowed())
+        relayed.flush()
+        self.assertEqual((relayed.codes, relayed.client.failure.code), (["not-allowed"], "reset"))
+        self.assertEqual([type(reason) for reason in service.lost], [ConnectionLost])
+
+    def test_endedFromElsewhere(self) -> None:
+        """Whatever else ends the client's connection, the service does not take it for the client's end."""
         for ends in ("loseConnection", "abortConnection"):
             relayed, service = self.joined()
             (transport,) = relayed.factory.connections

@@ -20,6 +20,7 @@ from zope.interface import implementer
 
 from tlscomm.failures import TLSFailure
 from tlscomm.transport import TLSTransport
+from tlscomm.transport._bytestream import IByteStream
 from tlscomm.transport._directwrite import MOST, DirectWrite, canWriteDirectly
 
 __all__ = ["End"]
@@ -41,7 +42,7 @@ class Owner(Protocol):
         """The connection is gone."""
 
 
-@implementer(IProtocol, IHalfCloseableProtocol, IPushProducer)
+@implementer(IProtocol, IHalfCloseableProtocol, IPushProducer, IByteStream)
 class End:
     """One connection of a relay.
 

@@ -344,7 +344,7 @@ class TLSService(Service):
     async def _stop(self) -> None:
         await self._drain()
         for transport in tuple(self.factory.connections):
-            transport.loseConnection()
+            transport.stop()
         limit = self.factory.configuration.deadlines.close or _LONGEST_STOP
         await self._whileConnected(limit)
         # Deadlines of their own that end at the same moment come first: they have names.

@@ -24,6 +24,7 @@ from tlscomm.failures._loggedfailure import logFailure
 from tlscomm.tls import State
 from tlscomm.transport._acceptance import VERDICT_SECONDS
 from tlscomm.transport._asking import AskingTransport
+from tlscomm.transport._bytestream import isByteStream
 from tlscomm.transport._halfclosing import asHalfCloseable
 from tlscomm.transport._observer import tell
 from tlscomm.transport._phases import Phase
@@ -92,13 +93,24 @@ class EndingTransport(AskingTransport):
             self._isWriteEnding = True
             self._output.flushLast()
 
+    def stop(self) -> None:
+        """End in order, because the server stops; a connection of an `IByteStream` is cut, unless it is ending."""
+        if not self.disconnecting and isByteStream(self.protocol):
+            self.abortConnection()
+        else:
+            self.loseConnection()
+
     def closeBecause(self, failure: TLSFailure) -> None:
         """End in order, like `loseConnection`, but not as if all were well: no producer may finish first.
+
+        A connection of an `IByteStream` is cut instead.
 
         Args:
             failure: what `connectionLost` and the observer are told, unless an end was asked for before.
         """
-        if not self.disconnecting:
+        if isByteStream(self.protocol):
+            self.abortBecause(failure)
+        elif not self.disconnecting:
             self._endBecause(failure)
             self._output.stopProducer()
             self.loseConnection()
