@@ -178,8 +178,9 @@ def clients(folder: str, ports: str, name: str) -> None:
 class Trial:
     """Servers that are replaced, in a folder of their own."""
 
-    def __init__(self, folder: Path, firstPort: int) -> None:
+    def __init__(self, folder: Path, firstPort: int, processes: int) -> None:
         self.folder = folder
+        self._words = ("--processes", str(processes))
         self.port = firstPort
         self.unordered = 0
         self.seconds: list[float] = []
@@ -201,7 +202,8 @@ class Trial:
         command = (
             *more.pop("before", ()), *_TWISTD, "tlscomm", "--listen", place, "--identity",
             str(self.folder / "server.pem"), "--client-roots", str(self.folder / "ca.pem"), "--application",
-            "benchmarks.restarts:Recorder", "--framing", "line", "--log-format", "json", "--read-timeout", "0", *words,
+            "benchmarks.restarts:Recorder", "--framing", "line", "--log-format", "json", "--read-timeout", "0",
+            *self._words, *words,
         )  # fmt: skip
         environment = {**self._environment, **more.pop("environment", {})}
         with (self.folder / "log").open("ab") as log:
@@ -225,14 +227,26 @@ class Trial:
 
     def handover(self, times: int) -> None:
         """Have a server taken over from by the next one, and that by the next."""
-        words = ("--handover", str(self.folder / "next"))
+        # Its socket changes hands, too.
+        words = ("--handover", str(self.folder / "next"), "--health", f"unix:{self.folder}/health")
         server = self.start(*words)
         self._underLoad([self.port])
         for _ in range(times):
             time.sleep(_SERVING)
             former, server = server, self.start(*words)
             self.end(former)
+        self._ask(self.folder / "health")
         self._finish(server)
+
+    def _ask(self, path: Path) -> None:
+        """Ask the last server whether it is ready."""
+        with socket.socket(socket.AF_UNIX) as health:
+            health.connect(str(path))
+            health.sendall(b"GET /ready HTTP/1.0\r\n\r\n")
+            answer = health.recv(100)
+        if b" 200 " not in answer:
+            print("not ready:", answer, file=sys.stderr)
+            self.unordered += 1
 
     def activation(self, times: int) -> None:
         """Stop a server and start the next one, while the socket stays."""
@@ -307,10 +321,11 @@ def main() -> None:
     parser.add_argument("trial", choices=("handover", "activation", "drain"))
     parser.add_argument("--times", type=int, default=50, help="how many restarts or drains (default: 50)")
     parser.add_argument("--port", type=int, default=26100, help="the first port of two (default: 26100)")
+    parser.add_argument("--processes", type=int, default=1, help="how many processes each server has (default: 1)")
     parser.add_argument("--keep", action="store_true", help="keep the folder with the servers' log")
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="restarts"))
-    trial = Trial(folder, given.port)
+    trial = Trial(folder, given.port, given.processes)
     began = time.monotonic()
     getattr(trial, given.trial)(given.times)
     result = trial.result()

@@ -30,6 +30,7 @@ class HandoverCase(TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.path = str(Path(folder.name) / "handover")
+        self.complaints: list[str] = []
         self.taken: Deferred[None] = Deferred()
         self.former = self.server(lambda: self.taken.callback(None))
         self.former.sockets.open(PLACE)
@@ -51,9 +52,10 @@ class HandoverCase(TestCase):
     async def refusal(self, handover: Handover) -> str:
         """Return why nothing can be taken over."""
         try:
-            await deferToThread(handover.take)
+            await deferToThread(handover.take, self.complaints.append)
         except CannotListen as refused:
-            return refused.message
+            self.assertEqual(self.complaints, [refused.message])
+            return self.complaints.pop()
         raise AssertionError("it was taken over")
 
 
@@ -63,7 +65,7 @@ class HandoverTests(HandoverCase):
     async def test_taken(self) -> None:
         """The next server has the very same socket, and the former one hears of it when that is ready."""
         next_ = self.server()
-        await deferToThread(next_.take)
+        await deferToThread(next_.take, self.complaints.append)
         next_.sockets.open(PLACE)
         self.assertEqual(self.port(next_), self.port(self.former))
         await self.turn()
@@ -74,30 +76,30 @@ class HandoverTests(HandoverCase):
     async def test_another(self) -> None:
         """The next server can be taken over from in its turn, at the same place."""
         next_ = self.server()
-        await deferToThread(next_.take)
+        await deferToThread(next_.take, self.complaints.append)
         next_.sockets.open(PLACE)
         next_.ready()
         await self.taken
         self.former.close(isHandedOver=True)
         third = self.server()
-        await deferToThread(third.take)
+        await deferToThread(third.take, self.complaints.append)
         third.sockets.open(PLACE)
         self.assertEqual(self.port(third), self.port(next_))
 
     async def test_failed(self) -> None:
         """Where the next server does not get ready, the former one goes on, says so, and another one can try."""
         next_ = self.server()
-        await deferToThread(next_.take)
+        await deferToThread(next_.take, self.complaints.append)
         with capturedLogs() as logs:
             next_.close()
             await self.turn()
         self.assertIn("has not taken over", "".join(map(str, map(formatEvent, logs))))
         self.assertFalse(self.taken.called)
-        await deferToThread(self.server().take)
+        await deferToThread(self.server().take, self.complaints.append)
 
     async def test_one(self) -> None:
         """Two cannot take over at a time."""
-        await deferToThread(self.server().take)
+        await deferToThread(self.server().take, self.complaints.append)
         self.assertIn("another process is taking over", await self.refusal(self.server()))
 
     async def test_nonsense(self) -> None:
@@ -111,15 +113,15 @@ class HandoverTests(HandoverCase):
         """Where no server is, or what one has left behind, nothing is taken over, and a new one starts."""
         self.former.close()
         self.assertFalse(os.path.exists(self.path))
-        self.server().take()
+        self.server().take(self.complaints.append)
         with socket.socket(socket.AF_UNIX) as left:
             left.bind(self.path)
         next_ = self.server()
-        next_.take()
+        next_.take(self.complaints.append)
         next_.ready()
         await self.turn()
         third = self.server()
-        await deferToThread(third.take)
+        await deferToThread(third.take, self.complaints.append)
 
     async def test_otherAnswers(self) -> None:
         """A program there that is no server of ours is not believed."""
@@ -162,12 +164,15 @@ class ProcessTests(TwistdCase):
             self.assertEqual(tls.recv(100), b"there?<EOF>")
 
     def test_goesOver(self) -> None:
-        """Open connections stay with the former server, new ones come to the next, and the former ends in order."""
-        former, port = self.serving()
+        """Open connections stay with the former server, new ones come to the next, and the former ends in order.
+
+        The ports for operators go over as well.
+        """
+        former, port = self.serving("--health", "unix:health")
         with self.connect(port) as early:
             early.sendall(b"half")
             former.event()
-            next_, samePort = self.serving()
+            next_, samePort = self.serving("--health", "unix:health")
             self.assertEqual(samePort, port)
             former.untilError("has taken over")
             self.ask(port)
@@ -178,8 +183,12 @@ class ProcessTests(TwistdCase):
             early.unwrap().close()
         self.assertEqual(former.ends(), 0)
         self.assertTrue(stat.S_ISSOCK(os.stat("next").st_mode))
+        with socket.socket(socket.AF_UNIX) as health:
+            health.connect("health")
+            health.sendall(b"GET /ready HTTP/1.0\r\n\r\n")
+            self.assertIn(b" 200 ", health.recv(1000))
         self.assertEqual(next_.stop(), 0)
-        self.assertFalse(os.path.exists("next"))
+        self.assertFalse(os.path.exists("next") or os.path.exists("health"))
 
     def test_cannotStart(self) -> None:
         """Where the next server cannot start, it says why, and the former one goes on."""

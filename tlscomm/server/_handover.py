@@ -73,12 +73,22 @@ class Handover:
         self._listening: socket.socket | None = None
         self._port: Any = None
 
-    def take(self) -> None:
+    def take(self, complain: Callable[[str], object]) -> None:
         """Get the sockets of the former server, where there is one. It is asked before a port is opened.
 
+        Args:
+            complain: is told why there is one that does not hand them over.
+
         Raises:
-            CannotListen: there is one, and it does not hand them over.
+            CannotListen: so it is.
         """
+        try:
+            self._take()
+        except CannotListen as refused:
+            complain(refused.message)
+            raise
+
+    def _take(self) -> None:
         former = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         former.settimeout(_ANSWER)
         try:

@@ -122,7 +122,8 @@ class Server(MultiService):
             CannotListen: one of them cannot be opened. The others are closed again.
         """
         try:
-            self._takeOver()
+            if self._handover is not None:
+                self._handover.take(self._complain)
             super().privilegedStartService()  # type: ignore[no-untyped-call]
         except CannotListen:
             for each in self.listeners:
@@ -221,14 +222,6 @@ class Server(MultiService):
         if self._tellsReloads:
             logReload(result)
             self._observer.reloaded(result)
-
-    def _takeOver(self) -> None:
-        if self._handover is not None:
-            try:
-                self._handover.take()
-            except CannotListen as refused:
-                self._complain(refused.message)
-                raise
 
     def _handedOver(self) -> None:
         self._stopping.handedOver()

@@ -71,12 +71,13 @@ def supervisorFor(
         count=plan.settings["processes"],
         drainDelay=plan.settings.get("drainDelay"),
         drainTimeout=plan.settings["drainTimeout"],
+        handover=plan.settings.get("handover"),
         passOn=_logLine if lines is None else lines.take,
         numbers=operation.numbers,
         complain=complain,
         endProgram=partial(_endProgram, reactor),
     )
-    siteSockets = ListeningSockets(reusePort=plan.settings["reusePort"])
+    siteSockets = sockets.others()
     sites = operation.sites(partial(siteEndpoint, reactor, siteSockets), siteSockets, complain)
     if sites is not None:
         sites.setServiceParent(supervisor)  # type: ignore[no-untyped-call]

@@ -22,6 +22,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from tlscomm.server._commonreload import CommonReload
+from tlscomm.server._handover import Handover
 from tlscomm.server._observers import ServerObserver
 from tlscomm.server._phases import ServerPhase
 from tlscomm.server._service import CannotListen
@@ -67,6 +68,7 @@ class Supervisor(MultiService):
         passOn: Callable[[bytes], object],
         drainDelay: float | None = None,
         drainTimeout: float | None = 10.0,
+        handover: str | None = None,
         numbers: CommonNumbers | None = None,
         complain: Callable[[str], object],
         endProgram: Callable[[int], object],
@@ -82,6 +84,7 @@ class Supervisor(MultiService):
             passOn: takes events of workers, as lines of JSON.
             drainDelay: seconds from when the server is to stop until it takes no new connections; None: at once.
             drainTimeout: seconds that connections have for what is under way on them; None for ever.
+            handover: the path of the Unix socket where a server that is started takes over from the one that runs.
             numbers: what adds up those of the workers; None where they are not asked for.
             complain: is told why the server cannot start.
             endProgram: ends the program with an exit status.
@@ -115,7 +118,8 @@ class Supervisor(MultiService):
         self._clock = clock
         self._drainDelay = drainDelay
         self._delaying: Deferred[None] | None = None
-        self._areOpen = False
+        self._areOpen = self._isHandedOver = False
+        self._handover = None if handover is None else Handover(clock, handover, sockets, self._handedOver)
 
     def privilegedStartService(self) -> None:
         """Open the sockets.
@@ -124,6 +128,8 @@ class Supervisor(MultiService):
             CannotListen: one of them cannot be opened. The others are closed again.
         """
         self._areOpen = True
+        if self._handover is not None:
+            self._handover.take(self._complain)
         for place in self._places:
             try:
                 self._sockets.open(place)
@@ -200,9 +206,18 @@ class Supervisor(MultiService):
             self.reload()
         if self.phase is ServerPhase.STARTING:
             self._enter(ServerPhase.READY)
+            if self._handover is not None:
+                self._handover.ready()
             for each in self._sockets:
                 self._observer.listening(_described(each.socket))
         _log.info("{worker} takes connections", worker=str(worker))
+
+    def _handedOver(self) -> None:
+        """Another server has the sockets, and serves."""
+        self._isHandedOver = True
+        self._sockets.handOver()
+        self._stopDelay()
+        self._endSignals.stop()
 
     def _hasFailed(self, message: str) -> None:
         """No worker could be started."""
@@ -240,6 +255,11 @@ class Supervisor(MultiService):
 
     async def _stop(self) -> None:
         await self._delayed()
+        if self._isHandedOver:
+            # What is asked of a health check or for metrics is the next server's to answer.
+            await maybeDeferred(super().stopService)
+        if self._handover is not None:
+            self._handover.close(isHandedOver=self._isHandedOver)
         # Before the workers do: a client who comes now is told at once that nothing listens here any more.
         self._sockets.close()
         unfinished = await self.workers.stop()
@@ -252,14 +272,17 @@ class Supervisor(MultiService):
         self._observer.flush()
 
     async def _delayed(self) -> None:
-        if self._drainDelay:
+        if self._drainDelay and not self._isHandedOver:
             self._delaying = deferLater(self._clock, self._drainDelay)
             with suppress(CancelledError):
                 await self._delaying
 
-    def _hurry(self) -> None:
+    def _stopDelay(self) -> None:
         if self._delaying is not None and not self._delaying.called:
             self._delaying.cancel()
+
+    def _hurry(self) -> None:
+        self._stopDelay()
         self.workers.hurry()
 
     def _enter(self, phase: ServerPhase) -> None:
