@@ -28,6 +28,7 @@ from tlscomm.endpoints import ProxiedServerEndpoint, TLSServerEndpoint
 from tlscomm.failures import TLSFailure
 from tlscomm.proxyprotocol import TrustedProxies
 from tlscomm.server import Options, makeService
+from tlscomm.tracing import Trace, Tracing
 from tlscomm.transport import TLSFactory, TLSTransport, describeAddress
 from tlscomm.transport._eventlog import EventLog
 from tlscomm.transport._proxied import ProxiedFactory
@@ -56,6 +57,16 @@ class Seeing(Keeping):
         self.failures.append(failure)
 
 
+class Noting:
+    """An observer of traces."""
+
+    def __init__(self) -> None:
+        self.traces: list[Trace] = []
+
+    def ended(self, trace: Trace) -> None:
+        self.traces.append(trace)
+
+
 class BehindProxiesCase(ConversationCase):
     proxies: Any = ("127.0.0.0/8",)
 
@@ -65,12 +76,13 @@ class BehindProxiesCase(ConversationCase):
         address: Any = None,
         observer: Any = None,
         client: dict[str, Any] | None = None,
+        tracing: Tracing | None = None,
         **server: Any,
     ) -> tuple[Seeing, Conversation]:
         """Return what was seen of a connection that begins with a header, and the connection."""
         seeing, clock = Seeing(), Clock()
         settings = {"hook": lambda question: self.judge(seeing, question), **server}
-        self.factory = TLSFactory(serverConfiguration(**settings), seeing, clock, observer or seeing)
+        self.factory = TLSFactory(serverConfiguration(**settings), seeing, clock, observer or seeing, tracing=tracing)
         proxied = ProxiedFactory(self.factory, TrustedProxies(self.proxies))
         protocol = proxied.buildProtocol(address or IPv4Address("TCP", "127.0.0.1", 40001))
         conversation = Conversation(Side(clientConfiguration(**(client or {})), Recorder, clock), protocol, clock)
@@ -115,7 +127,18 @@ class BelievedTests(BehindProxiesCase):
             self.assertEqual(set(seeing.seen), {peer})
             self.assertGreaterEqual(len(seeing.seen), 2)
 
-    def test_out_of_the_way(self) -> None:
+    def test_traced(self) -> None:
+        """A trace is of the client and of where it has connected to, and of TLS alone."""
+        noting = Noting()
+        _, conversation = self.behind(second(FOUR), tracing=Tracing(observer=noting))
+        conversation.flush()
+        conversation.client.transport.loseConnection()
+        conversation.flush()
+        (trace,) = noting.traces
+        self.assertEqual((str(trace.client), str(trace.server)), ("192.0.2.7:56324", "198.51.100.1:443"))
+        self.assertEqual(trace.verdict.outcome, "accepted")
+
+    def test_outOfTheWay(self) -> None:
         """After the header TCP brings its bytes to TLS itself."""
         _, conversation = self.behind(second(FOUR))
         conversation.flush()

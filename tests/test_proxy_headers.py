@@ -95,7 +95,8 @@ class SecondTests(SynchronousTestCase):
         self.assertEqual(six.destination, ProxyAddress("IPv6", "::1", 443))
         paths = b"/run/client".ljust(108, b"\0") + b"\0server".ljust(108, b"\0")
         unix = read(second(paths, family=0x31))
-        self.assertEqual((unix.source, unix.destination), (("UNIX", "/run/client", 0), ("UNIX", "\0server", 0)))
+        self.assertEqual(unix.source, ProxyAddress("UNIX", "/run/client"))
+        self.assertEqual(unix.destination, ProxyAddress("UNIX", "\0server"))
 
     def test_withoutAddresses(self) -> None:
         """A header of the proxy's own connection, and of one that it does not know or that is none of TCP, has none."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from conversation import (
+    SERVER,
     STRANGER,
     Conversation,
     ConversationCase,
@@ -16,7 +18,7 @@ from conversation import (
 from test_proxied import Keeping
 from test_proxy_headers import FOUR, second
 from twisted.internet.address import IPv4Address
-from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.internet.endpoints import TCP4ServerEndpoint, clientFromString, serverFromString
 from twisted.internet.interfaces import IHandshakeListener, ISSLTransport, ITLSTransport
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import Clock
@@ -40,6 +42,7 @@ from tlscomm.transport import TLSFactory, TLSTransport
 from tlscomm.transport._clear import MOST_CLEAR, ClearConnection
 from tlscomm.transport._proxied import ProxiedFactory
 from tlscomm.transport._upgrading import UpgradingFactory
+from tlscomm.x509._encoding import keyPEM, pem
 
 
 @implementer(IHandshakeListener)
@@ -381,6 +384,18 @@ class BehindProxyTests(UpgradingCase):
         self.assertIn("accepted", side.events)
         link.client.abortConnection()
         link.flush()
+
+    def test_strings(self) -> None:
+        """Strings and options put them into each other as well."""
+        Path("server.pem").write_bytes(pem([SERVER.certificate]) + keyPEM(SERVER.privateKey))
+        Path("server.pem").chmod(0o600)
+        reactor: Any = MemoryReactorClock()
+        string = "tlscomm:1:identity=server.pem:clientCertificates=none:proxyFrom=unix:upgrade=postgresql"
+        self.successResultOf(serverFromString(reactor, string).listen(Factory.forProtocol(Protocol)))
+        self.assertIsInstance(reactor.tcpServers[0][1], ProxiedFactory)
+        clientFromString(reactor, r"tlscomm:127.0.0.1:2:roots=server.pem:upgrade=postgresql").connect(Factory())
+        reactor.advance(1)
+        self.assertIsInstance(reactor.tcpClients[0][2].buildProtocol(None)._wrappedProtocol, ClearConnection)
 
     def test_endpoints(self) -> None:
         """The endpoints are put into each other, TLS above all."""

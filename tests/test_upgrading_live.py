@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+from forkserver import python
 from interop import LOOPBACK, PATIENCE, PATIENT, InteropCase, Program, authorityFile, credential, files, reactor, root
 from test_interop_servers import freePorts
 from twisted.internet.defer import Deferred, DeferredQueue
@@ -147,6 +148,15 @@ class PostgreSQLTests(InteropCase):
     async def test_client(self) -> None:
         """Its server knows our client by the certificate, over TLS 1.3, with the program of the documentation."""
         self.assertEqual(await self.rows(self.client()), ["TLSv1.3 /CN=postgres"])
+
+    async def test_command(self) -> None:
+        """``tlscomm connect --upgrade postgresql`` says why its server does not accept a certificate."""
+        known = ("--server-name", "localhost", "--roots", authorityFile(), "--upgrade", "postgresql")
+        own = ("--identity", files("client", "unknown-issuer"))
+        place = f"{LOOPBACK}:{self.database.port}"
+        command = self.spawn(*python("-m", "tlscomm.commandline", "connect", place, *known, *own))
+        self.assertEqual(await command.ends(), 1, command.text)
+        self.assertIn("unknown-issuer: The peer refused us", command.text)
 
     async def test_refusedClient(self) -> None:
         """A client that it does not accept is told so when it connects."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from tlscomm._dataclasses import dataclass
 from tlscomm.failures import printable
@@ -12,7 +12,8 @@ from tlscomm.proxyprotocol import _tlvs as tlvs
 __all__ = ["ProxyAddress", "ProxyHeader", "ProxyTLS"]
 
 
-class ProxyAddress(NamedTuple):
+@dataclass(frozen=True)
+class ProxyAddress:
     """One end of the connection that a proxy passes on.
 
     Attributes:
