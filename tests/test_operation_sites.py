@@ -280,6 +280,7 @@ class Strangers(SiteCase):
             status, head, _ = self.ask("/ready", method=method)
             self.assertEqual(status, 405)
             self.assertIn("Allow: GET, HEAD", head)
+        self.assertEqual(self.ask("*", method="OPTIONS")[0], 405)
         for path in ("/ready", "/metrics"):
             status, head, body = self.ask(path, method="HEAD")
             self.assertEqual((status, body), (200, ""))

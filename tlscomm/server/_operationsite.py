@@ -101,13 +101,19 @@ class _Request(Request):
     def handleContentChunk(self, data: bytes) -> None:
         """Throw it away: nothing here takes any."""
 
+    def process(self) -> None:
+        if self.method in (b"GET", b"HEAD"):
+            super().process()  # type: ignore[no-untyped-call]
+        else:
+            self.setHeader(b"allow", b"GET, HEAD")  # type: ignore[no-untyped-call]
+            self._refuse(405, b"Method Not Allowed", "Only GET and HEAD are understood here.")
+
     def render(self, resrc: Resource) -> None:
         site = cast(_Site, self.site)
-        if self.method not in (b"GET", b"HEAD"):
-            self.setHeader(b"allow", b"GET, HEAD")  # type: ignore[no-untyped-call]
-            self._refuse(405, "Only GET and HEAD are understood here.")
-        elif site.isLocal and not _isLocalName(self.getHeader("host") or ""):
-            self._refuse(421, "This is for this machine alone: ask for localhost, or for the address.")
+        if site.isLocal and not _isLocalName(self.getHeader("host") or ""):
+            self._refuse(
+                421, b"Misdirected Request", "This is for this machine alone: ask for localhost, or for the address."
+            )
         else:
             super().render(resrc)  # type: ignore[no-untyped-call]
 
@@ -120,8 +126,8 @@ class _Request(Request):
                     self.setHeader(name, value)  # type: ignore[no-untyped-call]
         super().write(data)  # type: ignore[no-untyped-call]
 
-    def _refuse(self, code: int, sentence: str) -> None:
-        self.setResponseCode(code)
+    def _refuse(self, code: int, phrase: bytes, sentence: str) -> None:
+        self.setResponseCode(code, phrase)
         _say(self, sentence)
         self.finish()  # type: ignore[no-untyped-call]
 
