@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import socket
+import subprocess
+from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner
-from conversation import HalfCloseable, Side, clientConfiguration, serverConfiguration
+from conversation import AUTHORITY, CLIENT, ROOTS, SERVER, HalfCloseable, Side, clientConfiguration, serverConfiguration
+from test_twistd import LISTEN, PATIENCE, Server, python, write
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import CannotListenError, ConnectionRefusedError
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.task import Clock
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface import implementer
 
 from tlscomm.commandline import program
@@ -22,6 +28,7 @@ from tlscomm.server import CannotListen, Listener
 from tlscomm.server._tunnel import Tunnel
 from tlscomm.testing import MemoryLink
 from tlscomm.transport._eventlog import EventLog
+from tlscomm.x509._encoding import pem
 
 LIMITS = Deadlines(write=3600.0)
 LOOPBACK = IPv4Address("TCP", "127.0.0.1", 5432)
@@ -337,3 +344,52 @@ class CommandTests(SynchronousTestCase):
         self.assertUsage("nothing:at:all", *listen, says="TARGET nothing:at:all")
         self.assertUsage("localhost:1", "--listen", "nothing", says="--listen nothing")
         self.assertUsage("localhost:1", *listen, "--half-close-timeout", "soon", says="is a number of seconds")
+
+
+class ProcessTests(TestCase):
+    """``tlscomm tunnel``, running."""
+
+    def test_life(self) -> None:
+        """It passes on what comes, renews its identity at SIGHUP, and ends in order at SIGTERM with status 0."""
+        server = Server(*LISTEN, "--identity", write("server.pem", SERVER), "--client-roots", self.roots())
+        self.addCleanup(server.close)
+        port = server.untilLine(r"listening on 127\.0\.0\.1:(\d+)")[1]
+        words = ("--identity", write("client.pem", CLIENT), "--roots", "roots.pem", "--log-format", "json")
+        tunnel = subprocess.Popen(
+            python("-m", "tlscomm.commandline", "tunnel", f"localhost:{port}", *words, "--listen", LISTEN[1]),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.addCleanup(self.end, tunnel)
+        assert tunnel.stdout is not None and tunnel.stderr is not None
+        host, _, number = json.loads(tunnel.stdout.readline())["address"].rpartition(":")
+        with socket.create_connection((host, int(number)), timeout=PATIENCE) as connection:
+            connection.sendall(b"Hello<EOF>")
+            self.assertEqual(connection.recv(100), b"Hello<EOF>")
+            write("client.pem", AUTHORITY.issue("renewed", role="client"))
+            tunnel.send_signal(signal.SIGHUP)
+            self.untilError(tunnel, "the configuration was read again")
+            tunnel.send_signal(signal.SIGTERM)
+            self.untilError(tunnel, "Closed")
+            connection.sendall(b"More<EOF>")
+            self.assertEqual(connection.recv(100), b"More<EOF>")
+        event = json.loads(tunnel.stdout.readline())
+        self.assertEqual((event["event"], event["failure"], event["bytesReceived"]), ("tunnelled", None, 19))
+        self.assertEqual(tunnel.wait(PATIENCE), 0)
+
+    def roots(self) -> str:
+        Path("roots.pem").write_bytes(pem(ROOTS))
+        return "roots.pem"
+
+    def untilError(self, process: Any, words: str) -> None:
+        for line in process.stderr:
+            if words in line:
+                return
+        self.fail(f"the tunnel has ended without {words!r}")
+
+    def end(self, process: Any) -> None:
+        process.kill()
+        process.wait(PATIENCE)
+        process.stdout.close()
+        process.stderr.close()
