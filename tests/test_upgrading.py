@@ -317,6 +317,17 @@ class BoundTests(UpgradingCase):
         self.assertRefused(conversation, "closed-in-handshake", "the peer ended it", side="client")
         self.assertEqual((conversation.link.server.connected, conversation.clock.getDelayedCalls()), (False, []))
 
+    def test_check(self) -> None:
+        """A peer that only connects has said nothing, as what looks whether a port is open; one that speaks has."""
+        for words in (b"", b"QUIT\r\n"):
+            conversation = self.clear(client=Recorder)
+            conversation.client.protocol.transport.write(words)
+            conversation.client.protocol.transport.loseConnection()
+            conversation.flush()
+            conversation.advance(2)
+            self.assertEqual(conversation.server.failure.code, "closed-in-handshake")
+            self.assertEqual(conversation.server.transport.hasHeard, bool(words))
+
     def test_cut(self) -> None:
         """So it is where the peer is gone."""
         conversation = self.clear()

@@ -203,6 +203,11 @@ class ClearConnection:
     # What the protocol that talks in the clear asks for.
 
     @property
+    def hasHeard(self) -> bool:
+        """Whether the peer has said anything in the clear."""
+        return self._received > 0
+
+    @property
     def connected(self) -> bool:
         return self._tcp is not None and not self.tls.disconnecting
 

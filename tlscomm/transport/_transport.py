@@ -323,7 +323,8 @@ class TLSTransport(LastingTransport):
     @property
     def hasHeard(self) -> bool:
         """Whether the peer of a server has sent anything at all."""
-        return self.transport is not None and self._connection.hasHeard
+        hasHeard = self.transport is not None and self._connection.hasHeard
+        return hasHeard or (self._clear is not None and self._clear.hasHeard)
 
     @property
     def trace(self) -> Trace | None:
