@@ -8,7 +8,7 @@ Real processes, and the clients of `benchmarks.restarts`.
     python -m benchmarks.workers throughput
     python -m benchmarks.workers resumption
 
-*kill* kills one worker after the other, one a second, while another one serves. *rolling* replaces all workers by new ones
+*kill* kills one worker after the other, one a second, while another serves. *rolling* replaces all workers by new ones
 (SIGRTMIN). *reload* reads the configuration again (SIGHUP), every second time with a broken identity. These count as
 `benchmarks.restarts` does; a connection that ends with its worker is ``broken`` or was reset, and only
 ``ConnectionRefusedError`` means that nothing listened. *throughput* has ``openssl s_time`` make new connections, to

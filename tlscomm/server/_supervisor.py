@@ -128,6 +128,14 @@ class Supervisor(MultiService):
             CannotListen: one of them cannot be opened. The others are closed again.
         """
         self._areOpen = True
+        try:
+            self._openAll()
+            super().privilegedStartService()  # type: ignore[no-untyped-call]
+        except CannotListen:
+            self._giveUp()
+            raise
+
+    def _openAll(self) -> None:
         if self._handover is not None:
             self._handover.take(self._complain)
         for place in self._places:
@@ -136,13 +144,13 @@ class Supervisor(MultiService):
             except (CannotListenError, OSError, ValueError) as problem:
                 refused = CannotListen(place, problem)
                 self._complain(refused.message)
-                self._sockets.close()
                 raise refused from None
-        try:
-            super().privilegedStartService()  # type: ignore[no-untyped-call]
-        except CannotListen:
-            self._sockets.close()
-            raise
+
+    def _giveUp(self) -> None:
+        """Let go of what was opened for a start that has failed."""
+        if self._handover is not None:
+            self._handover.close()
+        self._sockets.discard()
 
     def startService(self) -> None:
         """Start the workers."""
@@ -258,11 +266,13 @@ class Supervisor(MultiService):
         if self._isHandedOver:
             # What is asked of a health check or for metrics is the next server's to answer.
             await maybeDeferred(super().stopService)
-        if self._handover is not None:
+        if not self.workers.haveServed:
+            self._giveUp()
+        elif self._handover is not None:
             self._handover.close(isHandedOver=self._isHandedOver)
         # Before the workers do: a client who comes now is told at once that nothing listens here any more.
         self._sockets.close()
-        unfinished = await self.workers.stop()
+        unfinished = await self.workers.stop(areAll=not self._isHandedOver)
         # A server that never served has another exit status.
         self.unfinished = unfinished if self.workers.haveServed else 0
         await maybeDeferred(super().stopService)

@@ -136,8 +136,11 @@ class Workers:
             slot.worker = self._new(slot.number)
         self._asking = self._clock.callLater(_QUESTION_SECONDS, self._askAll)
 
-    def stop(self) -> Deferred[int]:
+    def stop(self, *, areAll: bool = True) -> Deferred[int]:
         """Have all of them end, in order.
+
+        Args:
+            areAll: whether no other process accepts the clients who wait.
 
         Returns:
             How many did not.
@@ -145,7 +148,7 @@ class Workers:
         self._isStopping = True
         self._quiet()
         for worker in self.processes:
-            self._drain(worker)
+            self._drain(worker, areAll=areAll)
         self._stopped = Deferred()
         self._tellStopped()
         return self._stopped
@@ -253,12 +256,12 @@ class Workers:
         if replaced is not None:
             replaced.callback(isReplaced)
 
-    def _drain(self, worker: WorkerProcess) -> None:
+    def _drain(self, worker: WorkerProcess, *, areAll: bool = False) -> None:
         self._cancelDeadline(worker)
         if self._drainSeconds is not None:
             limit = self._drainSeconds + _DRAIN_GRACE
             self._deadlines[worker.serial] = self._clock.callLater(limit, self._tooLate, worker, "to end")
-        worker.drain(areAll=self._isStopping)
+        worker.drain(areAll=areAll)
 
     def _tooLate(self, worker: WorkerProcess, purpose: str) -> None:
         self._deadlines.pop(worker.serial, None)
