@@ -9,12 +9,14 @@ from tlscomm._dataclasses import dataclass
 from tlscomm.configuration import ServerConfiguration
 from tlscomm.configuration._expiries import Expiry, expiriesOf
 from tlscomm.failures import PassphraseRequired, TLSFailure
+from tlscomm.relaying import Forwarding
 from tlscomm.server._configuring import Configuring
 from tlscomm.server._operation import SITES
 from tlscomm.server._placechecking import PlaceReport, reportOn
 from tlscomm.server._plan import ListenerPlan, ServerPlan
 from tlscomm.server._planchecking import failedAttempts, problemsIn, processProblems
 from tlscomm.server._planproblems import ConfigurationProblems, PlanProblem
+from tlscomm.server._service import OTHER_FILES
 
 try:
     import resource
@@ -24,8 +26,6 @@ except ImportError:  # Windows has no such limit.
 __all__ = ["CheckedListener", "CheckedPlan", "check", "toJSON"]
 
 _DAY = 86_400.0
-#: The files that a process has open besides its connections.
-_OTHER_FILES = 64
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,8 @@ def _limitWarnings(plan: ServerPlan) -> Iterator[str]:
     if resource is None or most is None:  # type: ignore[redundant-expr]
         return
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = most + _OTHER_FILES
+    each = Forwarding.filesPerConnection if any(listener.settings["forward"] for listener in plan.listeners) else 1
+    wanted = each * most + OTHER_FILES
     if hard != resource.RLIM_INFINITY and hard < wanted:
         yield (
             f"{most} connections may need {wanted} open files, and a process that is started here may have {hard}: "
