@@ -14,6 +14,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from tlscomm._dataclasses import dataclass
 from tlscomm.credentials import SourceLike
@@ -48,6 +49,11 @@ _MOST_FILES = 5000
 class _Known:
     mark: Mark
     lists: tuple[RevocationList, ...]
+
+
+#: What was read of each file and is in use. A configuration that is read again has most files of the one before, and
+#: to read thousands of lists takes many seconds.
+_inMemory: WeakValueDictionary[tuple[str, Mark, bool], _Known] = WeakValueDictionary()
 
 
 class ListFiles:
@@ -133,8 +139,11 @@ def _readAgain(path: Path, files: dict[Path, _Known], problems: list[TLSFailure]
     if known is not None and known.mark == mark:
         return False
     same = next((each for each in files.values() if mark is not None and each.mark == mark), None)
+    place = os.path.abspath(path), mark, isAlone
+    same = same or (_inMemory.get(place) if mark is not None else None)
     try:
-        files[path] = _Known(mark, _readFile(path, isAlone=isAlone) if same is None else same.lists)
+        found = _Known(mark, _readFile(path, isAlone=isAlone) if same is None else same.lists)
+        _inMemory[place] = files[path] = found
     except TLSFailure as problem:
         files[path] = _Known(mark, () if known is None else known.lists)
         problems.append(problem)
@@ -201,7 +210,7 @@ def _filesOf(source: str) -> list[Path]:
     if not os.path.isdir(source):
         return [Path(source)]
     try:
-        paths = sorted(_listed(source))
+        paths = sorted(_listed(source), key=os.fspath)
     except OSError as problem:
         raise Unreadable(f"{printable(source)}: {problem.strerror}") from None
     if not paths:
