@@ -158,6 +158,20 @@ class PostgreSQLTests(InteropCase):
         self.assertEqual(await command.ends(), 1, command.text)
         self.assertIn("unknown-issuer: The peer refused us", command.text)
 
+    async def test_tunnel(self) -> None:
+        """psql without TLS reaches the database through ``tlscomm tunnel``, which has the certificate."""
+        made = root().issue("postgres", role="client")
+        key: Any = made.privateKey
+        Path("postgres.pem").touch(0o600)
+        Path("postgres.pem").write_bytes(pem((made.certificate, *made.chain)) + keyPEM(key))
+        own = ("--identity", "postgres.pem", "--roots", authorityFile(), "--server-name", "localhost")
+        listen = ("--listen", f"tcp:0:interface={LOOPBACK}", "--upgrade", "postgresql")
+        words = ("tunnel", f"{LOOPBACK}:{self.database.port}", *listen, *own)
+        tunnel = self.spawn(*python("-m", "tlscomm.commandline", *words))
+        port = (await tunnel.prints(rf"{LOOPBACK}:(\d+)"))[1]
+        psql = self.psql(port, "sslmode=disable")
+        self.assertEqual((await psql.ends(), psql.text), (0, "42\n"))
+
     async def test_refusedClient(self) -> None:
         """A client that it does not accept is told so when it connects."""
         configuration = self.client(Authority.create("stranger"))

@@ -89,7 +89,6 @@ def clientEndpoint(
     else:
         below = clientFromString(reactor, _either(host, endpoint))
     # The program may end with the connection, so that nothing is left for later.
-    below = connectingBeforeTLS(below, settings)
     return renewedClient(reactor, below, name, settings, tracing=tracingFrom(settings))
 
 
@@ -121,7 +120,7 @@ def renewedClient(
     now, later = prompts
     return TLSClientEndpoint(
         reactor,
-        below,
+        connectingBeforeTLS(below, settings),
         clientConfiguration(serverName, settings, prompt=now),
         readAgain=partial(clientConfiguration, serverName, settings, prompt=later),
         files=files,
