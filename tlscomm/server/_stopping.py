@@ -101,6 +101,8 @@ class Stopping:
         """Another process has the sockets and takes new connections."""
         self.isHandedOver = True
         self._sockets.handOver()
+        for each in self._listeners:
+            each.closePorts()
         self._stopDelay()
 
     def giveUp(self) -> None:
