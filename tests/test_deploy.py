@@ -8,10 +8,12 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tlscomm.commandline.tunnel import command
 from tlscomm.server import Options
 
 DEPLOY = Path(__file__).parent.parent / "deploy"
 UNITS = ("tlscomm.service", "tlscomm@.service")
+TUNNEL = "tlscomm-tunnel@.service"
 
 
 def text(name: str) -> str:
@@ -33,7 +35,7 @@ class SystemdTests(SynchronousTestCase):
         self.folder.mkdir()
         for path in (DEPLOY / "systemd").iterdir():
             named = self.folder / path.name.replace("@", "@one")
-            named.write_text(path.read_text().replace("/opt/tlscomm/bin/twistd", "/bin/true"))
+            named.write_text(re.sub("/opt/tlscomm/bin/[a-z]+", "/bin/true", path.read_text()))
 
     def analyze(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -56,15 +58,23 @@ class SystemdTests(SynchronousTestCase):
         self.assertEqual(done.returncode, 0, done.stdout)
 
     def test_alike(self) -> None:
-        """The template is as hardened as the unit."""
-        one, template = map(service, UNITS)
-        self.assertEqual(one, template)
+        """The templates are as hardened as the unit."""
+        one, *others = map(service, (*UNITS, TUNNEL))
+        self.assertEqual(others, [one, one])
 
     def test_command(self) -> None:
         """What a unit starts has options that exist."""
         for unit in UNITS:
             (command,) = re.findall(r"(?m)^ExecStart=.* tlscomm (.*)$", text(f"systemd/{unit}"))
             self.assertRegex(command, r"^--configuration \S+$")
+
+    def test_tunnel(self) -> None:
+        """So has what the template of tunnels shows."""
+        unit = text(f"systemd/{TUNNEL}")
+        self.assertIn("bin/tlscomm tunnel ${TARGET} $OPTIONS\n", unit)
+        (options,) = re.findall(r"(?m)^#     OPTIONS=(.*)$", unit)
+        context = command.make_context("tunnel", ["redis.example.org:6380", *options.split()])
+        self.assertEqual(context.params["listen"], ("tcp:6379:interface=127.0.0.1",))
 
 
 class ConfigurationTests(SynchronousTestCase):
