@@ -1,8 +1,11 @@
 """A server that stops: what its connections still may do, and what becomes of each kind of protocol."""
 
+from functools import partial
 from typing import Any
 
 from conversation import CLIENT, ROOTS, SERVER
+from h2.connection import H2Connection
+from h2.events import ConnectionTerminated, DataReceived
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.protocol import Factory, Protocol, connectionDone
@@ -11,6 +14,7 @@ from twisted.internet.testing import StringTransport
 from twisted.protocols.policies import WrappingFactory
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web import http
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 from zope.interface import implementer
@@ -194,15 +198,17 @@ class ServerCase(SynchronousTestCase):
         server.startService()
         return server
 
-    def connect(self, protocol: Any = None) -> MemoryLink:
+    def connect(self, protocol: Any = None, **settings: Any) -> MemoryLink:
         """Connect a client, and let both sides say what they have to say."""
-        link = self.begin(protocol)
+        link = self.begin(protocol, **settings)
         self.flush(link)
         return link
 
-    def begin(self, protocol: Any = None) -> MemoryLink:
+    def begin(self, protocol: Any = None, **settings: Any) -> MemoryLink:
         above = protocol or MessageFactory(Keeping, framing="line", readTimeout=None, clock=self.clock)
-        configuration = ClientConfiguration(serverName="localhost", roots=ROOTS, credential=CLIENT, revalidation=False)
+        configuration = ClientConfiguration(
+            serverName="localhost", roots=ROOTS, credential=CLIENT, revalidation=False, **settings
+        )
         client = TLSFactory(configuration, above, self.clock)
         return MemoryLink(client.buildProtocol(None), self.service.factory.buildProtocol(None))
 
@@ -518,3 +524,31 @@ class HTTPTests(ServerCase):
         self.go(link, 0.1)
         self.assertTrue(client.hasEnded)
         self.successResultOf(stopping)
+
+
+class HTTP2Tests(ServerCase):
+    """twisted.web, where both sides speak HTTP/2."""
+
+    def test_inFlight(self) -> None:
+        """A stream that is open is answered; then the client is told how far the server has come, and it ends."""
+        # It knows no other time than the reactor's.
+        self.patch(http, "H2Connection", partial(http.H2Connection, self.clock))
+        resource = Slow()
+        server = self.started(Site(resource, reactor=self.clock))
+        link = self.connect(Factory.forProtocol(Raw), applicationProtocols=(b"h2",))
+        client, ours = link.client.protocol.protocol, H2Connection()
+        ours.initiate_connection()
+        ours.send_headers(1, [(":method", "GET"), (":path", "/"), (":scheme", "https"), (":authority", "a")], True)
+        link.client.protocol.write(ours.data_to_send())
+        self.flush(link)
+        stopping = server.stopService()
+        self.go(link, 1)
+        self.assertNoResult(stopping)
+        resource.answer()
+        self.go(link, 0.3)
+        events = ours.receive_data(client.received)
+        data = b"".join(event.data for event in events if isinstance(event, DataReceived))
+        (ended,) = (event for event in events if isinstance(event, ConnectionTerminated))
+        self.assertEqual((data, ended.error_code, ended.last_stream_id), (b"answer", 0, 1))
+        self.successResultOf(stopping)
+        self.assertEqual(server.unfinished, 0)
