@@ -47,7 +47,7 @@ class Workers(Trial):
     processes = 2
 
     def __init__(self, folder: Path, port: int) -> None:
-        super().__init__(folder, port)
+        super().__init__(folder, port, self.processes)
         self.started: list[subprocess.Popen[bytes]] = []
 
     def start(self, *words: str, **more: Any) -> subprocess.Popen[bytes]:
@@ -57,7 +57,8 @@ class Workers(Trial):
 
     def serve(self, *words: str) -> subprocess.Popen[bytes]:
         """Start it, and wait until all workers take connections."""
-        server = self.start("--processes", str(self.processes), *words)
+        self._words = ("--processes", str(self.processes))
+        server = self.start(*words)
         self._awaitAll(server)
         return server
 
@@ -111,7 +112,7 @@ class Workers(Trial):
 
     def _measured(self, count: int) -> dict[str, Any]:
         self.processes = count
-        server = self.serve() if count > 1 else self.start()
+        server = self.serve()
         serving = _children(server.pid) if count > 1 else [server.pid]
         before = [_processorSeconds(each) for each in serving]
         command = ("openssl", "s_time", "-connect", f"127.0.0.1:{self.port}", "-new", "-time", str(int(_SECONDS)))
@@ -140,7 +141,7 @@ class Workers(Trial):
 
     def _resumed(self, count: int) -> float:
         self.processes = count
-        server = self.serve() if count > 1 else self.start()
+        server = self.serve()
         context = ssl.create_default_context(cafile=str(self.folder / "ca.pem"))
         context.load_cert_chain(self.folder / "client.pem")
         session, resumed, tries = None, 0, 200
@@ -162,7 +163,8 @@ class Workers(Trial):
         began = time.monotonic()
         while time.monotonic() - began < 60:
             workers = _children(server.pid)
-            if len(workers) == self.processes and all(f"(pid {each}) takes" in self.log() for each in workers):
+            isWhole = len(workers) == self.processes or self.processes == 1
+            if isWhole and all(f"(pid {each}) takes" in self.log() for each in workers):
                 return
             time.sleep(0.05)
         raise SystemExit(f"not all workers serve: see {self.folder / 'log'}")

@@ -33,8 +33,8 @@ class NotifyingCase(SynchronousTestCase):
         manager.setblocking(False)
         return manager
 
-    def observer(self, watchdog: float | None = None) -> SystemdObserver:
-        return SystemdObserver(Notifier(self.path), self.clock, lambda: self.connections, watchdog=watchdog)
+    def observer(self, watchdog: float | None = None, **more: Any) -> SystemdObserver:
+        return SystemdObserver(Notifier(self.path), self.clock, lambda: self.connections, watchdog=watchdog, **more)
 
     def told(self) -> list[dict[str, str]]:
         """Return the messages that have come."""
@@ -92,6 +92,14 @@ class NotifyingTests(NotifyingCase):
         self.assertEqual(self.told()[0]["WATCHDOG"], "1")
         self.clock.pump([15.0] * 4)
         self.assertEqual([message["WATCHDOG"] for message in self.told()], ["1"] * 4)
+
+    def test_notWell(self) -> None:
+        """A server that does not do what it is for gives no sign of life: a supervisor whose workers are silent."""
+        observer = self.observer(watchdog=30, isWell=lambda: False)
+        observer.entered(ServerPhase.READY)
+        self.told()
+        self.clock.pump([15.0] * 4)
+        self.assertEqual([message for message in self.told() if "WATCHDOG" in message], [])
 
     def test_status(self) -> None:
         """The number of connections is told when it has changed, and not more often than every ten seconds."""

@@ -1,5 +1,7 @@
 """The supervisor's logic: which workers are started, replaced and ended, and when. No process is started here."""
 
+import json
+import os
 import signal
 from typing import Any
 
@@ -9,6 +11,7 @@ from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.server._connectionnumbers import SharedNumbers, newNumbersFile
+from tlscomm.server._person import Person
 from tlscomm.server._workerchannel import NoAnswer, RefusedRequest, WorkerChannel
 from tlscomm.server._workerlog import LinesOfWorker
 from tlscomm.server._workerprocess import WorkerProcess, WorkerState
@@ -340,6 +343,22 @@ class Numbers(SynchronousTestCase):
             numbers += [next(SharedNumbers(shared.fileno()))]
         self.assertEqual(len(set(numbers)), 3001)
         self.assertEqual((numbers[0], numbers[:1500]), (1, sorted(numbers[:1500])))
+
+
+class Secrets(SynchronousTestCase):
+    """Pass phrases that a person has said to one process."""
+
+    def test_handedOver(self) -> None:
+        """A pass phrase out of a pipe is known to another process, which neither reads nor asks for anything itself."""
+        reading, writing = os.pipe()
+        self.addCleanup(os.close, reading)
+        os.write(writing, b"secret\n")
+        os.close(writing)
+        first = Person()
+        self.assertEqual(first.pipe(reading)("a.key"), b"secret")
+        second = Person(json.loads(json.dumps(first.said)))
+        self.assertEqual(second.pipe(reading)("a.key"), b"secret")
+        self.assertEqual((second.ask("b.key"), second.pipe(reading + 1000)("b.key")), (None, None))
 
 
 class Output(SynchronousTestCase):

@@ -118,7 +118,10 @@ class Launcher:
         worker.tell("serve", **{**self._facts(worker), "number": worker.number, "places": places})
 
     def _neverStarted(self, worker: WorkerProcess, problem: OSError) -> None:
-        worker.problem = f"the process cannot be started: {problem.strerror or problem}"
+        worker.problem = (
+            f"{sys.executable} cannot be started: {problem.strerror or problem}\n"
+            "Next step: Let the user who the server runs as execute it, and have as many processes as are wanted."
+        )
         clock: IReactorTime = self._reactor
         clock.callLater(0, worker.ended, None, None)
 

@@ -97,7 +97,7 @@ class WorkerProcess:
         self._sendSignal: Callable[[signal.Signals], object] = lambda _: None
 
     def __str__(self) -> str:
-        return f"worker {self.number} (pid {self.pid})"
+        return f"worker {self.number}" if self.pid is None else f"worker {self.number} (pid {self.pid})"
 
     def launched(self, pid: int | None, channel: WorkerChannel, sendSignal: Callable[[signal.Signals], object]) -> None:
         """The process was started.
@@ -173,6 +173,8 @@ class WorkerProcess:
 
 
 def _ending(status: int | None, number: int | None) -> str:
+    if number is None and status is None:
+        return "could not be started"
     if number is None:
         return f"has ended with exit status {status}"
     try:
