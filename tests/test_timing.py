@@ -7,13 +7,16 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import ConnectionRefusedError
-from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
+from tlscomm.relaying._fromsettings import forwardingFrom
 from tlscomm.server._counts import Counts
-from tlscomm.server._timing import TimedEndpoint, timedHook
+from tlscomm.server._operation import Operation
+from tlscomm.server._timing import timedConnecting, timedHook
 from tlscomm.transport._awaitables import asDeferred
+from tlscomm.transport._eventlog import EventLog
 
 
 class TimingCase(SynchronousTestCase):
@@ -88,12 +91,7 @@ class Backends(TimingCase):
     name = "tlscomm_backend_connect_duration_seconds"
 
     def connect(self, answer: Deferred[Any]) -> Deferred[Any]:
-        class Endpoint:
-            def connect(self, protocolFactory: Any) -> Deferred[Any]:
-                return answer
-
-        endpoint: Any = Endpoint()
-        return TimedEndpoint(endpoint, self.clock, self.counts).connect(Factory())
+        return timedConnecting(self.clock, self.counts)(answer)
 
     def test_connected(self) -> None:
         """A connection is timed, and is what it was."""
@@ -106,10 +104,21 @@ class Backends(TimingCase):
         self.assertEqual(self.noted(), {"connected": (2, 0.5)})
 
     def test_failed(self) -> None:
-        """So is the attempt that fails, or is given up."""
+        """So is the attempt that fails, and one whose client has gone is no failure of the backend."""
         self.failureResultOf(self.connect(fail(ConnectionRefusedError())), ConnectionRefusedError)
         connecting = self.connect(Deferred())
         self.clock.advance(10)
         connecting.cancel()
         self.failureResultOf(connecting)
-        self.assertEqual(self.noted(), {"failed": (2, 10)})
+        self.assertEqual(self.noted(), {"failed": (1, 0), "cancelled": (1, 10)})
+
+    def test_forwarded(self) -> None:
+        """A server that forwards, by the name or to one place, is looked on where there are metrics, and only there."""
+        place = "unix:/run/backend.sock"
+        settings: Any = {"connectTimeout": None, "halfCloseTimeout": None}
+        for forward in ([place], [f"one.example={place}", f"two.example={place}"]):
+            for sites, isTimed in (({"metrics": "tcp:9180"}, True), ({"health": "tcp:9180"}, False)):
+                application: Any = forwardingFrom({**settings, "forward": forward}, MemoryReactorClock())
+                Operation(self.clock, sites, EventLog(print, self.clock), list).watchBackend(application)
+                each = getattr(application, "forwardings", {"": application}).values()
+                self.assertEqual({one.timed is not None for one in each}, {isTimed})

@@ -34,7 +34,7 @@ class Forwarding(Factory):
     Attributes:
         relays: those that have yet to end.
         filesPerConnection: how many files a process has open for each connection.
-        backend: makes the connection to the place.
+        timed: is given each attempt to connect, and returns it; None where none looks on.
     """
 
     noisy = False
@@ -70,7 +70,8 @@ class Forwarding(Factory):
         self.relays: set[Relay] = set()
         self._awaitingEnd: list[Deferred[None]] = []
         self._waits = Waits(clock)
-        self.backend = backend
+        self.timed: Callable[[Deferred[Any]], Deferred[Any]] | None = None
+        self._backend = backend
         self._place = place
         self._connectTimeout = connectTimeout
         self._halfCloseTimeout = halfCloseTimeout
@@ -89,7 +90,9 @@ class Forwarding(Factory):
     def _connect(self, relay: Relay) -> None:
         self.relays.add(relay)
         factory = cast(IProtocolFactory, _Only(relay.far))
-        connecting = connected(self._waits, self.backend, factory, self._connectTimeout)
+        connecting = connected(self._waits, self._backend, factory, self._connectTimeout)
+        if self.timed is not None:
+            connecting = self.timed(connecting)
         relay.connecting = connecting
         connecting.addCallback(self._connected, relay).addErrback(self._failed, relay)
 

@@ -132,9 +132,9 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "tlscomm_backend_connect_duration_seconds",
         "histogram",
-        "How long it took to connect to what ``--forward`` names.",
-        (Label("result", ("connected", "failed")),),
-        always=_each(("connected", "failed")),
+        "How long it took to connect to what ``--forward`` names; ``cancelled`` where the client has gone meanwhile.",
+        (Label("result", ("connected", "failed", "cancelled")),),
+        always=_each(("connected", "failed", "cancelled")),
         bounds=_QUICK,
     ),
     Metric(

@@ -99,10 +99,10 @@ class Operation:
         if self.counting is None:
             return
         for each in getattr(application, "forwardings", {"": application}).values():
-            if (backend := getattr(each, "backend", None)) is not None:
-                from tlscomm.server._timing import TimedEndpoint
+            if hasattr(each, "timed"):
+                from tlscomm.server._timing import timedConnecting
 
-                each.backend = TimedEndpoint(backend, self._clock, self.counting.counts)
+                each.timed = timedConnecting(self._clock, self.counting.counts)
 
     def sites(
         self,

@@ -9,14 +9,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IProtocol, IProtocolFactory, IReactorTime, IStreamClientEndpoint
+from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from tlscomm.server._counts import Counts
 from tlscomm.verification import Hook
 
-__all__ = ["TimedEndpoint", "timedHook"]
+__all__ = ["timedConnecting", "timedHook"]
 
 _T = TypeVar("_T")
 
@@ -58,27 +57,20 @@ async def _awaited(answer: Awaitable[_T], note: Callable[[str], None]) -> _T:
     return answered
 
 
-@implementer(IStreamClientEndpoint)
-class TimedEndpoint:
-    """The same client endpoint, whose connections are timed."""
+def timedConnecting(clock: IReactorTime, counts: Counts) -> Callable[[Deferred[_T]], Deferred[_T]]:
+    """Return what notes how long an attempt to connect to a backend takes. It returns the attempt as it was."""
 
-    def __init__(self, endpoint: IStreamClientEndpoint, clock: IReactorTime, counts: Counts) -> None:
-        """
-        Args:
-            endpoint: connects.
-            clock: tells the time.
-            counts: gets how long it took.
-        """
-        self._endpoint = endpoint
-        self._clock = clock
-        self._counts = counts
+    def timed(connecting: Deferred[_T]) -> Deferred[_T]:
+        began = clock.seconds()
 
-    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
-        """Connect; see `IStreamClientEndpoint`."""
-        return self._endpoint.connect(protocolFactory).addBoth(self._noted, self._clock.seconds())
+        def note(result: Any) -> Any:
+            outcome = "connected"
+            if isinstance(result, Failure):
+                # The client has gone, and nothing is known of the backend.
+                outcome = "cancelled" if result.check(CancelledError) else "failed"
+            counts.observe(_BACKEND, (outcome,), clock.seconds() - began)
+            return result
 
-    def _noted(self, result: Any, began: float) -> Any:
-        # Who cancels has gone, or was not answered in time, which is for the backend.
-        outcome = "failed" if isinstance(result, Failure) else "connected"
-        self._counts.observe(_BACKEND, (outcome,), self._clock.seconds() - began)
-        return result
+        return connecting.addBoth(note)
+
+    return timed
