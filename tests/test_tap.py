@@ -258,7 +258,7 @@ class OptionsTests(SynchronousTestCase):
             ("--minimum-tls 1.1", "--minimum-tls is one of 1.2, 1.3, not '1.1'"),
             ("--maximum-tls 1", "--maximum-tls is one of 1.2, 1.3, not '1'"),
             ("--client-certificates yes", "--client-certificates is one of none, requested, required, not 'yes'"),
-            ("--log-format xml", "--log-format is one of text, json, not 'xml'"),
+            ("--log-format xml", "--log-format is one of text, json, journal, not 'xml'"),
             ("--read-timeout soon", "--read-timeout is a number of seconds, or 0 for none, not 'soon'"),
             ("--close-timeout -1", "--close-timeout is a number of seconds, or 0 for none, not '-1'"),
             ("--write-timeout nan", "--write-timeout is a number of seconds, or 0 for none, not 'nan'"),

@@ -78,7 +78,7 @@ def _inJSON(text: str) -> LoggedFailure | None:
     if isinstance(failure, dict) and failure.get("code") in CODES:
         return _fromJSON(failure, value)
     # What journalctl prints as JSON has the line as its message.
-    message = value.get("TLSCOMM_EVENT_JSON") or value.get("MESSAGE")
+    message = value.get("TLSCOMM_JSON") or value.get("MESSAGE")
     return failureIn(message) if isinstance(message, str) and message != text else None
 
 

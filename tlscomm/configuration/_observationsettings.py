@@ -91,17 +91,18 @@ OBSERVATION = (
     ),
     Setting(
         "logFormat",
-        Word(("text", "json")),
+        Word(("text", "json", "journal")),
         _TWISTD | Interface.TUNNEL,
         "``text``: events are lines of Twisted's log. ``json``: each is one line of JSON on standard output, and "
-        "Twisted's log goes to standard error; a daemon has its lines in the log file.",
+        "Twisted's log goes to standard error; a daemon has its lines in the log file. ``journal``: all that is logged "
+        "goes into systemd's journal, with its facts as fields.",
         default="text",
         see=":ref:`log`",
         isProcessWide=True,
         differing={
             Interface.TUNNEL: {
                 "about": "``text``: events are lines on standard error. ``json``: each is one line of JSON on standard "
-                "output."
+                "output. ``journal``: each goes into systemd's journal, with its facts as fields.",
             }
         },
     ),

@@ -31,6 +31,7 @@ __all__ = [
     "JSONLines",
     "Lines",
     "LogFormat",
+    "asJSON",
     "eventLog",
     "onStandardError",
     "onStandardOutput",
@@ -38,8 +39,8 @@ __all__ = [
 
 _log = Logger(namespace="tlscomm")
 
-LogFormat = Literal["text", "json"]
-LOG_FORMATS: tuple[LogFormat, ...] = ("text", "json")
+LogFormat = Literal["text", "json", "journal"]
+LOG_FORMATS: tuple[LogFormat, ...] = ("text", "json", "journal")
 
 LOG_VERSION = 1
 """Of the names in events as JSON: more when one has changed its meaning or is gone."""
@@ -157,10 +158,10 @@ class JSONLines(Lines):
     """Writes each event as one line of JSON."""
 
     def __call__(self, event: Event) -> None:
-        self.take(_asJSON(event).encode())
+        self.take(asJSON(event).encode())
 
     def _lostLine(self, count: int, now: float) -> bytes:
-        return _asJSON({"event": "lost", "level": "warn", "time": Moment(now), "count": count}).encode()
+        return asJSON({"event": "lost", "level": "warn", "time": Moment(now), "count": count}).encode()
 
 
 def _warn(text: str) -> None:
@@ -192,15 +193,23 @@ def eventLog(
 
     Args:
         form: ``text`` logs each event as a line of Twisted's log, with its facts as named fields; ``json`` writes it to
-            standard output.
+            standard output; ``journal`` writes it into systemd's journal.
         clock: tells the time.
         foreground: whether the server has a standard output. Where it has none, the JSON is the text of a line in
             Twisted's log.
         lines: what writes the events as JSON, where something else writes there, too.
         also: facts that each event has.
+
+    Raises:
+        ValueError: there is no journal on this machine.
     """
     if form == "text":
         return EventLog(_adding(also, writeText), clock)
+    if form == "journal":
+        from tlscomm.server._journal import openJournal
+
+        journal = openJournal(clock)
+        return EventLog(_adding(also, journal), clock, finish=journal.finish, lost=partial(getattr, journal, "lost"))
     if lines is None and foreground:
         lines = onStandardOutput(clock)
     if not isinstance(lines, JSONLines):
@@ -226,9 +235,10 @@ def onStandardError() -> FileLogObserver:
     return textFileLogObserver(sys.stderr or io.TextIOWrapper(io.FileIO(os.devnull, "w")))
 
 
-def _asJSON(event: Event) -> str:
+def asJSON(event: Event) -> str:
+    """Return an event as one line of JSON, without its end."""
     return json.dumps({**event, "version": LOG_VERSION}, default=lambda fact: fact.toJSON())
 
 
 def _writeRecord(event: Event) -> None:
-    _log.info("{json}", json=_asJSON(event))
+    _log.info("{json}", json=asJSON(event))

@@ -121,8 +121,13 @@ class Options(_Options):
             self._plan = planFromOptions(self.settings)
         else:
             self._plan = self._planOfFile()
+        isJournal = self._plan.settings["logFormat"] == "journal"
         if self._plan.settings.get("logFile"):
-            self._logIntoFile()
+            if isJournal:
+                raise UsageError("--log-format journal writes into systemd's journal: leave out --log-file")
+            self._logThere("_logfile", "--log-file is where all is logged")
+        elif isJournal:
+            self._logThere("_journal", "systemd's journal is where all is logged")
         elif self._plan.settings["logFormat"] == "json":
             self._clearStandardOutput()
 
@@ -187,13 +192,13 @@ class Options(_Options):
             raise withProblemsOfFiles(plan, problems)
         return plan
 
-    def _logIntoFile(self) -> None:
-        """Have Twisted's log in the file that the server opens."""
+    def _logThere(self, module: str, where: str) -> None:
+        """Have Twisted's log go where a module of the server writes."""
         program: dict[str, Any] = self.parent or {}
         if program.get("logger") or program.get("syslog") or program.get("logfile"):
-            raise UsageError("--log-file is where all is logged: leave out twistd's --logfile, --logger and --syslog")
+            raise UsageError(f"{where}: leave out twistd's --logfile, --logger and --syslog")
         if "nodaemon" in program:
-            program["logger"] = "tlscomm.server._logfile.twistdsObserver"
+            program["logger"] = f"tlscomm.server.{module}.twistdsObserver"
 
     def _clearStandardOutput(self) -> None:
         """Have Twisted's log on standard error, where it would go to standard output."""

@@ -31,7 +31,7 @@ from tlscomm.x509._facts import certificateFacts
 if TYPE_CHECKING:
     from tlscomm.tracing._trace import Trace
 
-__all__ = ["Event", "EventLog", "Moment", "writeText"]
+__all__ = ["Event", "EventLog", "Moment", "sentenceOf", "writeText"]
 
 _log = Logger(namespace="tlscomm")
 
@@ -210,6 +210,12 @@ def writeText(event: Event) -> None:
     record.pop("time", None)
     del record["level"]
     globalLogPublisher(record)
+
+
+def sentenceOf(event: Event) -> str:
+    """Return what an event says in words."""
+    say, facts = _SENTENCES[event["event"]]
+    return say(*facts(event))
 
 
 class _Sentence:
