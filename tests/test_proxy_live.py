@@ -9,10 +9,21 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from interop import LOOPBACK, PATIENCE, PATIENT, InteropCase, credential, echoing, reactor, root
+from interop import (
+    LOOPBACK,
+    PATIENCE,
+    PATIENT,
+    InteropCase,
+    authorityFile,
+    credential,
+    echoing,
+    files,
+    reactor,
+    root,
+)
 from test_interop_servers import found, freePorts, listens
 from twisted.internet.defer import Deferred, DeferredQueue
-from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint, UNIXServerEndpoint
 from twisted.internet.protocol import Factory
 from twisted.protocols.basic import LineReceiver
 
@@ -98,7 +109,7 @@ class BeforeUsTests(InteropCase):
         listening: Any = await endpoint.listen(echoing())
         tls: Any = endpoint.factory
         self.addCleanup(self._stopServing, listening, tls.connections)
-        return listening.getHost().port  # type: ignore[no-any-return]
+        return getattr(listening.getHost(), "port", 0)
 
     def startHAProxy(self, ports: list[int], *lines: str) -> None:
         times = [f" timeout {each} 1m" for each in ("connect", "client", "server")]
@@ -139,6 +150,36 @@ class BeforeUsTests(InteropCase):
             self.assertEqual(transport.proxied.version, version)
             self.assertEqual(await asker.request("hello"), "hello")
             await self.finish(asker)
+
+    async def test_throughUnixSocket(self) -> None:
+        """HAProxy on the same machine may use a Unix socket, and the client is still who it says."""
+        path = str(self.folder / "ours.sock")
+        await self.serveBehind(UNIXServerEndpoint(reactor, path), "unix")
+        (port,) = freePorts(1)
+        self.startHAProxy([port], f"listen one\n bind {LOOPBACK}:{port}\n server ours unix@{path} send-proxy-v2")
+        asker = await self.connect(port)
+        transport = await self.record.next("accepted")
+        mine: Any = asker.transport
+        self.assertEqual(describeAddress(transport.getPeer()), describeAddress(mine.getHost()))
+        await self.finish(asker)
+
+    async def test_endingTLS(self) -> None:
+        """HAProxy that ends TLS, and speaks TLS with us again, tells of the client's certificate."""
+        ours = await self.serveBehind(TCP4ServerEndpoint(reactor, 0, interface=LOOPBACK))
+        (port,) = freePorts(1)
+        server, client, known = (Path(each).absolute() for each in (files("server"), files("client"), authorityFile()))
+        self.startHAProxy(
+            [port],
+            f"listen one\n bind {LOOPBACK}:{port} ssl crt {server} verify required ca-file {known}",
+            f" server ours {LOOPBACK}:{ours} ssl crt {client} verify required ca-file {known} verifyhost localhost"
+            " sni str(localhost) send-proxy-v2-ssl-cn",
+        )
+        asker = await self.connect(port)
+        await asker.request("hello")
+        transport = await self.record.next("accepted")
+        tls = transport.proxied.tls
+        self.assertEqual((tls.version, tls.commonName, tls.isVerified), ("TLSv1.3", "localhost", True))
+        await self.finish(asker)
 
     async def test_checks(self) -> None:
         """HAProxy's health checks, with a header of its own connection, are told of to no observer."""
