@@ -377,18 +377,32 @@ class EndTests(RelayCase):
             self.assertNotIn("read end", service.events)
             self.assertEqual([type(reason) for reason in service.lost], [ConnectionLost])
 
-    def test_withoutHalves(self) -> None:
-        """Where the connection to the service has no halves, the end of the client is the end of both."""
+    def withoutHalves(self) -> tuple[Any, Any, Any]:
         relayed, service = self.joined()
-        del relayed.forwarding
-        near = next(iter(relayed.factory.connections)).protocol
-        far = near._owner.far
-        far.transport = WithoutHalves(far.transport)
+        (relay,) = relayed.forwarding.relays
+        relay.far.transport = WithoutHalves(relay.far.transport)
+        return relayed, service, relay.far
+
+    def test_clientFirstWithoutHalves(self) -> None:
+        """Where the connection to the service has no halves, as with Twisted's TLS, the client's end is that of both."""
+        relayed, service, _ = self.withoutHalves()
         relayed.client.transport.write(b"all")
         relayed.client.transport.loseWriteConnection()
         relayed.flush()
-        self.assertEqual(service.received, b"all")
-        self.assertEqual(relayed.codes, [None])
+        self.assertEqual((service.received, service.events[-1]), (b"all", "read end"))
+        self.assertEqual((relayed.codes, relayed.client.failures), ([None], [None]))
+
+    def test_serviceFirstWithoutHalves(self) -> None:
+        """So is the service's: its loss says whether it was in order."""
+        for reason, codes in ((ConnectionDone(), [None]), (ConnectionLost(), ["backend-lost"])):
+            relayed, service, far = self.withoutHalves()
+            service.transport.write(b"all")
+            relayed.flush()
+            far.connectionLost(Failure(reason))
+            relayed.flush()
+            relayed.client.transport.loseConnection()
+            relayed.flush()
+            self.assertEqual((relayed.client.received, relayed.codes), (b"all", codes))
 
     def test_silenceAfterAnEnd(self) -> None:
         """Where one side has ended, a connection on which nothing moves any more is cut after a while."""

@@ -126,14 +126,19 @@ class End:
         direct.left = MOST
         direct.write(data)
 
-    def endWriting(self) -> bool:
-        """End our side of the connection, once what was written is out; return whether it can end alone."""
-        if isinstance(self.transport, ProtocolWrapper) or not hasattr(self.transport, "loseWriteConnection"):
-            # Of Twisted's TLS it would be TCP that ends, which is no end of TLS in order.
-            return False
+    @property
+    def hasHalves(self) -> bool:
+        """Whether each side of the connection can end alone."""
+        # Of Twisted's TLS it would be TCP that ends, which is no end of TLS in order.
+        return hasattr(self.transport, "loseWriteConnection") and not isinstance(self.transport, ProtocolWrapper)
+
+    def endWriting(self) -> None:
+        """End our side of the connection, once what was written is out: all of it, where it has no halves.
+
+        Even then what the peer says until it has heard of that may still come.
+        """
         self.transport.unregisterProducer()
-        self.transport.loseWriteConnection()
-        return True
+        (self.transport.loseWriteConnection if self.hasHalves else self.transport.loseConnection)()
 
     def close(self) -> None:
         """End the connection in order, once what was written is out."""

@@ -131,7 +131,10 @@ class Relay:
 
     def lost(self, end: End, reason: Failure) -> None:
         other = self._other(end)
-        if not end.isClosing:
+        if not end.isClosing and not end.hasHalves and reason.check(ConnectionDone):
+            # There is no other way to say that it has ended in order.
+            other.close()
+        elif not end.isClosing:
             if self.failure is None:
                 self.failure = self._named(end, reason.value)
             other.abort(self.failure)
@@ -141,10 +144,12 @@ class Relay:
     def _passEnd(self, end: End, other: End) -> None:
         if other.isLost:
             return
-        if other.hasEnded or not other.endWriting():
+        if other.hasEnded:
             end.close()
             other.close()
-        elif self._timer is None and self._halfCloseTimeout is not None:
+            return
+        other.endWriting()
+        if self._timer is None and self._halfCloseTimeout is not None:
             self._lookLater()
 
     def _other(self, end: End) -> End:
