@@ -384,7 +384,7 @@ class EndTests(RelayCase):
         return relayed, service, relay.far
 
     def test_clientFirstWithoutHalves(self) -> None:
-        """Where the connection to the service has no halves, as with Twisted's TLS, the client's end is that of both."""
+        """Where the connection to the service has no halves, as with Twisted's TLS, the client ends both of them."""
         relayed, service, _ = self.withoutHalves()
         relayed.client.transport.write(b"all")
         relayed.client.transport.loseWriteConnection()
