@@ -13,7 +13,7 @@ from twisted.scripts.twistd import ServerOptions
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.server import _logfile
-from tlscomm.server._eventlog import JSONLines
+from tlscomm.server._lines import JSONLines
 from tlscomm.server._logfile import BoundedFile, LogRecords, TextLines, openLogFile, twistdsObserver
 
 LINE = b"x" * 99 + b"\n"

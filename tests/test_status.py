@@ -16,7 +16,7 @@ from tlscomm.failures import Unreadable
 from tlscomm.issuing import Authority
 from tlscomm.messages import MessageFactory
 from tlscomm.server import Echo, Listener, TLSService
-from tlscomm.server._eventlog import JSONLines
+from tlscomm.server._lines import JSONLines
 from tlscomm.server._observers import Observers
 from tlscomm.server._phases import ServerPhase
 from tlscomm.server._reloadresult import ReloadResult

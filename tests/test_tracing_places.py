@@ -22,7 +22,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm._wire.events import Event, Kind
 from tlscomm.drawing._liveline import liveLine
-from tlscomm.server._eventlog import JSONLines
+from tlscomm.server._lines import JSONLines
 from tlscomm.server._service import TLSService
 from tlscomm.testing import HTTP_REQUEST, MemoryLink, Pair, Speaker
 from tlscomm.tracing import CaptureFile, KeyLogFile, TraceFolder, Tracing

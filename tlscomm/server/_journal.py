@@ -25,7 +25,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import ILogObserver, eventAsText
 from zope.interface import implementer
 
-from tlscomm.server._eventlog import Lines, asJSON
+from tlscomm.server._lines import Lines, asJSON
 from tlscomm.transport._eventlog import Event, sentenceOf
 
 __all__ = ["Journal", "JournalRecords", "openJournal", "twistdsObserver"]

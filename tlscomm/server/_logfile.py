@@ -5,7 +5,7 @@ With ``text`` the file is Twisted's whole log; with ``json`` it has the events, 
 ``log``, so that one program can read all of it.
 
 What cannot be written waits, up to a bound, and is then lost and counted, as it is where a pipe takes nothing
-(`tlscomm.server._eventlog`). The server goes on.
+(`tlscomm.server._lines`). The server goes on.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import FileLogObserver, ILogObserver, eventAsText, textFileLogObserver
 from zope.interface import implementer
 
-from tlscomm.server._eventlog import JSONLines, Lines
+from tlscomm.server._lines import JSONLines, Lines
 from tlscomm.transport._eventlog import Moment
 
 __all__ = ["BoundedFile", "LogRecords", "TextLines", "openLogFile", "twistdsObserver"]

@@ -10,9 +10,10 @@ from twisted.logger import Logger
 
 from tlscomm.failures import printable
 from tlscomm.server._commonoperation import CommonOperation
-from tlscomm.server._eventlog import Lines, eventLog, onStandardOutput
+from tlscomm.server._eventlog import eventLog, onStandardOutput
 from tlscomm.server._fromoptions import complainOnTerminal
 from tlscomm.server._launching import Launcher
+from tlscomm.server._lines import Lines
 from tlscomm.server._listenerparts import endpointFor, siteEndpoint
 from tlscomm.server._logfile import openLogFile
 from tlscomm.server._notifying import systemdObserver

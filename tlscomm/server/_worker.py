@@ -51,7 +51,7 @@ def serve() -> None:
         signal.signal(ignored, signal.SIG_IGN)
     from twisted.internet import reactor
 
-    from tlscomm.server._eventlog import JSONLines
+    from tlscomm.server._lines import JSONLines
 
     records = JSONLines(io.FileIO(RECORDS, "wb"), cast(Any, reactor))
     globalLogBeginner.beginLoggingTo([RecordsForSupervisor(records)], redirectStandardIO=True)
