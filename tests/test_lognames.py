@@ -90,6 +90,7 @@ class NameTests(ConversationCase):
         for _ in range(13):
             self.connect(factory, credential=STRANGER.issue("x", role="client"))
         self.log.traced(factory.refusedTraces[0])
+        self.log.tunnelled("127.0.0.1:1", "localhost:1", None, tls=None, bytesReceived=1, bytesSent=2)
         self.log.flush()
         LogRecords(self.lines)({"log_format": "something", "log_time": 1.0})
         self.stream.isFull = True
