@@ -3,9 +3,13 @@
 import json
 import os
 import socket
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta, timezone
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from socketserver import UnixStreamServer
+from threading import Thread
 from typing import Any
 
 from click.testing import CliRunner, Result
@@ -35,6 +39,28 @@ name = "two"
 listen = "unix:two.socket"
 allow = "cn=client"
 """
+
+
+@contextmanager
+def answering(path: str, status: int, body: str) -> Iterator[None]:
+    """Serve one answer to every request on a Unix socket."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status if self.path == "/peers.json" else 500)
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *_: Any) -> None:
+            """Nothing is logged."""
+
+    with UnixStreamServer(path, Answer) as server:
+        server.get_request = lambda: (server.socket.accept()[0], ("local", 0))  # type: ignore[method-assign]
+        thread = Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield
+        server.shutdown()
+        thread.join()
 
 
 class CheckCase(SynchronousTestCase):
@@ -237,6 +263,19 @@ class PeersTests(CheckCase):
             result = self.check(GOOD, "--peers", path)
             self.assertEqual(result.exit_code, 1, path)
             self.assertTrue(result.stderr.startswith("Error: "), result.stderr)
+
+    def test_against(self) -> None:
+        """A server of this machine is asked for its peers; one that answers otherwise, or not at all, is a sentence."""
+        told = {"peers": [{"listener": "one", "chain": "", "connected": True}], "leftOut": 3}
+        with answering("status.socket", 200, json.dumps(told)):
+            result = self.check(GOOD, "--against", "./status.socket")
+        self.assertEqual(result.exit_code, 4)
+        self.assertIn("a client without a certificate (connected now), at one: no-certificate: ", result.stdout)
+        self.assertIn("3 peers of the server are not among those", result.stderr)
+        for status, body in ((404, ""), (200, "<html>")):
+            with answering(f"{status}.socket", status, body):
+                self.assertEqual(self.check(GOOD, "--against", f"unix:{status}.socket").exit_code, 1)
+        self.assertIn("does not answer", self.check(GOOD, "--against", "./status.socket").stderr)
 
     def test_againstElsewhere(self) -> None:
         """Another machine is not asked."""

@@ -13,6 +13,7 @@ import os
 import re
 import socket
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from typing import Any
 
 from cryptography import x509
@@ -178,14 +179,13 @@ def peersOfServer(address: str) -> Peers:
         ValueError: it is not of this machine, or does not answer; the message says why.
     """
     try:
-        connection = _connectionTo(address)
-        connection.request("GET", "/peers.json")
-        answer = connection.getresponse()
-        content = answer.read(_LARGEST)
+        with closing(_connectionTo(address)) as connection:
+            connection.request("GET", "/peers.json")
+            with connection.getresponse() as answer:
+                content = answer.read(_LARGEST)
     except (OSError, http.client.HTTPException) as problem:
         reason = getattr(problem, "strerror", None) or printable(str(problem) or repr(problem))
         raise ValueError(f"{printable(address)} does not answer: {reason}") from None
-    connection.close()
     if answer.status != http.client.OK:
         raise ValueError(
             f"{printable(address)} knows no peers: it answers {answer.status} to /peers.json; name the place that "

@@ -38,7 +38,8 @@ _REFUSALS = (TLSFailure, UsageError, ValueError)
 
 #: What a running server takes of a listener: all that its configuration is made of, and nothing that decides how its
 #: ports are opened or what makes its protocols.
-_TAKEN = frozenset({each.name for each in settingsOn(Interface.SERVER_STRING)} | {"hook", "hookTimeout"})
+_TAKEN = frozenset(each.name for each in settingsOn(Interface.SERVER_STRING))
+_TAKEN |= {"hook", "hookTimeout", "renewCommand", "renewBefore"}
 _TAKEN -= {"proxyFrom", "proxyProtocol", "upgrade"}
 #: What a running process can take.
 _CHANGEABLE = frozenset(each.name for each in fields(Limits))
@@ -107,7 +108,7 @@ def processProblems(plan: ServerPlan) -> list[PlanProblem]:
             operation.sites(partial(siteEndpoint, clock, sockets))
         except _REFUSALS as problem:
             problems.append(_problem(plan.originOf(name), problem))
-    for name in ("trace", "capture", "keylog"):
+    for name in ("trace", "capture", "keylog", "logFile"):
         path = plan.settings.get(name)
         if isinstance(path, str) and not _isWritable(path, isFolder=name == "trace"):
             problems.append(PlanProblem(plan.originOf(name), f"{name}: {printable(path)} cannot be written"))
