@@ -121,8 +121,8 @@ class SettingTests(SynchronousTestCase):
             ("--forward a=unix:/x --forward A=unix:/y", "said twice for a"),
             ("--forward unix:/x --forward unix:/y", "said twice without a name"),
             ("--forward a=tcp:10.0.0.1:1", "could leave this machine"),
-            ("--send-proxy v2", "--forward, which is missing"),
-            ("--forward unix:/x --send-proxy-options ssl", "--send-proxy, which is missing"),
+            ("--send-proxy v2", "nothing is forwarded"),
+            ("--forward unix:/x --send-proxy-options ssl", "none is to be sent"),
             ("--forward unix:/x --send-proxy v1 --send-proxy-options ssl", "addresses alone"),
             ("--forward 10.0.0.1=unix:/x", "not for addresses"),
         ):

@@ -52,10 +52,8 @@ def openingFrom(settings: Mapping[str, Any]) -> Callable[[Any], bytes] | None:
     word, more = settings.get("sendProxy"), tuple(settings.get("sendProxyOptions", ()))
     if word is None:
         if more:
-            raise ValueError("--send-proxy-options says more about --send-proxy, which is missing")
+            raise ValueError("a PROXY header is told what to say, and none is to be sent")
         return None
-    if not settings["forward"]:
-        raise ValueError("--send-proxy says more about --forward, which is missing")
     options(word, more)
     return lambda transport: proxyHeader(transport, word, more)
 

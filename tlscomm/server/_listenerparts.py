@@ -51,7 +51,7 @@ def applicationFrom(settings: Mapping[str, Any], clock: Any) -> IProtocolFactory
 
         return forwardingFrom(settings, clock)
     if "sendProxy" in settings or settings["sendProxyOptions"]:
-        raise ValueError("--send-proxy says more about --forward, which is missing")
+        raise ValueError("nothing is forwarded that a PROXY header could be sent with")
     return factoryFor(
         applicationNamed(settings.get("application", "echo")),
         framing=settings["framing"],
