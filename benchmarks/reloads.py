@@ -4,9 +4,10 @@
 
 A real ``twistd tlscomm`` runs beside it, and so do two processes that are not of tlscomm (Python's ssl): one connects
 again and again, the other has connections that stay, and sends numbered messages on all of them. Meanwhile all of the
-configuration is replaced, identity, authorities and revocation list, by renaming files, by writing them where they
-are, and by a link that leads to another folder. Of each five replacements three are broken, each in another way. Then
-clients are revoked one after the other while they are connected, and the time until they are cut off is taken.
+configuration is replaced, identity, authorities, revocation list, rules and limits, by renaming files, by writing them
+where they are, and by a link that leads to another folder. Of each five replacements three are broken, each in another
+way. Then clients are revoked one after the other while they are connected, and the time until they are cut off is
+taken; and so for clients that a rule does not let in any more.
 """
 
 from __future__ import annotations
@@ -38,6 +39,18 @@ from tlscomm.issuing import Authority
 from tlscomm.x509._encoding import keyPEM, pem
 
 LOOPBACK = "127.0.0.1"
+SERVER = """\
+listen = "{place}"
+framing = "line"
+readTimeout = 0
+identity = "server.pem"
+key = "server.key"
+clientRoots = "clients.pem"
+crl = "list.crl"
+revocation = "soft"
+deny = ["cn={denied}"]
+maximumConnections = {most}
+"""
 _TAKEN = "the configuration was read again"
 _REFUSED = "is not read again"
 _PATIENCE = 30.0
@@ -154,6 +167,7 @@ class Reloads:
         self.authority = Authority.create("Benchmark")
         self.other = Authority.create("Other")
         self.revoked: list[int] = []
+        self.denied = "none"
         self.number = 0
         self.brokenWays = cycle(BROKEN)
 
@@ -166,18 +180,18 @@ class Reloads:
             time.sleep(2.0)
             memory = _memoryOf(server.pid)
             taken, refused = self.reload(server)
+            self.deploy(self.files())
             print(f"memory of the server: {memory} KiB before, {_memoryOf(server.pid)} KiB after the reloads")
-            cuts = self.cutOff()
+            cuts = {"revoked": self.cutOff(self.revoke), "not allowed any more": self.cutOff(self.deny)}
             seen = [self.ended(load) for load in loads]
         print(f"reloads: {taken} taken, {refused} refused by name")
         for what, found in zip(("new connections", "messages"), seen, strict=True):
             print(f"{what}: {found['done']} went well, {len(found['problems'])} failed")
             for problem in found["problems"][:5]:
                 print(f"  {problem}")
-        print(
-            f"revoked to cut off, {len(cuts)} times: median {statistics.median(cuts) * 1000:.0f} ms, "
-            f"longest {max(cuts) * 1000:.0f} ms"
-        )
+        for why, times in cuts.items():
+            median, longest = statistics.median(times) * 1000, max(times) * 1000
+            print(f"{why} to cut off, {len(times)} times: median {median:.0f} ms, longest {longest:.0f} ms")
 
     def reload(self, server: subprocess.Popen[bytes]) -> tuple[int, int]:
         """Replace everything as often as was asked for, and return how many were taken and refused."""
@@ -213,22 +227,29 @@ class Reloads:
             time.sleep(0.01)
         raise SystemExit("nothing came of a change")
 
-    def cutOff(self) -> list[float]:
-        """Revoke clients that are connected, and return how long each stayed."""
+    def cutOff(self, change: Callable[[Credential], None]) -> list[float]:
+        """Put out clients that are connected, and return how long each stayed after the change of a file."""
         cuts = []
         for turn in range(self.options.cuts):
-            victim = self.authority.issue(f"victim {turn}", role="client")
+            victim = self.authority.issue(f"victim-{turn}", role="client")
             _put(Path("victim.pem"), victim)
             with _connect(_client("victim"), self.options.port) as connection:
                 connection.sendall(b"hello\n")
                 connection.recv(100)
-                self.revoked.append(victim.certificate.serial_number)
-                _replace(Path("live/list.crl"), self.files()["list.crl"])
+                change(victim)
                 begun = time.monotonic()
                 if connection.recv(100):
                     raise SystemExit("a revoked client was sent something")
                 cuts.append(time.monotonic() - begun)
         return cuts
+
+    def revoke(self, client: Credential) -> None:
+        self.revoked.append(client.certificate.serial_number)
+        _replace(Path("live/list.crl"), self.files()["list.crl"])
+
+    def deny(self, client: Credential) -> None:
+        self.denied = client.certificate.subject.rfc4514_string().removeprefix("CN=")
+        _replace(Path("live/server.toml"), self.files()["server.toml"])
 
     def files(self) -> dict[str, bytes]:
         """Return new files for everything."""
@@ -239,6 +260,9 @@ class Reloads:
             "server.key": keyPEM(identity.privateKey),
             "clients.pem": pem([self.authority.certificate, Authority.create(f"Added {self.number}").certificate]),
             "list.crl": self.authority.revocationList(self.revoked, number=self.number).public_bytes(Encoding.PEM),
+            "server.toml": SERVER.format(
+                place=f"tcp:{self.options.port}:interface={LOOPBACK}", denied=self.denied, most=1000 + self.number
+            ).encode(),
         }
 
     def deploy(self, files: dict[str, bytes], way: int = 2) -> None:
@@ -247,7 +271,7 @@ class Reloads:
             self.swap(files)
             return
         write = _replace if way == 0 else _overwrite
-        for name in ("server.pem", "server.key", "clients.pem", "list.crl"):
+        for name in ("server.pem", "server.key", "clients.pem", "list.crl", "server.toml"):
             if name in files:
                 write(Path("live", name), files[name])
             else:
@@ -263,12 +287,8 @@ class Reloads:
 
     @contextmanager
     def serving(self) -> Iterator[subprocess.Popen[bytes]]:
-        words = [
-            *(str(Path(sys.executable).with_name("twistd")), "-n", "--pidfile", "twistd.pid", "tlscomm"),
-            *("--listen", f"tcp:{self.options.port}:interface={LOOPBACK}", "--framing", "line", "--read-timeout", "0"),
-            *("--identity", "live/server.pem", "--key", "live/server.key", "--client-roots", "live/clients.pem"),
-            *("--crl", "live/list.crl", "--revocation", "soft"),
-        ]
+        program = str(Path(sys.executable).with_name("twistd"))
+        words = [program, "-n", "--pidfile", "twistd.pid", "tlscomm", "--configuration", "live/server.toml"]
         with open("server.log", "wb") as log, subprocess.Popen(words, stdout=log, stderr=log) as server:
             try:
                 end = time.monotonic() + _PATIENCE
@@ -389,6 +409,10 @@ def _listForRoots(_: Reloads, files: Files) -> None:
     files["clients.pem"] = files["list.crl"]
 
 
+def _line(text: bytes) -> Callable[[Reloads, Files], None]:
+    return lambda _, files: files.__setitem__("server.toml", files["server.toml"] + text + b"\n")
+
+
 BROKEN: list[tuple[str, Callable[[Reloads, Files], None]]] = [
     ("half a certificate", _half("server.pem")),
     ("half a key", _half("server.key")),
@@ -411,6 +435,15 @@ BROKEN: list[tuple[str, Callable[[Reloads, Files], None]]] = [
     ("certificate and key swapped", _swapped),
     ("a certificate for a list", _certificateForList),
     ("a list for authorities", _listForRoots),
+    ("half a configuration", _half("server.toml")),
+    ("no configuration", _without("server.toml")),
+    ("an unknown setting", _line(b"idenitty = 3")),
+    ("a wrong rule", _line(b'allow = ["cn"]')),
+    ("a wrong limit", _line(b"maximumPending = -1")),
+    ("a limit that is a word", _line(b'connectionsPerAddress = "many"')),
+    ("versions that do not fit", _line(b'minimumTLS = "1.3"\nmaximumTLS = "1.2"')),
+    ("what needs a restart", _line(b'application = "greet"')),
+    ("a file that is not there", _line(b'intermediates = ["none.pem"]')),
 ]
 
 
