@@ -40,7 +40,7 @@ class Server(MultiService):
     Attributes:
         listeners: the services, in the order of the configuration.
         phase: where the server is in its life.
-        operation: what looks on the server, an `Operation`; None where nothing does.
+        operation: what looks on the server; None where nothing does.
     """
 
     def __init__(
