@@ -279,6 +279,15 @@ class StoredTests(OurHeader):
         assert read is not None
         self.assertEqual(read[0].uniqueID, b"an id")
 
+    def test_longName(self) -> None:
+        """A common name for which a header has no room is left out."""
+        long = name(x509.NameAttribute(COMMON, "x" * 70_000, _validate=False))
+        certificate = authority().issue("client", role="client", subject=long).certificate
+        connection = ProxiedConnection(source=None, destination=None, version="TLSv1.3", certificate=certificate)
+        self.assertEqual(headerBytes(connection, "v2-ssl-cn"), headerBytes(connection, "v2-ssl"))
+        # cryptography warns of such a name.
+        self.flushWarnings()
+
     def test_notVerified(self) -> None:
         """A client that a hook has let in in spite of what was wrong is not said to be verified."""
         four = ProxyAddress("IPv4", "192.0.2.7", 1)

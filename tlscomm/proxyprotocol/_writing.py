@@ -6,6 +6,7 @@ proxy and not of the client: the kind of key, and the signature, are those of th
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Collection
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -18,6 +19,8 @@ from tlscomm._dataclasses import dataclass
 from tlscomm.proxyprotocol import _tlvs as tlvs
 from tlscomm.proxyprotocol._header import ProxyAddress
 from tlscomm.proxyprotocol._version2 import INET, INET6, LOCAL, PROXY, SIGNATURE, UNSPECIFIED
+from tlscomm.x509 import _der
+from tlscomm.x509._fields import signedFields
 
 __all__ = ["OPTIONS", "WORDS", "ProxiedConnection", "headerBytes", "options"]
 
@@ -44,8 +47,10 @@ _SIGNATURES = {
     SignatureAlgorithmOID.ED448: "ED448",
 }
 
-#: OpenSSL has its types of strings by their tags; HAProxy passes on their bytes as they stand in the certificate.
-_WIDE = {"BMPString": "utf-16-be", "UniversalString": "utf-32-be"}
+_COMMON_NAME = NameOID.COMMON_NAME.dotted_string
+
+#: The most bytes of a common name that are passed on. It should have 64 characters (RFC 5280, appendix A.1).
+_LONGEST_NAME = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,16 +193,17 @@ def _ssl(connection: ProxiedConnection, chosen: Collection[str]) -> bytes:
 
 
 def _commonName(certificate: x509.Certificate | None) -> bytes:
+    """Return the first common name, as its bytes stand in the certificate; nothing where there is none."""
     if certificate is None:
         return b""
-    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    if not names:
-        return b""
-    value = names[0].value
-    if isinstance(value, bytes):
-        return value
-    kind = names[0]._type.name
-    return value.encode(_WIDE.get(kind, "utf-8"), "surrogateescape")
+    with contextlib.suppress(ValueError):
+        for part in signedFields(certificate.tbs_certificate_bytes).subject.parts():
+            for attribute in part.parts():
+                kind, value = attribute.parts(_der.OBJECT_IDENTIFIER)[:2]
+                if kind.identifier() == _COMMON_NAME:
+                    # A header has no room for what is no name any more.
+                    return value.value if len(value.value) <= _LONGEST_NAME else b""
+    return b""
 
 
 def _keyAlgorithm(certificate: x509.Certificate | None) -> bytes:
