@@ -9,23 +9,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
-
-from twisted.logger import Logger
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tlscomm.credentials._sources import beingRead, patience
-from tlscomm.failures._loggedfailure import logFailure
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
     from twisted.internet.interfaces import IReactorTime
-    from twisted.python.failure import Failure
 
-__all__ = ["READING_SECONDS", "FileLooks", "inOwnThread"]
+__all__ = ["READING_SECONDS", "inOwnThread"]
 
 _T = TypeVar("_T")
-
-_log = Logger(namespace="tlscomm")
 
 #: How long a reading may take before it counts as failed, in seconds.
 READING_SECONDS = 10.0
@@ -77,40 +71,3 @@ def _noLonger(result: Any, deadline: Any) -> Any:
     if deadline.active():
         deadline.cancel()
     return result
-
-
-class FileLooks(Generic[_T]):
-    """Looks at files from time to time, in a thread, and never while a former look is under way."""
-
-    def __init__(self, what: str, look: Callable[[], _T], take: Callable[[_T], object]) -> None:
-        """
-        Args:
-            what: what is in the files, for the log.
-            look: reads what has changed.
-            take: is given what came of it, where the reactor runs.
-        """
-        self._what = what
-        self._look = look
-        self._take = take
-        self._isUnderWay = False
-
-    def begin(self, clock: IReactorTime) -> None:
-        """Look now, unless the look before still waits for a file."""
-        if not self._isUnderWay:
-            self._isUnderWay = True
-            looking: Deferred[Any] = inOwnThread(clock, self._look, self._late)
-            looking.addCallback(self._take).addBoth(self._end)
-
-    def _late(self, name: str) -> None:
-        _log.warn(
-            "{what} not read again: reading {name} has taken {seconds:g} s and goes on. What was read before goes on "
-            "counting until it expires. Next step: Have a plain file on a disk there.",
-            what=self._what,
-            name=name or "the files",
-            seconds=READING_SECONDS,
-        )
-
-    def _end(self, broken: Failure | None) -> None:
-        self._isUnderWay = False
-        if hasattr(broken, "check"):
-            logFailure(_log, "reading {what} again broke", broken, what=self._what)

@@ -83,11 +83,6 @@ class ListFiles:
         found = (each for files in self._known.values() for known in files.values() for each in known.lists)
         return list(dict.fromkeys(found))
 
-    @property
-    def mayHaveChanged(self) -> bool:
-        """Whether there is anything to read again. That costs a look at each file, which is not opened."""
-        return any(self._mayHaveChanged(source, files) for source, files in self._known.items())
-
     def reread(self) -> tuple[bool, list[TLSFailure]]:
         """Read what has changed.
 
@@ -122,15 +117,6 @@ class ListFiles:
             changed = changed or isOther
         self._known = known
         return changed, problems
-
-    def _mayHaveChanged(self, source: str, files: dict[Path, _Known]) -> bool:
-        try:
-            paths = _filesOf(source)
-        except TLSFailure:
-            return source not in self._missing
-        if source in self._missing or files.keys() != set(paths):
-            return True
-        return any(files[path].mark != markOf(path) for path in paths)
 
 
 def _readAgain(path: Path, files: dict[Path, _Known], problems: list[TLSFailure], *, isAlone: bool) -> bool:
