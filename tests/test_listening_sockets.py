@@ -9,7 +9,8 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tlscomm.server._sockets import ListeningSocket, ListeningSockets
@@ -17,14 +18,23 @@ from tlscomm.server._sockets import ListeningSocket, ListeningSockets
 PLACE = "tcp:0:interface=127.0.0.1"
 
 
+class Accepted(Protocol):
+    """Tells its factory of its end."""
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        lost, self.factory.lost = self.factory.lost, Deferred()  # type: ignore[union-attr]
+        lost.callback(None)
+
+
 class Accepting(Factory):
-    """Tells of the first connection."""
+    """Tells of the first connection, and of its end."""
 
     noisy = False
-    protocol = Protocol
+    protocol = Accepted
 
     def __init__(self) -> None:
         self.accepted: Deferred[Any] = Deferred()
+        self.lost: Deferred[None] = Deferred()
 
     def buildProtocol(self, addr: Any) -> Any:
         accepted, self.accepted = self.accepted, Deferred()
@@ -171,3 +181,30 @@ class AdoptedTests(TestCase):
         self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
         self.connected(listening)
         listening.socket.accept()[0].close()
+
+    async def test_waiting(self) -> None:
+        """Clients whom the kernel has let in are accepted before the socket is closed for good."""
+        sockets, factory = ListeningSockets(), Accepting()
+        port: Any = await sockets.endpoint(reactor, PLACE).listen(factory)
+        await port.stopListening()
+        client = self.connected(next(iter(sockets)))
+        accepted = factory.accepted
+        sockets.close()
+        self.assertEqual((await accepted).port, client.getsockname()[1])
+        client.close()
+        await factory.lost
+
+    async def test_notOurs(self) -> None:
+        """Those who wait in a socket that another process has are left to it."""
+        sockets, factory = ListeningSockets(), Accepting()
+        port: Any = await sockets.endpoint(reactor, PLACE).listen(factory)
+        await port.stopListening()
+        listening = next(iter(sockets)).socket.dup()
+        self.addCleanup(listening.close)
+        client = self.connected(next(iter(sockets)))
+        sockets.handOver()
+        sockets.close()
+        connection, address = listening.accept()
+        connection.close()
+        self.assertEqual(address[1], client.getsockname()[1])
+        self.assertFalse(factory.accepted.called)
