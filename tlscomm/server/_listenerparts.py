@@ -9,7 +9,6 @@ from twisted.internet.interfaces import IProtocolFactory, IStreamServerEndpoint
 from twisted.python.usage import UsageError
 
 from tlscomm.endpoints._beforetls import acceptingBeforeTLS
-from tlscomm.endpoints._below import endpointBelow
 from tlscomm.failures import printable
 from tlscomm.server._applications import applicationNamed, factoryFor
 from tlscomm.server._service import Listener
@@ -86,5 +85,4 @@ def endpointFor(reactor: Any, place: str, sockets: ListeningSockets) -> IStreamS
 
 def siteEndpoint(reactor: Any, sockets: ListeningSockets, place: str) -> IStreamServerEndpoint:
     """Return the endpoint of a site for operators."""
-    # A string that speaks TLS itself needs the reactor for more than listening.
-    return endpointBelow(reactor, place) if place.startswith(_WITH_TLS) else sockets.endpoint(reactor, place)
+    return sockets.endpoint(reactor, place)
