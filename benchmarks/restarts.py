@@ -7,7 +7,8 @@ Real processes: servers that are replaced again and again, and beside them clien
     python -m benchmarks.restarts drain --times 20
 
 *handover* starts the next server with ``--handover``. *activation* does as systemd does with a socket unit: the socket
-stays here, the server is stopped and then started again with it. *drain* has two servers on two ports; one of them is
+stays here, the server is stopped and then started again with it. *reuseport* starts the next server on the same port
+with a socket of its own, and then stops the former one. *drain* has two servers on two ports; one of them is
 stopped while the clients go to the other.
 
 There are clients that come anew for each message, and clients that stay. A message that had no reply is sent again on
@@ -270,6 +271,17 @@ class Trial:
             listen="systemd:domain=INET:name=tls", preexec_fn=prepare, pass_fds=[_FIRST_DESCRIPTOR], before=program
         )
 
+    def reuseport(self, times: int) -> None:
+        """Start the next server beside the one that runs, and stop that."""
+        server = self.start("--reuse-port")
+        self._underLoad([self.port])
+        for _ in range(times):
+            time.sleep(_SERVING)
+            former, server = server, self.start("--reuse-port")
+            former.send_signal(signal.SIGTERM)
+            self.end(former)
+        self._finish(server)
+
     def drain(self, times: int) -> None:
         """Stop one of two servers, and start it again, while clients go to the other."""
         first, second = self.port, self.port + 1
@@ -318,7 +330,7 @@ class Trial:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("trial", choices=("handover", "activation", "drain"))
+    parser.add_argument("trial", choices=("handover", "activation", "reuseport", "drain"))
     parser.add_argument("--times", type=int, default=50, help="how many restarts or drains (default: 50)")
     parser.add_argument("--port", type=int, default=26100, help="the first port of two (default: 26100)")
     parser.add_argument("--processes", type=int, default=1, help="how many processes each server has (default: 1)")
