@@ -4,15 +4,16 @@ from typing import Any
 
 from conversation import STRANGER, VERSIONS, Recorder, Side, clientConfiguration
 from logs import logged
-from relays import MemoryBackend, RelayCase
+from relays import Backend, MemoryBackend, RelayCase
 from twisted.internet.error import ConnectError, ConnectionDone, ConnectionLost, ConnectionRefusedError
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.failures import Expired, NotAllowed
+from tlscomm.relaying import Forwarding
 from tlscomm.relaying._reachability import Reachability
-from tlscomm.testing import MemoryTransport
+from tlscomm.testing import MemoryLink, MemoryTransport
 
 LARGE = bytes(range(256)) * 2000
 
@@ -118,6 +119,25 @@ class ConnectingTests(RelayCase):
             self.assertEqual(relayed.client.received, b"answer")
             self.assertEqual(relayed.codes, [None])
             self.assertOver(relayed)
+
+    def test_endBeforeAll(self) -> None:
+        """An end that is there before the service is connected is passed on when it is."""
+        backend, client = MemoryBackend(), Backend()
+        forwarding = Forwarding(Clock(), backend, "tcp:127.0.0.1:1")
+        link = MemoryLink(client, forwarding.buildProtocol(None))  # type: ignore[arg-type]
+        client.transport.loseWriteConnection()
+        link.flush()
+        service = backend.accept()
+        backend.made[0][1].flush()
+        self.assertEqual(service.events, ["made", "read end"])
+        service.transport.write(b"answer")
+        service.transport.loseConnection()
+        backend.made[0][1].flush()
+        link.flush()
+        self.assertEqual((client.received, client.events[-1]), (b"answer", "read end"))
+        client.transport.loseConnection()
+        link.flush()
+        self.assertEqual(forwarding.relays, set())
 
     def test_refused(self) -> None:
         """Where the service takes no connection, the client is cut, and both the cause and the place are named."""
