@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.configuration import ClientConfiguration, ServerConfiguration
 from tlscomm.configuration._limitsettings import LIMITS
-from tlscomm.failures import Expired, IdleTimeout
+from tlscomm.failures import Expired, IdleTimeout, UnknownFormat
 from tlscomm.issuing import Authority
 from tlscomm.messages import MessageFactory, MessageProtocol
 from tlscomm.server import Echo, Listener, TLSService, _counting
@@ -21,6 +21,8 @@ from tlscomm.server._counting import Counting
 from tlscomm.server._counts import Counts
 from tlscomm.server._observers import Observers
 from tlscomm.server._phases import ServerPhase
+from tlscomm.server._plan import Origin
+from tlscomm.server._planproblems import ConfigurationProblems, PlanProblem
 from tlscomm.server._reloadresult import ReloadResult
 from tlscomm.testing import MemoryLink
 from tlscomm.transport import TLSFactory
@@ -251,7 +253,11 @@ class OfTheServer(CountingCase):
         """Reloads are counted by what came of them, and when the configuration in use was read is told."""
         self.counting.reloaded(ReloadResult(self.clock.seconds(), "files", Expired()))
         self.counting.reloaded(ReloadResult(self.clock.seconds(), "files", ValueError("?")))
-        self.assertEqual(self.changed("tlscomm_config_reloads_total"), {("expired",): 1, ("other",): 1})
+        problems = [PlanProblem(Origin(), "?"), PlanProblem.of(Origin(), UnknownFormat())]
+        self.counting.reloaded(ReloadResult(self.clock.seconds(), "files", ConfigurationProblems(problems)))
+        self.assertEqual(
+            self.changed("tlscomm_config_reloads_total"), {("expired",): 1, ("other",): 1, ("unknown-format",): 1}
+        )
         self.assertEqual(self.counts.value("tlscomm_config_last_reload_successful"), 0)
         self.assertEqual(self.counts.value("tlscomm_config_last_reload_success_timestamp_seconds"), 1_700_000_000)
         self.clock.advance(10)
