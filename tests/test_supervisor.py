@@ -162,6 +162,18 @@ class Supervising(SynchronousTestCase):
         self.clock.advance(3)
         self.assertEqual([str(each.problem) for each in self.observer.reloads], ["half"])
 
+    def test_changedOften(self) -> None:
+        """However often workers say that files have changed while they read, they read once more."""
+        self.started()
+        for _ in range(100):
+            for worker in self.launched:
+                worker.told("changed", {})
+        for _ in range(6):
+            for channel in self.channels:
+                if channel.asked and not channel.asked[-1][2].called:
+                    channel.asked[-1][2].callback({"problem": None, "isChange": False})
+        self.assertEqual(self.requests(), [["prepare", "commit"] * 2] * 2)
+
     def test_stop(self) -> None:
         """The sockets are closed before the workers are told to end, and the exit status says whether all did."""
         made = self.started()

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.server._connectionnumbers import SharedNumbers, newNumbersFile
 from tlscomm.server._person import Person
-from tlscomm.server._workerchannel import NoAnswer, RefusedRequest, WorkerChannel
+from tlscomm.server._workerchannel import LONGEST_MESSAGE, NoAnswer, RefusedRequest, WorkerChannel
 from tlscomm.server._workerlog import LinesOfWorker
 from tlscomm.server._workerprocess import WorkerProcess, WorkerState
 from tlscomm.server._workers import Workers
@@ -321,6 +321,14 @@ class Talking(SynchronousTestCase):
         self.assertTrue(self.users[0].hasEnded)
         self.failureResultOf(self.ends[0].ask("yes", 5), NoAnswer)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_tooLong(self) -> None:
+        """An answer that is longer than a message may be is refused, and the channel stays."""
+        self.users[1].asked = lambda request, facts: "x" * LONGEST_MESSAGE  # type: ignore[method-assign]
+        answer = self.ends[0].ask("page", 5)
+        self.pump()
+        self.failureResultOf(answer, RefusedRequest)
+        self.assertFalse(self.users[0].hasEnded)
 
     def test_nonsense(self) -> None:
         """What is no message, or larger than a message may be, ends the channel."""

@@ -89,6 +89,11 @@ class CommonReload:
             Deferred.fromCoroutine(self._readAll())
         return told
 
+    @property
+    def isWaiting(self) -> bool:
+        """Whether a reading is to begin that has not begun, and will see what is there now."""
+        return bool(self._next)
+
     async def _readAll(self) -> None:
         while self._next:
             waiting, self._next = self._next, []

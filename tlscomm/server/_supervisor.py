@@ -98,7 +98,7 @@ class Supervisor(MultiService):
             serving=self._isServed,
             failed=self._hasFailed,
             drainSeconds=drainTimeout,
-            changed=partial(self.reload, "files"),
+            changed=self._filesChanged,
             counted=self._hasCounted,
             ended=self._hasEnded,
         )
@@ -248,6 +248,11 @@ class Supervisor(MultiService):
         self._pending.came(result)
         if self.phase is ServerPhase.RELOADING:
             self._enter(ServerPhase.READY)
+
+    def _filesChanged(self) -> None:
+        # All workers say so, and one reading is for all of them.
+        if not self._reload.isWaiting:
+            self.reload("files")
 
     def _launched(self, launch: Callable[[WorkerProcess], object], worker: WorkerProcess) -> None:
         worker.generation = self._reload.generation

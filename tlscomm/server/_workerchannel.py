@@ -154,8 +154,13 @@ class WorkerChannel(Int32StringReceiver):
         answer.errback(NoAnswer(f"no answer within {seconds:g} s"))
 
     def _send(self, message: dict[str, Any]) -> None:
+        content = json.dumps(message).encode()
+        if len(content) > LONGEST_MESSAGE:
+            # The other end would take it for the end of the channel.
+            _log.error("{size} bytes are too many for a message between processes", size=len(content))
+            content = json.dumps({"answer": message.get("answer"), "problem": "it is too long to be told"}).encode()
         if not self._hasEnded:
-            self.sendString(json.dumps(message).encode())  # type: ignore[no-untyped-call]
+            self.sendString(content)  # type: ignore[no-untyped-call]
 
     def _abort(self) -> None:
         cast(ITCPTransport, self.transport).abortConnection()

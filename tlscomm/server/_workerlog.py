@@ -50,7 +50,8 @@ class RecordsForSupervisor:
                 "time": event.get("log_time"),
                 "level": getattr(level, "name", "info"),
                 "namespace": event.get("log_namespace"),
-                "event": event.get("event"),
+                # What is an event as JSON is a whole line, as in one process.
+                "event": event.get("event") or ("json" if "json" in event else None),
                 "text": eventAsText(event, includeTraceback=True, includeTimestamp=False, includeSystem=False),
             }
         )
