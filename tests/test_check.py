@@ -212,6 +212,16 @@ class PlacesTests(SynchronousTestCase):
         for path in ("file", "nowhere/a.socket", "x" * 200):
             self.assertEqual(reportOn(f"unix:{path}").state, "refused")
 
+    def test_withTLS(self) -> None:
+        """A site with TLS of its own has a port as well."""
+        with closing(socket.socket()) as listening:
+            listening.bind(("127.0.0.1", 0))
+            listening.listen()
+            port = listening.getsockname()[1]
+            place = f"tlscomm:{port}:identity=a.pem:interface=127.0.0.1"
+            self.assertEqual(reportOn(place).state, "in-use")
+            self.assertEqual(reportOn(f"{place}:endpoint=x").state, "unknown")
+
     def test_unknown(self) -> None:
         """What only systemd or a resolver knows is not asked."""
         for place in ("systemd:domain=INET:index=0", "tcp:1:interface=host.example"):

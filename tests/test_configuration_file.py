@@ -335,6 +335,15 @@ crl = ["lists"]
             "a.toml:13:1: the listener 3 listens on tcp:port=1, where the listener 0 listens already",
         )
 
+    def test_process(self) -> None:
+        """What the whole process cannot do is told with its place as well, before anything is made."""
+        self.assertWrong(
+            'status = "tcp:8080"\nkeylog = "nowhere/keys"\nidentity = "server.pem"\nclientRoots = "no.pem"',
+            "a.toml:1:1: status tcp:8080: the status names peers",
+            "a.toml:2:1: keylog: ",
+            "a.toml:4:1: file-not-found: ",
+        )
+
     def test_underTwistd(self) -> None:
         """twistd ends with all of it, before anything is loaded for long."""
         self.write("a = 1\nidentity = 'x'\n")

@@ -183,7 +183,7 @@ def _placeText(report: Any) -> Styled:
     style = "red" if report.isProblem else "green" if report.state == "free" else "yellow"
     words = {"in-use": "in use", "unknown": "not known"}
     note = ", which may be the server that is to read this" if report.isOurs else ""
-    return Styled((words.get(report.state, report.state), style), f" {report.detail}{note}" if report.detail else "")
+    return Styled((words.get(report.state, report.state), style), f", {report.detail}{note}" if report.detail else "")
 
 
 def _daysText(expiry: Any, now: float) -> str:

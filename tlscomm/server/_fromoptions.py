@@ -21,7 +21,7 @@ from tlscomm.server._notifying import systemdObserver
 from tlscomm.server._observers import Observers
 from tlscomm.server._operation import Operation
 from tlscomm.server._plan import ServerPlan
-from tlscomm.server._planchecking import madeOf
+from tlscomm.server._planchecking import madeOf, requireProcess
 from tlscomm.server._planreading import PlanReading
 from tlscomm.server._processpart import ProcessPart
 from tlscomm.server._server import Server
@@ -57,6 +57,8 @@ def serviceFor(
         TLSFailure: a credential or the authorities cannot be used.
         UsageError, ValueError: something else that the command line says cannot be done.
     """
+    if part is None:
+        requireProcess(plan)
     settings = plan.settings if part is None else part.settings(plan.settings)
     configuring = Configuring(None if part is None else part.said)
     form = settings["logFormat"]
@@ -149,6 +151,7 @@ def checkPlan(plan: ServerPlan, reactor: Any) -> dict[str, Any]:
     Raises:
         ConfigurationProblems, TLSFailure, UsageError, ValueError: as with `serviceFor`.
     """
+    requireProcess(plan)
     configuring = Configuring()
     madeOf(plan, configuring, lambda settings: (applicationFrom(settings, reactor), configuring.first(settings)))
     return configuring.person.said

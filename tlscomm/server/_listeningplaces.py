@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -16,6 +17,9 @@ __all__ = ["ListeningPlace", "conflictsIn", "placeOf"]
 
 #: Strings of Twisted's own whose endpoints do nothing but ask the reactor for a socket.
 _PLAIN = ("tcp:", "tcp6:", "unix:")
+#: Those of ours open a port of TCP too, where they name no other endpoint. Only sites have them.
+_TLS = re.compile(r"tlscomm:(?:port=)?(\d+)(?=:|$)")
+_INTERFACE = re.compile(r":interface=((?:\\.|[^:\\])*)")
 #: Process-wide settings that name places to listen, several of which may name the same one.
 _SITES = ("metrics", "status", "health")
 _ALL_ADDRESSES = frozenset({"", "0.0.0.0", "::"})
@@ -62,6 +66,9 @@ def placeOf(description: str) -> ListeningPlace | None:
     Raises:
         ValueError: it describes no endpoint; the message says why.
     """
+    if (found := _TLS.match(description)) and ":endpoint=" not in description:
+        interface = _INTERFACE.search(description)
+        description = f"tcp:{found[1]}:interface={interface[1] if interface else ''}"
     if not description.startswith(_PLAIN):
         return None
     asked = _Asked()

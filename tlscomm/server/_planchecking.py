@@ -28,7 +28,15 @@ from tlscomm.server._planproblems import ConfigurationProblems, PlanProblem
 from tlscomm.server._sockets import ListeningSockets
 from tlscomm.transport._eventlog import EventLog, writeText
 
-__all__ = ["failedAttempts", "madeOf", "problemsIn", "processProblems", "restartNeeded", "withProblemsOfFiles"]
+__all__ = [
+    "failedAttempts",
+    "madeOf",
+    "problemsIn",
+    "processProblems",
+    "requireProcess",
+    "restartNeeded",
+    "withProblemsOfFiles",
+]
 
 _CHECK_PATH = "Check the path. A relative path starts at the folder of the file that names it."
 
@@ -113,6 +121,16 @@ def processProblems(plan: ServerPlan) -> list[PlanProblem]:
         if isinstance(path, str) and not _isWritable(path, isFolder=name == "trace"):
             problems.append(PlanProblem(plan.originOf(name), f"{name}: {printable(path)} cannot be written"))
     return problems
+
+
+def requireProcess(plan: ServerPlan) -> None:
+    """See that what files say of the whole process can be done. What a command line says is found out on the way.
+
+    Raises:
+        ConfigurationProblems: it cannot; what cannot be done of the listeners is told with it.
+    """
+    if plan.files and (found := processProblems(plan)):
+        raise withProblemsOfFiles(plan, found)
 
 
 def _isWritable(path: str, *, isFolder: bool) -> bool:
