@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from conversation import AUTHORITY, CLIENT, ROOTS, SERVER, serverConfiguration
+from cryptography import x509
 from logs import logged
 from naming import NamingReactor
 from twisted.internet.endpoints import clientFromString, serverFromString
@@ -207,6 +208,18 @@ class ClientTests(RenewalCase):
         self.assertEqual(self.connect(), "CN=client")
         self.reactor.advance(LOOK_SECONDS)
         self.assertEqual(self.connect(), "CN=renewed")
+
+    def test_lists(self) -> None:
+        """A revocation list that has changed is read before the next connection, and not while it is made."""
+        Path("list.crl").write_bytes(pem([AUTHORITY.revocationList(number=1)]))
+        string = "tlscomm:endpoint=tcp\\:127.0.0.1\\:1:serverName=localhost:roots=ca.pem:crl=list.crl"
+        endpoint: Any = clientFromString(self.reactor, string)
+        Path("list.crl").write_bytes(pem([AUTHORITY.revocationList(number=22)]))
+        self.reactor.advance(LOOK_SECONDS)
+        endpoint.connect(Factory())
+        configuration = self.reactor.tcpClients[-1][2]._wrappedFactory.configuration
+        (found,) = configuration.revocation.lists
+        self.assertEqual(found.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number, 22)
 
     def test_unchanged(self) -> None:
         """Where nothing has changed, the configuration stays, and with it the sessions."""

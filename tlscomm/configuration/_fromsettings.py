@@ -102,8 +102,7 @@ def sourcesIn(*settings: Mapping[str, Any]) -> Sources:
     """Return the files and folders that configurations are read from.
 
     Args:
-        settings: parsed values by name, of each configuration. A client's lists are none of them: they are watched
-            while it is connected.
+        settings: parsed values by name, of each configuration.
     """
     files = [source for each in settings for name in _FILES for source in each.get(name, ())]
     lists = [source for each in settings for name in _LISTS for source in each.get(name, ()) if source != "fetch"]

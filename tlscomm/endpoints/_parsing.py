@@ -116,7 +116,7 @@ def renewedClient(
         ValueError: the settings do not fit together.
     """
     # Before they are read, so that no change is missed.
-    files = WatchedFiles(sourcesIn({name: settings[name] for name in settings.keys() - {"crl"}}))
+    files = WatchedFiles(sourcesIn(settings))
     now, later = prompts
     return TLSClientEndpoint(
         reactor,
