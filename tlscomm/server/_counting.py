@@ -28,7 +28,6 @@ from tlscomm.failures import TLSFailure
 from tlscomm.server._counts import Counts, Labels
 from tlscomm.server._metrictable import ACCEPTED, IN_ORDER, OTHER, POST_QUANTUM
 from tlscomm.server._phases import ServerPhase
-from tlscomm.server._planproblems import ConfigurationProblems
 from tlscomm.server._reloadresult import ReloadResult
 from tlscomm.server._service import TLSService
 from tlscomm.transport import TLSFactory, TLSTransport
@@ -124,7 +123,9 @@ class Counting:
 
     def reloaded(self, result: ReloadResult) -> None:
         """The configuration was read again, or could not be."""
-        self.counts.add("tlscomm_config_reloads_total", (_outcome(result.problem),))
+        # Failures have a code, and so have several things that are wrong, and what another process has said of them.
+        outcome = "taken" if result.isTaken else str(getattr(result.problem, "code", OTHER))
+        self.counts.add("tlscomm_config_reloads_total", (outcome,))
         self._noteReload(isTaken=result.isTaken)
 
     def gather(self) -> Deferred[Counts]:
@@ -261,16 +262,6 @@ def _expiriesOf(listener: str, configuration: ServerConfiguration) -> dict[Label
             at = each.at if each.at.tzinfo is not None else each.at.replace(tzinfo=timezone.utc)
             found[listener, each.kind, str(position), name] = at.timestamp()
     return found
-
-
-def _outcome(problem: BaseException | None) -> str:
-    """Return what came of a reading: of several things that are wrong, the first that is a failure."""
-    if problem is None:
-        return "taken"
-    if isinstance(problem, ConfigurationProblems):
-        return next((each.failure.code for each in problem.problems if each.failure is not None), OTHER)
-    # What another process has said of one has its code as well.
-    return str(getattr(problem, "code", OTHER))
 
 
 def _build() -> Labels:

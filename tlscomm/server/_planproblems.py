@@ -81,6 +81,11 @@ class ConfigurationProblems(ValueError):
         super().__init__("\n".join(lines))
 
     @property
+    def code(self) -> str:
+        """That of the first failure among them; ``other`` where none is one."""
+        return next((each.failure.code for each in self.problems if each.failure is not None), "other")
+
+    @property
     def told(self) -> str:
         """The same for a person."""
         count = len(self.problems)
