@@ -9,7 +9,8 @@ Real processes: servers that are replaced again and again, and beside them clien
 *handover* starts the next server with ``--handover``. *activation* does as systemd does with a socket unit: the socket
 stays here, the server is stopped and then started again with it. *reuseport* starts the next server on the same port
 with a socket of its own, and then stops the former one. *drain* has two servers on two ports; one of them is
-stopped while the clients go to the other.
+stopped while the clients go to the other. *balancer* has the two behind the real HAProxy, which sees by ``/ready`` that
+one is about to stop, and the clients know of one port alone.
 
 There are clients that come anew for each message, and clients that stay. A message that had no reply is sent again on
 another connection, as a client has to. The server writes down each message before it replies. What is counted:
@@ -55,6 +56,24 @@ _THINKING = 0.02
 _SERVING = 0.5
 _ATTEMPTS = 50
 _PATIENCE = 30.0
+
+
+#: How far the port of a health check is from that of its server.
+_DISTANCE = 5
+
+_HAPROXY = """
+defaults
+    mode tcp
+    timeout connect 5s
+    timeout client 1m
+    timeout server 1m
+listen tlscomm
+    bind 127.0.0.1:{front}
+    option httpchk GET /ready
+    default-server check inter 300ms fall 2 rise 1 addr 127.0.0.1
+    server one 127.0.0.1:{one} port {oneHealth}
+    server two 127.0.0.1:{two} port {twoHealth}
+"""
 
 
 class Recorder(MessageProtocol):
@@ -298,6 +317,40 @@ class Trial:
             time.sleep(_SERVING)
         self._finish(*servers.values())
 
+    def balancer(self, times: int) -> None:
+        """Restart one of two servers behind HAProxy, which asks whether they are ready."""
+        ports = (self.port + 1, self.port + 2)
+        servers = {port: self._behind(port) for port in ports}
+        configuration = self.folder / "haproxy.cfg"
+        configuration.write_text(
+            _HAPROXY.format(
+                front=self.port,
+                one=ports[0],
+                two=ports[1],
+                oneHealth=ports[0] + _DISTANCE,
+                twoHealth=ports[1] + _DISTANCE,
+            )
+        )
+        with (self.folder / "haproxy.log").open("wb") as log:
+            balancer = subprocess.Popen(("haproxy", "-db", "-f", str(configuration)), stdout=log, stderr=log)
+        time.sleep(3)
+        self._underLoad([self.port])
+        for number in range(times):
+            port = ports[number % 2]
+            time.sleep(_SERVING)
+            servers[port].send_signal(signal.SIGTERM)
+            self.end(servers[port])
+            servers[port] = self._behind(port)
+            # It has to see that the server is back before the other one goes.
+            time.sleep(2)
+        self._finish(*servers.values())
+        balancer.terminate()
+        balancer.wait(60)
+
+    def _behind(self, port: int) -> subprocess.Popen[bytes]:
+        health = f"tcp:{port + _DISTANCE}:interface=127.0.0.1"
+        return self.start("--health", health, "--drain-delay", "2", listen=f"tcp:{port}:interface=127.0.0.1")
+
     def _on(self, port: int) -> subprocess.Popen[bytes]:
         return self.start(listen=f"tcp:{port}:interface=127.0.0.1")
 
@@ -330,7 +383,7 @@ class Trial:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("trial", choices=("handover", "activation", "reuseport", "drain"))
+    parser.add_argument("trial", choices=("handover", "activation", "reuseport", "drain", "balancer"))
     parser.add_argument("--times", type=int, default=50, help="how many restarts or drains (default: 50)")
     parser.add_argument("--port", type=int, default=26100, help="the first port of two (default: 26100)")
     parser.add_argument("--processes", type=int, default=1, help="how many processes each server has (default: 1)")
