@@ -276,7 +276,7 @@ class PageTests(SynchronousTestCase):
     def test_toolOptions(self) -> None:
         """Every command, option and field of a search is on the tools' page, or among the client's options."""
         commands = {**program.commands, **program.commands["store"].commands, **program.commands["pki"].commands}
-        names = set(commands) - {"connect", "store", "pki", "check"}
+        names = set(commands) - {"connect", "store", "pki", "check", "tunnel"}
         options = {o for name in names for each in commands[name].params for o in each.opts if o.startswith("--")}
         text = page("tools")
         self.assertEqual({name for name in names if f" {name}" not in text}, set())
