@@ -212,6 +212,13 @@ class Pending(SynchronousTestCase):
         self.change("a.pem", "good again")
         self.assertEqual((self.taken[-1], self.results[-1].isTaken), ("good again", True))
 
+    def test_again(self) -> None:
+        """Asked once more where nothing has changed since a refusal, all is read, and the refusal is the same."""
+        self.change("a.pem", "half")
+        self.clock.advance(PENDING_SECONDS)
+        result = self.successResultOf(self.renewal.begin("files"))
+        self.assertEqual((str(result.problem), result.isPartial), (str(self.results[0].problem), False))
+
     def test_newSources(self) -> None:
         """What is read may come to be something else, and that is watched then."""
         sources = [Sources(("a.pem",))]

@@ -92,7 +92,7 @@ class WatchedFiles:
     def areListsAlone(self, marks: Marks) -> bool:
         """Return whether nothing but lists has changed since the last reading, whatever came of that."""
         changed = {path for path, found in marks.items() if self._tried.get(path) != found}
-        return not changed & set(self.sources.files)
+        return bool(changed) and not changed & set(self.sources.files)
 
     def noteTried(self, marks: Marks) -> None:
         """These files were read, or could not be."""
