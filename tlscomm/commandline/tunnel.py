@@ -100,7 +100,7 @@ def _endpoint(reactor: Any, target: str, settings: dict[str, Any]) -> TLSClientE
 
 def _place(reactor: Any, target: str, timeout: float | None) -> tuple[IStreamClientEndpoint, str | None]:
     """Return what makes the TCP connection, and the name that the server has by that, if any."""
-    from tlscomm.endpoints._hosts import AnyHostname
+    from tlscomm.endpoints._hosts import tcpTo
     from tlscomm.relaying._fromsettings import clientEndpointFrom
     from tlscomm.verification._servernames import hostAndServerName
 
@@ -111,7 +111,7 @@ def _place(reactor: Any, target: str, timeout: float | None) -> tuple[IStreamCli
             raise
         return clientEndpointFrom(reactor, target, "TARGET"), None
     host, name = hostAndServerName(address.host)
-    return AnyHostname(reactor, host, address.port, timeout=timeout or _FOREVER), name
+    return tcpTo(reactor, host, address.port, timeout or _FOREVER), name
 
 
 def _whole(*limits: float | None) -> float | None:

@@ -7,9 +7,10 @@ about it differs.
 from __future__ import annotations
 
 import errno
-from typing import Any
+from typing import Any, cast
 
-from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.abstract import isIPAddress, isIPv6Address
+from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.error import (
     ConnectionRefusedError,
     DNSLookupError,
@@ -18,10 +19,11 @@ from twisted.internet.error import (
     TimeoutError,
     UnknownHostError,
 )
+from twisted.internet.interfaces import IStreamClientEndpoint
 
 from tlscomm.failures import ConnectFailed, printable
 
-__all__ = ["AnyHostname", "connectFailed"]
+__all__ = ["AnyHostname", "connectFailed", "tcpTo"]
 
 _UNREACHABLE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN)
 
@@ -62,6 +64,21 @@ class AnyHostname(HostnameEndpoint):
         if isinstance(host, str) and "_" in host and host.isascii() and host.isprintable() and " " not in host:
             return False, host.encode("ascii"), host
         return HostnameEndpoint._hostAsBytesAndText(host)
+
+
+def tcpTo(reactor: Any, host: str, port: int, timeout: float) -> IStreamClientEndpoint:
+    """Return an endpoint that connects to a host; to an address without a lookup, which takes a thread.
+
+    Args:
+        reactor: connects.
+        host: a name, or an address without brackets.
+        port: the port.
+        timeout: seconds for it.
+    """
+    for isAddress, kind in ((isIPAddress, TCP4ClientEndpoint), (isIPv6Address, TCP6ClientEndpoint)):
+        if isAddress(host):
+            return cast(IStreamClientEndpoint, kind(reactor, host, port, timeout))
+    return AnyHostname(reactor, host, port, timeout=timeout)
 
 
 def connectFailed(error: Exception) -> ConnectFailed:
