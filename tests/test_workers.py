@@ -149,6 +149,16 @@ class Starting(Case):
         self.assertEqual([each.number for each in self.workers], [1])
         self.assertEqual(self.workers.slots[1].restarts, 5)
 
+    def test_toldBySignal(self) -> None:
+        """A worker that ends because of a signal of its own is replaced at once, however long its connections take."""
+        self.start()
+        self.launched[0].told("leaving", {})
+        self.assertEqual([each.number for each in self.launched], [1, 2, 1])
+        self.launched[2].told("ready", {})
+        self.launched[0].ended(0, None)
+        self.clock.advance(10)
+        self.assertEqual((len(self.launched), [each.serial for each in self.workers]), (3, [2, 3]))
+
     def test_tooLateToStart(self) -> None:
         """A process that does not serve within a minute is killed."""
         self.workers.start()

@@ -202,6 +202,9 @@ class _Worker:
         self._channel.tell("ready")
 
     async def _stopServer(self) -> None:
+        if not self._isEnding:
+            # A signal was for this process alone.
+            self._channel.tell("leaving")
         await self._server.stopService()
         self.status = UNFINISHED if self._server.unfinished else 0
         counts = await self._asked_counts()

@@ -37,6 +37,9 @@ class WorkerOwner(Protocol):
     def workerReady(self, worker: WorkerProcess) -> None:
         """It takes connections."""
 
+    def workerLeaving(self, worker: WorkerProcess) -> None:
+        """It takes no new connections, because of a signal that was for it alone."""
+
     def workerChanged(self, worker: WorkerProcess) -> None:
         """It has seen that files of its configuration have changed."""
 
@@ -144,6 +147,9 @@ class WorkerProcess:
             self._owner.workerReady(self)
         elif notice == "failed":
             self.problem = _paragraph(facts["message"])
+        elif notice == "leaving" and self.state is WorkerState.READY:
+            self.state = WorkerState.DRAINING
+            self._owner.workerLeaving(self)
         elif notice == "changed" and self.state is WorkerState.READY:
             self._owner.workerChanged(self)
 

@@ -183,6 +183,15 @@ class Workers:
                 self._drain(former)
         self._serving(worker)
 
+    def workerLeaving(self, worker: WorkerProcess) -> None:
+        """A worker ends because of a signal that was for it alone: `WorkerOwner.workerLeaving`."""
+        slot = self._slotOf(worker)
+        if not self._isStopping and slot.worker is worker and slot.successor is None:
+            _log.info("{worker} was told to end by a signal; another one is started now", worker=str(worker))
+            slot.restarts += 1
+            slot.problem = "was told to end by a signal"
+            slot.worker = self._new(slot.number)
+
     def workerChanged(self, worker: WorkerProcess) -> None:
         """A worker has seen that files have changed: `WorkerOwner.workerChanged`."""
         self._changed()
