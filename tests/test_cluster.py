@@ -117,6 +117,7 @@ class ClusterTests(InteropCase):
         await berta.has(1)
         leaving = self.serverOf(berta, servers)
         self.assertIsNot(leaving, self.serverOf(anna, servers))
+        self.assertIn('"proxied": {"version": 2, "local": false', leaving.text)
         leaving.transport.signalProcess(signal.SIGTERM)
         ended = leaving.ends()
         for number in range(20):

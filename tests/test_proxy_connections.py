@@ -138,6 +138,19 @@ class BelievedTests(BehindProxiesCase):
         self.assertEqual((str(trace.client), str(trace.server)), ("192.0.2.7:56324", "198.51.100.1:443"))
         self.assertEqual(trace.verdict.outcome, "accepted")
 
+    def test_logged(self) -> None:
+        """The log has what the header says, as text that is printable, in the events of such connections alone."""
+        for header, count in ((OF_HAPROXY, 2), (b"", 0)):
+            self.proxies = ("127.0.0.1",) if header else ("10.0.0.0/8",)
+            events: list[Any] = []
+            _, conversation = self.behind(header, observer=EventLog(events.append, Clock()))
+            conversation.flush()
+            conversation.client.transport.loseConnection()
+            conversation.flush()
+            told = [event["proxied"].toJSON() for event in events if "proxied" in event]
+            self.assertEqual([each["uniqueID"] for each in told], ["id-127.0.0.1"] * count)
+            self.assertEqual([each["tls"]["commonName"] for each in told], ["a client ü"] * count)
+
     def test_outOfTheWay(self) -> None:
         """After the header TCP brings its bytes to TLS itself."""
         _, conversation = self.behind(second(FOUR))

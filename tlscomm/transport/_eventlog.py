@@ -187,7 +187,10 @@ class EventLog:
     def _event(self, name: str, number: int, transport: TLSTransport) -> Event:
         peer = describeAddress(transport.getPeer())
         moment = Moment(self._now())
-        return {"event": name, "level": "info", "time": moment, "connection": number, "peer": peer}
+        event: Event = {"event": name, "level": "info", "time": moment, "connection": number, "peer": peer}
+        if (header := transport.proxied) is not None:
+            event["proxied"] = header
+        return event
 
 
 def writeText(event: Event) -> None:
