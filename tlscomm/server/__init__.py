@@ -15,6 +15,7 @@ __all__ = [
     "Options",
     "Origin",
     "PlanProblem",
+    "ReloadResult",
     "Server",
     "TLSService",
     "applicationNamed",
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from tlscomm.server._planproblems import ConfigurationProblems, PlanProblem
     from tlscomm.server._server import Server
     from tlscomm.server._service import CannotListen, Listener, TLSService
+    from tlscomm.watching._reloadresult import ReloadResult
 else:
     # twistd explains and refuses options, which must not take as long as loading OpenSSL does.
     __getattr__, __dir__ = lazyFace(
@@ -47,6 +49,7 @@ else:
             "Options": "tlscomm.server._options",
             "Origin": "tlscomm.server._plan",
             "PlanProblem": "tlscomm.server._planproblems",
+            "ReloadResult": "tlscomm.watching._reloadresult",
             "Server": "tlscomm.server._server",
             "TLSService": "tlscomm.server._service",
             "applicationNamed": "tlscomm.server._applications",
