@@ -30,7 +30,7 @@ from tlscomm.configuration._settingtypes import Interface, Setting
 from tlscomm.failures import TLSFailure
 from tlscomm.server._collection import leaveOutOfCollections
 from tlscomm.server._plan import ServerPlan, planFromOptions
-from tlscomm.server._startcheck import RefusedStart
+from tlscomm.server._refusedstart import RefusedStart
 
 if TYPE_CHECKING:
     from tlscomm.server._server import Server

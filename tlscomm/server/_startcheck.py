@@ -15,20 +15,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from twisted.python.usage import UsageError
-
 from tlscomm.server._launching import workerCommand, workerEnvironment
+from tlscomm.server._refusedstart import RefusedStart
 
-__all__ = ["REPORT", "RefusedStart", "whatWasSaid"]
+__all__ = ["REPORT", "whatWasSaid"]
 
 REPORT = "TLSCOMM_REPORT_FILE"
 """The environment variable that names the file for what was found, by its number."""
 
 _LONGEST_REPORT = 1 << 20
-
-
-class RefusedStart(UsageError):
-    """A server of these settings cannot start. The message is whole, with a next step."""
 
 
 def whatWasSaid(words: Sequence[str], descriptors: Iterable[int]) -> Mapping[str, Any]:

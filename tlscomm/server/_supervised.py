@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
+from twisted.internet.interfaces import IReactorProcess
 from twisted.logger import Logger
+from twisted.python.usage import UsageError
 
 from tlscomm.failures import printable
 from tlscomm.server._commonoperation import CommonOperation
@@ -46,6 +49,9 @@ def supervisorFor(
     Raises:
         UsageError: the server cannot start; the message says why.
     """
+    hasProcesses = IReactorProcess.providedBy(cast(object, reactor)) and hasattr(socket, "AF_UNIX")
+    if not hasProcesses:
+        raise UsageError("--processes: this system, or this reactor, has no processes that can share sockets")
     places = [place for each in plan.listeners for place in each.settings["listen"]]
     for place in places:
         endpointFor(reactor, place, ListeningSockets())
