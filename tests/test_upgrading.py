@@ -235,6 +235,17 @@ class InjectionTests(UpgradingCase):
             self.assertNotIn("RCPT", conversation.server.events)
             self.assertEqual([type(each) for each in conversation.server.lost], [type(failure)])
 
+    def test_cutAnywhere(self) -> None:
+        """However TCP cuts it, such a command is never seen, and the connection ends by name."""
+        command, behind = b"STARTTLS\r\n", b"RCPT\r\n"
+        for cut in range(1, len(command + behind)):
+            conversation = self.clear(client=Recorder)
+            for words in ((command + behind)[:cut], (command + behind)[cut:]):
+                conversation.client.protocol.transport.write(words)
+                conversation.flush()
+            self.assertRefused(conversation, "not-tls" if cut == len(command) else "plaintext-injected")
+            self.assertEqual(conversation.server.events, ["built", "STARTTLS", "refused", "lost"])
+
     def test_toClient(self) -> None:
         """So does an answer of the server's behind the one that lets TLS begin."""
         conversation = self.clear(server=Recorder)
