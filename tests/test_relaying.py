@@ -1,5 +1,7 @@
 """Bytes from a connection over TLS to one without, and back: what a service behind a relay can rely on."""
 
+import gc
+import weakref
 from typing import Any
 
 from conversation import STRANGER, VERSIONS, Recorder, Side, clientConfiguration
@@ -443,6 +445,29 @@ class EndTests(RelayCase):
         relayed, _ = self.joined(halfCloseTimeout=100.0)
         relayed.advance(100_000)
         self.assertEqual(relayed.codes, [])
+
+    def test_freed(self) -> None:
+        """A relay that is over is freed with its last user, and not by a collection."""
+        gc.disable()
+        self.addCleanup(gc.enable)
+        for isMade in (True, False):
+            relayed = self.relayed()
+            (relay,) = relayed.forwarding.relays
+            near = weakref.ref(relay.near)
+            if isMade:
+                service = relayed.backend.accept()
+                relayed.client.transport.loseWriteConnection()
+                relayed.flush()
+                service.transport.loseConnection()
+            else:
+                with logged():
+                    relayed.backend.refuse(ConnectionRefusedError())
+                    relayed.advance(2)
+            relayed.flush()
+            del relay
+            for each in (relayed.ended, relayed.backend.asked, relayed.backend.factories):
+                each.clear()
+            self.assertIsNone(near())
 
     def test_told(self) -> None:
         """Of each relay it is told once, when both connections are gone, how it ended."""

@@ -86,6 +86,9 @@ class End:
         _keepAlive(transport)
         if self._owner is not None:
             self._owner.connected(self)
+        else:
+            # It was given up, and was made all the same.
+            self.abort()
 
     def connectionMade(self) -> None:
         """Part of `IProtocol`; `makeConnection` does the work."""
@@ -112,6 +115,10 @@ class End:
             owner.lost(self, reason)
 
     # What the relay asks of it.
+
+    def release(self) -> None:
+        """Tell the relay of nothing any more: it is over."""
+        self._owner = None
 
     @property
     def put(self) -> Callable[[bytes], object]:

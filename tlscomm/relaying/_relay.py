@@ -121,9 +121,6 @@ class Relay:
         if end is self.near and self._whenConnected is not None:
             end.transport.pauseProducing()
             self._whenConnected(self)
-        elif self.near.isLost:
-            # It was given up, and was made all the same.
-            end.abort()
 
     def ended(self, end: End) -> None:
         if self.isJoined:
@@ -187,6 +184,8 @@ class Relay:
         connecting, self.connecting = self.connecting, None
         if connecting is not None:
             connecting.cancel()
+        # A connection that was never made has not let go of this by itself.
+        self.far.release()
         whenOver, self._whenOver = self._whenOver, None
         if whenOver is not None:
             whenOver(self)
