@@ -162,6 +162,21 @@ class Supervising(SynchronousTestCase):
         self.clock.advance(3)
         self.assertEqual([str(each.problem) for each in self.observer.reloads], ["half"])
 
+    def test_mended(self) -> None:
+        """A worker that could not start with broken files is started at once when the files have been mended."""
+        made = self.started()
+        self.launched[1].ended(None, signal.SIGKILL)
+        for _ in range(5):
+            self.clock.advance(31)
+            for channel in self.channels:
+                channel.answers["alive"] = {}
+            self.launched[-1].ended(1, None)
+        count = len(self.launched)
+        made.reload("files")
+        for _ in range(2):
+            self.channels[0].asked[-1][2].callback({"problem": None, "isChange": True})
+        self.assertEqual((len(self.launched), self.launched[-1].number), (count + 1, 2))
+
     def test_changedOften(self) -> None:
         """However often workers say that files have changed while they read, they read once more."""
         self.started()

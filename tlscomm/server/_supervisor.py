@@ -245,6 +245,8 @@ class Supervisor(MultiService):
         self._observer.reloaded(result)
 
     def _hasReloaded(self, result: ReloadResult) -> None:
+        if result:
+            self.workers.tryAgain()
         self._pending.came(result)
         if self.phase is ServerPhase.RELOADING:
             self._enter(ServerPhase.READY)

@@ -153,6 +153,14 @@ class Workers:
         self._tellStopped()
         return self._stopped
 
+    def tryAgain(self) -> None:
+        """Start now what a pause is made before: what has kept workers from starting may be mended."""
+        for slot in self.slots:
+            if slot.pause is not None and not self._isStopping:
+                slot.pause.cancel()
+                slot.failures = 0
+                self._again(slot)
+
     def hurry(self) -> None:
         """Have those that are about to end do so now, and kill those that take more than a moment."""
         for worker in self.processes:
