@@ -15,7 +15,7 @@ from twisted.internet.task import Clock, deferLater
 from twisted.logger import formatEvent
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from tlscomm.failures import Unreadable
+from tlscomm.failures import Damaged, Unreadable
 from tlscomm.watching import _filewatch, _notices
 from tlscomm.watching._filewatch import LOOK_SECONDS, QUIET_SECONDS, FileWatch
 from tlscomm.watching._pending import PENDING_SECONDS
@@ -133,12 +133,12 @@ class Pending(SynchronousTestCase):
     def read(self) -> str:
         content = Path("a.pem").read_text()
         if not content.startswith("good"):
-            raise Unreadable(content)
+            raise Damaged(content)
         return content
 
     def take(self, content: str) -> list[Exception]:
         self.taken.append(content)
-        return [Unreadable("a.crl")] if Path("a.crl").read_text() == "bad" else []
+        return [Damaged("a.crl")] if Path("a.crl").read_text() == "bad" else []
 
     def change(self, path: str, content: str) -> None:
         write(path, content)
@@ -218,6 +218,25 @@ class Pending(SynchronousTestCase):
         self.clock.advance(PENDING_SECONDS)
         result = self.successResultOf(self.renewal.begin("files"))
         self.assertEqual((str(result.problem), result.isPartial), (str(self.results[0].problem), False))
+
+    def test_passing(self) -> None:
+        """What may pass by itself is tried again every minute, without a change of files, and said once."""
+        isThere: list[bool] = []
+
+        def read() -> str:
+            if not isThere:
+                raise Unreadable("the disk does not answer")
+            return "there"
+
+        renewal = Renewal(self.clock, read, self.take, self.results.append, files=WatchedFiles.of(["a.pem"]))
+        renewal.use(self.clock)
+        self.addCleanup(renewal.release)
+        write("a.pem", "good too")
+        self.clock.pump([LOOK_SECONDS, QUIET_SECONDS, PENDING_SECONDS, *[LOOK_SECONDS] * 40])
+        self.assertEqual(len([each for each in self.results if not each]), 1)
+        isThere.append(True)
+        self.clock.pump([LOOK_SECONDS] * 13)
+        self.assertIn("there", self.taken)
 
     def test_newSources(self) -> None:
         """What is read may come to be something else, and that is watched then."""

@@ -8,15 +8,19 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
 
 from tlscomm._clocks import timeOfDay
 from tlscomm.configuration import ServerConfiguration
 from tlscomm.configuration._expiries import expiriesOf
+from tlscomm.failures._loggedfailure import logFailure
 from tlscomm.server._expirywarnings import ExpiryWarnings
 from tlscomm.server._renewalcommand import Renewable, RenewalCommands
 from tlscomm.store import isStoreSource
 
 __all__ = ["ExpiryWatch"]
+
+_log = Logger(namespace="tlscomm")
 
 #: Seconds between two looks at what is to be renewed, and at what is to be warned of.
 _SECONDS, _WARNINGS_SECONDS = 60.0, 3600.0
@@ -53,6 +57,13 @@ class ExpiryWatch(Service):
         self._commands.stop()
 
     def _look(self) -> None:
+        try:
+            self._lookOnce()
+        except Exception:
+            # A bug must be seen and must not end the looks.
+            logFailure(_log, "looking at what expires broke")
+
+    def _lookOnce(self) -> None:
         now, inUse = self._now(), self._inUse()
         configurations = [configuration for configuration, _ in inUse]
         if now >= self._next or any(map(is_not, configurations, self._seen)):

@@ -33,6 +33,8 @@ LOOK_SECONDS = 5.0
 QUIET_SECONDS = 0.2
 #: How soon after a notice they are looked at: what belongs together mostly comes together.
 _SOON = 0.02
+#: How soon what was told of is told of again, where the reading has not come to an end, or may end in another way.
+_AGAIN_SECONDS = 60.0
 #: How long they are waited for where they are never quiet.
 _MOST_UNQUIET = 0.6
 
@@ -63,6 +65,7 @@ class FileWatch:
         self._isLooking = False
         self._latest: Marks | None = None
         self._toldOf: Marks | None = None
+        self._toldAt = float("-inf")
         self._unquietSince: float | None = None
         self._lookedAt = float("-inf")
         self._isHeard = False
@@ -175,7 +178,8 @@ class FileWatch:
 
     def _judge(self, marks: Marks, now: float, *, isQuiet: bool) -> float:
         """Tell of a change, if there is one, and return how long to wait until the next look."""
-        if marks == self._toldOf or not self._files.isUntried(marks):
+        isTold = marks == self._toldOf and now - self._toldAt < _AGAIN_SECONDS
+        if isTold or not self._files.isUntried(marks):
             self._unquietSince = None
             return self._interval
         if self._unquietSince is None:
@@ -183,7 +187,7 @@ class FileWatch:
         if not isQuiet and now - self._unquietSince < _MOST_UNQUIET:
             return QUIET_SECONDS
         self._unquietSince = None
-        self._toldOf = marks
+        self._toldOf, self._toldAt = marks, now
         self._changed()
         return self._interval
 

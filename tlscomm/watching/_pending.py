@@ -35,12 +35,14 @@ class PendingRefusals:
         self._pending: ReloadResult | None = None
         self._since: float | None = None
         self._timer: IDelayedCall | None = None
+        self._last = ""
 
     def came(self, result: ReloadResult) -> None:
         """Something was read, or could not be."""
         since = self._since
         self.drop()
         if result or result.trigger != "files":
+            self._last = ""
             self._told(result)
             return
         now = self._clock.seconds()
@@ -52,11 +54,13 @@ class PendingRefusals:
         """Nothing better has come."""
         pending = self._pending
         self.drop()
-        if pending is not None:
+        # What may pass is tried again every minute, and said once.
+        if pending is not None and (pending.isPartial or str(pending.problem) != self._last):
+            self._last = str(pending.problem)
             self._told(pending)
 
     def drop(self) -> None:
-        """All is well again."""
+        """Something better has come."""
         self._pending = self._since = None
         if self._timer is not None and self._timer.active():
             self._timer.cancel()

@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 from tlscomm._clocks import timeOfDay
 from tlscomm._dataclasses import dataclass
 from tlscomm.credentials._rereading import READING_SECONDS, inOwnThread
-from tlscomm.failures import TLSFailure, Unreadable, printable
+from tlscomm.failures import NotYetValid, TLSFailure, Unreadable, printable
 from tlscomm.failures._loggedfailure import logFailure
 from tlscomm.watching._reloadresult import ReloadResult
 from tlscomm.watching._watchedfiles import Marks, WatchedFiles
@@ -33,6 +33,9 @@ _T = TypeVar("_T")
 
 #: How many readings may be left to themselves at a time.
 _MOST_LATE = 4
+
+#: What may be over without a change of files: a disk that does not answer, too many open files, a clock.
+_MAY_PASS = (Unreadable, NotYetValid)
 
 _PLAIN_FILE = "Have a plain file on a disk there, and try again."
 
@@ -203,7 +206,7 @@ class Rereading(Generic[_T]):
                 return
             if isinstance(read, Failure):
                 read = _Read(problem=read.value)
-            if self._files is not None and read.marks is not None:
+            if self._files is not None and read.marks is not None and not isinstance(read.problem, _MAY_PASS):
                 self._files.noteTried(read.marks)
             finished.callback(self._prepared(trigger, read))
 
