@@ -334,6 +334,13 @@ class LimitsTests(SynchronousTestCase):
         self.assertEqual((share.maximumConnections, share.handshakeRate, share.maximumPending), (3, 2.5, None))
         self.assertEqual(share.connectionsPerAddress, 5)
 
+    def test_twistedsProxyReader(self) -> None:
+        """Where Twisted tells the proxy's address in the place of the clients', limits of one address are refused."""
+        for limits in (Limits(connectionsPerAddress=1), Limits(refusalsPerAddress=1)):
+            self.assertRaises(ValueError, limits.requireAddresses, "haproxy:tcp:8443")
+            limits.requireAddresses("tcp:8443")
+        Limits(maximumConnections=1, connectionsPerIdentity=2).requireAddresses("haproxy:tcp:8443")
+
 
 class IdentityTests(SynchronousTestCase):
     """Which certificates belong to one peer."""

@@ -148,7 +148,7 @@ class ServerStringTests(ParserCase):
         self.patch(sys.modules["os"], "environ", {**sys.modules["os"].environ, "PHRASE": "größer"})
         for source in ("passphraseFile=phrase", "passphraseEnv=PHRASE"):
             endpoint = self.server(f"0:identity=server.pfx:{source}")
-            self.assertEqual(endpoint._configuration.credential.certificate, SERVER.certificate)
+            self.assertEqual(endpoint.configuration.credential.certificate, SERVER.certificate)
         self.assertRaises(PassphraseRequired, self.server, "0:identity=server.pfx")
         self.assertRaises(PassphraseRequired, self.server, "0:identity=server.pfx:passphraseEnv=NONE")
         self.assertRaises(FileNotFound, self.server, "0:identity=server.pfx:passphraseFile=none")

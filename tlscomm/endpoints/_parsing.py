@@ -59,11 +59,13 @@ def serverEndpoint(
     if port is not None:
         number = Whole(0, _MOST_PORTS).parse(port, "the port")
         place = f"tcp:{number}:interface={quoteStringArgument(settings.get('interface', ''))}"
+    limits = Limits.fromSettings(settings)
+    limits.requireAddresses(settings.get("endpoint") or "")
     return TLSServerEndpoint(
         reactor,
         acceptingBeforeTLS(endpointBelow(reactor, _either(place, settings.get("endpoint"))), settings),
         configuration,
-        limits=Limits.fromSettings(settings),
+        limits=limits,
         readAgain=partial(serverConfiguration, settings),
         files=files,
         tracing=tracingFrom(settings, cast(IReactorTime, reactor).callLater),

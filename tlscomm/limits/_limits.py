@@ -54,6 +54,26 @@ class Limits:
         """Whether there is nothing to count."""
         return all(getattr(self, each.name) is None for each in fields(self) if each.name != "addressPrefix")
 
+    def ofAddresses(self) -> tuple[str, ...]:
+        """Return the names of the limits of one address that there are."""
+        names = ("connectionsPerAddress", "handshakeRatePerAddress", "refusalsPerAddress")
+        return tuple(name for name in names if getattr(self, name) is not None)
+
+    def requireAddresses(self, place: str) -> None:
+        """Refuse a place to listen where all connections seem to be from one address.
+
+        Args:
+            place: an endpoint string.
+
+        Raises:
+            ValueError: Twisted tells there, of each connection, the address of the proxy that passes it on.
+        """
+        if place.startswith("haproxy:") and (names := self.ofAddresses()):
+            raise ValueError(
+                f"{', '.join(names)}: with haproxy: that would be a limit of the proxy and not of its clients; listen "
+                "on tcp:PORT, and name the proxy with proxyFrom"
+            )
+
     def shared(self, processes: int) -> Limits:
         """Return the share that each of several processes has, which serve the same ports.
 

@@ -85,8 +85,11 @@ def serviceFor(
     def ofThisProcess(limits: Limits) -> Limits:
         return limits if part is None else limits.shared(part.count)
 
+    limits = Limits.fromSettings(settings)
+    for place in (each for listener in plan.listeners for each in listener.settings["listen"]):
+        limits.requireAddresses(place)
     # The limits in all are those of all that this process serves.
-    admission = Admission(ofThisProcess(Limits.fromSettings(settings)))
+    admission = Admission(ofThisProcess(limits))
 
     def taken() -> None:
         admission.limits = ofThisProcess(reading.take())
