@@ -194,6 +194,13 @@ class Silent(Case):
         self.launched[0].channelEnded()
         self.assertEqual(self.signals, [(1, signal.SIGKILL)])
 
+    def test_saidWhy(self) -> None:
+        """A process that has said why it cannot serve is left to end by itself, with its own exit status."""
+        self.workers.start()
+        self.launched[0].told("failed", {"message": "no identity"})
+        self.launched[0].channelEnded()
+        self.assertEqual(self.signals, [])
+
 
 class Replacing(Case):
     """New processes in the place of all, without a moment in which fewer serve."""

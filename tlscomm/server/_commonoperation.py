@@ -142,7 +142,9 @@ class CommonStatus:
         merged = mergedStatus(own, statuses)
         rows = {row["worker"]: row for row in merged["workers"]}
         for slot in self._workers().slots:
-            rows[slot.number].update(restarts=slot.restarts, problem=printable(slot.problem) or None)
+            rows[slot.number].update(
+                restarts=slot.restarts, problem=printable(" ".join(slot.problem.splitlines())) or None
+            )
             if statuses[slot.number] is None:
                 rows[slot.number]["phase"] = "waiting" if slot.worker is None else _phaseOf(slot.worker)
         return merged

@@ -160,8 +160,11 @@ class WorkerProcess:
         self._owner.workerCounted(self, facts["counts"])
 
     def channelEnded(self) -> None:
-        """A process that cannot be talked to cannot be supervised: `ChannelUser.channelEnded`."""
-        if self.state is not WorkerState.DRAINING:
+        """A process that cannot be talked to cannot be supervised: `ChannelUser.channelEnded`.
+
+        One that has said why it cannot serve ends by itself.
+        """
+        if self.state is not WorkerState.DRAINING and not self.problem:
             self.kill()
 
     def ended(self, status: int | None, number: int | None) -> None:
