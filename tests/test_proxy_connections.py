@@ -22,6 +22,7 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import capturedLogs
 
 from tlscomm.access import AccessRules
 from tlscomm.endpoints import ProxiedServerEndpoint, TLSServerEndpoint
@@ -321,6 +322,32 @@ class SettingTests(ConversationCase):
         service.startService()
         self.addCleanup(service.stopService)
         self.assertEqual([type(each[1]) for each in reactor.tcpServers], [ProxiedFactory] * 2)
+
+    def test_readAgain(self) -> None:
+        """A server that reads its configuration again believes others; the first and the last need a restart."""
+
+        def write(more: str) -> None:
+            text = 'listen = ["tcp:1"]\nidentity = ["server.pem"]\nclientCertificates = "none"\n'
+            Path("a.toml").write_text(text + more)
+
+        write('upgrade = "postgresql"\nproxyFrom = ["10.0.0.0/8"]\n')
+        reactor: Any = MemoryReactorClock()
+        options = Options()
+        options.parseOptions(["--configuration", "a.toml"])
+        server = makeService(options, reactor)
+        server.startService()
+        self.addCleanup(server.stopService)
+        proxies = reactor.tcpServers[0][1]._proxies
+        self.assertEqual([proxies.areAt("10.0.0.1"), proxies.areAt("192.0.2.7")], [True, False])
+        write('upgrade = "postgresql"\nproxyFrom = ["192.0.2.0/24"]\nproxyProtocol = "v2"\n')
+        self.assertIsNone(self.successResultOf(server.reload()).problem)
+        self.assertEqual([proxies.areAt("10.0.0.1"), proxies.areAt("192.0.2.7")], [False, True])
+        self.assertEqual(proxies.versions, (2,))
+        write('upgrade = "postgresql"\n')
+        with capturedLogs():
+            refused = self.successResultOf(server.reload()).problem
+        self.assertIn("proxyFrom has changed, which needs a restart", str(refused))
+        self.assertTrue(proxies.areAt("192.0.2.7"))
 
     def test_incomplete(self) -> None:
         """Which versions are accepted says nothing without who may speak them."""

@@ -11,9 +11,10 @@ from tlscomm.endpoints._postgresql import PostgreSQLClient, PostgreSQLServer
 from tlscomm.endpoints._proxied import ProxiedServerEndpoint
 from tlscomm.endpoints._upgrading import UpgradingClientEndpoint, UpgradingServerEndpoint
 
-__all__ = ["acceptingBeforeTLS", "connectingBeforeTLS"]
+__all__ = ["acceptingBeforeTLS", "believeAnew", "connectingBeforeTLS"]
 
 _VERSIONS: dict[str | None, tuple[int, ...]] = {"v1": (1,), "v2": (2,)}
+_BOTH = (1, 2)
 
 #: What talks in the clear, by the setting ``upgrade``: a server's, and a client's.
 _TALKS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {"postgresql": (PostgreSQLServer, PostgreSQLClient)}
@@ -32,12 +33,25 @@ def acceptingBeforeTLS(endpoint: IStreamServerEndpoint, settings: Mapping[str, A
     networks, version = settings.get("proxyFrom", ()), settings.get("proxyProtocol")
     found: Any = endpoint
     if networks:
-        found = ProxiedServerEndpoint(found, networks, _VERSIONS.get(version, (1, 2)))
+        found = ProxiedServerEndpoint(found, networks, _VERSIONS.get(version, _BOTH))
     elif version is not None:
         raise ValueError("which versions of the PROXY protocol are accepted says nothing without who may speak it")
     if (upgrade := settings.get("upgrade")) is not None:
         found = UpgradingServerEndpoint(found, _TALKS[upgrade][0])
     return cast(IStreamServerEndpoint, found)
+
+
+def believeAnew(endpoint: object, settings: Mapping[str, Any]) -> None:
+    """Have an endpoint of `acceptingBeforeTLS` that listens believe the proxies that settings now name.
+
+    Args:
+        endpoint: what that has returned. Where it believed none, it goes on so.
+        settings: parsed values by name, which name proxies where the former ones did.
+    """
+    if isinstance(endpoint, UpgradingServerEndpoint):
+        endpoint = endpoint.below
+    if isinstance(endpoint, ProxiedServerEndpoint):
+        endpoint.proxies.become(settings["proxyFrom"], _VERSIONS.get(settings.get("proxyProtocol"), _BOTH))
 
 
 def connectingBeforeTLS(endpoint: IStreamClientEndpoint, settings: Mapping[str, Any]) -> IStreamClientEndpoint:

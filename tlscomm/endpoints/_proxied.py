@@ -25,6 +25,9 @@ class ProxiedServerEndpoint:
     Give it to `TLSServerEndpoint` as the endpoint that TCP connections come from. ``transport.getPeer()``,
     ``getHost()``, hooks, logs and failures then speak of the proxies' clients, and ``transport.proxied`` is the
     header.
+
+    Attributes:
+        proxies: those whose headers are believed; they can become others while it listens.
     """
 
     def __init__(
@@ -44,7 +47,7 @@ class ProxiedServerEndpoint:
             ValueError: one of the addresses is none, or there is none.
         """
         self._endpoint = endpoint
-        self._proxies = TrustedProxies(proxies, versions)
+        self.proxies = TrustedProxies(proxies, versions)
 
     def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
         """Begin to listen.
@@ -55,4 +58,4 @@ class ProxiedServerEndpoint:
         factory: Any = protocolFactory
         if not isinstance(factory, TLSFactory | UpgradingFactory):
             raise TypeError("a ProxiedServerEndpoint is what a TLSServerEndpoint listens on")
-        return self._endpoint.listen(cast(IProtocolFactory, ProxiedFactory(factory, self._proxies)))
+        return self._endpoint.listen(cast(IProtocolFactory, ProxiedFactory(factory, self.proxies)))

@@ -30,6 +30,9 @@ class UpgradingServerEndpoint:
     """Listens on another endpoint, where clients talk in the clear before they ask for TLS.
 
     Give it to `TLSServerEndpoint` as the endpoint that TCP connections come from.
+
+    Attributes:
+        below: where they come from.
     """
 
     def __init__(self, endpoint: IStreamServerEndpoint, talk: Talk | None = None, most: int = MOST_CLEAR) -> None:
@@ -43,7 +46,7 @@ class UpgradingServerEndpoint:
                 `twisted.internet.interfaces.IHandshakeListener` when both sides have accepted each other.
             most: how many bytes a client may send in the clear.
         """
-        self._endpoint = endpoint
+        self.below = endpoint
         self._talk = talk
         self._most = most
 
@@ -54,7 +57,7 @@ class UpgradingServerEndpoint:
             TypeError: what is above is no TLS of tlscomm's.
         """
         factory: Any = UpgradingFactory(_tlsFactory(protocolFactory), self._talk, self._most)
-        return self._endpoint.listen(factory)
+        return self.below.listen(factory)
 
 
 @implementer(IStreamClientEndpoint)

@@ -42,6 +42,14 @@ class TrustedProxies:
             for version in (4, 6)
         }
 
+    def become(self, networks: Iterable[Network | str], versions: Collection[int] = (1, 2)) -> None:
+        """Let these be the proxies from now on; what was accepted before stays. As for a new object.
+
+        Raises:
+            ValueError: as there; then nothing has changed.
+        """
+        vars(self).update(vars(TrustedProxies(networks, versions)))
+
     def areAt(self, host: str | None) -> bool:
         """Return whether an address is one of theirs.
 

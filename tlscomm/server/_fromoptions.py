@@ -10,6 +10,7 @@ from typing import Any
 from twisted.internet.interfaces import IProtocolFactory
 
 from tlscomm.configuration import ServerConfiguration
+from tlscomm.endpoints._beforetls import believeAnew
 from tlscomm.limits import Admission, Limits
 from tlscomm.server._configuring import Configuring
 from tlscomm.server._eventlog import eventLog
@@ -93,6 +94,10 @@ def serviceFor(
 
     def taken() -> None:
         admission.limits = ofThisProcess(reading.take())
+        named = {listener.name: listener.settings for listener in reading.plan.listeners}
+        for each in services:
+            for place in each.listeners:
+                believeAnew(place.endpoint, named[str(each.name)])
 
     for listener, (places, application, configuration) in zip(plan.listeners, served, strict=True):
         operation.watchBackend(application)

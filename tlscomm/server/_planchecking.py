@@ -49,6 +49,8 @@ _REFUSALS = (TLSFailure, UsageError, ValueError)
 _TAKEN = frozenset(each.name for each in settingsOn(Interface.SERVER_STRING))
 _TAKEN |= {"hook", "hookTimeout", "renewCommand", "renewBefore"}
 _TAKEN -= {"proxyFrom", "proxyProtocol", "upgrade"}
+#: What it takes where a listener has proxies before and after.
+_OF_PROXIES = frozenset({"proxyFrom", "proxyProtocol"})
 #: What a running process can take.
 _CHANGEABLE = frozenset(each.name for each in fields(Limits))
 
@@ -174,8 +176,10 @@ def restartNeeded(before: ServerPlan, now: ServerPlan) -> list[PlanProblem]:
         if listener.name not in former:
             problems.append(_restart(listener.origin, f"the listener {printable(listener.name)} is new"))
             continue
-        changed = _changed(former.pop(listener.name).settings, listener.settings)
-        problems += [_restart(listener.originOf(name), f"{name} has changed") for name in changed if name not in _TAKEN]
+        settings = former.pop(listener.name).settings
+        taken = _TAKEN | _OF_PROXIES if settings["proxyFrom"] and listener.settings["proxyFrom"] else _TAKEN
+        changed = (name for name in _changed(settings, listener.settings) if name not in taken)
+        problems += [_restart(listener.originOf(name), f"{name} has changed") for name in changed]
     for gone in former.values():
         problems.append(_restart(Origin(gone.origin.file), f"the listener {printable(gone.name)} is gone"))
     return problems
