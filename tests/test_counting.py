@@ -23,11 +23,11 @@ from tlscomm.server._observers import Observers
 from tlscomm.server._phases import ServerPhase
 from tlscomm.server._plan import Origin
 from tlscomm.server._planproblems import ConfigurationProblems, PlanProblem
-from tlscomm.server._reloadresult import ReloadResult
 from tlscomm.testing import MemoryLink
 from tlscomm.transport import TLSFactory
 from tlscomm.transport._acceptance import DOUBT_SECONDS
 from tlscomm.transport._eventlog import EventLog
+from tlscomm.watching._reloadresult import ReloadResult
 
 STRANGERS = Authority.create("another authority")
 STRANGER = STRANGERS.issue("stranger", role="client")

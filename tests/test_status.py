@@ -19,13 +19,13 @@ from tlscomm.server import Echo, Listener, TLSService
 from tlscomm.server._lines import JSONLines
 from tlscomm.server._observers import Observers
 from tlscomm.server._phases import ServerPhase
-from tlscomm.server._reloadresult import ReloadResult
 from tlscomm.server._status import MOST_ROWS, Status
 from tlscomm.testing import MemoryLink
 from tlscomm.tracing import Tracing
 from tlscomm.transport import TLSFactory
 from tlscomm.transport._acceptance import DOUBT_SECONDS
 from tlscomm.transport._eventlog import EventLog
+from tlscomm.watching._reloadresult import ReloadResult
 
 STRANGER = Authority.create("another authority").issue('<script>alert("x")</script>', role="client")
 

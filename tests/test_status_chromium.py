@@ -12,7 +12,7 @@ from test_status import STRANGER, StatusCase
 
 from tlscomm.drawing import drawStatus
 from tlscomm.failures import Unreadable
-from tlscomm.server._reloadresult import ReloadResult
+from tlscomm.watching._reloadresult import ReloadResult
 
 _HOSTILE = '"><img src=x onerror=document.title="taken"><script>document.title="taken"</script>' + "unbroken" * 100
 

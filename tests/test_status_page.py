@@ -12,9 +12,9 @@ from twisted.web.server import Site
 from tlscomm.drawing import drawStatus
 from tlscomm.failures import Unreadable
 from tlscomm.server._phases import ServerPhase
-from tlscomm.server._reloadresult import ReloadResult
 from tlscomm.server._statusmerging import mergedStatus
 from tlscomm.server._statussite import statusResources
+from tlscomm.watching._reloadresult import ReloadResult
 
 
 class Transport(StringTransport):

@@ -19,13 +19,13 @@ from tlscomm.server._counting import Counting
 from tlscomm.server._counts import Counts
 from tlscomm.server._operation import SITES, Operation
 from tlscomm.server._phases import ServerPhase
-from tlscomm.server._reloadresult import ReloadResult
 from tlscomm.server._seenpeers import mergedPeers
 from tlscomm.server._status import Status
 from tlscomm.server._statusmerging import mergedStatus
 from tlscomm.server._workerprocess import WorkerProcess, WorkerState
 from tlscomm.server._workers import Workers
 from tlscomm.transport._eventlog import EventLog
+from tlscomm.watching._reloadresult import ReloadResult
 
 __all__ = ["CommonNumbers", "CommonOperation", "CommonPeers", "CommonReadiness", "CommonStatus"]
 

@@ -28,9 +28,9 @@ from tlscomm.failures import TLSFailure
 from tlscomm.server._counts import Counts, Labels
 from tlscomm.server._metrictable import ACCEPTED, IN_ORDER, OTHER, POST_QUANTUM
 from tlscomm.server._phases import ServerPhase
-from tlscomm.server._reloadresult import ReloadResult
 from tlscomm.server._service import TLSService
 from tlscomm.transport import TLSFactory, TLSTransport
+from tlscomm.watching._reloadresult import ReloadResult
 
 __all__ = ["Counting"]
 

@@ -14,9 +14,9 @@ from twisted.logger import Logger
 from tlscomm.failures import TLSFailure
 from tlscomm.failures._loggedfailure import logFailure
 from tlscomm.server._phases import ServerPhase
-from tlscomm.server._reloadresult import ReloadResult
 from tlscomm.transport import TLSTransport
 from tlscomm.transport._eventlog import EventLog
+from tlscomm.watching._reloadresult import ReloadResult
 
 __all__ = ["Observers", "ServerObserver"]
 

@@ -24,10 +24,10 @@ from tlscomm.configuration._expiries import expiriesOf
 from tlscomm.failures import printable
 from tlscomm.server._phases import ServerPhase
 from tlscomm.server._recentrefusals import RecentRefusals
-from tlscomm.server._reloadresult import ReloadResult
 from tlscomm.server._service import TLSService
 from tlscomm.transport import TLSTransport, describeAddress
 from tlscomm.transport._eventlog import EventLog, Moment
+from tlscomm.watching._reloadresult import ReloadResult
 
 if TYPE_CHECKING:
     from tlscomm.tracing import Trace
