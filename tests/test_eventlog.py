@@ -270,6 +270,19 @@ class RefusalLimitTests(SynchronousTestCase):
         self.clock.advance(3600)
         self.assertEqual(sum(limit.allows() for _ in range(1000)), 10)
 
+    def test_countedTracebacks(self) -> None:
+        """Of what raises for each peer ten tracebacks are logged, then one a second, and how many were left out."""
+        limit, written = TracebackLimit(self.clock), list[int]()
+        with logged("tlscomm") as events:
+            for number in range(100):
+                limit.log(lambda number=number: written.append(number))  # type: ignore[misc]
+            self.clock.advance(1)
+            for number in range(100, 200):
+                limit.log(lambda number=number: written.append(number))  # type: ignore[misc]
+        self.assertEqual(written, [*range(10), 100])
+        (event,) = events
+        self.assertEqual(formatEvent(event), "90 tracebacks like the one that follows were left out")
+
     def test_networks(self) -> None:
         """A network is that of a site: 24 bits of IPv4, also in IPv6, and 48 of IPv6."""
         for address, network in (

@@ -26,6 +26,7 @@ from tlscomm.limits import Admission, Limits
 from tlscomm.proxyprotocol import TrustedProxies
 from tlscomm.testing import MemoryLink, MemoryTransport
 from tlscomm.transport import TLSFactory, TLSTransport
+from tlscomm.transport._eventlog import EventLog
 from tlscomm.transport._proxied import ProxiedFactory
 
 
@@ -378,3 +379,28 @@ class MemoryTests(LimitedCase):
         self.addCleanup(self.clock.advance, 0)
         self.addCleanup(end.lose, ConnectionDone())
         return transport
+
+
+class FloodTests(LimitedCase):
+    """A flood beside connections that are open."""
+
+    def test_hour(self) -> None:
+        """For an hour strangers come from everywhere: memory and log stay bounded, and what is open talks on."""
+        written: list[Any] = []
+        self.told = cast(Any, EventLog(written.append, self.clock))
+        self.serve(handshakeRate=5.0, handshakeRatePerAddress=1.0, maximumConnections=3)
+        established = self.connected()
+        for minute in range(60):
+            for number in range(40):
+                host = "203.0.113.9" if number % 2 else f"198.51.{minute}.{number}"
+                if (transport := self.factory.buildProtocol(IPv4Address("TCP", host, 1))) is not None:
+                    self.factory.forget(transport)
+            self.clock.advance(60)
+            self.assertTalks(established)
+        # The first second had one that was let in, too.
+        self.assertEqual(self.admission.hits.total(), 60 * 40 - (60 * 5 - 1))
+        self.assertEqual(self.admission.connections, 1)
+        self.assertLess(len(self.admission._records), 100)
+        self.assertLess(len(written), 60 * 35)
+        told = sum(event.get("count", 1) for event in written if event["event"] in ("refused", "refusals"))
+        self.assertEqual(told, self.admission.hits.total())

@@ -163,7 +163,10 @@ class EndingTransport(AskingTransport):
         if (accepted := self._takeAccepted()) is not None:
             accepted.errback(Failure())
         else:
-            logFailure(_log, "the protocol above or its producer failed, so the connection ends")
+            # Peers may be able to make it raise as often as they like.
+            self.factory.protocolTracebacks.log(
+                lambda: logFailure(_log, "the protocol above or its producer failed, so the connection ends")
+            )
         self.abortConnection()
 
     def noteStuck(self) -> None:

@@ -58,6 +58,7 @@ class TLSFactory:
         connections: the transports that are alive, accepted or not yet.
         changes: how often what a peer has to be has changed.
         hookTracebacks: how often the traceback of a hook is logged.
+        protocolTracebacks: how often that of a protocol above is.
         turns: when the steps of handshakes are taken.
         tracing: what is traced of the connections, or None.
         admission: says of each connection whether there is room for it, or None where there always is.
@@ -94,6 +95,7 @@ class TLSFactory:
         self.connections: set[TLSTransport] = set()
         self.changes = 0
         self.hookTracebacks = TracebackLimit(clock)
+        self.protocolTracebacks = TracebackLimit(clock)
         self.turns = HandshakeTurns(clock)
         self._awaitingEnd: list[Deferred[None]] = []
         self._users = 0

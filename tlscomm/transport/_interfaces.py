@@ -74,6 +74,10 @@ class Factory(Protocol):
         """How often what a peer has to be has changed."""
 
     @property
+    def protocolTracebacks(self) -> TracebackLimit:
+        """How often the traceback of a protocol above is logged."""
+
+    @property
     def hookTracebacks(self) -> TracebackLimit:
         """How often the traceback of a hook is logged."""
 

@@ -19,10 +19,13 @@ from socket import AF_INET, inet_pton
 from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
 
 from tlscomm._dataclasses import dataclass
 
 __all__ = ["Event", "RefusalLimit", "TracebackLimit", "networkOf"]
+
+_log = Logger(namespace="tlscomm")
 
 Event = dict[str, Any]
 
@@ -129,9 +132,9 @@ class RefusalLimit:
 
 
 class TracebackLimit:
-    """How often the traceback of what refused a peer is logged: strangers can have a hook that is broken called often.
+    """How often a traceback is logged of what peers can have called as often as they like: a hook, or a protocol above.
 
-    Each of the refusals has its line, or is counted in one, which says what was raised.
+    Each refusal by a hook has its line besides, or is counted in one, which says what was raised.
     """
 
     def __init__(self, clock: IReactorTime) -> None:
@@ -142,11 +145,23 @@ class TracebackLimit:
         self._clock = clock
         self._left = float(_IN_FULL)
         self._latest = clock.seconds()
+        self._withheld = 0
+
+    def log(self, write: Callable[[], object]) -> None:
+        """Log one more, if that is allowed; where some were not, say first how many."""
+        if not self.allows():
+            self._withheld += 1
+            return
+        withheld, self._withheld = self._withheld, 0
+        if withheld:
+            _log.warn("{count} tracebacks like the one that follows were left out", count=withheld)
+        write()
 
     def allows(self) -> bool:
         """Return whether one more is logged: ten at first, then one a second."""
         now = self._clock.seconds()
-        self._left = min(_IN_FULL, self._left + (now - self._latest) / _INTERVAL)
+        # A clock may be set back.
+        self._left = min(_IN_FULL, self._left + max(0.0, now - self._latest) / _INTERVAL)
         self._latest = now
         if self._left < 1:
             return False
