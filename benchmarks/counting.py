@@ -22,10 +22,10 @@ from twisted.internet.task import Clock
 
 from tlscomm.configuration import ClientConfiguration, ServerConfiguration
 from tlscomm.issuing import Authority
+from tlscomm.operation._counting import Counting
+from tlscomm.operation._exposition import Exposition
 from tlscomm.server import TLSService
-from tlscomm.server._counting import Counting
-from tlscomm.server._exposition import Exposition
-from tlscomm.server._observers import Observers
+from tlscomm.serving._observers import Observers
 from tlscomm.testing import MemoryLink
 from tlscomm.transport import TLSFactory
 from tlscomm.transport._acceptance import DOUBT_SECONDS

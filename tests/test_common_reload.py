@@ -4,11 +4,11 @@ from typing import Any
 
 from test_workers import Case
 
-from tlscomm.server._commonoperation import CommonNumbers, CommonReadiness, CommonStatus
-from tlscomm.server._commonreload import CommonReload
-from tlscomm.server._counts import Counts
-from tlscomm.server._phases import ServerPhase
-from tlscomm.server._workerchannel import NoAnswer
+from tlscomm.operation._counts import Counts
+from tlscomm.processes._commonoperation import CommonNumbers, CommonReadiness, CommonStatus
+from tlscomm.processes._commonreload import CommonReload
+from tlscomm.processes._workerchannel import NoAnswer
+from tlscomm.serving._phases import ServerPhase
 from tlscomm.transport._eventlog import EventLog
 from tlscomm.watching._reloadresult import ReloadResult
 

@@ -15,9 +15,9 @@ from tlscomm.access import parseRule
 from tlscomm.configuration._settings import settingsOn
 from tlscomm.configuration._settingtypes import Interface, Text, Whole, YesNo
 from tlscomm.issuing import Authority
+from tlscomm.plans._plan import ServerPlan
+from tlscomm.plans._planproblems import ConfigurationProblems
 from tlscomm.server import Options, Server, makeService
-from tlscomm.server._plan import ServerPlan
-from tlscomm.server._planproblems import ConfigurationProblems
 from tlscomm.x509._encoding import keyPEM, pem
 
 AUTHORITY = Authority.create()
@@ -362,12 +362,12 @@ crl = ["lists"]
         options.parent.parseOptions(["-n", "tlscomm"])
         self.write(TWO)
         options.parseOptions(["--configuration", "conf/a.toml"])
-        self.assertEqual(options.parent["logger"], "tlscomm.server._eventlog.onStandardError")
+        self.assertEqual(options.parent["logger"], "tlscomm.serving._eventlog.onStandardError")
 
     def test_withoutFile(self) -> None:
         """Nothing that reads files is loaded where none is named."""
         self.assertNotIn("configuration", Options().defaults.get("configuration", "") or "")
-        self.assertIn("tlscomm.server._planfromfiles", sys.modules)
+        self.assertIn("tlscomm.plans._planfromfiles", sys.modules)
 
 
 class ReloadTests(FileCase):

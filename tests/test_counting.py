@@ -16,13 +16,13 @@ from tlscomm.configuration._limitsettings import LIMITS
 from tlscomm.failures import Expired, IdleTimeout, UnknownFormat
 from tlscomm.issuing import Authority
 from tlscomm.messages import MessageFactory, MessageProtocol
+from tlscomm.operation._counting import Counting
+from tlscomm.operation._counts import Counts
+from tlscomm.plans._plan import Origin
+from tlscomm.plans._planproblems import ConfigurationProblems, PlanProblem
 from tlscomm.server import Echo, Listener, TLSService, _counting
-from tlscomm.server._counting import Counting
-from tlscomm.server._counts import Counts
-from tlscomm.server._observers import Observers
-from tlscomm.server._phases import ServerPhase
-from tlscomm.server._plan import Origin
-from tlscomm.server._planproblems import ConfigurationProblems, PlanProblem
+from tlscomm.serving._observers import Observers
+from tlscomm.serving._phases import ServerPhase
 from tlscomm.testing import MemoryLink
 from tlscomm.transport import TLSFactory
 from tlscomm.transport._acceptance import DOUBT_SECONDS

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.failures import CODES
-from tlscomm.server._counts import Counts, Histogram, Labels
-from tlscomm.server._metrictable import METRICS, metricNamed
+from tlscomm.operation._counts import Counts, Histogram, Labels
+from tlscomm.operation._metrictable import METRICS, metricNamed
 
 HANDSHAKES = "tlscomm_handshakes_total"
 DURATION = "tlscomm_handshake_duration_seconds"

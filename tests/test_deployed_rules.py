@@ -13,9 +13,9 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.failures import CODES
-from tlscomm.server._counts import Counts
-from tlscomm.server._exposition import Exposition
-from tlscomm.server._metrictable import METRICS
+from tlscomm.operation._counts import Counts
+from tlscomm.operation._exposition import Exposition
+from tlscomm.operation._metrictable import METRICS
 
 CHECKOUT = Path(__file__).parent.parent
 PROMETHEUS = CHECKOUT / "deploy" / "prometheus"

@@ -23,8 +23,8 @@ from zope.interface.verify import verifyObject
 from tlscomm.configuration import ClientConfiguration, Deadlines, ServerConfiguration
 from tlscomm.messages import IDrainable, MessageFactory, MessageProtocol, RequestProtocol
 from tlscomm.server import Listener, Server, TLSService, _draining
-from tlscomm.server._observers import Observers
-from tlscomm.server._phases import ServerPhase
+from tlscomm.serving._observers import Observers
+from tlscomm.serving._phases import ServerPhase
 from tlscomm.testing import MemoryLink
 from tlscomm.transport import TLSFactory
 from tlscomm.transport._acceptance import DOUBT_SECONDS

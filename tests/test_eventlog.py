@@ -23,7 +23,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tlscomm.configuration import ServerConfiguration
 from tlscomm.endpoints import TLSServerEndpoint
 from tlscomm.failures import NoCertificate, TooManyConnections, UnknownIssuer
-from tlscomm.server._lines import JSONLines
+from tlscomm.serving._lines import JSONLines
 from tlscomm.transport import TLSFactory
 from tlscomm.transport._eventlog import EventLog, writeText
 from tlscomm.transport._observer import ClientObserver

@@ -17,10 +17,10 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.configuration._expiries import Expiry
+from tlscomm.operation._expirywarnings import ExpiryWarnings
+from tlscomm.operation._renewalcommand import Renewable, RenewalCommands
+from tlscomm.plans._shownsettings import shownSettings
 from tlscomm.server import Options, makeService
-from tlscomm.server._expirywarnings import ExpiryWarnings
-from tlscomm.server._renewalcommand import Renewable, RenewalCommands
-from tlscomm.server._shownsettings import shownSettings
 from tlscomm.x509._encoding import keyPEM, pem
 
 NOW = datetime(2026, 6, 1, tzinfo=timezone.utc)

@@ -11,8 +11,8 @@ from twisted.internet.tcp import _accept
 from twisted.logger import Logger, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from tlscomm.server._filelimit import FileLimitLog
-from tlscomm.server._sockets import ListeningSockets
+from tlscomm.serving._filelimit import FileLimitLog
+from tlscomm.serving._sockets import ListeningSockets
 
 
 class Full:

@@ -16,8 +16,8 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 
 from tlscomm.server import CannotListen
-from tlscomm.server._handover import Handover
-from tlscomm.server._sockets import ListeningSockets
+from tlscomm.serving._handover import Handover
+from tlscomm.serving._sockets import ListeningSockets
 
 PLACE = "tcp:0:interface=127.0.0.1"
 

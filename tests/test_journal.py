@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.failures import CertificateFacts, Expired, TooManyHandshakes
 from tlscomm.server import _journal
-from tlscomm.server._journal import Journal, JournalRecords, openJournal
+from tlscomm.serving._journal import Journal, JournalRecords, openJournal
 from tlscomm.transport._eventlog import Moment
 
 FACTS = CertificateFacts("CN=anna", "CN=us", "1", "2025-01-01", "2025-11-28", "sha256:00")

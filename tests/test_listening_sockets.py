@@ -13,7 +13,7 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from tlscomm.server._sockets import ListeningSocket, ListeningSockets
+from tlscomm.serving._sockets import ListeningSocket, ListeningSockets
 
 PLACE = "tcp:0:interface=127.0.0.1"
 

@@ -13,8 +13,8 @@ from twisted.scripts.twistd import ServerOptions
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.server import _logfile
-from tlscomm.server._lines import JSONLines
-from tlscomm.server._logfile import BoundedFile, LogRecords, TextLines, openLogFile, twistdsObserver
+from tlscomm.serving._lines import JSONLines
+from tlscomm.serving._logfile import BoundedFile, LogRecords, TextLines, openLogFile, twistdsObserver
 
 LINE = b"x" * 99 + b"\n"
 

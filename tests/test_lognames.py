@@ -14,8 +14,8 @@ from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm.server._lines import LOG_VERSION, JSONLines
-from tlscomm.server._logfile import LogRecords
+from tlscomm.serving._lines import LOG_VERSION, JSONLines
+from tlscomm.serving._logfile import LogRecords
 from tlscomm.testing import MemoryLink
 from tlscomm.tracing import Tracing
 from tlscomm.transport import TLSFactory

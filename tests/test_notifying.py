@@ -10,8 +10,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.failures import FileNotFound
-from tlscomm.server._notifying import Notifier, SystemdObserver, systemdObserver
-from tlscomm.server._phases import ServerPhase
+from tlscomm.serving._notifying import Notifier, SystemdObserver, systemdObserver
+from tlscomm.serving._phases import ServerPhase
 from tlscomm.watching._reloadresult import ReloadResult
 
 

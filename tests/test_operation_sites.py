@@ -22,12 +22,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from tlscomm.configuration import ClientConfiguration, ServerConfiguration
 from tlscomm.endpoints import TLSServerEndpoint
 from tlscomm.failures import CODES
+from tlscomm.operation._counts import Counts
+from tlscomm.operation._exposition import Exposition
+from tlscomm.operation._metrictable import METRICS
+from tlscomm.operation._operation import Operation
 from tlscomm.server import CannotListen, Listener, Server, TLSService
-from tlscomm.server._counts import Counts
-from tlscomm.server._exposition import Exposition
-from tlscomm.server._metrictable import METRICS
-from tlscomm.server._observers import Observers
-from tlscomm.server._operation import Operation
+from tlscomm.serving._observers import Observers
 from tlscomm.testing import MemoryLink
 from tlscomm.transport import TLSFactory
 from tlscomm.transport._acceptance import DOUBT_SECONDS

@@ -11,9 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from tlscomm.configuration._settings import settingsOn
 from tlscomm.configuration._settingtypes import Interface
 from tlscomm.issuing import Authority
+from tlscomm.plans._plan import ONLY_LISTENER, PROCESS_WIDE, ListenerPlan, Origin, ServerPlan, planFromOptions
 from tlscomm.server import Options
 from tlscomm.server._fromoptions import serviceFor
-from tlscomm.server._plan import ONLY_LISTENER, PROCESS_WIDE, ListenerPlan, Origin, ServerPlan, planFromOptions
 from tlscomm.x509._encoding import keyPEM, pem
 
 AUTHORITY = Authority.create()

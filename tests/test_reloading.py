@@ -20,8 +20,8 @@ from tlscomm.credentials import Credential
 from tlscomm.failures import FileNotFound
 from tlscomm.messages import MessageFactory
 from tlscomm.server import Echo, Options, Server, TLSService, makeService
-from tlscomm.server._lines import JSONLines
-from tlscomm.server._observers import Observers
+from tlscomm.serving._lines import JSONLines
+from tlscomm.serving._observers import Observers
 from tlscomm.transport._eventlog import EventLog
 from tlscomm.watching._filewatch import LOOK_SECONDS, QUIET_SECONDS
 from tlscomm.watching._pending import PENDING_SECONDS

@@ -11,11 +11,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.configuration import ClientConfiguration, ServerConfiguration
 from tlscomm.messages import MessageFactory
+from tlscomm.operation._seenpeers import SeenPeers, mergedPeers
 from tlscomm.server import Echo, Listener, TLSService
 from tlscomm.server import _seenpeers as seenpeers
-from tlscomm.server._observers import Observers
 from tlscomm.server._peerchecking import judged, peersFromJSON
-from tlscomm.server._seenpeers import SeenPeers, mergedPeers
+from tlscomm.serving._observers import Observers
 from tlscomm.testing import MemoryLink
 from tlscomm.transport import TLSFactory
 from tlscomm.transport._acceptance import DOUBT_SECONDS

@@ -26,8 +26,8 @@ from tlscomm.failures import FileNotFound
 from tlscomm.issuing import Authority
 from tlscomm.messages import MessageFactory, MessageProtocol
 from tlscomm.server import CannotListen, Echo, Greet, Listener, TLSService, applicationNamed, factoryFor
-from tlscomm.server._eventlog import eventLog
-from tlscomm.server._lines import JSONLines
+from tlscomm.serving._eventlog import eventLog
+from tlscomm.serving._lines import JSONLines
 from tlscomm.testing import MemoryLink
 from tlscomm.transport import TLSFactory
 from tlscomm.transport._acceptance import DOUBT_SECONDS

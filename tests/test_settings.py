@@ -40,7 +40,7 @@ from tlscomm.messages import FRAMINGS
 from tlscomm.proxyprotocol._writing import OPTIONS, WORDS
 from tlscomm.revocation import MODES
 from tlscomm.server import Options
-from tlscomm.server._eventlog import LOG_FORMATS
+from tlscomm.serving._eventlog import LOG_FORMATS
 from tlscomm.verification import PROFILES
 
 #: A text that no setting of a type takes. Any text may be the name of a file.

@@ -5,9 +5,9 @@ import os
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tlscomm.plans._plan import planFromOptions
+from tlscomm.plans._shownsettings import shownSettings
 from tlscomm.server import Options
-from tlscomm.server._plan import planFromOptions
-from tlscomm.server._shownsettings import shownSettings
 
 
 class Shown(SynchronousTestCase):

@@ -83,9 +83,9 @@ TRACING = frozenset(
 OPERATION = frozenset(
     {
         "prometheus_client",
-        "tlscomm.server._counting",
-        "tlscomm.server._operationsites",
-        "tlscomm.server._status",
+        "tlscomm.operation._counting",
+        "tlscomm.operation._operationsites",
+        "tlscomm.operation._status",
         "twisted.web",
     }
 )
@@ -184,7 +184,7 @@ class LoadedTests(SynchronousTestCase):
             "rich",
             "tlscomm.drawing._page",
             "tlscomm.issuing._authority",
-            "tlscomm.server._service",
+            "tlscomm.serving._service",
             "tlscomm.tracing._recorder",
             "tlscomm.tracing._redacting",
             "tlscomm.transport._transport",
@@ -218,7 +218,7 @@ class LoadedTests(SynchronousTestCase):
             "tlscomm.issuing._authority",
             "tlscomm.revocation._fetching",
             "tlscomm.revocation._web",
-            "tlscomm.server._service",
+            "tlscomm.serving._service",
             "tlscomm.store._store",
             "tlscomm.testing._pairs",
             "tlscomm.tls._verdict",

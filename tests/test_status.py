@@ -15,11 +15,11 @@ from tlscomm.configuration import ClientConfiguration, ServerConfiguration
 from tlscomm.failures import Unreadable
 from tlscomm.issuing import Authority
 from tlscomm.messages import MessageFactory
+from tlscomm.operation._status import MOST_ROWS, Status
 from tlscomm.server import Echo, Listener, TLSService
-from tlscomm.server._lines import JSONLines
-from tlscomm.server._observers import Observers
-from tlscomm.server._phases import ServerPhase
-from tlscomm.server._status import MOST_ROWS, Status
+from tlscomm.serving._lines import JSONLines
+from tlscomm.serving._observers import Observers
+from tlscomm.serving._phases import ServerPhase
 from tlscomm.testing import MemoryLink
 from tlscomm.tracing import Tracing
 from tlscomm.transport import TLSFactory

@@ -11,9 +11,9 @@ from twisted.web.server import Site
 
 from tlscomm.drawing import drawStatus
 from tlscomm.failures import Unreadable
-from tlscomm.server._phases import ServerPhase
-from tlscomm.server._statusmerging import mergedStatus
-from tlscomm.server._statussite import statusResources
+from tlscomm.operation._statusmerging import mergedStatus
+from tlscomm.operation._statussite import statusResources
+from tlscomm.serving._phases import ServerPhase
 from tlscomm.watching._reloadresult import ReloadResult
 
 

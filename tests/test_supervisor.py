@@ -9,11 +9,11 @@ from test_workers import Channel
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm.server._phases import ServerPhase
-from tlscomm.server._service import CannotListen
-from tlscomm.server._sockets import ListeningSockets
-from tlscomm.server._supervisor import Supervisor
-from tlscomm.server._workerprocess import WorkerProcess
+from tlscomm.processes._supervisor import Supervisor
+from tlscomm.processes._workerprocess import WorkerProcess
+from tlscomm.serving._phases import ServerPhase
+from tlscomm.serving._service import CannotListen
+from tlscomm.serving._sockets import ListeningSockets
 from tlscomm.watching._reloadresult import ReloadResult
 
 

@@ -296,7 +296,7 @@ class OptionsTests(SynchronousTestCase):
         for words in ((), ("--logfile", "-")):
             parent = twistd("-n", *words)
             parsed("--log-format", "json", parent=parent)
-            self.assertEqual(parent["logger"], "tlscomm.server._eventlog.onStandardError")
+            self.assertEqual(parent["logger"], "tlscomm.serving._eventlog.onStandardError")
 
     def test_logElsewhere(self) -> None:
         """A log that does not go to standard output stays where it is."""

@@ -11,10 +11,10 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
+from tlscomm.operation._counts import Counts
+from tlscomm.operation._operation import Operation
+from tlscomm.operation._timing import timedConnecting, timedHook
 from tlscomm.relaying._fromsettings import forwardingFrom
-from tlscomm.server._counts import Counts
-from tlscomm.server._operation import Operation
-from tlscomm.server._timing import timedConnecting, timedHook
 from tlscomm.transport._awaitables import asDeferred
 from tlscomm.transport._eventlog import EventLog
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm.server._tomlplaces import KeyPath, placesIn
+from tlscomm.plans._tomlplaces import KeyPath, placesIn
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -22,8 +22,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm._wire.events import Event, Kind
 from tlscomm.drawing._liveline import liveLine
-from tlscomm.server._lines import JSONLines
-from tlscomm.server._service import TLSService
+from tlscomm.serving._lines import JSONLines
+from tlscomm.serving._service import TLSService
 from tlscomm.testing import HTTP_REQUEST, MemoryLink, Pair, Speaker
 from tlscomm.tracing import CaptureFile, KeyLogFile, TraceFolder, Tracing
 from tlscomm.tracing._fromsettings import tracingFrom

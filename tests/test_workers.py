@@ -10,12 +10,12 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm.server._connectionnumbers import SharedNumbers, newNumbersFile
+from tlscomm.processes._connectionnumbers import SharedNumbers, newNumbersFile
+from tlscomm.processes._workerchannel import LONGEST_MESSAGE, NoAnswer, RefusedRequest, WorkerChannel
+from tlscomm.processes._workerlog import LinesOfWorker
+from tlscomm.processes._workerprocess import WorkerProcess, WorkerState
+from tlscomm.processes._workers import Workers
 from tlscomm.server._person import Person
-from tlscomm.server._workerchannel import LONGEST_MESSAGE, NoAnswer, RefusedRequest, WorkerChannel
-from tlscomm.server._workerlog import LinesOfWorker
-from tlscomm.server._workerprocess import WorkerProcess, WorkerState
-from tlscomm.server._workers import Workers
 
 
 class Channel:

@@ -5,7 +5,7 @@ from failurepages import tableOf
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from tlscomm.server._metrictable import METRICS, Label, Metric
+from tlscomm.operation._metrictable import METRICS, Label, Metric
 
 #: More values than these are not listed: they have pages of their own.
 _MOST_LISTED = 20

@@ -11,12 +11,12 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import globalLogBeginner, textFileLogObserver
 
 from tlscomm.commandline import _collection
-from tlscomm.server._notifying import systemdObserver
-from tlscomm.server._phases import ServerPhase
-from tlscomm.server._service import CannotListen
-from tlscomm.server._signals import Signals
-from tlscomm.server._stopping import UNFINISHED, EndSignals
 from tlscomm.server._tunnel import Tunnel
+from tlscomm.serving._notifying import systemdObserver
+from tlscomm.serving._phases import ServerPhase
+from tlscomm.serving._service import CannotListen
+from tlscomm.serving._signals import Signals
+from tlscomm.serving._stopping import UNFINISHED, EndSignals
 
 __all__ = ["serve"]
 

@@ -16,10 +16,10 @@ from tlscomm.configuration._settingtypes import Interface
 from tlscomm.failures import TLSFailure, printable
 
 if TYPE_CHECKING:
+    from tlscomm.plans._plan import ServerPlan
+    from tlscomm.plans._planproblems import PlanProblem
     from tlscomm.server._checking import CheckedPlan
     from tlscomm.server._peerchecking import JudgedPeer, PeerToJudge
-    from tlscomm.server._plan import ServerPlan
-    from tlscomm.server._planproblems import PlanProblem
 
 __all__ = ["command"]
 
@@ -96,13 +96,13 @@ _OUTCOMES = {0: "usable", _REFUSED: "refused", _WARNED: "warned", _SHUT_OUT: "pe
 def _plan(path: str | None, settings: dict[str, Any]) -> tuple[ServerPlan | None, list[PlanProblem]]:
     given = {each.name for each in settingsOn(Interface.TWISTD) if _isGiven(each.name)}
     if path is not None:
-        from tlscomm.server._planfromfiles import planWithProblems
+        from tlscomm.plans._planfromfiles import planWithProblems
 
         options = {name: _asOption(settings[name]) for name in given - {"configuration"}}
         return planWithProblems(path, options)
     if "identity" not in given:
         raise click.UsageError("name a configuration FILE, or at least --identity; see tlscomm check --help")
-    from tlscomm.server._plan import planFromOptions
+    from tlscomm.plans._plan import planFromOptions
 
     return planFromOptions({name: _asOption(value) for name, value in settings.items()}), []
 

@@ -50,9 +50,9 @@ def command(target: str, *, settings: dict[str, Any]) -> None:
 def _made(reactor: Any, target: str, settings: dict[str, Any]) -> tuple[Tunnel, TLSClientEndpoint]:
     from tlscomm.endpoints._below import endpointBelow
     from tlscomm.relaying._places import privately
-    from tlscomm.server._eventlog import eventLog
-    from tlscomm.server._service import Listener
     from tlscomm.server._tunnel import Tunnel
+    from tlscomm.serving._eventlog import eventLog
+    from tlscomm.serving._service import Listener
 
     if not settings["listen"]:
         raise ValueError("say where to listen: --listen tcp:PORT:interface=127.0.0.1, or --listen unix:PATH")

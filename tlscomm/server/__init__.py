@@ -28,12 +28,12 @@ __all__ = [
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tlscomm._clocks import keepSteady
+    from tlscomm.plans._plan import Origin
+    from tlscomm.plans._planproblems import ConfigurationProblems, PlanProblem
     from tlscomm.server._applications import APPLICATIONS, Echo, Greet, applicationNamed, factoryFor, hookNamed
     from tlscomm.server._options import Options, makeService
-    from tlscomm.server._plan import Origin
-    from tlscomm.server._planproblems import ConfigurationProblems, PlanProblem
-    from tlscomm.server._server import Server
-    from tlscomm.server._service import CannotListen, Listener, TLSService
+    from tlscomm.serving._server import Server
+    from tlscomm.serving._service import CannotListen, Listener, TLSService
     from tlscomm.watching._reloadresult import ReloadResult
 else:
     # twistd explains and refuses options, which must not take as long as loading OpenSSL does.
@@ -41,17 +41,17 @@ else:
         __name__,
         {
             "APPLICATIONS": "tlscomm.server._applications",
-            "CannotListen": "tlscomm.server._service",
-            "ConfigurationProblems": "tlscomm.server._planproblems",
+            "CannotListen": "tlscomm.serving._service",
+            "ConfigurationProblems": "tlscomm.plans._planproblems",
             "Echo": "tlscomm.server._applications",
             "Greet": "tlscomm.server._applications",
-            "Listener": "tlscomm.server._service",
+            "Listener": "tlscomm.serving._service",
             "Options": "tlscomm.server._options",
-            "Origin": "tlscomm.server._plan",
-            "PlanProblem": "tlscomm.server._planproblems",
+            "Origin": "tlscomm.plans._plan",
+            "PlanProblem": "tlscomm.plans._planproblems",
             "ReloadResult": "tlscomm.watching._reloadresult",
-            "Server": "tlscomm.server._server",
-            "TLSService": "tlscomm.server._service",
+            "Server": "tlscomm.serving._server",
+            "TLSService": "tlscomm.serving._service",
             "applicationNamed": "tlscomm.server._applications",
             "factoryFor": "tlscomm.server._applications",
             "hookNamed": "tlscomm.server._applications",

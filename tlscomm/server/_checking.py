@@ -9,14 +9,14 @@ from tlscomm._dataclasses import dataclass
 from tlscomm.configuration import ServerConfiguration
 from tlscomm.configuration._expiries import Expiry, expiriesOf
 from tlscomm.failures import PassphraseRequired, TLSFailure
+from tlscomm.operation._operation import SITES
+from tlscomm.plans._plan import ListenerPlan, ServerPlan
+from tlscomm.plans._planproblems import ConfigurationProblems, PlanProblem
 from tlscomm.relaying import Forwarding
 from tlscomm.server._configuring import Configuring
-from tlscomm.server._operation import SITES
 from tlscomm.server._placechecking import PlaceReport, reportOn
-from tlscomm.server._plan import ListenerPlan, ServerPlan
 from tlscomm.server._planchecking import failedAttempts, problemsIn, processProblems
-from tlscomm.server._planproblems import ConfigurationProblems, PlanProblem
-from tlscomm.server._service import OTHER_FILES
+from tlscomm.serving._service import OTHER_FILES
 
 try:
     import resource

@@ -12,23 +12,23 @@ from twisted.internet.interfaces import IProtocolFactory
 from tlscomm.configuration import ServerConfiguration
 from tlscomm.endpoints._beforetls import believeAnew
 from tlscomm.limits import Admission, Limits
+from tlscomm.operation._expirywatch import ExpiryWatch
+from tlscomm.operation._operation import Operation
+from tlscomm.plans._plan import ServerPlan
+from tlscomm.plans._shownsettings import shownSettings
 from tlscomm.server._configuring import Configuring
-from tlscomm.server._eventlog import eventLog
-from tlscomm.server._expirywatch import ExpiryWatch
 from tlscomm.server._introduction import introduction
 from tlscomm.server._listenerparts import applicationFrom, placeFrom, siteEndpoint
-from tlscomm.server._logfile import openLogFile
-from tlscomm.server._notifying import systemdObserver
-from tlscomm.server._observers import Observers
-from tlscomm.server._operation import Operation
-from tlscomm.server._plan import ServerPlan
 from tlscomm.server._planchecking import madeOf, requireProcess
 from tlscomm.server._planreading import PlanReading
 from tlscomm.server._processpart import ProcessPart
-from tlscomm.server._server import Server
-from tlscomm.server._service import Listener, TLSService
-from tlscomm.server._shownsettings import shownSettings
-from tlscomm.server._sockets import ListeningSockets
+from tlscomm.serving._eventlog import eventLog
+from tlscomm.serving._logfile import openLogFile
+from tlscomm.serving._notifying import systemdObserver
+from tlscomm.serving._observers import Observers
+from tlscomm.serving._server import Server
+from tlscomm.serving._service import Listener, TLSService
+from tlscomm.serving._sockets import ListeningSockets
 from tlscomm.tracing._fromsettings import tracingFrom
 
 __all__ = ["checkPlan", "complainOnTerminal", "serviceFor"]

@@ -28,13 +28,13 @@ from tlscomm._clocks import keepSteady
 from tlscomm.configuration._settings import defaultsOn, formerNamesOn, settingsOn
 from tlscomm.configuration._settingtypes import Interface, Setting
 from tlscomm.failures import TLSFailure
+from tlscomm.plans._plan import ServerPlan, planFromOptions
 from tlscomm.server._collection import leaveOutOfCollections
-from tlscomm.server._plan import ServerPlan, planFromOptions
 from tlscomm.server._refusedstart import RefusedStart
 
 if TYPE_CHECKING:
-    from tlscomm.server._server import Server
-    from tlscomm.server._supervisor import Supervisor
+    from tlscomm.processes._supervisor import Supervisor
+    from tlscomm.serving._server import Server
 
 __all__ = ["Options", "makeService", "messageFor"]
 
@@ -152,7 +152,7 @@ class Options(_Options):
         """
         if self["configuration"] is None:
             return self._plan
-        from tlscomm.server._planfromfiles import planFromFile
+        from tlscomm.plans._planfromfiles import planFromFile
 
         return planFromFile(self._file, self._overriding, self["configuration"])
 
@@ -176,7 +176,7 @@ class Options(_Options):
 
     def _planOfFile(self) -> ServerPlan:
         # Late, and where there is a file alone.
-        from tlscomm.server._planfromfiles import planWithProblems
+        from tlscomm.plans._planfromfiles import planWithProblems
 
         # A daemon goes to another folder.
         self._file = os.path.abspath(self["configuration"])
@@ -198,7 +198,7 @@ class Options(_Options):
         if program.get("logger") or program.get("syslog") or program.get("logfile"):
             raise UsageError(f"{where}: leave out twistd's --logfile, --logger and --syslog")
         if "nodaemon" in program:
-            program["logger"] = f"tlscomm.server.{module}.twistdsObserver"
+            program["logger"] = f"tlscomm.serving.{module}.twistdsObserver"
 
     def _clearStandardOutput(self) -> None:
         """Have Twisted's log on standard error, where it would go to standard output."""
@@ -206,7 +206,7 @@ class Options(_Options):
         if "nodaemon" in program:
             named = any(program[option] for option in ("logger", "syslog")) or program["logfile"] not in (None, "-")
             if self.isForeground and not named:
-                program["logger"] = "tlscomm.server._eventlog.onStandardError"
+                program["logger"] = "tlscomm.serving._eventlog.onStandardError"
         elif program.get("logFile") is sys.stdout:
             program["logFile"] = sys.stderr
 
@@ -258,7 +258,7 @@ def _serverFor(options: Options, reactor: Any) -> Server | Supervisor:
 
 def _haveProcess(server: Server | Supervisor, reactor: IReactorCore) -> None:
     """Let a server have the process for itself, as under twistd."""
-    from tlscomm.server._stopping import exitFor
+    from tlscomm.serving._stopping import exitFor
 
     reactor.callWhenRunning(leaveOutOfCollections)
     reactor.addSystemEventTrigger("after", "shutdown", lambda: exitFor(server.unfinished))
@@ -281,7 +281,7 @@ def messageFor(refusal: Exception) -> str:
         return str(refusal)
     if isinstance(refusal, TLSFailure):
         return f"{refusal}\nNext step: {refusal.nextStep}"
-    from tlscomm.server._planproblems import ConfigurationProblems
+    from tlscomm.plans._planproblems import ConfigurationProblems
 
     if isinstance(refusal, ConfigurationProblems):
         return refusal.told

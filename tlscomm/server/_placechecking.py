@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tlscomm._dataclasses import dataclass
-from tlscomm.server._listeningplaces import ListeningPlace, placeOf
+from tlscomm.plans._listeningplaces import ListeningPlace, placeOf
 
 __all__ = ["PlaceReport", "reportOn"]
 

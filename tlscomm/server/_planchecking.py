@@ -18,14 +18,14 @@ from tlscomm.configuration._settings import settingsOn
 from tlscomm.configuration._settingtypes import Interface
 from tlscomm.failures import FileNotFound, PassphraseRequired, TLSFailure, printable
 from tlscomm.limits import Limits
+from tlscomm.operation._operation import SITES, Operation
+from tlscomm.plans._plan import ListenerPlan, Origin, ServerPlan
+from tlscomm.plans._planproblems import ConfigurationProblems, PlanProblem
 from tlscomm.revocation import Revocation, Staple
 from tlscomm.server._applications import hookNamed
 from tlscomm.server._configuring import Configuring
 from tlscomm.server._listenerparts import applicationFrom, placeFrom, siteEndpoint
-from tlscomm.server._operation import SITES, Operation
-from tlscomm.server._plan import ListenerPlan, Origin, ServerPlan
-from tlscomm.server._planproblems import ConfigurationProblems, PlanProblem
-from tlscomm.server._sockets import ListeningSockets
+from tlscomm.serving._sockets import ListeningSockets
 from tlscomm.transport._eventlog import EventLog, writeText
 
 __all__ = [

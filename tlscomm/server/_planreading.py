@@ -7,10 +7,10 @@ from collections.abc import Callable
 from tlscomm.configuration import ServerConfiguration
 from tlscomm.configuration._fromsettings import sourcesIn
 from tlscomm.limits import Limits
+from tlscomm.plans._plan import ServerPlan
+from tlscomm.plans._planproblems import ConfigurationProblems
 from tlscomm.server._configuring import Configuring
-from tlscomm.server._plan import ServerPlan
 from tlscomm.server._planchecking import madeOf, restartNeeded
-from tlscomm.server._planproblems import ConfigurationProblems
 from tlscomm.watching._watchedfiles import Sources
 
 __all__ = ["PlanReading"]

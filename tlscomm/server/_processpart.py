@@ -9,8 +9,8 @@ from typing import Any
 from twisted.internet.interfaces import IReactorTime
 
 from tlscomm._dataclasses import dataclass
-from tlscomm.server._eventlog import LogFormat, eventLog
-from tlscomm.server._inheritedsockets import InheritedSockets
+from tlscomm.processes._inheritedsockets import InheritedSockets
+from tlscomm.serving._eventlog import LogFormat, eventLog
 from tlscomm.transport._eventlog import EventLog
 
 __all__ = ["ProcessPart"]

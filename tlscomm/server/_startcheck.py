@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from tlscomm.server._launching import workerCommand, workerEnvironment
+from tlscomm.processes._launching import workerCommand, workerEnvironment
 from tlscomm.server._refusedstart import RefusedStart
 
 __all__ = ["REPORT", "whatWasSaid"]

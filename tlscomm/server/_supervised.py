@@ -12,22 +12,22 @@ from twisted.logger import Logger
 from twisted.python.usage import UsageError
 
 from tlscomm.failures import printable
-from tlscomm.server._commonoperation import CommonOperation
-from tlscomm.server._eventlog import eventLog, onStandardOutput
+from tlscomm.plans._plan import ServerPlan
+from tlscomm.plans._shownsettings import shownSettings
+from tlscomm.processes._commonoperation import CommonOperation
+from tlscomm.processes._launching import Launcher
+from tlscomm.processes._supervisor import Supervisor
+from tlscomm.processes._workerprocess import WorkerProcess
 from tlscomm.server._fromoptions import complainOnTerminal
-from tlscomm.server._launching import Launcher
-from tlscomm.server._lines import Lines
 from tlscomm.server._listenerparts import endpointFor, siteEndpoint
-from tlscomm.server._logfile import openLogFile
-from tlscomm.server._notifying import systemdObserver
-from tlscomm.server._observers import Observers
-from tlscomm.server._plan import ServerPlan
-from tlscomm.server._shownsettings import shownSettings
-from tlscomm.server._sockets import ListeningSockets
 from tlscomm.server._startcheck import whatWasSaid
-from tlscomm.server._stopping import exitWith
-from tlscomm.server._supervisor import Supervisor
-from tlscomm.server._workerprocess import WorkerProcess
+from tlscomm.serving._eventlog import eventLog, onStandardOutput
+from tlscomm.serving._lines import Lines
+from tlscomm.serving._logfile import openLogFile
+from tlscomm.serving._notifying import systemdObserver
+from tlscomm.serving._observers import Observers
+from tlscomm.serving._sockets import ListeningSockets
+from tlscomm.serving._stopping import exitWith
 
 __all__ = ["supervisorFor"]
 

@@ -25,16 +25,16 @@ from twisted.python.usage import UsageError
 
 from tlscomm._clocks import keepSteady
 from tlscomm.failures import TLSFailure, printable
+from tlscomm.processes._connectionnumbers import SharedNumbers
+from tlscomm.processes._inheritedsockets import InheritedSockets
+from tlscomm.processes._launching import CHANNEL, FIRST_SOCKET, NUMBERS, RECORDS, oneConnection
+from tlscomm.processes._workerchannel import NoAnswer, RefusedRequest, WorkerChannel
+from tlscomm.processes._workerlog import RecordsForSupervisor
 from tlscomm.server._collection import leaveOutOfCollections
-from tlscomm.server._connectionnumbers import SharedNumbers
-from tlscomm.server._inheritedsockets import InheritedSockets
-from tlscomm.server._launching import CHANNEL, FIRST_SOCKET, NUMBERS, RECORDS, oneConnection
 from tlscomm.server._options import Options, messageFor
 from tlscomm.server._processpart import ProcessPart
 from tlscomm.server._startcheck import REPORT
-from tlscomm.server._stopping import UNFINISHED
-from tlscomm.server._workerchannel import NoAnswer, RefusedRequest, WorkerChannel
-from tlscomm.server._workerlog import RecordsForSupervisor
+from tlscomm.serving._stopping import UNFINISHED
 from tlscomm.watching._rereading import nextStepFor
 
 __all__ = ["check", "serve"]
@@ -51,7 +51,7 @@ def serve() -> None:
         signal.signal(ignored, signal.SIG_IGN)
     from twisted.internet import reactor
 
-    from tlscomm.server._lines import JSONLines
+    from tlscomm.serving._lines import JSONLines
 
     records = JSONLines(io.FileIO(RECORDS, "wb"), cast(Any, reactor))
     globalLogBeginner.beginLoggingTo([RecordsForSupervisor(records)], redirectStandardIO=True)

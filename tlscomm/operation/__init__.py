@@ -1,0 +1,1 @@
+"""What an operator sees of a server: numbers, health, the status, the sites that tell them; and what expires."""

@@ -1,0 +1,1 @@
+"""What a server is to do, as files and options say it, before anything is read or opened."""
