@@ -16,11 +16,12 @@ from tlscomm.configuration._limitsettings import LIMITS
 from tlscomm.failures import Expired, IdleTimeout, UnknownFormat
 from tlscomm.issuing import Authority
 from tlscomm.messages import MessageFactory, MessageProtocol
+from tlscomm.operation import _counting
 from tlscomm.operation._counting import Counting
 from tlscomm.operation._counts import Counts
 from tlscomm.plans._plan import Origin
 from tlscomm.plans._planproblems import ConfigurationProblems, PlanProblem
-from tlscomm.server import Echo, Listener, TLSService, _counting
+from tlscomm.server import Echo, Listener, TLSService
 from tlscomm.serving._observers import Observers
 from tlscomm.serving._phases import ServerPhase
 from tlscomm.testing import MemoryLink

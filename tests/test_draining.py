@@ -22,7 +22,8 @@ from zope.interface.verify import verifyObject
 
 from tlscomm.configuration import ClientConfiguration, Deadlines, ServerConfiguration
 from tlscomm.messages import IDrainable, MessageFactory, MessageProtocol, RequestProtocol
-from tlscomm.server import Listener, Server, TLSService, _draining
+from tlscomm.server import Listener, Server, TLSService
+from tlscomm.serving import _draining
 from tlscomm.serving._observers import Observers
 from tlscomm.serving._phases import ServerPhase
 from tlscomm.testing import MemoryLink

@@ -20,7 +20,7 @@ from tlscomm.configuration._settingtypes import Interface
 from tlscomm.failures import CODES
 from tlscomm.issuing import ensureDevelopmentAuthority
 from tlscomm.server import Options
-from tlscomm.server import _service as service
+from tlscomm.serving import _service as service
 from tlscomm.store._search import FIELDS
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -257,7 +257,7 @@ class ExampleTests(ExampleCase):
         events = [json.loads(line) for line in server.said.splitlines()]
         self.assertEqual({e["event"] for e in events}, {"listening", "authenticated", "closed", "refused"})
         names = {f"``{name}``" for event in events for name in event}
-        self.assertEqual(names - set(re.findall("``[^`]+``", page("server"))), set())
+        self.assertEqual(names - set(re.findall("``[^`]+``", page("operation-logs"))), set())
 
 
 class PageTests(SynchronousTestCase):
@@ -274,11 +274,11 @@ class PageTests(SynchronousTestCase):
         self.assertEqual([each.name for each in options if not each.help], [])
 
     def test_toolOptions(self) -> None:
-        """Every command, option and field of a search is on the tools' page, or among the client's options."""
+        """Every command, option and field of a search is on the page of the tools, of renewal or of the client."""
         commands = {**program.commands, **program.commands["store"].commands, **program.commands["pki"].commands}
         names = set(commands) - {"connect", "store", "pki", "check", "tunnel"}
         options = {o for name in names for each in commands[name].params for o in each.opts if o.startswith("--")}
-        text = page("tools")
+        text = page("tools") + page("operation-renewal")
         self.assertEqual({name for name in names if f" {name}" not in text}, set())
         self.assertEqual(options - set(re.findall(r"--[a-z-]+", text)), set())
         self.assertEqual({field for field in FIELDS if f"``{field}``" not in text}, set())

@@ -160,8 +160,17 @@ class FramingCase(SynchronousTestCase):
 
 class NameTests(SynchronousTestCase):
     def test_publicNames(self) -> None:
-        """The package's public names are these eight."""
-        names = ["FRAMINGS", "Decoder", "Framing", "Message", "MessageFactory", "MessageProtocol", "RequestProtocol"]
+        """The package's public names are these nine."""
+        names = [
+            "FRAMINGS",
+            "Decoder",
+            "Framing",
+            "IDrainable",
+            "Message",
+            "MessageFactory",
+            "MessageProtocol",
+            "RequestProtocol",
+        ]
         self.assertEqual(module.__all__, [*names, "framingNamed"])
 
     def test_default(self) -> None:

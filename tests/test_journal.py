@@ -14,7 +14,7 @@ from twisted.scripts.twistd import ServerOptions
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.failures import CertificateFacts, Expired, TooManyHandshakes
-from tlscomm.server import _journal
+from tlscomm.serving import _journal
 from tlscomm.serving._journal import Journal, JournalRecords, openJournal
 from tlscomm.transport._eventlog import Moment
 

@@ -12,7 +12,7 @@ from twisted.logger import Logger, globalLogPublisher
 from twisted.scripts.twistd import ServerOptions
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm.server import _logfile
+from tlscomm.serving import _logfile
 from tlscomm.serving._lines import JSONLines
 from tlscomm.serving._logfile import BoundedFile, LogRecords, TextLines, openLogFile, twistdsObserver
 

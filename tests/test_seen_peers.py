@@ -11,9 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.configuration import ClientConfiguration, ServerConfiguration
 from tlscomm.messages import MessageFactory
+from tlscomm.operation import _seenpeers as seenpeers
 from tlscomm.operation._seenpeers import SeenPeers, mergedPeers
 from tlscomm.server import Echo, Listener, TLSService
-from tlscomm.server import _seenpeers as seenpeers
 from tlscomm.server._peerchecking import judged, peersFromJSON
 from tlscomm.serving._observers import Observers
 from tlscomm.testing import MemoryLink

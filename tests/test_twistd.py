@@ -6,7 +6,6 @@ The far side is Python's own ``ssl``.
 import json
 import os
 import re
-import resource
 import signal
 import socket
 import ssl
@@ -486,12 +485,8 @@ class ServingTests(TwistdCase):
     def test_manyFiles(self) -> None:
         """A server may have as many connections as it was told, also where a process usually has fewer files."""
         Path("ca.pem").write_bytes(pem([AUTHORITY.certificate]))
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (32, hard))
-        try:
-            server, port = self.serveJSON("--maximum-connections", "60", interpreter=(sys.executable,))
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        few = ("sh", "-c", 'ulimit -S -n 32; exec "$@"', "sh", sys.executable)
+        server, port = self.serveJSON("--maximum-connections", "60", interpreter=few)
         clients = [self.connect(port) for _ in range(40)]
         for tls in clients:
             tls.sendall(b"Hello<EOF>")
