@@ -91,6 +91,15 @@ class Reloading(Case):
             self.answer(1, isChange=False)
         self.assertEqual(self.results, [])
 
+    def test_workerStarted(self) -> None:
+        """That all read again because a worker has started is told only where something has changed, as of files."""
+        for changed in ([], ["a.pem"]):
+            self.reload.begin("worker")
+            for _ in range(2):
+                self.answer(0, changed=changed)
+                self.answer(1, changed=changed)
+        self.assertEqual([(each.trigger, each.changed) for each in self.results], [("files", ("a.pem",))])
+
     def test_listsCountByThemselves(self) -> None:
         """A revocation list that cannot be used keeps no other from being used, and no worker is replaced for it."""
         self.reload.begin("files")

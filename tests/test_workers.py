@@ -8,6 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.processes._connectionnumbers import SharedNumbers, newNumbersFile
@@ -213,7 +214,7 @@ class Replacing(Case):
         self.launched[2].told("ready", {})
         self.assertEqual((len(self.launched), self.channels[0].told, self.channels[1].told), (4, ["drain"], []))
         self.launched[3].told("ready", {})
-        self.assertEqual(self.successResultOf(replacing), True)
+        self.assertEqual(self.successResultOf(replacing), ())
         for worker in self.launched[:2]:
             worker.ended(0, None)
         self.assertEqual([each.serial for each in self.workers], [3, 4])
@@ -224,7 +225,7 @@ class Replacing(Case):
         self.start()
         replacing = ensureDeferred(self.workers.replaceAll())
         self.launched[2].ended(1, None)
-        self.assertEqual(self.successResultOf(replacing), False)
+        self.assertEqual(self.successResultOf(replacing), (1, 2))
         self.assertEqual([each.serial for each in self.workers], [1, 2])
         self.assertEqual(self.channels[0].told, [])
 
@@ -236,6 +237,42 @@ class Replacing(Case):
         self.clock.advance(1)
         self.launched[2].told("ready", {})
         self.assertEqual(sorted(each.number for each in self.workers.processes if each.serial != 2), [1, 2])
+
+    def test_whileStarting(self) -> None:
+        """Workers that are starting, and those before which a pause is made, have to serve before all were replaced."""
+        self.start()
+        self.launched[1].ended(None, signal.SIGKILL)
+        self.clock.advance(0)
+        self.launched[2].ended(1, None)
+        replacing = ensureDeferred(self.workers.replaceAll())
+        self.launched[3].told("ready", {})
+        self.assertNoResult(replacing)
+        self.assertEqual([each.number for each in self.launched], [1, 2, 2, 1, 2])
+        self.launched[4].told("ready", {})
+        self.assertEqual(self.successResultOf(replacing), ())
+
+    def test_startingFails(self) -> None:
+        """Where a worker that is starting cannot serve, those that were not replaced are named."""
+        self.workers.start()
+        replacing = ensureDeferred(self.workers.replaceAll())
+        self.launched[0].ended(1, None)
+        self.assertEqual(self.successResultOf(replacing), (1, 2))
+
+    def test_saysWhy(self) -> None:
+        """A worker that has said why it cannot serve is told of with that, in one line, until one serves again."""
+        self.start()
+        self.launched[0].ended(None, signal.SIGKILL)
+        self.clock.advance(0)
+        self.launched[2].told("failed", {"message": "no key\nNext step: name one"})
+        with capturedLogs() as logs:
+            self.launched[2].ended(None, signal.SIGKILL)
+        said = "".join(map(str, map(formatEvent, logs)))
+        self.assertIn("cannot serve", said)
+        self.assertNotIn("SIGKILL", said)
+        self.assertEqual(self.workers.slots[0].problem, "no key Next step: name one")
+        self.clock.advance(1)
+        self.launched[3].told("ready", {})
+        self.assertEqual(self.workers.slots[0].problem, "")
 
 
 class Stopping(Case):

@@ -24,7 +24,7 @@ from tlscomm.processes._workerprocess import WorkerProcess, WorkerState
 from tlscomm.processes._workers import Workers
 from tlscomm.revocation._backgroundtask import inThread
 from tlscomm.serving._phases import ServerPhase
-from tlscomm.transport._eventlog import EventLog
+from tlscomm.transport._eventlog import EventLog, Moment
 from tlscomm.watching._reloadresult import ReloadResult
 
 __all__ = ["CommonNumbers", "CommonOperation", "CommonPeers", "CommonReadiness", "CommonStatus"]
@@ -143,7 +143,9 @@ class CommonStatus:
         rows = {row["worker"]: row for row in merged["workers"]}
         for slot in self._workers().slots:
             rows[slot.number].update(
-                restarts=slot.restarts, problem=printable(" ".join(slot.problem.splitlines())) or None
+                restarts=slot.restarts,
+                problem=slot.problem or None,
+                problemTime=Moment(slot.problemTime).toJSON() if slot.problem else None,
             )
             if statuses[slot.number] is None:
                 rows[slot.number]["phase"] = "waiting" if slot.worker is None else _phaseOf(slot.worker)

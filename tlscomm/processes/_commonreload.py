@@ -36,6 +36,11 @@ _MOST_NAMES = 20
 _PREPARE_SECONDS, _COMMIT_SECONDS = READING_SECONDS + 5.0, 5.0
 
 
+#: Why all read again where a worker has started, and which reason counts where several come together: the least.
+_WORKER = "worker"
+_RANKS = {"files": 1, _WORKER: 2}
+
+
 class WorkerProblem(ValueError):
     """Why a worker cannot use what it has read.
 
@@ -73,14 +78,15 @@ class CommonReload:
         self._now = timeOfDay(clock)
         self._workers = workers
         self._told = told
-        self._isReading = False
+        self._isReading = self._isRefused = False
         self._next: list[tuple[str, Deferred[ReloadResult]]] = []
 
     def begin(self, trigger: str) -> Deferred[ReloadResult]:
         """Read now, or once more after the reading that is under way.
 
         Args:
-            trigger: why: ``signal``, ``files`` or ``program``.
+            trigger: why: ``signal``, ``files`` or ``program``; or ``worker`` where one has started that may have read
+                what the others have not. That is told of as ``files``, and only where something has come of it.
         """
         told: Deferred[ReloadResult] = Deferred()
         self._next.append((trigger, told))
@@ -98,7 +104,7 @@ class CommonReload:
         while self._next:
             waiting, self._next = self._next, []
             self.generation += 1
-            trigger = next((trigger for trigger, _ in waiting if trigger != "files"), "files")
+            trigger = min((trigger for trigger, _ in waiting), key=lambda each: _RANKS.get(each, 0))
             result = await self._once(trigger)
             for _, told in waiting:
                 told.callback(result)
@@ -106,7 +112,8 @@ class CommonReload:
 
     async def _once(self, trigger: str) -> ReloadResult:
         workers = list(self._workers())
-        read = await _answers({each: each.ask("prepare", _PREPARE_SECONDS, trigger=trigger) for each in workers})
+        asked = "program" if trigger == _WORKER else trigger
+        read = await _answers({each: each.ask("prepare", _PREPARE_SECONDS, trigger=asked) for each in workers})
         problem = next((each.problem for each in read.values() if each.problem is not None), None)
         if not workers:
             problem = WorkerProblem("no worker takes connections")
@@ -121,8 +128,14 @@ class CommonReload:
             # Not all of them may be there any more, and there is nothing to be done about that.
             for each in workers:
                 each.ask("abort", _COMMIT_SECONDS, problem=str(problem)).addErrback(lambda _: None)
-        result = ReloadResult(self._now(), trigger, problem, changed, isPartial=isPartial)
-        if problem is not None or any(each.isChange for each in read.values()):
+        why = "files" if trigger == _WORKER else trigger
+        result = ReloadResult(self._now(), why, problem, changed, isPartial=isPartial)
+        isChange = any(each.isChange for each in read.values())
+        if trigger == _WORKER:
+            # It has read what the others have: that is no change.
+            isChange = bool(changed) or self._isRefused
+        if problem is not None or isChange:
+            self._isRefused = problem is not None
             self._told(result)
         return result
 

@@ -186,7 +186,7 @@ class Supervisor(MultiService):
         """
         if self.phase is ServerPhase.READY:
             self._enter(ServerPhase.RELOADING)
-        return self._reload.begin(trigger)
+        return self._reload.begin(trigger).addCallback(self._readyAgain)
 
     def replaceWorkers(self) -> Deferred[bool]:
         """Start new processes in the place of all, one after the other, with the code that is installed now.
@@ -211,7 +211,7 @@ class Supervisor(MultiService):
         """A worker takes connections."""
         if worker.generation != self._reload.generation:
             # It may have read what the others have not.
-            self.reload()
+            self._reload.begin("worker")
         if self.phase is ServerPhase.STARTING:
             self._enter(ServerPhase.READY)
             if self._handover is not None:
@@ -232,13 +232,20 @@ class Supervisor(MultiService):
         self._complain(message)
         self._endProgram(1)
 
-    def _areReplaced(self, are: bool) -> bool:
+    def _areReplaced(self, left: tuple[int, ...]) -> bool:
         self._replacing = False
-        if are:
+        if not left:
             _log.info("all workers were replaced")
+        elif self.workers.isStopping:
+            _log.info("not all workers were replaced, because the server ends")
         else:
-            _log.error("not all workers were replaced: the new one cannot serve, and the others stay")
-        return are
+            _log.error(
+                "not all workers were replaced: the new worker {number} cannot serve, and what serves stays: not "
+                "replaced: {left}",
+                number=left[0],
+                left=", ".join(f"worker {number}" for number in left),
+            )
+        return not left
 
     def _tellReload(self, result: ReloadResult) -> None:
         logReload(result)
@@ -248,8 +255,11 @@ class Supervisor(MultiService):
         if result:
             self.workers.tryAgain()
         self._pending.came(result)
+
+    def _readyAgain(self, result: ReloadResult) -> ReloadResult:
         if self.phase is ServerPhase.RELOADING:
             self._enter(ServerPhase.READY)
+        return result
 
     def _filesChanged(self) -> None:
         # All workers say so, and one reading is for all of them.

@@ -114,6 +114,11 @@ class WorkerProcess:
         self._channel = channel
         self._sendSignal = sendSignal
 
+    @property
+    def why(self) -> str:
+        """Why it has ended: what it has said itself, else how."""
+        return self.problem or self.ending
+
     def tell(self, notice: str, **facts: Any) -> None:
         """Say something to it; see `WorkerChannel.tell`."""
         if self._channel is not None:

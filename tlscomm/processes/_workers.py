@@ -15,11 +15,12 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from tlscomm._clocks import timeOfDay
 from tlscomm.processes._workerprocess import WorkerProcess, WorkerState
 
 __all__ = ["Slot", "Workers"]
@@ -50,7 +51,8 @@ class Slot:
         worker: the process that serves or is to serve; None while a pause is made.
         failures: how many have died at their start in a row.
         restarts: how many times a process had to take another's place that had died.
-        problem: why the last one has died, in words.
+        problem: why the last one has died, in one line; empty when a later one serves.
+        problemTime: when that was, in seconds since 1970.
     """
 
     def __init__(self, number: int) -> None:
@@ -59,9 +61,15 @@ class Slot:
         self.failures = 0
         self.restarts = 0
         self.problem = ""
+        self.problemTime = 0.0
         self.pause: IDelayedCall | None = None
         self.successor: WorkerProcess | None = None
+        #: Is told when a new process serves, or has failed.
         self.replaced: Deferred[bool] | None = None
+
+    def failed(self, problem: str, time: float) -> None:
+        """Note why its process does not serve."""
+        self.problem, self.problemTime = " ".join(problem.split()), time
 
 
 class Workers:
@@ -70,6 +78,7 @@ class Workers:
     Attributes:
         slots: the places of the workers.
         haveServed: whether one of them has ever taken connections.
+        isStopping: whether no others are started any more.
     """
 
     def __init__(
@@ -104,6 +113,7 @@ class Workers:
         self.slots = tuple(Slot(number) for number in range(1, count + 1))
         self.haveServed = False
         self._clock = clock
+        self._now = timeOfDay(clock)
         self._launch = launch
         self._passOn = passOn
         self._serving = serving
@@ -114,7 +124,7 @@ class Workers:
         self._drainSeconds = drainSeconds
         self._jitter = jitter
         self._count = 0
-        self._isStopping = False
+        self.isStopping = False
         self._alive: dict[int, WorkerProcess] = {}
         self._deadlines: dict[int, IDelayedCall] = {}
         self._asking: IDelayedCall | None = None
@@ -145,7 +155,7 @@ class Workers:
         Returns:
             How many did not.
         """
-        self._isStopping = True
+        self.isStopping = True
         self._quiet()
         for worker in self.processes:
             self._drain(worker, areAll=areAll)
@@ -156,7 +166,7 @@ class Workers:
     def tryAgain(self) -> None:
         """Start now what a pause is made before: what has kept workers from starting may be mended."""
         for slot in self.slots:
-            if slot.pause is not None and not self._isStopping:
+            if slot.pause is not None and not self.isStopping:
                 slot.pause.cancel()
                 slot.failures = 0
                 self._again(slot)
@@ -168,36 +178,40 @@ class Workers:
             self._cancelDeadline(worker)
             self._deadlines[worker.serial] = self._clock.callLater(_MOMENT, self._tooLate, worker, "to end")
 
-    async def replaceAll(self) -> bool:
+    async def replaceAll(self) -> tuple[int, ...]:
         """Replace each process by a new one, one after the other; each new one serves before its predecessor drains.
 
+        Where a process is starting already it is that one which has to serve, and where a pause is made before it, the
+        pause ends.
+
         Returns:
-            Whether all were. Where a new one cannot serve, the others stay as they are.
+            The numbers of the workers that were not. Where a new one cannot serve, the others stay as they are.
         """
-        for slot in self.slots:
-            if self._isStopping or not await self._replace(slot):
-                return False
-        return True
+        for place, slot in enumerate(self.slots):
+            if self.isStopping or not await self._replace(slot):
+                return tuple(each.number for each in self.slots[place:])
+        return ()
 
     def workerReady(self, worker: WorkerProcess) -> None:
         """A worker takes connections: `WorkerOwner.workerReady`."""
         self._cancelDeadline(worker)
         self.haveServed = True
         slot = self._slotOf(worker)
+        slot.problem = ""
         if slot.successor is worker:
             former, slot.worker, slot.successor = slot.worker, worker, None
-            self._tellReplaced(slot, True)
             if former is not None:
                 self._drain(former)
+        self._tellReplaced(slot, True)
         self._serving(worker)
 
     def workerLeaving(self, worker: WorkerProcess) -> None:
         """A worker ends because of a signal that was for it alone: `WorkerOwner.workerLeaving`."""
         slot = self._slotOf(worker)
-        if not self._isStopping and slot.worker is worker and slot.successor is None:
+        if not self.isStopping and slot.worker is worker and slot.successor is None:
             _log.info("{worker} was told to end by a signal; another one is started now", worker=str(worker))
             slot.restarts += 1
-            slot.problem = "was told to end by a signal"
+            slot.failed("was told to end by a signal", self._now())
             slot.worker = self._new(slot.number)
 
     def workerChanged(self, worker: WorkerProcess) -> None:
@@ -214,7 +228,7 @@ class Workers:
         del self._alive[worker.serial]
         self._ended(worker)
         slot = self._slotOf(worker)
-        if self._isStopping:
+        if self.isStopping:
             self._note(worker)
             self._tellStopped()
         elif slot.successor is worker:
@@ -223,8 +237,8 @@ class Workers:
             self._tellReplaced(slot, False)
         elif slot.worker is worker and slot.successor is not None:
             slot.worker, slot.successor = slot.successor, None
+            slot.failed(worker.why, self._now())
             self._complain(worker, "; another one starts already")
-            self._tellReplaced(slot, True)
         elif slot.worker is worker:
             slot.worker = None
             self._died(slot, worker)
@@ -243,9 +257,10 @@ class Workers:
         hasSettled = worker.hasServed and self._clock.seconds() - worker.started > _SETTLED
         slot.failures = 0 if hasSettled else slot.failures + 1
         slot.restarts += 1
-        slot.problem = worker.problem or worker.ending
+        slot.failed(worker.why, self._now())
+        self._tellReplaced(slot, False)
         if not self.haveServed and slot.failures >= _MOST_FAILURES:
-            self._isStopping = True
+            self.isStopping = True
             self._quiet()
             self._failed(_lastWords(worker))
             return
@@ -261,12 +276,13 @@ class Workers:
         slot.worker = self._new(slot.number)
 
     def _replace(self, slot: Slot) -> Deferred[bool]:
-        if slot.worker is None or slot.worker.state is not WorkerState.READY:
-            # A new one is on its way already.
-            return succeed(True)
-        slot.replaced = Deferred()
-        slot.successor = self._new(slot.number)
-        return slot.replaced
+        slot.replaced = replaced = Deferred[bool]()
+        if slot.pause is not None:
+            slot.pause.cancel()
+            self._again(slot)
+        elif slot.worker is not None and slot.worker.state is WorkerState.READY:
+            slot.successor = self._new(slot.number)
+        return replaced
 
     def _tellReplaced(self, slot: Slot, isReplaced: bool) -> None:
         replaced, slot.replaced = slot.replaced, None
@@ -333,6 +349,11 @@ class Workers:
             self._tooLate(worker, "to answer")
 
     def _complain(self, worker: WorkerProcess, what: str) -> None:
+        if worker.problem and not worker.hasServed:
+            _log.error(
+                "{worker} cannot serve{what}. It said: {said}", worker=str(worker), what=what, said=worker.problem
+            )
+            return
         said = worker.problem or " / ".join(tuple(worker.output.lastLines)[-3:])
         _log.error(
             "{worker} {ending}{what}{said}",
