@@ -80,6 +80,7 @@ class HandoverTests(HandoverCase):
         next_.sockets.open(PLACE)
         next_.ready()
         await self.taken
+        await self.turn()
         self.former.close(isHandedOver=True)
         third = self.server()
         await deferToThread(third.take, self.complaints.append)
@@ -96,6 +97,63 @@ class HandoverTests(HandoverCase):
         self.assertIn("has not taken over", "".join(map(str, map(formatEvent, logs))))
         self.assertFalse(self.taken.called)
         await deferToThread(self.server().take, self.complaints.append)
+
+    async def test_tooLate(self) -> None:
+        """A server that is ready after the former one has given it up is told so, and leaves all files alone."""
+        place = f"unix:{self.path}.s"
+        self.former.sockets.open(place)
+        said: list[str] = []
+        next_ = self.server()
+        next_.tooLate = said.append
+        await deferToThread(next_.take, self.complaints.append)
+        next_.sockets.open(place)
+        asking: Any = self.former.asking
+        asking.transport.abortConnection()
+        await self.turn()
+        before = [os.lstat(f"{self.path}{end}").st_ino for end in ("", ".s", ".s.lock")]
+        next_.ready()
+        await self.turn()
+        self.assertIn("ready too late", said[0])
+        next_.close()
+        next_.sockets.close()
+        self.assertEqual([os.lstat(f"{self.path}{end}").st_ino for end in ("", ".s", ".s.lock")], before)
+        self.assertFalse(self.taken.called)
+        await deferToThread(self.server().take, self.complaints.append)
+
+    async def test_formerGone(self) -> None:
+        """Where the former server ends before the next one is ready, that one serves, with the files of its sockets."""
+        place = f"unix:{self.path}.s"
+        self.former.sockets.open(place)
+        said: list[str] = []
+        next_ = self.server()
+        next_.tooLate = said.append
+        await deferToThread(next_.take, self.complaints.append)
+        next_.sockets.open(place)
+        asking: Any = self.former.asking
+        await self.turn()
+        self.former.close()
+        self.former.sockets.close()
+        asking.transport.abortConnection()
+        next_.ready()
+        await self.turn()
+        self.assertEqual(said, [])
+        for path in (self.path, f"{self.path}.s"):
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(path)
+
+    async def test_filesOfOthers(self) -> None:
+        """What another process has put at the path of a Unix socket since is not removed at the end."""
+        place = f"unix:{self.path}.s"
+        self.former.sockets.open(place)
+        with socket.socket(socket.AF_UNIX) as other, socket.socket(socket.AF_UNIX) as another:
+            for each, path in ((other, self.path), (another, f"{self.path}.s")):
+                each.bind(f"{path}.new")
+                os.rename(f"{path}.new", path)
+            os.remove(f"{self.path}.s.lock")
+            os.symlink("1", f"{self.path}.s.lock")
+            self.former.close()
+            self.former.sockets.close()
+            self.assertTrue(all(os.path.lexists(f"{self.path}{end}") for end in ("", ".s", ".s.lock")))
 
     async def test_one(self) -> None:
         """Two cannot take over at a time."""

@@ -119,7 +119,9 @@ class Supervisor(MultiService):
         self._drainDelay = drainDelay
         self._delaying: Deferred[None] | None = None
         self._areOpen = self._isHandedOver = False
-        self._handover = None if handover is None else Handover(clock, handover, sockets, self._handedOver)
+        self._handover = (
+            None if handover is None else Handover(clock, handover, sockets, self._handedOver, self._hasFailed)
+        )
 
     def privilegedStartService(self) -> None:
         """Open the sockets.
@@ -228,7 +230,7 @@ class Supervisor(MultiService):
         self._endSignals.stop()
 
     def _hasFailed(self, message: str) -> None:
-        """No worker could be started."""
+        """No worker could be started, or another server goes on with the sockets."""
         self._complain(message)
         self._endProgram(1)
 

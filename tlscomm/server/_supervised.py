@@ -27,7 +27,7 @@ from tlscomm.serving._logfile import openLogFile
 from tlscomm.serving._notifying import systemdObserver
 from tlscomm.serving._observers import Observers
 from tlscomm.serving._sockets import ListeningSockets
-from tlscomm.serving._stopping import exitWith
+from tlscomm.serving._stopping import endProgram
 
 __all__ = ["supervisorFor"]
 
@@ -82,7 +82,7 @@ def supervisorFor(
         passOn=_logLine if lines is None else lines.take,
         numbers=operation.numbers,
         complain=complain,
-        endProgram=partial(_endProgram, reactor),
+        endProgram=partial(endProgram, reactor),
     )
     siteSockets = sockets.others()
     sites = operation.sites(partial(siteEndpoint, reactor, siteSockets), siteSockets, complain)
@@ -99,11 +99,6 @@ def _factsFor(plan: ServerPlan, said: Mapping[str, Any], isForeground: bool, wor
 
 def _logLine(line: bytes) -> None:
     _log.info("{text}", text=printable(line.decode("utf-8", "replace")))
-
-
-def _endProgram(reactor: Any, status: int) -> None:
-    exitWith(status)
-    reactor.callWhenRunning(reactor.stop)
 
 
 def _complainInLog(message: str) -> None:

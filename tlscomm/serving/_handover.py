@@ -10,11 +10,14 @@ the sockets meanwhile, so no client is refused, and those who wait to be accepte
     connects, ``{"tlscomm": 1}``           looks whether it is of the same user, or root
                                            ``{"sockets": [...]}``, and the descriptors in the same order
     opens its ports, and serves
-    ``{"ready": true}``                    lets go of the sockets, drains, ends
+    ``{"ready": true}``                    ``{"over": true}``; lets go of the sockets, drains, ends
     puts a socket of its own at FILE
 
-If the new one ends before it is ready, or says nothing for a minute, the former one goes on as if nothing had been. The
-new one asks before its reactor runs, and waits for no more than a few seconds.
+If the new one ends before it is ready, or says nothing for a minute, the former one goes on as if nothing had been. A
+new one that comes after that minute finds the connection closed, and ends, where the former one still listens at FILE;
+where that is gone it serves alone. Before the answer, what belongs to the former one is left as it is.
+
+The new one asks before its reactor runs, and waits for no more than a few seconds.
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ from twisted.python.failure import Failure
 
 from tlscomm.failures import printable
 from tlscomm.serving._service import CannotListen
-from tlscomm.serving._sockets import ListeningSocket, ListeningSockets
+from tlscomm.serving._sockets import ListeningSocket, ListeningSockets, fileAt
 
 __all__ = ["Handover"]
 
@@ -55,16 +58,25 @@ _HELLO = {"tlscomm": 1}
 class Handover:
     """The place where the listening sockets of a server change hands."""
 
-    def __init__(self, reactor: Any, path: str, sockets: ListeningSockets, handedOver: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        path: str,
+        sockets: ListeningSockets,
+        handedOver: Callable[[], object],
+        tooLate: Callable[[str], object] = lambda _: None,
+    ) -> None:
         """
         Args:
             reactor: listens.
             path: of the Unix socket.
             sockets: gets those of the former server, and is what is handed over to the next one.
             handedOver: is called when the next one serves: it lets go of the sockets, and ends.
+            tooLate: is told that the former server goes on, because this one was ready too late: this one is to end.
         """
         self.sockets = sockets
         self.handedOver = handedOver
+        self.tooLate = tooLate
         self.reactor = reactor
         #: The one who is taking over.
         self.asking: _Former | None = None
@@ -72,6 +84,8 @@ class Handover:
         self._former: socket.socket | None = None
         self._listening: socket.socket | None = None
         self._port: Any = None
+        self._file: tuple[int, int] | None = None
+        self._answering: _Next | None = None
 
     def take(self, complain: Callable[[str], object]) -> None:
         """Get the sockets of the former server, where there is one. It is asked before a port is opened.
@@ -114,10 +128,34 @@ class Handover:
     def ready(self) -> None:
         """Say to the former server that this one serves, and be there for the next one."""
         former, self._former = self._former, None
-        if former is not None:
-            self.sockets.own()
-            with contextlib.suppress(OSError), former:
-                former.sendall(_line({"ready": True}))
+        if former is None:
+            self._serve()
+            return
+        factory = Factory()
+        factory.noisy = False
+        factory.buildProtocol = lambda _: _Next(self)  # type: ignore[method-assign,assignment]
+        with former:
+            former.setblocking(False)
+            try:
+                self.reactor.adoptStreamConnection(former.fileno(), former.family, factory)
+            except OSError:
+                self.formerLeft()
+
+    def agreed(self) -> None:
+        """The former server has let go of the sockets."""
+        self.sockets.own()
+        self._serve()
+
+    def formerLeft(self) -> None:
+        """The former server has closed the connection: it has ended, or does not wait for this one any more."""
+        if _listens(self._path):
+            self.tooLate(
+                f"--handover {printable(self._path)}: ready too late, so the server there goes on and this one ends"
+            )
+        else:
+            self.agreed()
+
+    def _serve(self) -> None:
         try:
             self._listen()
         except OSError as problem:
@@ -132,13 +170,18 @@ class Handover:
         if self._former is not None:
             self._former.close()
             self._former = None
+        if self._answering is not None:
+            self._answering.leave()
+        if self.asking is not None and self.asking.hasHandedOut:
+            # That one may go on with them.
+            self.sockets.handOver()
         if self._port is not None and self._listening is not None:
+            if not isHandedOver and fileAt(self._path) == self._file:
+                with contextlib.suppress(OSError):
+                    os.remove(self._path)
             self._port.stopListening()
             self._listening.close()
             self._port = self._listening = None
-            if not isHandedOver:
-                with contextlib.suppress(OSError):
-                    os.remove(self._path)
 
     def _listen(self) -> None:
         from tlscomm.serving._unixports import adoptedUNIXPort
@@ -152,6 +195,7 @@ class Handover:
         try:
             listening.bind(temporary)
             os.chmod(temporary, 0o600)
+            self._file = fileAt(temporary)
             listening.listen()
             os.rename(temporary, self._path)
         except OSError:
@@ -184,6 +228,8 @@ class _Former(LineOnlyReceiver):
 
     _deadline: IDelayedCall | None = None
     _process: int | None = None
+    #: Whether the other one has the sockets.
+    hasHandedOut = False
 
     @property
     def _handover(self) -> Handover:
@@ -211,6 +257,7 @@ class _Former(LineOnlyReceiver):
         elif words == {"ready": True}:
             _log.info("process {process} has taken over, so this one ends", process=self._process)
             self._stopWaiting()
+            self._say({"over": True})
             self.transport.loseConnection()  # type: ignore[union-attr]
             self._handover.handedOver()
         else:
@@ -218,10 +265,12 @@ class _Former(LineOnlyReceiver):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self._handover.asking is self and self._deadline is not None:
-            _log.warn("process {process} has not taken over, so this one goes on", process=self._process)
+            if self.hasHandedOut:
+                _log.warn("process {process} has not taken over, so this one goes on", process=self._process)
             self._stopWaiting()
 
     def _handOut(self) -> None:
+        self.hasHandedOut = True
         handed = self._handover.sockets.changingHands
         _log.info("process {process} takes over {count} sockets", process=self._process, count=len(handed))
         for each in handed:
@@ -238,6 +287,53 @@ class _Former(LineOnlyReceiver):
 
     def _say(self, words: object) -> None:
         self.transport.write(_line(words))  # type: ignore[union-attr]
+
+
+class _Next(LineOnlyReceiver):
+    """The side of the new server, from when it serves."""
+
+    delimiter = b"\n"
+    MAX_LENGTH = 1000
+
+    def __init__(self, handover: Handover) -> None:
+        self._handover: Handover | None = handover
+        handover._answering = self
+
+    def connectionMade(self) -> None:
+        self.transport.write(_line({"ready": True}))  # type: ignore[union-attr]
+
+    def lineReceived(self, line: bytes) -> None:
+        if line == _line({"over": True}).rstrip() and self._handover is not None:
+            handover = self._handover
+            self.leave()
+            handover.agreed()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._handover is not None:
+            handover = self._handover
+            self.leave()
+            handover.formerLeft()
+
+    def leave(self) -> None:
+        """Wait for no answer any more."""
+        if self._handover is not None:
+            self._handover._answering = None
+            self._handover = None
+            self.transport.loseConnection()  # type: ignore[union-attr]
+
+
+def _listens(path: str) -> bool:
+    """Return whether a process listens at the path of a Unix socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
+        asking.setblocking(False)
+        try:
+            asking.connect(path)
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+        except OSError:
+            # It has no place for one more, or is not for this user.
+            return True
+    return True
 
 
 def _line(words: object) -> bytes:

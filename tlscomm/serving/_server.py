@@ -18,7 +18,7 @@ from tlscomm.serving._phases import ServerPhase
 from tlscomm.serving._service import CannotListen, TLSService, complainInLog
 from tlscomm.serving._signals import Signals
 from tlscomm.serving._sockets import ListeningSockets
-from tlscomm.serving._stopping import EndSignals, Stopping
+from tlscomm.serving._stopping import EndSignals, Stopping, endProgram
 from tlscomm.watching._reloadresult import ReloadResult
 from tlscomm.watching._renewal import Renewal
 from tlscomm.watching._rereading import Prepared, logReload, nothingToRead
@@ -97,7 +97,9 @@ class Server(MultiService):
         self._signals = Signals(clock)
         self._clock = clock
         sockets = sockets or ListeningSockets()
-        self._handover = None if handover is None else Handover(clock, handover, sockets, self._handedOver)
+        self._handover = (
+            None if handover is None else Handover(clock, handover, sockets, self._handedOver, self._tooLate)
+        )
         self._stopping = Stopping(clock, self.listeners, sockets, drainDelay or 0.0, self._handover)
         self._endSignals = EndSignals(clock, self._stopping.hurry)
         self._isWatching = isWatching and sources is not None
@@ -226,6 +228,11 @@ class Server(MultiService):
     def _handedOver(self) -> None:
         self._stopping.handedOver()
         self._endSignals.stop()
+
+    def _tooLate(self, message: str) -> None:
+        """The former server goes on with the sockets."""
+        self._complain(message)
+        endProgram(self._clock, 1)
 
     def _readyAgain(self, result: _T) -> _T:
         if self.phase is ServerPhase.RELOADING:

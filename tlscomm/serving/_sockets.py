@@ -31,7 +31,7 @@ from tlscomm._dataclasses import dataclass
 from tlscomm.endpoints._below import BACKLOG, endpointBelow
 from tlscomm.serving._filelimit import FileLimitLog
 
-__all__ = ["ListeningSocket", "ListeningSockets"]
+__all__ = ["ListeningSocket", "ListeningSockets", "fileAt"]
 
 _UNIX = getattr(socket, "AF_UNIX", None)
 _HAS_REUSE_PORT = hasattr(socket, "SO_REUSEPORT")
@@ -52,6 +52,15 @@ class ListeningSocket:
     socket: socket.socket
     isOurs: bool = True
     isLocked: bool = False
+
+    def __post_init__(self) -> None:
+        # As long as the socket is open, no other file gets the number of its own.
+        object.__setattr__(self, "_file", fileAt(self.path) if self.path else None)
+
+    @property
+    def hasPath(self) -> bool:
+        """Whether what is at the path is this socket, and not one that another process has put there since."""
+        return bool(self.path) and fileAt(self.path) == self.__dict__["_file"]
 
     @property
     def path(self) -> str:
@@ -174,10 +183,12 @@ class ListeningSockets:
         for sockets in (self, *self._others):
             sockets._fromOthers.clear()
         for each in self._inherited:
+            if each.isLocked and each.hasPath:
+                _unlock(each.path)
             _end(each)
         self._inherited.clear()
         for each in self.changingHands:
-            if each.isLocked:
+            if each.isLocked and each.hasPath:
                 # The lock names the process that had it before.
                 _unlock(each.path)
                 FilesystemLock(f"{each.path}.lock").lock()
@@ -376,10 +387,26 @@ def _unlock(path: str) -> None:
 
 
 def _end(listening: ListeningSocket) -> None:
-    path = listening.path if listening.isOurs else ""
-    if path:
+    if listening.isOurs and listening.hasPath:
         with contextlib.suppress(OSError):
-            os.remove(path)
-    if listening.isLocked:
-        _unlock(path)
+            os.remove(listening.path)
+    if listening.isLocked and _hasLock(listening.path):
+        _unlock(listening.path)
     listening.socket.close()
+
+
+def _hasLock(path: str) -> bool:
+    """Return whether the lock of a path is this process's."""
+    try:
+        return os.readlink(f"{path}.lock") == str(os.getpid())
+    except OSError:
+        return False
+
+
+def fileAt(path: str) -> tuple[int, int] | None:
+    """Return which file is at a path now, whatever others were or will be there; None where there is none."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -210,6 +210,12 @@ def exitWith(status: int) -> None:
     atexit.register(partial(_exit, status))
 
 
+def endProgram(reactor: Any, status: int) -> None:
+    """Stop the reactor, when it runs, and have this process end with an exit status."""
+    exitWith(status)
+    reactor.callWhenRunning(reactor.stop)
+
+
 def _exit(status: int) -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):
