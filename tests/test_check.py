@@ -200,6 +200,7 @@ class PlacesTests(SynchronousTestCase):
             self.assertEqual(report.process, os.getpid())
         self.assertEqual(reportOn(place).state, "free")
         self.assertEqual(reportOn("tcp:0:interface=192.0.2.1").state, "refused")
+        self.assertEqual(reportOn("tcp:99999:interface=127.0.0.1").state, "refused")
 
     def test_socket(self) -> None:
         """A socket that a dead server left is no obstacle, another file is, and a server that answers is."""

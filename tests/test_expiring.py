@@ -85,6 +85,9 @@ class Processes(Clock):
     def signalProcess(self, name: str) -> None:
         self.signals.append(name)
 
+    def loseConnection(self) -> None:
+        self.signals.append("closed")
+
     def end(self, status: int = 0, output: bytes = b"") -> None:
         """End the process that was started last."""
         protocol = self.started[-1][0]
@@ -114,6 +117,28 @@ class Commands(SynchronousTestCase):
         for _ in range(int(count)):
             self.reactor.advance(60)
             self.look()
+
+    def test_childThatGoesOn(self) -> None:
+        """A command that has ended is over although what it has started keeps its output open."""
+        self.look()
+        self.begin()
+        protocol = self.reactor.started[0][0]
+        protocol.processExited(Failure(ProcessTerminated(1)))
+        self.reactor.advance(2)
+        self.assertEqual(self.reactor.signals, ["closed"])
+        self.minutes(5)
+        self.assertEqual(len(self.reactor.started), 2)
+        protocol.processEnded(Failure(ProcessTerminated(1)))
+
+    def test_timeOfDayIsSet(self) -> None:
+        """The pauses after failures are as long as they were although the time of day is set."""
+        self.look()
+        self.begin()
+        self.reactor.end(1)
+        each = Renewable("server.pem", self.until - 90 * DAY, self.until, "renew", 24 * 30)
+        for days in (-5, 1, 0):
+            self.commands.look([each], self.reactor.seconds() + days * 86400)
+        self.assertEqual(len(self.reactor.started), 1)
 
     def test_due(self) -> None:
         """It is run when it is due, which is at a third of the time where nothing is said, and once at a time."""

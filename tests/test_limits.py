@@ -97,6 +97,16 @@ class ConnectionTests(AdmissionCase):
         admission.gone(first)
         self.admitted(admission)
 
+    def test_rateBehindProxy(self) -> None:
+        """A stranger behind a proxy whose address has come too often takes nothing from the rate of all."""
+        admission = self.admission(handshakeRate=5, handshakeRatePerAddress=1)
+        for _ in range(50):
+            admitted = self.admitted(admission, None)
+            admission.locate(admitted, ADDRESS, self.now)
+            admission.gone(admitted)
+        other = self.admitted(admission, None)
+        self.assertIsNone(admission.locate(other, OTHER, self.now))
+
     def test_changedLimits(self) -> None:
         """Other limits hold for connections from then on, and what is open counts."""
         admission = self.admission()

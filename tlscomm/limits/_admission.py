@@ -98,6 +98,9 @@ class Admission:
         record = None if prefix is None else self._recordOf(prefix, now)
         if (excess := self._excessOfAddress(prefix, record, now)) is not None:
             self.hits[excess.limit] += 1
+            if self._handshakes is not None:
+                # It was taken before the address was known, and what is refused takes nothing from others.
+                self._handshakes.left += 1
             return excess
         self._count(prefix, record)
         admitted.prefix = prefix

@@ -66,14 +66,19 @@ class ExpiryWatch(Service):
     def _lookOnce(self) -> None:
         now, inUse = self._now(), self._inUse()
         configurations = [configuration for configuration, _ in inUse]
-        if now >= self._next or any(map(is_not, configurations, self._seen)):
+        passed = self._loop.clock.seconds()
+        if passed >= self._next or any(map(is_not, configurations, self._seen)):
             # To go through hundreds of authorities takes some milliseconds.
-            self._next, self._seen = now + _WARNINGS_SECONDS, configurations
+            self._next, self._seen = passed + _WARNINGS_SECONDS, configurations
             self._warnings.look((expiry for each in configurations for expiry in expiriesOf(each)), now)
-        self._commands.look((each for one in inUse for each in _renewables(*one)), now)
+        # A command is for one listener, and learns no pass phrase of another.
+        hidden = tuple(name for _, settings in inUse for name in settings["passphraseEnv"])
+        self._commands.look((each for one in inUse for each in _renewables(*one, hidden)), now)
 
 
-def _renewables(configuration: ServerConfiguration, settings: Mapping[str, Any]) -> Iterator[Renewable]:
+def _renewables(
+    configuration: ServerConfiguration, settings: Mapping[str, Any], hidden: tuple[str, ...]
+) -> Iterator[Renewable]:
     if (command := settings.get("renewCommand")) is None:
         return
     credentials = (configuration.credential, *configuration.others)
@@ -88,5 +93,5 @@ def _renewables(configuration: ServerConfiguration, settings: Mapping[str, Any])
                 command,
                 settings.get("renewBefore"),
                 keys[0] if len(keys) == 1 else "",
-                tuple(settings["passphraseEnv"]),
+                hidden,
             )

@@ -9,6 +9,7 @@ from twisted.internet.interfaces import IProtocolFactory, IReactorTime, IStreamS
 from twisted.python.usage import UsageError
 
 from tlscomm.failures import printable
+from tlscomm.relaying._places import privately
 from tlscomm.serving._service import TLSService
 from tlscomm.transport._eventlog import EventLog
 
@@ -130,7 +131,8 @@ class Operation:
             option = " ".join(f"--{name}" for name in names)
             resources = {path: each for name in names for path, each in self._resources(name)}
             try:
-                listening = endpoint(place)
+                # Peers are named there, and a Unix socket is open to all users where nothing else is said.
+                listening = endpoint(privately(place) if "status" in names else place)
             except ValueError as problem:
                 raise UsageError(f"{option} {printable(place)}: {problem}") from None
             places.append(SitePlace(option, place, listening, resources, isPrivate="status" in names))

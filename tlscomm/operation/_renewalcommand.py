@@ -32,6 +32,8 @@ _log = Logger(namespace="tlscomm")
 
 #: Seconds for a command, and then for it to end when it is told to.
 _MOST_SECONDS, _END_SECONDS = 300.0, 10.0
+#: Seconds for what it has written last, when it has ended and what it has started has not.
+_LAST_SECONDS = 1.0
 #: Bytes of its output that are kept, the last ones.
 _MOST_OUTPUT = 500
 #: Seconds until it is run again, after the first failure and at most.
@@ -124,35 +126,35 @@ class RenewalCommands:
             # It was renewed since, or this is the first time.
             state.until, state.failures = each.until, 0
             left = max(0.0, each.until.timestamp() - now)
-            state.next = now + self._chance() * min(_SPREAD, left / 20)
+            state.next = self._reactor.seconds() + self._chance() * min(_SPREAD, left / 20)
         elif state.isDone:
-            self._failed(each, state, now, "has ended well, and the identity is the same as before")
+            self._failed(each, state, "has ended well, and the identity is the same as before")
         state.isDone = False
-        if now >= state.next:
+        # Pauses are of time that passes: the time of day may be set.
+        if self._reactor.seconds() >= state.next:
             state.run = _Run(self._reactor, each)
             state.run.ended.addCallback(self._ended, each, state)
 
     def _ended(self, problem: str, each: Renewable, state: _State) -> None:
         run, state.run = state.run, None
-        now = self._reactor.seconds()
         output = "" if run is None else run.output
         if problem:
-            self._failed(each, state, now, problem, output)
+            self._failed(each, state, problem, output)
             return
         state.isDone = True
         # Until then what it has written is read.
-        state.next = now + _FIRST_PAUSE
+        state.next = self._reactor.seconds() + _FIRST_PAUSE
         _log.info(
             "the command that renews {identity} has ended well{output}",
             identity=printable(each.path),
             output=output and f": {output}",
         )
 
-    def _failed(self, each: Renewable, state: _State, now: float, problem: str, output: str = "") -> None:
+    def _failed(self, each: Renewable, state: _State, problem: str, output: str = "") -> None:
         pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(state.failures, 20))
         pause *= 1 + _JITTER * (2 * self._chance() - 1)
         state.failures += 1
-        state.next = now + pause
+        state.next = self._reactor.seconds() + pause
         _log.error(
             "the command that renews {identity} {problem}{output}. It is run again in {pause:.0f} s; the certificate "
             "expires at {until}. Next step: Run it by hand, as the user of the server: {command}",
@@ -171,7 +173,7 @@ class _State:
     Attributes:
         until: the end of the certificate that this is about.
         failures: how often the command has failed for it.
-        next: when it is run again, in seconds since 1970.
+        next: when it is run again, by the clock of the reactor.
         isDone: whether it has ended well, and it has yet to be seen what came of it.
         run: what runs now.
     """
@@ -215,10 +217,27 @@ class _Run(ProcessProtocol):
 
     errReceived = outReceived
 
+    def processExited(self, reason: Failure) -> None:
+        """It has ended. What it has started may go on, and keep what it writes to open for ever."""
+        self._stopTimer()
+        self._timer = self._reactor.callLater(_LAST_SECONDS, self._leave, reason)
+
     def processEnded(self, reason: Failure) -> None:
+        self._over(reason)
+
+    def _leave(self, reason: Failure) -> None:
+        transport: Any = self.transport
+        transport.loseConnection()
+        self._over(reason)
+
+    def _over(self, reason: Failure) -> None:
+        self._stopTimer()
+        if not self.ended.called:
+            self.ended.callback(self._problem(reason))
+
+    def _stopTimer(self) -> None:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
-        self.ended.callback(self._problem(reason))
 
     def _start(self, words: list[str], environment: Mapping[str, str]) -> None:
         try:

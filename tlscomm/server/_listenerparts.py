@@ -19,6 +19,9 @@ __all__ = ["applicationFrom", "endpointFor", "placeFrom", "siteEndpoint"]
 #: Endpoint strings that speak TLS themselves: Twisted's, txacme's and ours.
 _WITH_TLS = ("ssl:", "tls:", "le:", "tlscomm:")
 
+#: Connections to a site over TLS at a time, those that have yet to be accepted among them.
+_MOST_ASKING = 64
+
 
 def placeFrom(place: str, settings: Mapping[str, Any], reactor: Any, sockets: ListeningSockets) -> Listener:
     """Return one place to listen.
@@ -85,4 +88,7 @@ def endpointFor(reactor: Any, place: str, sockets: ListeningSockets) -> IStreamS
 
 def siteEndpoint(reactor: Any, sockets: ListeningSockets, place: str) -> IStreamServerEndpoint:
     """Return the endpoint of a site for operators."""
+    if place.startswith("tlscomm:") and ":maximumConnections=" not in place:
+        # Those who have yet to show a certificate must not use up the files of the server.
+        place += f":maximumConnections={_MOST_ASKING}"
     return sockets.endpoint(reactor, place)

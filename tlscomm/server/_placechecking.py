@@ -76,6 +76,8 @@ def _onPort(place: ListeningPlace, reusePort: bool) -> PlaceReport:
         with closing(socket.socket(family, socket.SOCK_STREAM)) as tried:
             _prepare(tried, family, reusePort)
             tried.bind((place.address, place.port))
+    except OverflowError as problem:
+        return PlaceReport("refused", str(problem))
     except OSError as problem:
         if problem.errno != errno.EADDRINUSE:
             return PlaceReport("refused", problem.strerror or str(problem))

@@ -23,8 +23,8 @@ def describeAddress(address: Any) -> str | None:
         return None
     host, port = getattr(address, "host", None), getattr(address, "port", None)
     if host is not None and port is not None:
-        host = printable(str(host))
-        return f"[{_shortened(host)}]:{port}" if ":" in host else f"{host}:{port}"
+        host = _shortened(printable(str(host)))
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     if isinstance(address, UNIXAddress):
         # A client's socket mostly has no name.
         return printable(f"unix:{os.fsdecode(address.name)}") if address.name else "a UNIX socket"
@@ -32,7 +32,12 @@ def describeAddress(address: Any) -> str | None:
 
 
 def _shortened(host: str) -> str:
-    """Return an IPv6 address in the form of RFC 5952, in which every log has the same one."""
+    """Return an IPv6 address in the form of RFC 5952, in which every log has the same one.
+
+    One of IPv4 that came to a socket of IPv6 (RFC 4291, section 2.5.5.2) is written as the address that it is.
+    """
     with contextlib.suppress(ValueError):
-        return str(IPv6Address(host))
+        if ":" in host:
+            address = IPv6Address(host)
+            return str(address.ipv4_mapped or address)
     return host
