@@ -87,8 +87,9 @@ class NameTests(ConversationCase):
         )
         self.connect(factory)
         self.connect(factory, credential=None)
+        stranger = STRANGER.issue("x", role="client")
         for _ in range(13):
-            self.connect(factory, credential=STRANGER.issue("x", role="client"))
+            self.connect(factory, credential=stranger)
         self.log.traced(factory.refusedTraces[0])
         self.log.tunnelled("127.0.0.1:1", "localhost:1", None, tls=None, bytesReceived=1, bytesSent=2)
         self.log.flush()

@@ -151,6 +151,17 @@ class Refusals(StatusCase):
             [(each["network"], each["count"]) for each in found], [("192.0.2.0/24", 30), ("198.51.100.0/24", 1)]
         )
 
+    def test_oneClientHidesNoOther(self) -> None:
+        """Of clients in one network that are refused for one cause each has a line, unless there are too many."""
+        strangers = Authority.create("another authority")
+        for number in range(12):
+            self.connect(strangers.issue(f"stranger {number}", role="client"))
+        found = self.snapshot()["refusals"]
+        self.assertEqual(len(found), 9)
+        self.assertEqual(sum(each["count"] for each in found), 12)
+        self.assertEqual(found[-1]["failure"]["certificate"]["subject"], "CN=stranger 0")
+        self.assertEqual({each["listener"] for each in found}, {"main"})
+
     def test_bounded(self) -> None:
         """Strangers of however many networks leave a hundred lines."""
         link = self.connect(STRANGER)

@@ -1,7 +1,8 @@
 """The connections that were refused last, as few lines as explain them.
 
 A stranger can be refused as often as it likes. If each refusal took a line, one stranger would push out all the others.
-So there is a line for each cause and network, with how often that was, and the latest of them in full.
+So there is a line for each cause, certificate and network, with how often that was, and the latest of them in full.
+Of one network only a few certificates have lines of their own, for a stranger makes new ones as it likes.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from tlscomm._dataclasses import dataclass
 from tlscomm.failures import TLSFailure
 from tlscomm.transport import TLSTransport, describeAddress
 from tlscomm.transport._eventlog import EventLog, Moment
-from tlscomm.transport._refusallimit import networkOf
+from tlscomm.transport._refusallimit import networkOf, whoseOf, withFewCertificates
 
 __all__ = ["RecentRefusals"]
 
@@ -37,6 +38,7 @@ class _Refusals:
     address: str | None
     number: int | None
     failure: TLSFailure | dict[str, object]
+    listener: str | None
 
 
 class RecentRefusals:
@@ -50,13 +52,16 @@ class RecentRefusals:
         """
         self._now = timeOfDay(clock)
         self._log = log
-        self._kept: OrderedDict[tuple[str, str, str], _Refusals] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, ...], _Refusals] = OrderedDict()
 
     def refused(self, transport: TLSTransport, failure: TLSFailure) -> None:
         """A connection was refused."""
         now = self._now()
         address = transport.getPeer()
-        key = failure.code, failure.side, networkOf(address)
+        listener = transport.factory.name
+        key = withFewCertificates(
+            (failure.code, failure.side, listener, whoseOf(failure), networkOf(address)), self._kept
+        )
         known = self._kept.pop(key, None)
         self._kept[key] = _Refusals(
             first=now if known is None else known.first,
@@ -65,6 +70,7 @@ class RecentRefusals:
             address=describeAddress(address),
             number=None if self._log is None else self._log.lastRefused,
             failure=_light(failure),
+            listener=listener or None,
         )
         if len(self._kept) > _MOST:
             self._kept.popitem(last=False)
@@ -75,7 +81,7 @@ class RecentRefusals:
         Args:
             traced: the numbers of the connections whose traces are kept.
         """
-        return [_asJSON(network, kept, traced) for (_, _, network), kept in reversed(self._kept.items())]
+        return [_asJSON(network, kept, traced) for (*_, network), kept in reversed(self._kept.items())]
 
 
 def _light(failure: TLSFailure) -> TLSFailure | dict[str, object]:
@@ -90,6 +96,7 @@ def _asJSON(network: str, kept: _Refusals, traced: Container[int]) -> dict[str, 
         "last": Moment(kept.last).toJSON(),
         "count": kept.count,
         "network": network,
+        "listener": kept.listener,
         "peer": kept.address,
         "connection": kept.number,
         "traced": kept.number in traced,

@@ -116,7 +116,7 @@ def serviceFor(
             observer=observers,
             drainTimeout=settings["drainTimeout"],
         )
-        service.setName(listener.name)  # type: ignore[no-untyped-call]
+        service.setName(listener.name)
         services.append(service)
     server = Server(
         reactor,

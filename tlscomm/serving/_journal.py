@@ -36,7 +36,7 @@ SOCKET = "/run/systemd/journal/socket"
 _PRIORITIES = {"debug": 7, "info": 6, "warn": 4, "error": 3, "critical": 2}
 
 #: Facts of an event that are a field each. The whole event is in ``TLSCOMM_JSON``.
-_OF_EVENT = ("connection", "peer", "address", "count", "network", "bytesReceived", "bytesSent", "worker")
+_OF_EVENT = ("connection", "peer", "address", "listener", "count", "network", "bytesReceived", "bytesSent", "worker")
 _OF_FAILURE = ("code", "side", "stage", "limit")
 
 _TOO_LONG = (errno.EMSGSIZE, errno.ENOBUFS)

@@ -189,6 +189,11 @@ class TLSService(Service):
         self._isHurried = self._hasDrained = False
         self.unfinished = 0
 
+    def setName(self, name: str) -> None:
+        """Have a name, which the log and the status say of each connection."""
+        super().setName(name)  # type: ignore[no-untyped-call]
+        self.factory.name = name
+
     def privilegedStartService(self) -> None:
         """Open the ports.
 

@@ -188,6 +188,8 @@ class EventLog:
         peer = describeAddress(transport.getPeer())
         moment = Moment(self._now())
         event: Event = {"event": name, "level": "info", "time": moment, "connection": number, "peer": peer}
+        if name := transport.factory.name:
+            event["listener"] = name
         if (header := transport.proxied) is not None:
             event["proxied"] = header
         return event

@@ -61,6 +61,7 @@ class TLSFactory:
         protocolTracebacks: how often that of a protocol above is.
         turns: when the steps of handshakes are taken.
         tracing: what is traced of the connections, or None.
+        name: what its server is called in the log; empty where it is called nothing.
         admission: says of each connection whether there is room for it, or None where there always is.
     """
 
@@ -94,6 +95,7 @@ class TLSFactory:
         self.observer = observer or _defaultObserver(configuration, clock)
         self.connections: set[TLSTransport] = set()
         self.changes = 0
+        self.name = ""
         self.hookTracebacks = TracebackLimit(clock)
         self.protocolTracebacks = TracebackLimit(clock)
         self.turns = HandshakeTurns(clock)

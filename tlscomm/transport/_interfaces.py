@@ -78,6 +78,10 @@ class Factory(Protocol):
         """How often the traceback of a protocol above is logged."""
 
     @property
+    def name(self) -> str:
+        """What its server is called in the log; empty where it is called nothing."""
+
+    @property
     def hookTracebacks(self) -> TracebackLimit:
         """How often the traceback of a hook is logged."""
 

@@ -12,18 +12,19 @@ for each cause.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from socket import AF_INET, inet_pton
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from tlscomm._dataclasses import dataclass
+from tlscomm.failures import TLSFailure
 
-__all__ = ["Event", "RefusalLimit", "TracebackLimit", "networkOf"]
+__all__ = ["Event", "RefusalLimit", "TracebackLimit", "networkOf", "whoseOf", "withFewCertificates"]
 
 _log = Logger(namespace="tlscomm")
 
@@ -42,8 +43,13 @@ _MOST_PLACES = 256
 _PREFIX_LENGTHS = {4: 24, 6: 48}
 _OTHERS = "other networks"
 
-#: Code, side, level and network: what is for those who debug must not take the place of a warning.
-_Key = tuple[str, str, str, str]
+#: Certificates of one cause and network that have a place of their own. A stranger makes new ones as it likes; those
+#: beyond share a place.
+MOST_CERTIFICATES = 8
+
+#: Code, side, level, certificate and network: what is for those who debug must not take the place of a warning, nor one
+#: client that of another in its network.
+_Key = tuple[str, str, str, str, str]
 
 
 @dataclass
@@ -80,7 +86,7 @@ class RefusalLimit:
             network: where the connection is from.
         """
         failure = event["failure"]
-        key, place = self._placeFor((failure.code, failure.side, event["level"], network))
+        key, place = self._placeFor((failure.code, failure.side, event["level"], whoseOf(failure), network))
         if place.left:
             place.left -= 1
             self._write(event)
@@ -106,11 +112,12 @@ class RefusalLimit:
     def _placeFor(self, key: _Key) -> tuple[_Key, _Place]:
         now = self._clock.seconds()
         self._forgetOld(now)
+        key = withFewCertificates(key, self._places)
         place = self._places.get(key)
         if place is None and len(self._places) < _MOST_PLACES:
             place = self._places[key] = _Place(_IN_FULL, now)
         elif place is None:
-            return self._sharedPlace((*key[:-1], _OTHERS), now)
+            return self._sharedPlace((*key[:3], "", _OTHERS), now)
         place.latest = now
         self._places.move_to_end(key)
         return key, place
@@ -129,6 +136,28 @@ class RefusalLimit:
             if now - place.latest < _QUIET:
                 return
             del self._places[key]
+
+
+def whoseOf(failure: TLSFailure) -> str:
+    """Return the fingerprint of the certificate that a peer has shown, as far as a failure knows it; else nothing."""
+    shown = failure.chain[0] if failure.chain else failure.certificate
+    return "" if shown is None else shown.fingerprint
+
+
+_Kept = TypeVar("_Kept", bound="tuple[str, ...]")
+
+
+def withFewCertificates(key: _Kept, known: Collection[_Kept]) -> _Kept:
+    """Return a key, or the same without the certificate where there are keys of many others with all else alike.
+
+    Args:
+        key: its last part but one is the certificate.
+        known: the keys that there are, a bounded number.
+    """
+    if not key[-2] or key in known:
+        return key
+    alike = sum(each[:-2] == key[:-2] and each[-1] == key[-1] for each in known)
+    return key if alike < MOST_CERTIFICATES else cast("_Kept", (*key[:-2], "", key[-1]))
 
 
 class TracebackLimit:
