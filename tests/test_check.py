@@ -153,6 +153,18 @@ class CheckTests(CheckCase):
         self.assertEqual(result.exit_code, 1)
         self.assertIn("a.toml:1:1: status tcp:8080: the status names peers", result.stdout)
 
+    def test_whatCannotBeTogether(self) -> None:
+        """What twistd refuses of files for logs and of the next server's socket is refused with its line, and why."""
+        for text, line in (
+            ('logFormat = "journal"\nlogFile = "log"\n', "a.toml:2:1: logFile: logFormat journal writes"),
+            ('handover = "nowhere/next"\n', "nowhere/next cannot be written: there is no folder"),
+            ('logFile = "."\n', "a.toml:1:1: logFile: "),
+        ):
+            result = self.check(text + GOOD)
+            self.assertEqual(result.exit_code, 1)
+            self.assertIn(line, result.stdout)
+        self.assertIn("it is a folder", result.stdout)
+
     def test_files(self) -> None:
         """The log of TLS goes where it can be written."""
         result = self.check('keylog = "nowhere/keys"\n' + GOOD)

@@ -118,10 +118,13 @@ def processProblems(plan: ServerPlan) -> list[PlanProblem]:
             operation.sites(partial(siteEndpoint, clock, sockets))
         except _REFUSALS as problem:
             problems.append(_problem(plan.originOf(name), problem))
-    for name in ("trace", "capture", "keylog", "logFile"):
+    if plan.settings["logFormat"] == "journal" and plan.settings.get("logFile"):
+        text = "logFile: logFormat journal writes into systemd's journal; leave one of them out"
+        problems.append(PlanProblem(plan.originOf("logFile"), text))
+    for name in ("trace", "capture", "keylog", "logFile", "handover"):
         path = plan.settings.get(name)
-        if isinstance(path, str) and not _isWritable(path, isFolder=name == "trace"):
-            problems.append(PlanProblem(plan.originOf(name), f"{name}: {printable(path)} cannot be written"))
+        if isinstance(path, str) and (why := _whyNotWritable(path, name)):
+            problems.append(PlanProblem(plan.originOf(name), f"{name}: {printable(path)} cannot be written: {why}"))
     return problems
 
 
@@ -135,11 +138,17 @@ def requireProcess(plan: ServerPlan) -> None:
         raise withProblemsOfFiles(plan, found)
 
 
-def _isWritable(path: str, *, isFolder: bool) -> bool:
-    if os.path.lexists(path):
-        return os.path.isdir(path) is isFolder and os.access(path, os.W_OK)
+def _whyNotWritable(path: str, name: str) -> str:
+    """Return why what a setting names cannot be written; nothing where it can."""
+    # The socket of a server that is to be replaced is there, and is made anew.
+    if os.path.lexists(path) and name != "handover":
+        if os.path.isdir(path) is not (name == "trace"):
+            return "it is no folder" if name == "trace" else "it is a folder"
+        return "" if os.access(path, os.W_OK) else "this user may not write it"
     folder = os.path.dirname(os.path.abspath(path))
-    return os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)
+    if not os.path.isdir(folder):
+        return f"there is no folder {printable(folder)}"
+    return "" if os.access(folder, os.W_OK | os.X_OK) else f"this user may not write in {printable(folder)}"
 
 
 def withProblemsOfFiles(plan: ServerPlan | None, problems: list[PlanProblem]) -> ConfigurationProblems:
