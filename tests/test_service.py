@@ -363,6 +363,17 @@ class StopTests(ServiceCase):
         self.assertIsNone(self.events()[-1]["failure"])
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_atOnce(self) -> None:
+        """A connection that a stop cuts at once has not ended in order, and its event says so."""
+        service, _ = self.started()
+        link = self.connect(service)
+        stopping = service.stopService()
+        service.endNow()
+        link.server.lose(ConnectionDone())
+        self.clock.pump([1.0] * 20)
+        self.successResultOf(stopping)
+        self.assertEqual(self.events()[-1]["failure"]["code"], "close-timeout")
+
     def test_deaf(self) -> None:
         """A client that does not answer is cut after the close deadline, and the event says so."""
         service, _ = self.started(configuration={"deadlines": Deadlines(close=3)})

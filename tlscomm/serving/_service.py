@@ -33,6 +33,7 @@ from twisted.python.failure import Failure
 
 from tlscomm._dataclasses import dataclass
 from tlscomm.configuration import ServerConfiguration
+from tlscomm.failures import CloseTimeout
 from tlscomm.limits import Admission
 from tlscomm.serving._draining import Draining
 from tlscomm.serving._signals import Signals
@@ -337,7 +338,7 @@ class TLSService(Service):
         self.unfinished += sum(each.connected for each in self.factory.connections)
         self._draining.end()
         for transport in tuple(self.factory.connections):
-            transport.abortConnection()
+            transport.abortBecause(CloseTimeout("the server was told to end at once"))
 
     async def _drain(self) -> None:
         await self.closePorts()
@@ -355,7 +356,7 @@ class TLSService(Service):
         # Deadlines of their own that end at the same moment come first: they have names.
         await self._whileConnected(_GRACE)
         for transport in tuple(self.factory.connections):
-            transport.abortConnection()
+            transport.abortBecause(CloseTimeout("the server stops, and its time to end was over"))
         await self._whileConnected(limit)
         self.factory.doStop()
         self._events.flush()
