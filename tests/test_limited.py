@@ -23,11 +23,13 @@ from twisted.internet.task import Clock
 from tlscomm.configuration import Deadlines
 from tlscomm.failures import TLSFailure
 from tlscomm.limits import Admission, Limits
+from tlscomm.limits._admission import MOST_AWAITED
 from tlscomm.proxyprotocol import TrustedProxies
 from tlscomm.testing import MemoryLink, MemoryTransport
 from tlscomm.transport import TLSFactory, TLSTransport
 from tlscomm.transport._eventlog import EventLog
 from tlscomm.transport._proxied import ProxiedFactory
+from tlscomm.transport._upgrading import UpgradingFactory
 
 
 class Told:
@@ -215,7 +217,55 @@ class ProxiedTests(LimitedCase):
         self.assertFalse(third.client.transport.connected)
         self.assertEqual(self.admission.connections, 2)
 
-    def through(self, proxied: ProxiedFactory, host: str) -> Conversation:
+    def test_othersGetIn(self) -> None:
+        """A stranger behind the proxy who is refused for his address leaves to all others what there is in all."""
+        self.serve(connectionsPerAddress=1, handshakeRate=3, maximumConnections=3)
+        proxied = ProxiedFactory(self.factory, TrustedProxies(["192.0.2.1"]))
+        self.assertTrue(self.through(proxied, "203.0.113.1").client.transport.connected)
+        for _ in range(20):
+            self.through(proxied, "203.0.113.1").flush()
+        self.assertRefused(*20 * [("too-many-connections", "connectionsPerAddress")])
+        for host in ("203.0.113.2", "203.0.113.3"):
+            self.assertTrue(self.through(proxied, host).client.transport.connected)
+        self.through(proxied, "203.0.113.4").flush()
+        self.assertEqual(getattr(self.told.refusals[-1], "limit", ""), "maximumConnections")
+
+    def test_inAllBeforeClear(self) -> None:
+        """Where words in the clear come before TLS the limits hold before these, and none is said beyond one."""
+        self.serve(maximumConnections=0)
+        talks: list[object] = []
+        clear = UpgradingFactory(self.factory, cast(Any, talks.append))
+        self.through(ProxiedFactory(clear, TrustedProxies(["192.0.2.1"])), "203.0.113.1").flush()
+        self.assertEqual(talks, [])
+        self.assertRefused(("too-many-connections", "maximumConnections"))
+
+    def test_silent(self) -> None:
+        """Connections whose header does not come lock out none, until they end at the handshake's deadline."""
+        self.serve(maximumConnections=1, maximumPending=1)
+        proxied = ProxiedFactory(self.factory, TrustedProxies(["192.0.2.1"]))
+        for _ in range(5):
+            self.through(proxied)
+        self.assertEqual((self.admission.awaited, self.admission.connections), (5, 0))
+        self.connected("198.51.100.1").link.cut()
+        self.assertTrue(self.through(proxied, "203.0.113.2").client.transport.connected)
+        self.clock.advance(10)
+        for each in self._conversations:
+            each.link.flush()
+        self.assertRefused(*5 * [("handshake-timeout", "")])
+        self.assertEqual((self.admission.awaited, self.admission.connections), (0, 1))
+
+    def test_tooManySilent(self) -> None:
+        """Beyond the bound of those that wait for their header the next one of a proxy is closed, and named so."""
+        self.serve(maximumConnections=10)
+        self.admission.awaited = MOST_AWAITED
+        proxied = ProxiedFactory(self.factory, TrustedProxies(["192.0.2.1"]))
+        self.assertIsNone(proxied.buildProtocol(IPv4Address("TCP", "192.0.2.1", 40001)))
+        self.assertRefused(("too-many-handshakes", "proxyFrom"))
+        self.assertEqual(self.told.refusals[0].peer, "192.0.2.1:40001")
+        self.connected("198.51.100.1")
+
+    def through(self, proxied: ProxiedFactory, host: str = "") -> Conversation:
+        """Return a conversation through the proxy, which says nothing where no host is given."""
         address = IPv4Address("TCP", "192.0.2.1", 40001)
         transport = proxied.buildProtocol(address)
         side = Side(clientConfiguration(), Recorder, self.clock)
@@ -226,7 +276,8 @@ class ProxiedTests(LimitedCase):
 
         conversation = Conversation(side, transport, self.clock, From)
         self._conversations.append(conversation)
-        conversation.link.client.written[:0] = f"PROXY TCP4 {host} 192.0.2.9 5000 443\r\n".encode()
+        written = conversation.link.client.written
+        written[:] = f"PROXY TCP4 {host} 192.0.2.9 5000 443\r\n".encode() + written if host else b""
         conversation.flush()
         return conversation
 

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tlscomm.failures import TLSFailure
 from tlscomm.issuing import Authority
 from tlscomm.limits import Admission, Admitted, Limits, identityOf, prefixOf
+from tlscomm.limits._admission import MOST_AWAITED
 from tlscomm.limits._records import Record, Records
 
 ADDRESS, OTHER = "192.0.2.1", "198.51.100.7"
@@ -86,27 +87,6 @@ class ConnectionTests(AdmissionCase):
         admission.gone(first)
         self.assertIsNone(admission.identify(second, b"anna"))
 
-    def test_behindProxy(self) -> None:
-        """What a proxy passes on counts for the address that the proxy tells, from when it has told it."""
-        admission = self.admission(connectionsPerAddress=1, maximumConnections=3)
-        first, second = self.admitted(admission, None), self.admitted(admission, None)
-        self.assertIsNone(admission.locate(first, ADDRESS, self.now))
-        self.assertLimited(admission.locate(second, ADDRESS, self.now), "too-many-connections", "connectionsPerAddress")
-        admission.gone(second)
-        self.assertLimited(admission.arrive(ADDRESS, self.now), "too-many-connections", "connectionsPerAddress")
-        admission.gone(first)
-        self.admitted(admission)
-
-    def test_rateBehindProxy(self) -> None:
-        """A stranger behind a proxy whose address has come too often takes nothing from the rate of all."""
-        admission = self.admission(handshakeRate=5, handshakeRatePerAddress=1)
-        for _ in range(50):
-            admitted = self.admitted(admission, None)
-            admission.locate(admitted, ADDRESS, self.now)
-            admission.gone(admitted)
-        other = self.admitted(admission, None)
-        self.assertIsNone(admission.locate(other, OTHER, self.now))
-
     def test_changedLimits(self) -> None:
         """Other limits hold for connections from then on, and what is open counts."""
         admission = self.admission()
@@ -117,6 +97,75 @@ class ConnectionTests(AdmissionCase):
         admission.gone(first)
         admission.limits = Limits(connectionsPerAddress=1)
         self.admitted(admission)
+
+
+class BehindProxyTests(AdmissionCase):
+    """What a proxy passes on, which says from where it is a little later."""
+
+    def awaited(self, admission: Admission) -> Admitted:
+        found = admission.arriveByProxy()
+        self.assertIsInstance(found, Admitted)
+        return cast(Admitted, found)
+
+    def located(self, admission: Admission, host: str | None) -> TLSFailure | None:
+        """Return what becomes of a connection whose header says where it is from."""
+        admitted = self.awaited(admission)
+        refusal = admission.locate(admitted, host, self.now)
+        if refusal is not None:
+            admission.gone(admitted)
+        return refusal
+
+    def test_counted(self) -> None:
+        """A connection counts for the address that the proxy tells, from when it has told it until it is gone."""
+        admission = self.admission(connectionsPerAddress=1)
+        first = self.awaited(admission)
+        self.assertIsNone(admission.locate(first, ADDRESS, self.now))
+        self.assertLimited(self.located(admission, ADDRESS), "too-many-connections", "connectionsPerAddress")
+        self.assertLimited(admission.arrive(ADDRESS, self.now), "too-many-connections", "connectionsPerAddress")
+        admission.gone(first)
+        self.admitted(admission)
+        self.assertEqual((admission.connections, admission.pending, admission.awaited), (1, 1, 0))
+
+    def test_strangerTakesNothing(self) -> None:
+        """One stranger who comes too often by the proxy takes no more from others than one who comes directly."""
+        for limit in ({"handshakeRate": 5.0}, {"maximumPending": 5}, {"maximumConnections": 5}):
+            admission = self.admission(connectionsPerAddress=1, handshakeRatePerAddress=1.0, **limit)
+            refused = sum(self.located(admission, ADDRESS) is not None for _ in range(200))
+            self.assertEqual(refused, 199)
+            others = [self.located(admission, f"198.51.100.{each}") for each in range(5)]
+            self.assertEqual(others[:4], [None] * 4)
+            self.assertLimited(others[4], cast(TLSFailure, others[4]).code, next(iter(limit)))
+
+    def test_silentLockOutNone(self) -> None:
+        """What waits for its header takes nothing of what holds in all, and is counted no more when it is gone."""
+        admission = self.admission(maximumConnections=1, maximumPending=1, handshakeRate=1.0)
+        silent = [self.awaited(admission) for _ in range(50)]
+        self.assertEqual((admission.awaited, admission.connections, admission.pending), (50, 0, 0))
+        direct = self.admitted(admission)
+        admission.gone(direct)
+        self.now += 1
+        self.assertIsNone(self.located(admission, OTHER))
+        for each in silent:
+            admission.gone(each)
+            admission.gone(each)
+        self.assertEqual((admission.awaited, admission.connections), (0, 1))
+
+    def test_waitIsBounded(self) -> None:
+        """No more wait for their header than a number; those that connect directly are let in all the same."""
+        admission = self.admission()
+        silent = [self.awaited(admission) for _ in range(MOST_AWAITED)]
+        refusal = admission.arriveByProxy()
+        self.assertLimited(refusal, "too-many-handshakes", "proxyFrom")
+        self.assertIn("PROXY header", cast(TLSFailure, refusal).nextStep)
+        self.admitted(admission)
+        self.assertIsNone(admission.locate(silent[0], ADDRESS, self.now))
+        self.awaited(admission)
+
+    def test_withoutAddress(self) -> None:
+        """Where the header tells no address, limits in all hold alone."""
+        admission = self.admission(connectionsPerAddress=1, maximumConnections=2)
+        self.assertEqual([self.located(admission, None) for _ in range(2)], [None, None])
+        self.assertLimited(self.located(admission, None), "too-many-connections", "maximumConnections")
 
 
 class RateTests(AdmissionCase):
@@ -193,7 +242,7 @@ class RefusalTests(AdmissionCase):
         established = self.admitted(admission)
         admission.accepted(established)
         self.refuse(admission)
-        self.assertFalse(established.isGone)
+        self.assertTrue(established.isCounted)
         admission.gone(established)
         self.assertEqual(admission.connections, 0)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 from twisted.internet.interfaces import IStreamClientEndpoint, IStreamServerEndpoint
@@ -10,8 +10,9 @@ from twisted.internet.interfaces import IStreamClientEndpoint, IStreamServerEndp
 from tlscomm.endpoints._postgresql import PostgreSQLClient, PostgreSQLServer
 from tlscomm.endpoints._proxied import ProxiedServerEndpoint
 from tlscomm.endpoints._upgrading import UpgradingClientEndpoint, UpgradingServerEndpoint
+from tlscomm.limits._admission import MOST_AWAITED
 
-__all__ = ["acceptingBeforeTLS", "believeAnew", "connectingBeforeTLS"]
+__all__ = ["acceptingBeforeTLS", "believeAnew", "connectingBeforeTLS", "filesBeforeTLS"]
 
 _VERSIONS: dict[str | None, tuple[int, ...]] = {"v1": (1,), "v2": (2,)}
 _BOTH = (1, 2)
@@ -48,10 +49,23 @@ def believeAnew(endpoint: object, settings: Mapping[str, Any]) -> None:
         endpoint: what that has returned. Where it believed none, it goes on so.
         settings: parsed values by name, which name proxies where the former ones did.
     """
+    if (proxied := _proxied(endpoint)) is not None:
+        proxied.proxies.become(settings["proxyFrom"], _VERSIONS.get(settings.get("proxyProtocol"), _BOTH))
+
+
+def filesBeforeTLS(endpoints: Iterable[object]) -> int:
+    """Return how many files may be open for connections that no limit in all counts yet.
+
+    Args:
+        endpoints: what `acceptingBeforeTLS` has returned, of one process.
+    """
+    return MOST_AWAITED if any(_proxied(each) is not None for each in endpoints) else 0
+
+
+def _proxied(endpoint: object) -> ProxiedServerEndpoint | None:
     if isinstance(endpoint, UpgradingServerEndpoint):
         endpoint = endpoint.below
-    if isinstance(endpoint, ProxiedServerEndpoint):
-        endpoint.proxies.become(settings["proxyFrom"], _VERSIONS.get(settings.get("proxyProtocol"), _BOTH))
+    return endpoint if isinstance(endpoint, ProxiedServerEndpoint) else None
 
 
 def connectingBeforeTLS(endpoint: IStreamClientEndpoint, settings: Mapping[str, Any]) -> IStreamClientEndpoint:

@@ -2,6 +2,9 @@
 
 Limits of one address come before those in all, and one that is refused takes nothing from what others may have. So who
 comes too often cannot use up, by that alone, what there is for all.
+
+Behind a proxy the address is known when the proxy's header has come. Until then a connection counts among those that
+wait for their headers, which have a bound of their own, and nowhere else.
 """
 
 from __future__ import annotations
@@ -15,7 +18,12 @@ from tlscomm.limits._limits import Limits
 from tlscomm.limits._prefixes import Prefix, prefixOf
 from tlscomm.limits._records import WAIT, Record, Records
 
-__all__ = ["Admission", "Admitted"]
+__all__ = ["MOST_AWAITED", "Admission", "Admitted"]
+
+#: How many connections may wait for a proxy's header at a time. A proxy sends it as soon as it has connected, so that
+#: those are few; each takes a file and 20 KB.
+MOST_AWAITED = 500
+_SEND_HEADER = "See why the proxy connects and does not send its PROXY header, and whether proxyFrom names it alone."
 
 _Key = TypeVar("_Key")
 
@@ -27,18 +35,18 @@ class Admitted:
         admission: what has let it in.
         prefix: what its address counts as; None where it has none, or that has yet to be said.
         identity: what its peer is counted by, or None where it is not.
-        isPending: whether it has yet to be accepted.
-        isGone: whether it counts no more.
+        isAwaited: whether it waits for a proxy's header, and counts among these alone.
+        isCounted: whether it counts for the limits in all and of its address.
+        isPending: whether it counts there as one that has yet to be accepted.
     """
 
-    __slots__ = ("admission", "identity", "isGone", "isPending", "prefix")
+    __slots__ = ("admission", "identity", "isAwaited", "isCounted", "isPending", "prefix")
 
-    def __init__(self, admission: Admission, prefix: Prefix | None) -> None:
+    def __init__(self, admission: Admission) -> None:
         self.admission = admission
-        self.prefix = prefix
+        self.prefix: Prefix | None = None
         self.identity: bytes | None = None
-        self.isPending = True
-        self.isGone = False
+        self.isAwaited = self.isCounted = self.isPending = False
 
 
 class Admission:
@@ -50,8 +58,9 @@ class Admission:
     Attributes:
         limits: may be changed at any time. What is open stays open, and counts.
         hits: how often each limit was hit, by the name of its setting.
-        connections: how many connections there are.
+        connections: how many connections there are, but for those that wait for a proxy's header.
         pending: how many of them have yet to be accepted.
+        awaited: how many wait for a proxy's header.
     """
 
     def __init__(self, limits: Limits, records: Records | None = None) -> None:
@@ -64,6 +73,7 @@ class Admission:
         self.hits: Counter[str] = Counter()
         self.connections = 0
         self.pending = 0
+        self.awaited = 0
         self._ofAddress: dict[Prefix, int] = {}
         self._ofIdentity: dict[bytes, int] = {}
         self._records = Records() if records is None else records
@@ -79,32 +89,38 @@ class Admission:
         Returns:
             What is counted, to be told of what becomes of the connection, or the failure by which it is refused.
         """
-        prefix = prefixOf(host, self.limits.addressPrefix)
-        record = None if prefix is None else self._recordOf(prefix, now)
-        excess = self._excessOfAddress(prefix, record, now) or self._excessInAll(now)
-        if excess is not None:
-            self.hits[excess.limit] += 1
-            return excess
-        if self._handshakes is not None:
-            self._handshakes.left -= 1
-        self.connections += 1
-        self.pending += 1
-        self._count(prefix, record)
-        return Admitted(self, prefix)
+        admitted = Admitted(self)
+        return self._letIn(admitted, host, now) or admitted
+
+    def arriveByProxy(self) -> Admitted | TLSFailure:
+        """A TCP connection has come from a proxy, which has yet to say from where it is (`locate`).
+
+        Returns:
+            As `arrive`. It takes nothing of what others may have.
+        """
+        if self.awaited >= MOST_AWAITED:
+            self.hits["proxyFrom"] += 1
+            return TooManyHandshakes(
+                f"{self.awaited} wait for a proxy's PROXY header", limit="proxyFrom", remedy=_SEND_HEADER
+            )
+        admitted = Admitted(self)
+        admitted.isAwaited = True
+        self.awaited += 1
+        return admitted
 
     def locate(self, admitted: Admitted, host: str | None, now: float) -> TLSFailure | None:
-        """A proxy has said where a connection is from: count it there, or return the failure by which it is refused."""
-        prefix = prefixOf(host, self.limits.addressPrefix)
-        record = None if prefix is None else self._recordOf(prefix, now)
-        if (excess := self._excessOfAddress(prefix, record, now)) is not None:
-            self.hits[excess.limit] += 1
-            if self._handshakes is not None:
-                # It was taken before the address was known, and what is refused takes nothing from others.
-                self._handshakes.left += 1
-            return excess
-        self._count(prefix, record)
-        admitted.prefix = prefix
-        return None
+        """A proxy has said where a connection is from: let it in as one that has come now from there.
+
+        Args:
+            admitted: what `arriveByProxy` has returned.
+            host: the address, as for `arrive`.
+            now: the time, in seconds.
+
+        Returns:
+            The failure by which it is refused, which takes nothing from others; None where it is let in.
+        """
+        self._awaitNoMore(admitted)
+        return self._letIn(admitted, host, now)
 
     def identify(self, admitted: Admitted, identity: bytes) -> TLSFailure | None:
         """A connection is to be accepted: count it for its identity, or return the failure by which it is refused."""
@@ -139,9 +155,10 @@ class Admission:
 
     def gone(self, admitted: Admitted) -> None:
         """TCP is gone."""
-        if admitted.isGone:
+        self._awaitNoMore(admitted)
+        if not admitted.isCounted:
             return
-        admitted.isGone = True
+        admitted.isCounted = False
         self.accepted(admitted)
         self.connections -= 1
         if admitted.prefix is not None:
@@ -149,11 +166,30 @@ class Admission:
         if admitted.identity is not None:
             _countDown(self._ofIdentity, admitted.identity)
 
-    def _count(self, prefix: Prefix | None, record: Record | None) -> None:
+    def _awaitNoMore(self, admitted: Admitted) -> None:
+        if admitted.isAwaited:
+            admitted.isAwaited = False
+            self.awaited -= 1
+
+    def _letIn(self, admitted: Admitted, host: str | None, now: float) -> TLSFailure | None:
+        """Count a connection everywhere, or nowhere and return the failure by which it is refused."""
+        prefix = prefixOf(host, self.limits.addressPrefix)
+        record = None if prefix is None else self._recordOf(prefix, now)
+        excess = self._excessOfAddress(prefix, record, now) or self._excessInAll(now)
+        if excess is not None:
+            self.hits[excess.limit] += 1
+            return excess
+        if self._handshakes is not None:
+            self._handshakes.left -= 1
         if record is not None:
             record.handshakes.left -= 1
         if prefix is not None:
             self._ofAddress[prefix] = self._ofAddress.get(prefix, 0) + 1
+        self.connections += 1
+        self.pending += 1
+        admitted.prefix = prefix
+        admitted.isCounted = admitted.isPending = True
+        return None
 
     def _recordOf(self, prefix: Prefix, now: float) -> Record | None:
         """Return what is remembered of an address, from now on; None where no limit needs that."""

@@ -38,7 +38,7 @@ _OTHER_GROUPS = ("ffdhe2048", "ffdhe3072", "secp256r1", "secp384r1", "secp521r1"
 #: The key exchange groups that a machine which stores what it hears cannot break later, as far as is known.
 POST_QUANTUM = frozenset(_POST_QUANTUM_GROUPS)
 
-#: The settings that limit what peers may have.
+#: The settings that limit what peers may have; with proxyFrom comes a limit of those that wait for a header.
 LIMITS = (
     "maximumConnections",
     "connectionsPerAddress",
@@ -47,6 +47,7 @@ LIMITS = (
     "handshakeRatePerAddress",
     "refusalsPerAddress",
     "maximumPending",
+    "proxyFrom",
     "connectionLifetime",
     "idleTimeout",
 )

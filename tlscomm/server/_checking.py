@@ -9,6 +9,7 @@ from tlscomm._dataclasses import dataclass
 from tlscomm.configuration import ServerConfiguration
 from tlscomm.configuration._expiries import Expiry, expiriesOf
 from tlscomm.failures import PassphraseRequired, TLSFailure
+from tlscomm.limits._admission import MOST_AWAITED
 from tlscomm.operation._operation import SITES
 from tlscomm.plans._plan import ListenerPlan, ServerPlan
 from tlscomm.plans._planproblems import ConfigurationProblems, PlanProblem
@@ -149,7 +150,8 @@ def _limitWarnings(plan: ServerPlan) -> Iterator[str]:
         return
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     each = Forwarding.filesPerConnection if any(listener.settings["forward"] for listener in plan.listeners) else 1
-    wanted = each * most + OTHER_FILES
+    awaited = MOST_AWAITED if any(listener.settings["proxyFrom"] for listener in plan.listeners) else 0
+    wanted = each * most + OTHER_FILES + awaited
     if hard != resource.RLIM_INFINITY and hard < wanted:
         yield (
             f"{most} connections may need {wanted} open files, and a process that is started here may have {hard}: "

@@ -33,6 +33,7 @@ from twisted.python.failure import Failure
 
 from tlscomm._dataclasses import dataclass
 from tlscomm.configuration import ServerConfiguration
+from tlscomm.endpoints._beforetls import filesBeforeTLS
 from tlscomm.failures import CloseTimeout
 from tlscomm.limits import Admission
 from tlscomm.serving._draining import Draining
@@ -204,7 +205,8 @@ class TLSService(Service):
         super().privilegedStartService()  # type: ignore[no-untyped-call]
         if self.factory.maximumConnections is not None:
             each = getattr(self._application, "filesPerConnection", 1)
-            permitFiles(each * self.factory.maximumConnections + OTHER_FILES)
+            others = OTHER_FILES + filesBeforeTLS(listener.endpoint for listener in self.listeners)
+            permitFiles(each * self.factory.maximumConnections + others)
         try:
             for listener in self.listeners:
                 self._opening.append(self._open(listener))

@@ -183,27 +183,25 @@ class TLSFactory:
 
     def buildProtocol(self, addr: IAddress | None) -> TLSTransport | None:
         """Return the transport for a new TCP connection, or None where it is beyond a limit."""
-        return self._admit(addr, getattr(addr, "host", None))
+        if self.admission is None:
+            return self._admit(addr, None)
+        return self._admit(addr, self.admission.arrive(getattr(addr, "host", None), self.waits.seconds()))
 
     def buildProxied(self, addr: IAddress | None) -> TLSTransport | None:
-        """Return the same for a connection that a proxy passes on.
+        """Return the same for a connection that a proxy passes on, or None where too many wait for what it says.
 
-        No limit of one address holds before the proxy has said from where it is (`TLSTransport.noteProxied`).
+        The limits hold when the proxy has said from where it is (`TLSTransport.noteProxied`).
         """
-        return self._admit(addr, None)
+        return self._admit(addr, None if self.admission is None else self.admission.arriveByProxy())
 
-    def _admit(self, addr: IAddress | None, host: str | None) -> TLSTransport | None:
-        admitted: Admitted | None = None
-        if self.admission is not None:
-            answer = self.admission.arrive(host, self.waits.seconds())
-            if isinstance(answer, TLSFailure):
-                answer.peer = describeAddress(addr)
-                # There is nothing to trace.
-                tell(self.observer, "refused", TLSTransport(self, addr), answer)
-                return None
-            admitted = answer
+    def _admit(self, addr: IAddress | None, answer: Admitted | TLSFailure | None) -> TLSTransport | None:
+        if isinstance(answer, TLSFailure):
+            answer.peer = describeAddress(addr)
+            # There is nothing to trace.
+            tell(self.observer, "refused", TLSTransport(self, addr), answer)
+            return None
         transport = self.newTransport(addr)
-        transport.admitted = admitted
+        transport.admitted = answer
         self.connections.add(transport)
         if self.configuration.revalidation:
             self._revalidation.watch()

@@ -261,7 +261,8 @@ class TLSTransport(LastingTransport):
         self._address = peer or self.getPeer()
         self._host = host
         self.proxied = header
-        if (admitted := self.admitted) is not None and peer is not None:
+        if (admitted := self.admitted) is not None:
+            # Where it says no address there is none to count by: the proxy's own is that of all its clients.
             excess = admitted.admission.locate(admitted, getattr(peer, "host", None), self._clock.seconds())
             if excess is not None:
                 self.closeBecause(excess)
