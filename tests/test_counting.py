@@ -13,7 +13,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.configuration import ClientConfiguration, ServerConfiguration
 from tlscomm.configuration._limitsettings import LIMITS
-from tlscomm.failures import Expired, IdleTimeout, UnknownFormat
+from tlscomm.failures import (
+    CertificateFailure,
+    CredentialFailure,
+    Expired,
+    IdleTimeout,
+    NotExportable,
+    StoreReadOnly,
+    UnknownFormat,
+)
 from tlscomm.issuing import Authority
 from tlscomm.messages import MessageFactory, MessageProtocol
 from tlscomm.operation import _counting
@@ -21,6 +29,7 @@ from tlscomm.operation._counting import Counting
 from tlscomm.operation._counts import Counts
 from tlscomm.plans._plan import Origin
 from tlscomm.plans._planproblems import ConfigurationProblems, PlanProblem
+from tlscomm.processes._commonreload import WorkerProblem
 from tlscomm.server import Echo, Listener, TLSService
 from tlscomm.serving._observers import Observers
 from tlscomm.serving._phases import ServerPhase
@@ -256,9 +265,11 @@ class OfTheServer(CountingCase):
         self.counting.reloaded(ReloadResult(self.clock.seconds(), "files", ValueError("?")))
         problems = [PlanProblem(Origin(), "?"), PlanProblem.of(Origin(), UnknownFormat())]
         self.counting.reloaded(ReloadResult(self.clock.seconds(), "files", ConfigurationProblems(problems)))
-        self.assertEqual(
-            self.changed("tlscomm_config_reloads_total"), {("expired",): 1, ("other",): 1, ("unknown-format",): 1}
-        )
+        mistake = ConfigurationProblems(problems[:1])
+        for problem in (mistake, WorkerProblem(str(mistake), mistake.code), WorkerProblem("?", "")):
+            self.counting.reloaded(ReloadResult(self.clock.seconds(), "files", problem))
+        found = {("expired",): 1, ("unknown-format",): 1, ("configuration",): 2, ("other",): 2}
+        self.assertEqual(self.changed("tlscomm_config_reloads_total"), found)
         self.assertEqual(self.counts.value("tlscomm_config_last_reload_successful"), 0)
         self.assertEqual(self.counts.value("tlscomm_config_last_reload_success_timestamp_seconds"), 1_700_000_000)
         self.clock.advance(10)
@@ -267,6 +278,17 @@ class OfTheServer(CountingCase):
         self.assertEqual(
             self.counts.value("tlscomm_config_last_reload_success_timestamp_seconds"), self.clock.seconds()
         )
+
+    def test_readingsThatCanBe(self) -> None:
+        """Reloads have a result for each end that a reading can have, and none for what only connections end in."""
+        results = {result for (result,) in self.counts.values("tlscomm_config_reloads_total")}
+        codes = results - {"taken", "configuration", "other"}
+        self.assertEqual(results - codes, {"taken", "configuration", "other"})
+        stored = {failure.code for failure in (NotExportable, StoreReadOnly)}
+        credentials = {failure.code for failure in CredentialFailure.__subclasses__()} - stored
+        certificates = {failure.code for failure in CertificateFailure.__subclasses__()}
+        self.assertEqual(codes - certificates, credentials)
+        self.assertLess(len(results), 21)
 
     def test_phase(self) -> None:
         """The phase is the one value that is 1."""

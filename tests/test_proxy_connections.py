@@ -18,7 +18,7 @@ from conversation import (
 from test_proxied import HEADERS, PROXY, Keeping
 from test_proxy_headers import FOUR, OF_HAPROXY, second
 from twisted.internet.address import IPv4Address, UNIXAddress
-from twisted.internet.endpoints import serverFromString
+from twisted.internet.endpoints import TCP4ServerEndpoint, serverFromString
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
@@ -26,7 +26,9 @@ from twisted.logger import capturedLogs
 
 from tlscomm.access import AccessRules
 from tlscomm.endpoints import ProxiedServerEndpoint, TLSServerEndpoint
+from tlscomm.endpoints._beforetls import acceptingBeforeTLS, filesBeforeTLS
 from tlscomm.failures import TLSFailure
+from tlscomm.limits._admission import MOST_AWAITED
 from tlscomm.proxyprotocol import TrustedProxies
 from tlscomm.server import Options, makeService
 from tlscomm.tracing import Trace, Tracing
@@ -311,6 +313,15 @@ class SettingTests(ConversationCase):
         factory = reactor.tcpServers[0][1]
         self.assertIsInstance(factory, ProxiedFactory)
         self.assertEqual((factory._proxies.versions, len(factory._proxies.networks)), ((2,), 2))
+
+    def test_files(self) -> None:
+        """Files are asked for those that wait for a header too, once, and for none where no proxy is named."""
+        reactor: Any = MemoryReactorClock()
+        tcp = [TCP4ServerEndpoint(reactor, port) for port in (1, 2)]
+        behind = {"proxyFrom": ["10.0.0.0/8"]}
+        found = [acceptingBeforeTLS(each, {**behind, "upgrade": "postgresql"}) for each in tcp]
+        self.assertEqual((filesBeforeTLS(found), filesBeforeTLS(tcp)), (MOST_AWAITED, 0))
+        self.assertEqual(filesBeforeTLS([tcp[0], acceptingBeforeTLS(tcp[1], behind)]), MOST_AWAITED)
 
     def test_options(self) -> None:
         """So has each port of ``twistd tlscomm``."""

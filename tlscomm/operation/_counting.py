@@ -124,7 +124,7 @@ class Counting:
     def reloaded(self, result: ReloadResult) -> None:
         """The configuration was read again, or could not be."""
         # Failures have a code, and so have several things that are wrong, and what another process has said of them.
-        outcome = "taken" if result.isTaken else str(getattr(result.problem, "code", OTHER))
+        outcome = "taken" if result.isTaken else str(getattr(result.problem, "code", "") or OTHER)
         self.counts.add("tlscomm_config_reloads_total", (outcome,))
         self._noteReload(isTaken=result.isTaken)
 

@@ -53,6 +53,31 @@ LIMITS = (
 )
 
 
+#: What a reading of the configuration can end in: files and credentials that cannot be read or do not fit together,
+#: certificates that cannot be used, and a file that says what cannot be done.
+READINGS = (
+    "taken",
+    "ambiguous",
+    "damaged",
+    "file-not-found",
+    "key-mismatch",
+    "no-private-key",
+    "not-in-store",
+    "passphrase-required",
+    "passphrase-wrong",
+    "unknown-format",
+    "unreadable",
+    "unsafe-permissions",
+    "expired",
+    "invalid-certificate",
+    "key-too-weak",
+    "no-certificate",
+    "not-yet-valid",
+    "wrong-purpose",
+    "configuration",
+)
+
+
 @dataclass(frozen=True)
 class Label:
     """What the values of a metric are told apart by.
@@ -212,9 +237,10 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "tlscomm_config_reloads_total",
         "counter",
-        "How often the configuration was read again: ``taken``, or the code of what is wrong with it, or ``other``.",
-        (Label("result", ("taken", *CODES)),),
-        always=_each(("taken", *CODES, OTHER)),
+        "How often the configuration was read again: ``taken``, or the code of what is wrong with a credential or a "
+        "certificate, ``configuration`` for a mistake in a configuration file or what needs a restart, or ``other``.",
+        (Label("result", READINGS),),
+        always=_each((*READINGS, OTHER)),
     ),
     Metric(
         "tlscomm_config_last_reload_successful",

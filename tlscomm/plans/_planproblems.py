@@ -82,8 +82,8 @@ class ConfigurationProblems(ValueError):
 
     @property
     def code(self) -> str:
-        """That of the first failure among them; ``other`` where none is one."""
-        return next((each.failure.code for each in self.problems if each.failure is not None), "other")
+        """That of the first failure among them; ``configuration`` where none is one."""
+        return next((each.failure.code for each in self.problems if each.failure is not None), "configuration")
 
     @property
     def told(self) -> str:
