@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tlscomm.configuration._expiries import Expiry
 from tlscomm.operation._expirywarnings import ExpiryWarnings
 from tlscomm.operation._renewalcommand import Renewable, RenewalCommands
+from tlscomm.operation._renewalcommand import _inSession as inSession
 from tlscomm.plans._shownsettings import shownSettings
 from tlscomm.server import Options, makeService
 from tlscomm.x509._encoding import keyPEM, pem
@@ -61,6 +65,12 @@ class Warnings(SynchronousTestCase):
         self.assertEqual(self.said(expiring(29, lasts=90)), [])
         self.assertEqual(len(self.said(expiring(6, lasts=90))), 1)
 
+    def test_clockWasWrong(self) -> None:
+        """What was said while the time of day was years ahead is said again when it is so."""
+        each = expiring(31)
+        counts = [len(self.said(each, at=day * DAY)) for day in (1500, 0, 2, 25, 25.1)]
+        self.assertEqual(counts, [1, 0, 1, 1, 0])
+
     def test_others(self) -> None:
         """Authorities that are trusted are among it, lists are not."""
         (line,) = self.said(expiring(5, kind="list"), expiring(5, kind="root"))
@@ -75,18 +85,31 @@ class Processes(Clock):
         self.rightNow = NOW.timestamp()
         self.started: list[tuple[Any, list[str], dict[str, str]]] = []
         self.signals: list[str] = []
+        self.pid: int | None = None
+        self.hasSession = True
 
     def spawnProcess(self, protocol: Any, executable: str, args: list[str], env: dict[str, str]) -> None:
-        if executable == "missing":
-            raise FileNotFoundError(2, "No such file or directory")
-        protocol.transport = self
-        self.started.append((protocol, args, env))
+        if "crowded" in args:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        self.pid = 4711
+        protocol.makeConnection(self)
+        self.started.append((protocol, args[args.index("renew") :], env))
 
     def signalProcess(self, name: str) -> None:
-        self.signals.append(name)
+        self.signals.append(f"{name} to one")
+
+    def signalSession(self, process: int, name: str) -> None:
+        if not self.hasSession:
+            raise ProcessLookupError
+        self.signals.append(f"{name} to all of {process}")
 
     def loseConnection(self) -> None:
         self.signals.append("closed")
+
+    def exit(self, reason: Exception) -> None:
+        """Have the process that was started last exit, while others keep what it wrote to open."""
+        self.pid = None
+        self.started[-1][0].processExited(Failure(reason))
 
     def end(self, status: int = 0, output: bytes = b"") -> None:
         """End the process that was started last."""
@@ -100,11 +123,11 @@ class Commands(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.reactor = Processes()
-        self.commands = RenewalCommands(self.reactor, lambda: 0.5)
+        self.commands = RenewalCommands(self.reactor, lambda: 0.5, self.reactor.signalSession)
         self.until = NOW + 10 * DAY
 
     def look(self, command: str = "renew --it 'a b'", hours: int | None = 24 * 30) -> None:
-        each = Renewable("server.pem", self.until - 90 * DAY, self.until, command, hours, "server.key", ("SECRET",))
+        each = Renewable("server.pem", self.until - 90 * DAY, self.until, command, hours, "server.key")
         self.commands.look([each, each], self.reactor.seconds())
 
     def begin(self) -> None:
@@ -123,7 +146,7 @@ class Commands(SynchronousTestCase):
         self.look()
         self.begin()
         protocol = self.reactor.started[0][0]
-        protocol.processExited(Failure(ProcessTerminated(1)))
+        self.reactor.exit(ProcessTerminated(1))
         self.reactor.advance(2)
         self.assertEqual(self.reactor.signals, ["closed"])
         self.minutes(5)
@@ -153,14 +176,17 @@ class Commands(SynchronousTestCase):
         self.assertEqual([args for _, args, _ in self.reactor.started], [["renew", "--it", "a b"]])
 
     def test_environment(self) -> None:
-        """It is told what to renew, and no pass phrase."""
-        self.patch(os, "environ", {"PATH": "/bin", "SECRET": "open sesame"})
+        """It is told what to renew, and nothing that may be a secret or an open file of the server's."""
+        other = {"SECRET": "open sesame", "NOTIFY_SOCKET": "@n", "LISTEN_FDS": "1", "CREDENTIALS_DIRECTORY": "/run/c"}
+        self.patch(os, "environ", {"PATH": "/bin", "TZ": "UTC", "STATE_DIRECTORY": "/var/lib/a", **other})
         self.begin()
         (_, _, environment) = self.reactor.started[0]
         self.assertEqual(
             environment,
             {
                 "PATH": "/bin",
+                "TZ": "UTC",
+                "STATE_DIRECTORY": "/var/lib/a",
                 "TLSCOMM_IDENTITY": os.path.abspath("server.pem"),
                 "TLSCOMM_KEY": os.path.abspath("server.key"),
                 "TLSCOMM_NOT_AFTER": "2026-06-11T00:00:00+00:00",
@@ -201,28 +227,67 @@ class Commands(SynchronousTestCase):
         self.assertIn("the identity is the same as before", str(formatEvent(events[0])))
 
     def test_time(self) -> None:
-        """One that does not end is ended."""
+        """One that does not end is ended, with what it has started."""
         self.begin()
         self.reactor.advance(300)
         self.reactor.advance(10)
-        self.assertEqual(self.reactor.signals, ["TERM", "KILL"])
+        self.assertEqual(self.reactor.signals, ["TERM to all of 4711", "KILL to all of 4711"])
         with logged() as events:
             self.reactor.end(9)
         self.assertIn("took longer than 300 s", str(formatEvent(events[0])))
 
-    def test_missing(self) -> None:
-        """One that is not there is named."""
-        self.look("missing")
+    def test_childThatStays(self) -> None:
+        """What stays when a command has ended because it was told to is killed; its number is not used afterwards."""
+        self.begin()
+        self.reactor.advance(300)
+        self.reactor.exit(ProcessTerminated(signal=15))
+        self.reactor.advance(20)
+        self.commands.stop()
+        self.assertEqual(self.reactor.signals, ["TERM to all of 4711", "KILL to all of 4711", "closed"])
+
+    def test_early(self) -> None:
+        """One that has no session yet is ended by itself."""
+        self.begin()
+        self.reactor.hasSession = False
+        self.commands.stop()
+        self.assertEqual(self.reactor.signals, ["TERM to one"])
+
+    def test_noProcess(self) -> None:
+        """Why there is no process is said."""
+        self.look("crowded")
         self.reactor.advance(600)
         with logged() as events:
-            self.look("missing")
-        self.assertIn("cannot be started: No such file or directory", str(formatEvent(events[-1])))
+            self.look("crowded")
+        self.assertIn("cannot be started: Resource temporarily unavailable", str(formatEvent(events[-1])))
 
     def test_stop(self) -> None:
         """It ends with the server."""
         self.begin()
         self.commands.stop()
-        self.assertEqual(self.reactor.signals, ["TERM"])
+        self.assertEqual(self.reactor.signals, ["TERM to all of 4711"])
+
+
+class Sessions(SynchronousTestCase):
+    """How a command is run, by the system itself."""
+
+    def run_(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(inSession(list(words)), capture_output=True, text=True, check=False, timeout=60)
+
+    def test_own(self) -> None:
+        """It has a session and a group of its own, its words and its exit status."""
+        program = "import os, sys; print(os.getsid(0) == os.getpgid(0) == os.getpid(), sys.argv[1:]); sys.exit(3)"
+        ended = self.run_(sys.executable, "-c", program, "a b", "")
+        self.assertEqual((ended.stdout, ended.returncode), ("True ['a b', '']\n", 3))
+
+    def test_signals(self) -> None:
+        """A write to a closed pipe ends it, as it does in a shell."""
+        ended = self.run_("sh", "-c", "kill -PIPE $$")
+        self.assertEqual(ended.returncode, -signal.SIGPIPE)
+
+    def test_missing(self) -> None:
+        """One that is not there is named."""
+        ended = self.run_("./missing")
+        self.assertEqual((ended.stderr, ended.returncode), ("cannot be started: No such file or directory\n", 127))
 
 
 class Server(SynchronousTestCase):

@@ -49,8 +49,12 @@ class ExpiryWarnings:
         self._said = {fingerprint: days for fingerprint, days in self._said.items() if fingerprint in current}
         for fingerprint, expiry in current.items():
             days = _threshold(expiry, now)
-            if days is not None and days < self._said.get(fingerprint, _THRESHOLDS[0] + 1):
-                self._said[fingerprint] = days
+            said = self._said.pop(fingerprint, None)
+            if days is None:
+                continue
+            # Of less than is left, it was said while the time of day was wrong.
+            self._said[fingerprint] = days
+            if said is None or days < said:
                 _warn(expiry, days, now)
 
 

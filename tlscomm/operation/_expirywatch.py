@@ -71,14 +71,10 @@ class ExpiryWatch(Service):
             # To go through hundreds of authorities takes some milliseconds.
             self._next, self._seen = passed + _WARNINGS_SECONDS, configurations
             self._warnings.look((expiry for each in configurations for expiry in expiriesOf(each)), now)
-        # A command is for one listener, and learns no pass phrase of another.
-        hidden = tuple(name for _, settings in inUse for name in settings["passphraseEnv"])
-        self._commands.look((each for one in inUse for each in _renewables(*one, hidden)), now)
+        self._commands.look((each for one in inUse for each in _renewables(*one)), now)
 
 
-def _renewables(
-    configuration: ServerConfiguration, settings: Mapping[str, Any], hidden: tuple[str, ...]
-) -> Iterator[Renewable]:
+def _renewables(configuration: ServerConfiguration, settings: Mapping[str, Any]) -> Iterator[Renewable]:
     if (command := settings.get("renewCommand")) is None:
         return
     credentials = (configuration.credential, *configuration.others)
@@ -93,5 +89,4 @@ def _renewables(
                 command,
                 settings.get("renewBefore"),
                 keys[0] if len(keys) == 1 else "",
-                hidden,
             )

@@ -1,9 +1,10 @@
 """A command that renews an identity before it expires. The server runs it, and takes what it has written.
 
-It is run without a shell, one at a time for each identity, for a bounded time and with a bounded output. What becomes
-of it is said in the log. Where it fails, or the identity is the same afterwards, it is run again, each time later, by
-chance a little earlier or later than others of its kind do: an authority that is down must not be overrun when it comes
-back.
+It is run without a shell, one at a time for each identity, for a bounded time and with a bounded output. It gets of the
+environment what is known to hold no secret, and a session of its own, so that it can be ended with all that it has
+started. What becomes of it is said in the log. Where it fails, or the identity is the same afterwards, it is run again,
+each time later, by chance a little earlier or later than others of its kind do: an authority that is down must not be
+overrun when it comes back.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ from __future__ import annotations
 import os
 import random
 import shlex
+import signal
+import sys
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -42,6 +46,29 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 60.0, 6 * 3600.0
 _JITTER = 0.25
 #: Seconds in which those of several servers begin, when they are due at the same moment.
 _SPREAD = 600.0
+#: What it gets of the server's environment. What is not known may be a pass phrase or a token.
+_PASSED = frozenset(
+    (
+        *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TZ", "TMPDIR", "SYSTEMROOT"),
+        *("LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_MESSAGES", "LC_TIME"),
+        # systemd.exec(5). Not CREDENTIALS_DIRECTORY, in which pass phrases are.
+        *("RUNTIME_DIRECTORY", "STATE_DIRECTORY", "CACHE_DIRECTORY", "LOGS_DIRECTORY", "CONFIGURATION_DIRECTORY"),
+        "INVOCATION_ID",
+    )
+)
+#: Runs the command in the place of this program, which no call of Twisted does in a session of its own. Python ignores
+#: SIGPIPE and SIGXFSZ, and what it runs would, too.
+_IN_SESSION = """
+import os, signal, sys
+os.setsid()
+for name in ("SIGPIPE", "SIGXFSZ"):
+    signal.signal(getattr(signal, name), signal.SIG_DFL)
+try:
+    os.execvp(sys.argv[1], sys.argv[1:])
+except OSError as problem:
+    print("cannot be started:", problem.strerror, file=sys.stderr, flush=True)
+    os._exit(127)
+"""
 #: How much of its time is left when a certificate is due where nothing else is said, as with most programs that renew.
 _SHARE = 1 / 3
 
@@ -57,7 +84,6 @@ class Renewable:
         command: what is run: words as for a shell, which does not see them.
         hoursBefore: when it is due; None for a third of its time.
         key: the file with its key, where that is another one; empty where it is not.
-        hidden: variables of the environment that the command does not get.
     """
 
     path: str
@@ -66,7 +92,6 @@ class Renewable:
     command: str
     hoursBefore: int | None = None
     key: str = ""
-    hidden: tuple[str, ...] = ()
 
     @property
     def due(self) -> float:
@@ -76,8 +101,8 @@ class Renewable:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment of the command: that of the server, and what it is to renew."""
-        own = {name: value for name, value in os.environ.items() if name not in self.hidden}
+        """The environment of the command: what it may know of the server's, and what it is to renew."""
+        own = {name: value for name, value in os.environ.items() if name in _PASSED}
         own["TLSCOMM_IDENTITY"] = os.path.abspath(self.path)
         own["TLSCOMM_NOT_AFTER"] = self.until.isoformat(timespec="seconds")
         if self.key:
@@ -88,14 +113,22 @@ class Renewable:
 class RenewalCommands:
     """Runs the commands of identities that are due."""
 
-    def __init__(self, reactor: Any, chance: Callable[[], float] = random.random) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        chance: Callable[[], float] = random.random,
+        signalSession: Callable[[int, str], object] | None = None,
+    ) -> None:
         """
         Args:
             reactor: starts processes and tells the time.
             chance: returns a number from 0 to 1.
+            signalSession: sends a signal to a process, by its number, and to all that it has started; that of this
+                module where None.
         """
         self._reactor = reactor
         self._chance = chance
+        self._signalSession = signalSession or _signalSession
         self._states: dict[str, _State] = {}
 
     def look(self, renewables: Iterable[Renewable], now: float) -> None:
@@ -132,7 +165,7 @@ class RenewalCommands:
         state.isDone = False
         # Pauses are of time that passes: the time of day may be set.
         if self._reactor.seconds() >= state.next:
-            state.run = _Run(self._reactor, each)
+            state.run = _Run(self._reactor, each, self._signalSession)
             state.run.ended.addCallback(self._ended, each, state)
 
     def _ended(self, problem: str, each: Renewable, state: _State) -> None:
@@ -193,14 +226,16 @@ class _Run(ProcessProtocol):
         ended: fires with what went wrong; empty where nothing did.
     """
 
-    def __init__(self, reactor: Any, each: Renewable) -> None:
+    def __init__(self, reactor: Any, each: Renewable, signalSession: Callable[[int, str], object]) -> None:
         self.ended: Deferred[str] = Deferred()
         self._reactor = reactor
+        self._signalSession = signalSession
         self._output = b""
-        self._isLate = False
+        self._isLate = self._isTold = self._hasExited = False
+        self._number: int | None = None
         self._timer: IDelayedCall | None = None
         _log.info("renewing {identity}: {command}", identity=printable(each.path), command=printable(each.command))
-        self._start(shlex.split(each.command), each.environment)
+        self._start(_inSession(shlex.split(each.command)), each.environment)
 
     @property
     def output(self) -> str:
@@ -209,8 +244,14 @@ class _Run(ProcessProtocol):
         return printable(" | ".join(filter(None, map(str.strip, lines))), 4 * _MOST_OUTPUT)
 
     def end(self) -> None:
-        """Have it end."""
+        """Have it end, with all that it has started."""
+        self._isTold = True
         self._signal("TERM")
+
+    def connectionMade(self) -> None:
+        transport: Any = self.transport
+        # Twisted forgets it when the process has exited, and its session may go on.
+        self._number = transport.pid
 
     def outReceived(self, data: bytes) -> None:
         self._output = (self._output + data)[-_MOST_OUTPUT:]
@@ -219,6 +260,10 @@ class _Run(ProcessProtocol):
 
     def processExited(self, reason: Failure) -> None:
         """It has ended. What it has started may go on, and keep what it writes to open for ever."""
+        if self._isTold:
+            # What was told with it, and has not ended, has nothing left to wait for.
+            self._signal("KILL")
+        self._hasExited = True
         self._stopTimer()
         self._timer = self._reactor.callLater(_LAST_SECONDS, self._leave, reason)
 
@@ -249,15 +294,20 @@ class _Run(ProcessProtocol):
 
     def _late(self) -> None:
         self._isLate = True
-        self._signal("TERM")
+        self.end()
         self._timer = self._reactor.callLater(_END_SECONDS, self._signal, "KILL")
 
     def _signal(self, name: str) -> None:
         transport: Any = self.transport
-        try:
-            transport.signalProcess(name)
-        except ProcessExitedAlready:
+        # Once it is known to have exited, another process may have its number.
+        if self._number is None or self._hasExited:
             return
+        try:
+            self._signalSession(self._number, name)
+        except (ProcessLookupError, PermissionError):
+            # It has not come to begin its session; or it has another user's rights, and ends when it likes to.
+            with suppress(ProcessExitedAlready, PermissionError):
+                transport.signalProcess(name)
 
     def _problem(self, reason: Failure) -> str:
         if self._isLate:
@@ -268,3 +318,14 @@ class _Run(ProcessProtocol):
         if value.signal is not None:
             return f"was ended by signal {value.signal}"
         return f"ended with exit status {value.exitCode}"
+
+
+def _inSession(words: list[str]) -> list[str]:
+    """Return what runs a command in a session of its own, where the system has such."""
+    return words if sys.platform == "win32" else [sys.executable, "-IS", "-c", _IN_SESSION, *words]
+
+
+def _signalSession(process: int, name: str) -> None:
+    if sys.platform == "win32":
+        raise ProcessLookupError
+    os.killpg(process, getattr(signal, f"SIG{name}"))
