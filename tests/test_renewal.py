@@ -209,6 +209,21 @@ class ClientTests(RenewalCase):
         self.reactor.advance(LOOK_SECONDS)
         self.assertEqual(self.connect(), "CN=renewed")
 
+    def test_watched(self) -> None:
+        """While it is watched, they are read when they change, and what is broken is said, without a connection."""
+        self.endpoint.watch()
+        self.reactor.pump([0.0, QUIET_SECONDS])
+        write("client.pem", AUTHORITY.issue("renewed", role="client"))
+        self.reactor.pump([LOOK_SECONDS, QUIET_SECONDS])
+        self.assertEqual(self.connect(), "CN=renewed")
+        Path("client.pem").write_bytes(b"half")
+        with logged() as events:
+            self.reactor.pump([LOOK_SECONDS, QUIET_SECONDS, PENDING_SECONDS, LOOK_SECONDS])
+        (event,) = events
+        self.assertIn("is not read again, the former one stays", str(formatEvent(event)))
+        self.endpoint.unwatch()
+        self.assertEqual([call for call in self.reactor.getDelayedCalls() if call.active()], [])
+
     def test_lists(self) -> None:
         """A revocation list that has changed is read before the next connection, and not while it is made."""
         Path("list.crl").write_bytes(pem([AUTHORITY.revocationList(number=1)]))

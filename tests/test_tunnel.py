@@ -350,7 +350,7 @@ class ProcessTests(TestCase):
     """``tlscomm tunnel``, running."""
 
     def test_life(self) -> None:
-        """It passes on what comes, renews its identity at SIGHUP, and ends in order at SIGTERM with status 0."""
+        """It passes on what comes, renews its identity by itself and at SIGHUP, and ends in order at SIGTERM."""
         server = Server(*LISTEN, "--identity", write("server.pem", SERVER), "--client-roots", self.roots())
         self.addCleanup(server.close)
         port = server.untilLine(r"listening on 127\.0\.0\.1:(\d+)")[1]
@@ -368,6 +368,7 @@ class ProcessTests(TestCase):
             connection.sendall(b"Hello<EOF>")
             self.assertEqual(connection.recv(100), b"Hello<EOF>")
             write("client.pem", AUTHORITY.issue("renewed", role="client"))
+            self.untilError(tunnel, "the configuration was read again")
             tunnel.send_signal(signal.SIGHUP)
             self.untilError(tunnel, "the configuration was read again")
             tunnel.send_signal(signal.SIGTERM)

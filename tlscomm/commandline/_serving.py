@@ -26,6 +26,10 @@ class Renewed(Protocol):
 
     def reload(self, trigger: str) -> object: ...
 
+    def watch(self) -> object: ...
+
+    def unwatch(self) -> object: ...
+
 
 def serve(make: Callable[[Any], tuple[Tunnel, Renewed]]) -> int:
     """Run a tunnel until a signal ends it; possible once in a process. Its log goes to standard error.
@@ -45,6 +49,7 @@ def serve(make: Callable[[Any], tuple[Tunnel, Renewed]]) -> int:
         tunnel.startService()
     except CannotListen:
         return 1
+    renewed.watch()
     _collection.resume()
     systemd = systemdObserver(reactor, lambda: len(tunnel.forwarding.relays))
     enter: Callable[[ServerPhase], object] = (lambda _: None) if systemd is None else systemd.entered
@@ -55,6 +60,7 @@ def serve(make: Callable[[Any], tuple[Tunnel, Renewed]]) -> int:
 
     def stop() -> Deferred[Any]:
         enter(ServerPhase.DRAINING)
+        renewed.unwatch()
         return maybeDeferred(tunnel.stopService).addBoth(lambda _: enter(ServerPhase.STOPPED))
 
     reactor.addSystemEventTrigger("before", "shutdown", stop)

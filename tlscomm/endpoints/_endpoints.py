@@ -250,6 +250,19 @@ class TLSClientEndpoint:
         """
         return nothingToRead(self._clock) if self._renewed is None else self._renewed.reload(trigger)
 
+    def watch(self) -> None:
+        """Read the files when they change, as a server does, and not only before a connection.
+
+        It is for a program that stays, and keeps the reactor's timers in use until `unwatch`.
+        """
+        if self._renewed is not None:
+            self._renewed.watch()
+
+    def unwatch(self) -> None:
+        """Look at the files before connections alone, as at first."""
+        if self._renewed is not None:
+            self._renewed.unwatch()
+
     def _connect(self, configuration: Configuration, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         self._configuration = configuration
         negotiating = _negotiating(configuration, protocolFactory)

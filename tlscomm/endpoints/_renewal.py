@@ -34,7 +34,7 @@ __all__ = ["RenewedConfiguration", "RenewedFactory"]
 
 
 class RenewedConfiguration:
-    """A client's configuration, read again before a connection where its files have changed."""
+    """A client's configuration, read again before a connection where its files have changed, or when they change."""
 
     def __init__(
         self, clock: IReactorTime, configuration: Configuration, read: Callable[[], Configuration], files: WatchedFiles
@@ -49,19 +49,31 @@ class RenewedConfiguration:
         self._clock = clock
         self._configuration = configuration
         self._lookedAt = clock.seconds()
-        # It is never used, as a factory's is: a client's files are looked at when it connects.
+        self._isWatched = False
         self._renewal = Renewal(clock, read, self._take, files=files)
 
     def latest(self) -> Deferred[Configuration]:
-        """Return what to connect with. The files are looked at for that, unless they were a moment ago.
+        """Return what to connect with. The files are looked at for that, unless they were a moment ago or are watched.
 
         Where they cannot be read, or not in time, it is what was read before, and the log says why.
         """
         now = self._clock.seconds()
-        if now - self._lookedAt < LOOK_SECONDS:
+        if self._isWatched or now - self._lookedAt < LOOK_SECONDS:
             return succeed(self._configuration)
         self._lookedAt = now
         return self._renewal.begin("files").addCallback(lambda _: self._configuration)
+
+    def watch(self) -> None:
+        """Read the files when they change, whether there is a connection to come or not."""
+        if not self._isWatched:
+            self._isWatched = True
+            self._renewal.use(self._clock)
+
+    def unwatch(self) -> None:
+        """Look at them before connections again."""
+        if self._isWatched:
+            self._isWatched = False
+            self._renewal.release()
 
     def reload(self, trigger: str) -> Deferred[ReloadResult]:
         """Read the files now.
