@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tlscomm.processes._supervisor import Supervisor
 from tlscomm.processes._workerprocess import WorkerProcess
 from tlscomm.serving._phases import ServerPhase
-from tlscomm.serving._service import CannotListen
+from tlscomm.serving._ports import CannotListen
 from tlscomm.serving._sockets import ListeningSockets
 from tlscomm.watching._reloadresult import ReloadResult
 

@@ -14,7 +14,7 @@ from tlscomm.commandline import _collection
 from tlscomm.server._tunnel import Tunnel
 from tlscomm.serving._notifying import systemdObserver
 from tlscomm.serving._phases import ServerPhase
-from tlscomm.serving._service import CannotListen
+from tlscomm.serving._ports import CannotListen
 from tlscomm.serving._signals import Signals
 from tlscomm.serving._stopping import UNFINISHED, EndSignals
 

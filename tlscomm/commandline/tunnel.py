@@ -52,7 +52,7 @@ def _made(reactor: Any, target: str, settings: dict[str, Any]) -> tuple[Tunnel, 
     from tlscomm.relaying._places import privately
     from tlscomm.server._tunnel import Tunnel
     from tlscomm.serving._eventlog import eventLog
-    from tlscomm.serving._service import Listener
+    from tlscomm.serving._ports import Listener
 
     if not settings["listen"]:
         raise ValueError("say where to listen: --listen tcp:PORT:interface=127.0.0.1, or --listen unix:PATH")

@@ -24,7 +24,7 @@ from tlscomm._dataclasses import dataclass
 from tlscomm.endpoints import TLSServerEndpoint
 from tlscomm.failures import printable
 from tlscomm.operation._operationsite import OperationSite
-from tlscomm.serving._service import CannotListen
+from tlscomm.serving._ports import CannotListen
 from tlscomm.serving._sockets import ListeningSockets
 from tlscomm.transport import describeAddress
 

@@ -27,7 +27,7 @@ from tlscomm.processes._workers import Workers
 from tlscomm.serving._handover import Handover
 from tlscomm.serving._observers import ServerObserver
 from tlscomm.serving._phases import ServerPhase
-from tlscomm.serving._service import CannotListen
+from tlscomm.serving._ports import CannotListen
 from tlscomm.serving._signals import Signals
 from tlscomm.serving._sockets import ListeningSockets
 from tlscomm.serving._stopping import EndSignals

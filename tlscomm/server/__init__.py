@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from tlscomm.plans._planproblems import ConfigurationProblems, PlanProblem
     from tlscomm.server._applications import APPLICATIONS, Echo, Greet, applicationNamed, factoryFor, hookNamed
     from tlscomm.server._options import Options, makeService
+    from tlscomm.serving._ports import CannotListen, Listener
     from tlscomm.serving._server import Server
-    from tlscomm.serving._service import CannotListen, Listener, TLSService
+    from tlscomm.serving._service import TLSService
     from tlscomm.watching._reloadresult import ReloadResult
 else:
     # twistd explains and refuses options, which must not take as long as loading OpenSSL does.
@@ -41,11 +42,11 @@ else:
         __name__,
         {
             "APPLICATIONS": "tlscomm.server._applications",
-            "CannotListen": "tlscomm.serving._service",
+            "CannotListen": "tlscomm.serving._ports",
             "ConfigurationProblems": "tlscomm.plans._planproblems",
             "Echo": "tlscomm.server._applications",
             "Greet": "tlscomm.server._applications",
-            "Listener": "tlscomm.serving._service",
+            "Listener": "tlscomm.serving._ports",
             "Options": "tlscomm.server._options",
             "Origin": "tlscomm.plans._plan",
             "PlanProblem": "tlscomm.plans._planproblems",

@@ -26,8 +26,9 @@ from tlscomm.serving._eventlog import eventLog
 from tlscomm.serving._logfile import openLogFile
 from tlscomm.serving._notifying import systemdObserver
 from tlscomm.serving._observers import Observers
+from tlscomm.serving._ports import Listener
 from tlscomm.serving._server import Server
-from tlscomm.serving._service import Listener, TLSService
+from tlscomm.serving._service import TLSService
 from tlscomm.serving._sockets import ListeningSockets
 from tlscomm.tracing._fromsettings import tracingFrom
 

@@ -11,7 +11,7 @@ from twisted.python.usage import UsageError
 from tlscomm.endpoints._beforetls import acceptingBeforeTLS
 from tlscomm.failures import printable
 from tlscomm.server._applications import applicationNamed, factoryFor
-from tlscomm.serving._service import Listener
+from tlscomm.serving._ports import Listener
 from tlscomm.serving._sockets import ListeningSockets
 
 __all__ = ["applicationFrom", "endpointFor", "placeFrom", "siteEndpoint"]

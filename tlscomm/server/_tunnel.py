@@ -16,7 +16,8 @@ from tlscomm.endpoints._hosts import connectFailed
 from tlscomm.failures import TLSFailure
 from tlscomm.relaying import Forwarding, Relay
 from tlscomm.relaying._places import isLoopback
-from tlscomm.serving._service import OTHER_FILES, CannotListen, Listener, complainInLog, permitFiles
+from tlscomm.serving._ports import CannotListen, Listener, complainInLog
+from tlscomm.serving._service import OTHER_FILES, permitFiles
 from tlscomm.transport import describeAddress
 from tlscomm.transport._eventlog import EventLog
 

@@ -37,7 +37,7 @@ from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
 from tlscomm.failures import printable
-from tlscomm.serving._service import CannotListen
+from tlscomm.serving._ports import CannotListen
 from tlscomm.serving._sockets import ListeningSocket, ListeningSockets, fileAt
 
 __all__ = ["Handover"]

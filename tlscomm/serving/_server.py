@@ -15,7 +15,8 @@ from tlscomm.configuration._listsread import ListsRead
 from tlscomm.serving._handover import Handover
 from tlscomm.serving._observers import ServerObserver
 from tlscomm.serving._phases import ServerPhase
-from tlscomm.serving._service import CannotListen, TLSService, complainInLog
+from tlscomm.serving._ports import CannotListen, complainInLog
+from tlscomm.serving._service import TLSService
 from tlscomm.serving._signals import Signals
 from tlscomm.serving._sockets import ListeningSockets
 from tlscomm.serving._stopping import EndSignals, Stopping, endProgram
