@@ -20,7 +20,7 @@ from tlscomm.configuration._settingtypes import Interface
 from tlscomm.failures import CODES
 from tlscomm.issuing import ensureDevelopmentAuthority
 from tlscomm.server import Options
-from tlscomm.serving import _service as service
+from tlscomm.serving import _ports as ports
 from tlscomm.store._search import FIELDS
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -299,7 +299,7 @@ class PageTests(SynchronousTestCase):
             summary = re.sub(r"\\{\w+\\}", ".+", re.escape(CODES[line[1]].summary))
             self.assertRegex(line[2], f"(?i){summary}")
         steps = {step for failure in CODES.values() for step in (failure.ours, failure.theirs)}
-        steps |= set(service._NEXT_STEPS.values())
+        steps |= set(ports._NEXT_STEPS.values())
         shown = {found[1] for line in lines if (found := re.match(r" {4}Next(?: step:| ) (.+)", line))}
         self.assertEqual({step.strip() for step in shown} - steps, set())
 

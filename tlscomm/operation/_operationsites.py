@@ -9,12 +9,13 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 
 from twisted.application.service import Service
 from twisted.internet.address import UNIXAddress
-from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
-from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IReactorTime, IStreamServerEndpoint
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IProtocolFactory, IReactorTime, IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.python.usage import UsageError
@@ -24,7 +25,7 @@ from tlscomm._dataclasses import dataclass
 from tlscomm.endpoints import TLSServerEndpoint
 from tlscomm.failures import printable
 from tlscomm.operation._operationsite import OperationSite
-from tlscomm.serving._ports import CannotListen
+from tlscomm.serving._ports import CannotListen, Ports, complainInLog
 from tlscomm.serving._sockets import ListeningSockets
 from tlscomm.transport import describeAddress
 
@@ -95,8 +96,7 @@ class OperationSites(Service):
         self._clock = clock
         self._places = tuple(places)
         self._sockets = sockets
-        self._complain = complain or _complainInLog
-        self._opening: list[Deferred[IListeningPort | None]] = []
+        self._ports = Ports(complain or complainInLog)
         self._sites: list[OperationSite] = []
 
     def privilegedStartService(self) -> None:
@@ -107,16 +107,14 @@ class OperationSites(Service):
         """
         super().privilegedStartService()  # type: ignore[no-untyped-call]
         try:
-            for each in self._places:
-                self._opening.append(self._open(each))
-        except CannotListen as refused:
-            self._complain(refused.message)
+            self._ports.open((each.place, partial(self._listen, each)) for each in self._places)
+        except CannotListen:
             self.close()
             raise
 
     def startService(self) -> None:
         """Open the ports if that was not done yet."""
-        if not self._opening:
+        if not self._ports.areOpen:
             self.privilegedStartService()
         super().startService()  # type: ignore[no-untyped-call]
 
@@ -130,29 +128,18 @@ class OperationSites(Service):
         return Deferred.fromCoroutine(self._close())
 
     async def _close(self) -> None:
-        opening, self._opening = self._opening, []
-        for each in opening:
-            each.cancel()
-            if (port := await each) is not None:
-                await maybeDeferred(port.stopListening)
+        await self._ports.close()
         if self._sockets is not None:
             self._sockets.close()
         for site in self._sites:
             site.close()
         self._sites.clear()
 
-    def _open(self, place: SitePlace) -> Deferred[IListeningPort | None]:
+    def _listen(self, place: SitePlace) -> Deferred[Any]:
         site = OperationSite(self._clock, place.resources)
         self._sites.append(site)
-        opening = cast(
-            "Deferred[IListeningPort | None]", maybeDeferred(place.endpoint.listen, cast(IProtocolFactory, site))
-        )
-        opening.addCallback(self._opened, place, site)
-        if opening.called and isinstance(opening.result, Failure):
-            problem = opening.result.value
-            opening.addErrback(lambda _: None)
-            raise problem if isinstance(problem, CannotListen) else CannotListen(place.place, problem) from None
-        return opening.addErrback(self._neverOpened, place)
+        opening = maybeDeferred(place.endpoint.listen, cast(IProtocolFactory, site))
+        return opening.addCallback(self._opened, place, site)
 
     def _opened(self, port: Any, place: SitePlace, site: OperationSite) -> Any:
         host = port.getHost()
@@ -166,13 +153,6 @@ class OperationSites(Service):
         paths = " ".join(sorted(site.paths))
         _log.info("{paths} are served on {address}", paths=paths, address=describeAddress(host))
         return port
-
-    def _neverOpened(self, reason: Failure, place: SitePlace) -> None:
-        """An endpoint that takes its time has failed when the server was running already."""
-        if not reason.check(CancelledError):
-            problem = reason.value
-            refused = problem if isinstance(problem, CannotListen) else CannotListen(place.place, problem)
-            self._complain(refused.message)
 
 
 def _isAuthenticated(endpoint: IStreamServerEndpoint) -> bool:
@@ -196,7 +176,3 @@ def _isLoopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _complainInLog(message: str) -> None:
-    _log.critical("{message}", message=message)

@@ -26,6 +26,7 @@ from tlscomm.serving._lines import Lines
 from tlscomm.serving._logfile import openLogFile
 from tlscomm.serving._notifying import systemdObserver
 from tlscomm.serving._observers import Observers
+from tlscomm.serving._ports import complainInLog
 from tlscomm.serving._sockets import ListeningSockets
 from tlscomm.serving._stopping import endProgram
 
@@ -63,7 +64,7 @@ def supervisorFor(
     elif lines is None and isForeground:
         lines = onStandardOutput(reactor)
     log = eventLog(plan.settings["logFormat"], reactor, foreground=lines is not None, lines=lines)
-    complain = complainOnTerminal if isForeground else _complainInLog
+    complain = complainOnTerminal if isForeground else complainInLog
     sockets = ListeningSockets(reusePort=plan.settings["reusePort"])
     operation = CommonOperation(reactor, plan.settings, log, lambda: supervisor.workers, partial(shownSettings, plan))
     systemd = systemdObserver(
@@ -99,7 +100,3 @@ def _factsFor(plan: ServerPlan, said: Mapping[str, Any], isForeground: bool, wor
 
 def _logLine(line: bytes) -> None:
     _log.info("{text}", text=printable(line.decode("utf-8", "replace")))
-
-
-def _complainInLog(message: str) -> None:
-    _log.critical("{message}", message=message)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, cast
 
 from twisted.application.service import Service
 from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, TimeoutError, maybeDeferred
-from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IReactorTime, IStreamClientEndpoint
+from twisted.internet.interfaces import IProtocolFactory, IReactorTime, IStreamClientEndpoint
 from twisted.python.failure import Failure
 
 from tlscomm.endpoints._hosts import connectFailed
 from tlscomm.failures import TLSFailure
 from tlscomm.relaying import Forwarding, Relay
 from tlscomm.relaying._places import isLoopback
-from tlscomm.serving._ports import CannotListen, Listener, complainInLog
+from tlscomm.serving._ports import CannotListen, Listener, Ports, complainInLog
 from tlscomm.serving._service import OTHER_FILES, permitFiles
 from tlscomm.transport import describeAddress
 from tlscomm.transport._eventlog import EventLog
@@ -83,8 +84,7 @@ class Tunnel(Service):
         self._drainTimeout = drainTimeout
         self._maximumConnections = maximumConnections
         self._isForAll = insecureListenPlain
-        self._complain = complain
-        self._opening: list[Deferred[Any]] = []
+        self._ports = Ports(complain)
         self._idle: Deferred[None] | None = None
 
     def privilegedStartService(self) -> None:
@@ -96,13 +96,7 @@ class Tunnel(Service):
         super().privilegedStartService()  # type: ignore[no-untyped-call]
         if self._maximumConnections is not None:
             permitFiles(Forwarding.filesPerConnection * self._maximumConnections + OTHER_FILES)
-        try:
-            for listener in self._listeners:
-                self._opening.append(self._open(listener))
-        except CannotListen as refused:
-            self._complain(refused.message)
-            self.closePorts()
-            raise
+        self._ports.open((each.place, partial(self._listen, each)) for each in self._listeners)
 
     def startService(self) -> None:
         """Say where it listens, after opening the ports if that was not done yet.
@@ -110,11 +104,10 @@ class Tunnel(Service):
         Raises:
             CannotListen: a port cannot be opened.
         """
-        if not self._opening:
+        if not self._ports.areOpen:
             self.privilegedStartService()
         super().startService()  # type: ignore[no-untyped-call]
-        for opening in self._opening:
-            opening.addCallback(self._announce)
+        self._ports.announce(lambda port: self._log.listening(describeAddress(port.getHost())))
 
     def stopService(self) -> Deferred[None]:
         """Close the ports, wait for the connections to end, and cut those that have not when their time is up."""
@@ -127,7 +120,7 @@ class Tunnel(Service):
 
     def closePorts(self) -> Deferred[None]:
         """Take no new connections."""
-        return Deferred.fromCoroutine(self._closePorts())
+        return self._ports.close()
 
     async def _stop(self) -> None:
         await self.closePorts()
@@ -142,32 +135,15 @@ class Tunnel(Service):
                 await self.forwarding.whenIdle().addTimeout(_CUT_SECONDS, self._clock)
         self._log.flush()
 
-    async def _closePorts(self) -> None:
-        opening, self._opening = self._opening, []
-        for each in opening:
-            each.cancel()
-            if (port := await each) is not None:
-                await maybeDeferred(port.stopListening)
-
-    def _open(self, listener: Listener) -> Deferred[Any]:
+    def _listen(self, listener: Listener) -> Deferred[Any]:
         opening = listener.endpoint.listen(cast(IProtocolFactory, self.forwarding))
-        if opening.called and isinstance(opening.result, Failure):
-            problem = opening.result.value
-            opening.addErrback(lambda _: None)
-            raise CannotListen(listener.place, problem) from None
-        port: Any = opening.result if opening.called else None
-        if port is not None and not (self._isForAll or _isOfThisMachine(port.getHost())):
-            opening.addCallback(lambda port: maybeDeferred(port.stopListening))
-            raise _ListensForOthers(listener.place)
-        return opening.addErrback(self._neverOpened, listener)
+        return opening.addCallback(self._checked, listener.place)
 
-    def _neverOpened(self, reason: Failure, listener: Listener) -> None:
-        self._complain(CannotListen(listener.place, reason.value).message)
-
-    def _announce(self, port: IListeningPort | None) -> IListeningPort | None:
-        if port is not None:
-            self._log.listening(describeAddress(port.getHost()))
-        return port
+    def _checked(self, port: Any, place: str) -> Any:
+        if self._isForAll or _isOfThisMachine(port.getHost()):
+            return port
+        # Nothing was let in yet, for the reactor has not turned.
+        return maybeDeferred(port.stopListening).addCallback(lambda _: Failure(_ListensForOthers(place)))
 
     def _ended(self, relay: Relay) -> None:
         self._log.tunnelled(

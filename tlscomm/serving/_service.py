@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IDelayedCall,
     IListeningPort,
@@ -21,14 +21,13 @@ from twisted.internet.interfaces import (
     IReactorTime,
 )
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from tlscomm.configuration import ServerConfiguration
 from tlscomm.endpoints._beforetls import filesBeforeTLS
 from tlscomm.failures import CloseTimeout
 from tlscomm.limits import Admission
 from tlscomm.serving._draining import Draining
-from tlscomm.serving._ports import CannotListen, Listener, complainInLog
+from tlscomm.serving._ports import Listener, Ports, complainInLog
 from tlscomm.serving._signals import Signals
 from tlscomm.transport import TLSFactory, describeAddress
 from tlscomm.transport._eventlog import EventLog
@@ -123,12 +122,11 @@ class TLSService(Service):
         self.addresses: list[str] = []
         self._clock = clock
         self._events = log
-        self._complain = complain or complainInLog
+        self._ports = Ports(complain or complainInLog)
         self._whenListening = whenListening
         self._rereading = None if readAgain is None else Rereading(clock, lambda: self.prepared(readAgain()), self.take)
         self._nextTrace: IDelayedCall | None = None
         self._signals = Signals(clock)
-        self._opening: list[Deferred[IListeningPort | None]] = []
         self._draining = Draining(self.factory, clock)
         self._drainTimeout = drainTimeout
         self._isHurried = self._hasDrained = False
@@ -150,13 +148,8 @@ class TLSService(Service):
             each = getattr(self._application, "filesPerConnection", 1)
             others = OTHER_FILES + filesBeforeTLS(listener.endpoint for listener in self.listeners)
             permitFiles(each * self.factory.maximumConnections + others)
-        try:
-            for listener in self.listeners:
-                self._opening.append(self._open(listener))
-        except CannotListen as refused:
-            self._complain(refused.message)
-            self.closePorts()
-            raise
+        factory = cast(IProtocolFactory, self.factory)
+        self._ports.open((each.place, partial(each.endpoint.listen, factory)) for each in self.listeners)
 
     def startService(self) -> None:
         """Say where the server listens, after opening the ports if that was not done yet.
@@ -164,15 +157,14 @@ class TLSService(Service):
         Raises:
             CannotListen: a port cannot be opened.
         """
-        if not self._opening:
+        if not self._ports.areOpen:
             self.privilegedStartService()
         super().startService()  # type: ignore[no-untyped-call]
         self._listenToSignals()
         self._isHurried = self._hasDrained = False
         # So that it is in use until the last connection is gone, and not only while ports are open.
         self.factory.doStart()
-        for opening in self._opening:
-            opening.addCallback(self._announce)
+        self._ports.announce(self._announce)
         if self._whenListening is not None:
             self._whenListening(self.addresses)
 
@@ -251,27 +243,10 @@ class TLSService(Service):
         # A process that does not listen to it is ended by it.
         self._signals.listenTo("SIGUSR2", self.logRefusedTraces)
 
-    def _open(self, listener: Listener) -> Deferred[IListeningPort | None]:
-        opening = cast(
-            "Deferred[IListeningPort | None]", listener.endpoint.listen(cast(IProtocolFactory, self.factory))
-        )
-        if opening.called and isinstance(opening.result, Failure):
-            problem = opening.result.value
-            opening.addErrback(lambda _: None)
-            raise CannotListen(listener.place, problem) from None
-        return opening.addErrback(self._neverOpened, listener)
-
-    def _neverOpened(self, reason: Failure, listener: Listener) -> None:
-        """An endpoint that takes its time has failed when the server was running already."""
-        if not reason.check(CancelledError):
-            self._complain(CannotListen(listener.place, reason.value).message)
-
-    def _announce(self, port: IListeningPort | None) -> IListeningPort | None:
-        if port is not None:
-            address = describeAddress(port.getHost()) or ""
-            self.addresses.append(address)
-            self._observer.listening(address)
-        return port
+    def _announce(self, port: IListeningPort) -> None:
+        address = describeAddress(port.getHost()) or ""
+        self.addresses.append(address)
+        self._observer.listening(address)
 
     def drain(self) -> Deferred[None]:
         """Close the ports, and wait until nothing is under way on any connection, or the drain timeout has passed."""
@@ -308,15 +283,8 @@ class TLSService(Service):
 
     def closePorts(self) -> Deferred[None]:
         """Take no new connections."""
-        return Deferred.fromCoroutine(self._closePorts())
-
-    async def _closePorts(self) -> None:
-        opening, self._opening = self._opening, []
         self.addresses.clear()
-        for each in opening:
-            each.cancel()
-            if (port := await each) is not None:
-                await maybeDeferred(port.stopListening)
+        return self._ports.close()
 
     async def _whileConnected(self, limit: float) -> None:
         """Wait until all connections are gone, or time is up."""
