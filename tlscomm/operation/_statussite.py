@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -60,7 +61,7 @@ def statusResources(source: StatusSource, peers: PeersSource | None = None) -> M
     return resources if peers is None else {**resources, "peers.json": _Peers(peers)}
 
 
-class _Answer(Resource):
+class _Answer(Resource, ABC):
     """A resource whose answer takes a few turns of the reactor."""
 
     isLeaf = True
@@ -76,8 +77,9 @@ class _Answer(Resource):
     # Twisted's Request sends no body of an answer to HEAD.
     render_HEAD = render_GET
 
+    @abstractmethod
     def _answer(self, request: Request) -> Deferred[None]:
-        raise NotImplementedError
+        """Write the answer."""
 
 
 class _OfStatus(_Answer):

@@ -8,6 +8,7 @@ import os
 import select
 import stat
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -35,7 +36,7 @@ _TRY_AGAIN = 0.1
 _LAST_SECONDS = 1.0
 
 
-class Lines:
+class Lines(ABC):
     """Writes lines, each at once, and never waits for who reads them.
 
     A stream that takes nothing, because its reader is slow or gone or the disk is full, does not hold the server up.
@@ -130,8 +131,9 @@ class Lines:
         self._waiting.append(line)
         self._size += len(line)
 
+    @abstractmethod
     def _lostLine(self, count: int, now: float) -> bytes:
-        raise NotImplementedError
+        """Return what says that so many events were lost."""
 
 
 class JSONLines(Lines):

@@ -5,6 +5,7 @@ The peer waits too: what it sends meanwhile stays where it is, and our next flig
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Awaitable
 from functools import partial
 from typing import cast
@@ -88,8 +89,10 @@ class AskingTransport(TransportState):
         self._resumeTCP()
         self._proceed(self._connection.receive(b""))
 
+    @abstractmethod
     def _proceed(self, plaintext: bytes) -> None:
-        raise NotImplementedError
+        """Act on a change of state, and on the application data that came with it."""
 
+    @abstractmethod
     def _handshakeTimedOut(self) -> None:
-        raise NotImplementedError
+        """The handshake has had its time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -30,7 +31,7 @@ _log = Logger(namespace="tlscomm")
 OVER = (Phase.LINGERING, Phase.ABORTED, Phase.LOST)
 
 
-class TransportState(TransportProxy):
+class TransportState(TransportProxy, ABC):
     """What there is of a transport, and what changes it wherever the connection stands.
 
     Its attributes are explained in `tlscomm.transport.TLSTransport`.
@@ -199,14 +200,18 @@ class TransportState(TransportProxy):
 
     # What the output tells the transport that it belongs to.
 
+    @abstractmethod
     def noteStuck(self) -> None:
-        raise NotImplementedError
+        """What was written has not moved for the write deadline."""
 
+    @abstractmethod
     def noteDrained(self) -> None:
-        raise NotImplementedError
+        """Everything that was written is with TCP."""
 
+    @abstractmethod
     def noteBroken(self) -> None:
-        raise NotImplementedError
+        """What is above has raised."""
 
+    @abstractmethod
     def readOn(self) -> None:
-        raise NotImplementedError
+        """The peer may send again."""
