@@ -5,20 +5,11 @@ Without them no user can try anything, and a user who cannot try switches verifi
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
-
 import click
 
-from tlscomm.commandline._printing import say, sayFailure, table
+from tlscomm.commandline._pkigallery import gallery
+from tlscomm.commandline._pkiinit import init
 from tlscomm.commandline._renewing import renew
-from tlscomm.failures import TLSFailure
-
-if TYPE_CHECKING:
-    from tlscomm.credentials import Credential
-    from tlscomm.issuing import DevelopmentAuthority
 
 __all__ = ["group"]
 
@@ -28,119 +19,5 @@ def group() -> None:
     """Make certificates for development and tests, and renew them."""
 
 
-@group.command("init")
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option(
-    "--host",
-    "hosts",
-    multiple=True,
-    metavar="NAME",
-    help="Another name or address of the server, besides localhost, 127.0.0.1 and ::1; repeatable.",
-)
-def _init(folder: Path, hosts: Sequence[str]) -> None:
-    """Make a development authority in FOLDER, with a credential for a server and one for a client in every format.
-
-    Where FOLDER has one already it is kept; what has expired in it is renewed.
-    """
-    try:
-        _describe(*_ensure(folder, hosts))
-    except TLSFailure as failure:
-        sayFailure(failure)
-        click.get_current_context().exit(1)
-    except OSError as problem:
-        raise click.ClickException(f"{problem.filename or folder}: {problem.strerror}") from None
-
-
-@group.command("gallery")
-@click.argument("folder", type=click.Path(path_type=Path))
-def _gallery(folder: Path) -> None:
-    """Write certificates to test with into FOLDER: good ones, and one for every way to be refused.
-
-    README.txt and index.json in it say what is wrong with each, and which failure the other side has to name.
-    """
-    from tlscomm.issuing import EXHIBITS, writeGallery
-
-    try:
-        index = writeGallery(folder)
-    except OSError as problem:
-        raise click.ClickException(f"{problem.filename or folder}: {problem.strerror}") from None
-    say(
-        f"The gallery is in {folder}.",
-        table([(exhibit.name, f"{exhibit.code or 'accepted'}: {exhibit.fault}") for exhibit in EXHIBITS]),
-        "",
-        f"Each is there as .pem, .key and .pfx, for clients and for servers, and {index.name} lists them for programs.",
-        "The side that verifies them trusts roots.pem. Never trust it in a program that is in use.",
-    )
-
-
-group.add_command(renew)
-
-
-def _ensure(folder: Path, hosts: Sequence[str]) -> tuple[DevelopmentAuthority, str]:
-    """Return the authority, and what was done to have it."""
-    from tlscomm.issuing import DEVELOPMENT_HOSTS, ensureDevelopmentAuthority
-
-    named = [_asciiHost(host) for host in hosts]
-    before = _fingerprints(folder)
-    made = ensureDevelopmentAuthority(folder, hosts=tuple(dict.fromkeys((*DEVELOPMENT_HOSTS, *named))))
-    if missing := [host for host in named if host not in _names(made.server)]:
-        raise click.ClickException(
-            f"{folder} has a development authority already, and its server is not called {', '.join(missing)}; "
-            "name another folder"
-        )
-    kept = before & _fingerprints(folder)
-    return made, "is there already" if len(kept) == 3 else "was renewed" if kept else "was made"
-
-
-def _fingerprints(folder: Path) -> set[str]:
-    """Return which certificates are there; renewing keeps the authority's."""
-    from tlscomm.credentials import loadCertificates
-    from tlscomm.x509._facts import certificateFacts
-
-    found = set()
-    for name in ("ca.pem", "server.pem", "client.pem"):
-        try:
-            found.add(certificateFacts(loadCertificates(folder / name)[0]).fingerprint)
-        except TLSFailure:
-            # Whatever is wrong with it, it was not kept.
-            continue
-    return found
-
-
-def _describe(made: DevelopmentAuthority, done: str) -> None:
-    quoted = {name: shlex.quote(str(made.path(name))) for name in ("ca.pem", "server.pfx", "client.pfx")}
-    say(
-        f"The development authority in {made.folder} {done}.",
-        table(
-            [
-                ("ca.pem, ca.cer", "the authority's certificate, which both sides trust"),
-                ("ca.key", "its private key"),
-                ("server.*", f"the server's credential: {', '.join(_names(made.server))}"),
-                ("client.*", "the client's credential"),
-            ]
-        ),
-        "",
-        "Each credential is there as PEM (.pem and .key, and both in one as -with-key.pem), PFX, CER and P7B; the PFX",
-        "files have an empty pass phrase. For development only: the keys are not protected.",
-        "",
-        "Try it:",
-        f"  twistd -n tlscomm --identity {quoted['server.pfx']} --client-roots {quoted['ca.pem']}",
-        f"  tlscomm connect localhost:8443 --identity {quoted['client.pfx']} --roots {quoted['ca.pem']} "
-        "--message hello",
-    )
-
-
-def _names(credential: Credential) -> tuple[str, ...]:
-    from tlscomm.access import Peer
-
-    peer = Peer((credential.certificate,))
-    return (*peer.dnsNames, *peer.addresses)
-
-
-def _asciiHost(host: str) -> str:
-    from tlscomm.verification._servernames import asciiServerName
-
-    try:
-        return asciiServerName(host)
-    except ValueError as wrong:
-        raise click.BadParameter(str(wrong), param_hint="--host") from None
+for _command in (init, gallery, renew):
+    group.add_command(_command)

@@ -26,32 +26,31 @@ __all__ = [
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tlscomm.issuing._authority import (
+    from tlscomm.issuing._authority import Authority, withBadSignature
+    from tlscomm.issuing._certificates import Extension, Purpose
+    from tlscomm.issuing._development import (
         DEVELOPMENT_HOSTS,
-        Authority,
         DevelopmentAuthority,
         ensureDevelopmentAuthority,
-        withBadSignature,
         writeDevelopmentAuthority,
     )
-    from tlscomm.issuing._certificates import Extension, Purpose
     from tlscomm.issuing._gallery import EXHIBITS, Exhibit, Gallery, Judge, writeGallery
 else:
     __getattr__, __dir__ = lazyFace(
         __name__,
         {
             "Authority": "tlscomm.issuing._authority",
-            "DEVELOPMENT_HOSTS": "tlscomm.issuing._authority",
-            "DevelopmentAuthority": "tlscomm.issuing._authority",
+            "DEVELOPMENT_HOSTS": "tlscomm.issuing._development",
+            "DevelopmentAuthority": "tlscomm.issuing._development",
             "EXHIBITS": "tlscomm.issuing._gallery",
             "Exhibit": "tlscomm.issuing._gallery",
             "Extension": "tlscomm.issuing._certificates",
             "Gallery": "tlscomm.issuing._gallery",
             "Judge": "tlscomm.issuing._gallery",
             "Purpose": "tlscomm.issuing._certificates",
-            "ensureDevelopmentAuthority": "tlscomm.issuing._authority",
+            "ensureDevelopmentAuthority": "tlscomm.issuing._development",
             "withBadSignature": "tlscomm.issuing._authority",
-            "writeDevelopmentAuthority": "tlscomm.issuing._authority",
+            "writeDevelopmentAuthority": "tlscomm.issuing._development",
             "writeGallery": "tlscomm.issuing._gallery",
         },
     )
