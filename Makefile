@@ -1,4 +1,4 @@
-.PHONY: help demo test lint types docs bench bench-quick bench-check bench-environment environment programs clean distclean
+.PHONY: help demo test lint types docs dist bench bench-quick bench-check bench-environment environment programs clean distclean
 
 # As modules: a script in .venv/bin starts with the path of its interpreter, which may be too long for the system.
 RUN = .venv/bin/python -m
@@ -25,6 +25,9 @@ types: environment ## Check types
 
 docs: environment ## Build the documentation in docs/_build/html
 	@$(RUN) sphinx -W -n -q --keep-going -b html docs docs/_build/html
+
+dist: environment ## Build the source distribution and the wheel of the last commit in dist/, the same bytes each time
+	@.venv/bin/python scripts/distribution.py
 
 bench: bench-environment ## Measure what tlscomm costs next to others, in ten minutes
 	@$(BENCH) --json benchmarks/latest.json

@@ -17,9 +17,16 @@ import twisted.plugins
 from twisted.trial.unittest import SynchronousTestCase
 
 CHECKOUT = Path(__file__).parent.parent
+
+sys.path.append(str(CHECKOUT / "scripts"))
+from distribution import build  # noqa: E402
+
 NOT_SOURCES = shutil.ignore_patterns(
     ".*_cache", ".git", ".hypothesis", ".venv*", "__pycache__", "build", "dist", "*.egg-info"
 )
+
+#: When what is published says that it was made.
+MOMENT = 1_700_000_000
 
 SHOW_PLUGINS = """
 from twisted.application.service import IServiceMaker
@@ -42,24 +49,41 @@ def run(*command: str | Path, cwd: Path) -> str:
     return done.stdout
 
 
+def built(place: Path) -> tuple[Path, Path]:
+    """Return the source distribution and the wheel that are made from a copy of the checkout."""
+    # From a copy: setuptools writes beside the sources, and puts into a wheel what an earlier build left.
+    source = place / "source"
+    shutil.copytree(CHECKOUT, source, ignore=NOT_SOURCES)
+    (source / "twisted" / "plugins" / "dropin.cache").touch()
+    (source / "certs" / "server.key").touch()
+    build(source, place, MOMENT)
+    (sdist,) = place.glob("*.tar.gz")
+    (wheel,) = place.glob("*.whl")
+    return sdist, wheel
+
+
 class DistributionTests(SynchronousTestCase):
     """A source distribution and, made from it, a wheel."""
 
     @classmethod
     def setUpClass(cls) -> None:
         cls.folder = Path(tempfile.mkdtemp(prefix="tlscomm-packaging-"))
-        # Built from a copy: setuptools writes beside the sources, and puts into a wheel what an earlier build left.
-        source = cls.folder / "source"
-        shutil.copytree(CHECKOUT, source, ignore=NOT_SOURCES)
-        (source / "twisted" / "plugins" / "dropin.cache").touch()
-        (source / "certs" / "server.key").touch()
-        run(sys.executable, "-m", "build", "--no-isolation", "--outdir", cls.folder, source, cwd=cls.folder)
-        (cls.wheel,) = cls.folder.glob("*.whl")
-        (cls.sdist,) = cls.folder.glob("*.tar.gz")
+        cls.sdist, cls.wheel = built(cls.folder / "once")
 
     @classmethod
     def tearDownClass(cls) -> None:
         shutil.rmtree(cls.folder)
+
+    def test_sameBytes(self) -> None:
+        """Two builds of the same sources, in other folders, at other times and with other permissions, are the same."""
+        before = os.umask(0o077)
+        try:
+            again = built(self.folder / "again")
+        finally:
+            os.umask(before)
+        for one, other in zip((self.sdist, self.wheel), again, strict=True):
+            self.assertEqual(one.name, other.name)
+            self.assertTrue(one.read_bytes() == other.read_bytes(), one.name)
 
     def test_wheelTouchesTwistedOnce(self) -> None:
         """The wheel brings the plugin into Twisted's package, and nothing else."""
