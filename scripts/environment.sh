@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes .venv, and leaves it alone where it already fits: the network is needed only where something is missing.
-# VENV names another folder, and EXTRAS what of setup.cfg's extras it gets.
+# VENV names another folder, and EXTRAS what of setup.cfg's extras it gets. With OLDEST, it gets the oldest version that
+# setup.cfg allows of each package that tlscomm needs.
 set -eu
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
@@ -23,14 +24,21 @@ if [ ! -x "$venv/bin/python" ] || [ "$(cat "$venv/place" 2>/dev/null)" != "$plac
 fi
 
 # Contents and not times: git gives every file of a fresh checkout a new time.
-wanted="$(cksum setup.cfg pyproject.toml) $extras"
+wanted="$(cksum setup.cfg pyproject.toml) $extras ${OLDEST:-}"
 if [ "$(cat "$venv/installed" 2>/dev/null)" != "$wanted" ]; then
     echo "Installing tlscomm and its tools into $venv"
     rm -f "$venv/installed"
     export PIP_DISABLE_PIP_VERSION_CHECK=1
     # Build isolation would fetch setuptools anew each time, even where all requirements are met.
     "$venv/bin/python" -m pip install --quiet 'setuptools>=77' wheel
-    "$venv/bin/python" -m pip install --quiet --no-build-isolation --editable ".[$extras]"
+    constraints=/dev/null
+    if [ -n "${OLDEST:-}" ]; then
+        constraints=$venv/oldest
+        # What tlscomm needs stands before what its tests need.
+        sed -n '/^install_requires/,/^test =/s/^ *\([A-Za-z0-9_.-]*\) *>= *\([0-9.]*\).*/\1 == \2/p' setup.cfg >"$constraints"
+    fi
+    "$venv/bin/python" -m pip install --quiet --no-build-isolation --constraint "$constraints" \
+        --editable ".[$extras]"
     printf '%s\n' "$wanted" >"$venv/installed"
 fi
 
