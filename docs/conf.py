@@ -20,15 +20,24 @@ sys.path.append(str(Path(__file__).parent / "_ext"))
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
+    "sphinx_copybutton",
     "failurepages",
     "handshakes",
     "metrictables",
+    "settingreference",
     "settingtables",
     "statetables",
 ]
 exclude_patterns = ["_build"]
-html_theme = "alabaster"
-html_theme_options = {"description": "Mutual TLS for Twisted", "page_width": "1100px"}
+html_theme = "furo"
+html_title = f"tlscomm {version}"
+html_static_path = ["_static"]
+html_css_files = ["tlscomm.css"]
+# A button copies what is typed: neither prompts, nor what the program answers.
+copybutton_prompt_text = r"\$ |>>> |\.\.\. "
+copybutton_prompt_is_regexp = True
+copybutton_line_continuation_character = "\\"
+copybutton_here_doc_delimiter = "EOF"
 # What is printed here is typed in terminals: no curly quotes, and no dash where there are two hyphens.
 smartquotes = False
 
