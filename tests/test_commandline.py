@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import cryptography
 from click.testing import CliRunner
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -16,7 +18,7 @@ from tlscomm import failures
 from tlscomm.commandline import _printing, main, program
 
 #: As a module, because a script's first line may be too long for the system; and no warning passes.
-COMMAND = (sys.executable, "-W", "error", "-m", "tlscomm.commandline")
+COMMAND = (sys.executable, "-W", "error", "-m", "tlscomm")
 
 #: Prints what of a program's weight is there after the import that it is given.
 WEIGHT = """
@@ -60,6 +62,63 @@ class ProgramTests(SynchronousTestCase):
         done = run(*COMMAND, "nonsense")
         self.assertEqual((done.returncode, done.stdout), (2, b""))
         self.assertIn(b"No such command 'nonsense'", done.stderr)
+
+    def test_usageForPrograms(self) -> None:
+        """With ``--json`` wrong usage is one object on standard output too, whatever of it is wrong."""
+        for arguments in (["nonsense", "--json"], ["verify", "--json"], ["explain", "--nonsense", "--json"]):
+            done = run(*COMMAND, *arguments)
+            self.assertEqual((done.returncode, done.stderr), (2, b""), arguments)
+            said = json.loads(done.stdout)
+            self.assertEqual((said["outcome"], said["failure"]), ("failed", None))
+            self.assertTrue(said["usage"])
+
+    def test_helpCommand(self) -> None:
+        """``tlscomm help COMMAND`` says what ``tlscomm COMMAND --help`` does."""
+        for command in ([], ["connect"], ["store", "add"]):
+            asked = CliRunner().invoke(program, ["help", *command], prog_name="tlscomm")
+            self.assertEqual(
+                asked.output, CliRunner().invoke(program, [*command, "--help"], prog_name="tlscomm").output
+            )
+            self.assertEqual(asked.exit_code, 0)
+
+    def test_helpOfWhatIsNot(self) -> None:
+        """Help on a command that there is not is wrong usage."""
+        for words in (["nonsense"], ["connect", "nonsense"]):
+            self.assertEqual(CliRunner().invoke(program, ["help", *words]).exit_code, 2)
+
+    def test_versions(self) -> None:
+        """``--version -v`` also says which libraries are in use, for a report of a fault."""
+        for words in (["--version", "-v"], ["-v", "--version"]):
+            said = CliRunner().invoke(program, words).output
+            self.assertIn(f"cryptography       {cryptography.__version__}\n", said)
+
+    def test_quiet(self) -> None:
+        """``--quiet`` leaves out what is said besides, and the failures are said all the same."""
+        folder = Path("authority")
+        CliRunner().invoke(program, ["pki", "init", str(folder)])
+        verified = [
+            ["verify", "--as", "client", str(folder / name), *more]
+            for name, more in (
+                ("client.pfx", ["--roots", str(folder / "ca.pem")]),
+                ("nothing.pfx", ["--roots", str(folder / "ca.pem")]),
+            )
+        ]
+        results = [CliRunner().invoke(program, [*words, "-q"]) for words in verified]
+        self.assertEqual([result.exit_code for result in results], [0, 1])
+        self.assertIn("file-not-found", results[1].stderr)
+
+    def test_quietAndVerbose(self) -> None:
+        """Nothing is said both less and more."""
+        self.assertEqual(CliRunner().invoke(program, ["explain", "expired", "-q", "-v"]).exit_code, 2)
+
+    def test_notInstalled(self) -> None:
+        """Where the library was installed alone, the command says in one line what to install."""
+        for name in ("click", "rich"):
+            code = f"import sys; sys.modules[{name!r}] = None; from tlscomm.commandline import main; sys.exit(main())"
+            done = run(sys.executable, "-c", code, "store", "list", FORCE_COLOR="1")
+            self.assertEqual((done.returncode, done.stdout), (1, b""))
+            said = f"tlscomm: the command needs {name}, which is not installed: pip install 'tlscomm[command]'\n"
+            self.assertEqual(done.stderr.decode(), said)
 
     def test_status(self) -> None:
         """`main` returns the exit status, for programs that call it."""

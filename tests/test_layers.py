@@ -50,6 +50,7 @@ PACKAGES: tuple[str, ...] = (
     "server",
     "testing",
     "commandline",
+    "__main__",
     # The face of the whole.
     "",
 )

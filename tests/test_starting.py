@@ -238,6 +238,10 @@ class LoadedTests(SynchronousTestCase):
             self.assertIn("tlscomm.tracing._recorder", modules)
 
 
+def _commandsIn(help: str) -> list[str]:
+    return help.partition("Commands:")[2].partition("\n\n")[0].strip().split("\n")
+
+
 class HelpTests(SynchronousTestCase):
     """What ``tlscomm --help`` says of commands without looking at them."""
 
@@ -247,7 +251,7 @@ class HelpTests(SynchronousTestCase):
             said = CliRunner().invoke(program, ["--help"], terminal_width=width).output
             whole = click.Group("tlscomm", commands=dict(program.commands), help=program.help)
             expected = CliRunner().invoke(whole, ["--help"], terminal_width=width).output
-            self.assertEqual(said.partition("Commands:")[2], expected.partition("Commands:")[2])
+            self.assertEqual(_commandsIn(said), _commandsIn(expected))
             self.assertIn("connect", said)
 
 

@@ -21,10 +21,15 @@ __all__ = ["main", "program"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import click
+
     from tlscomm.commandline._program import program
 else:
     # Ctrl-C is answered from the first moment, and the rest is loaded after that.
     __getattr__, __dir__ = lazyFace(__name__, {"program": "tlscomm.commandline._program"})
+
+#: The packages that the extra ``command`` brings.
+_OF_COMMAND = frozenset({"click", "jinja2", "prompt_toolkit", "rich"})
 
 #: What a shell reports for a program that Ctrl-C ended.
 _INTERRUPTED = 128 + signal.SIGINT
@@ -56,23 +61,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    import click
+    try:
+        import click
 
-    from tlscomm.commandline._program import program
-
+        from tlscomm.commandline._program import program
+    except ModuleNotFoundError as missing:
+        return _incomplete(missing)
     try:
         return int(program.main(arguments, prog_name="tlscomm", standalone_mode=False) or 0)
     except click.Abort:
         return _INTERRUPTED
     except click.ClickException as wrong:
-        wrong.show()
+        _show(wrong, sys.argv[1:] if arguments is None else arguments)
         return wrong.exit_code
+    except ModuleNotFoundError as missing:
+        return _incomplete(missing)
     except OSError as broken:
         # Commands answer all others themselves, so standard output is full or gone. The interpreter flushes it once
         # more at its end, and would complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         click.echo(f"Error: standard output cannot be written: {broken.strerror}", err=True)
         return 1
+
+
+def _show(wrong: click.ClickException, arguments: Sequence[str]) -> None:
+    """Say what is wrong, in an object for a program that has asked for one, even where its options were not read."""
+    import click
+
+    if "--json" not in arguments:
+        wrong.show()
+        return
+    from tlscomm.commandline._printing import writeJSON
+
+    kind = "usage" if isinstance(wrong, click.UsageError) else "error"
+    writeJSON({"outcome": "failed", "failure": None, kind: wrong.format_message()})
+
+
+def _incomplete(missing: ModuleNotFoundError) -> int:
+    """Say what to install, where the library was installed without what the command needs."""
+    name = (missing.name or "").partition(".")[0]
+    if name not in _OF_COMMAND:
+        raise missing
+    sys.stderr.write(f"tlscomm: the command needs {name}, which is not installed: pip install 'tlscomm[command]'\n")
+    return 1
 
 
 def _occupyStandardDescriptors() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tlscomm._dataclasses import dataclass
-from tlscomm.commandline._printing import say
+from tlscomm.commandline._printing import remark
 from tlscomm.failures import printable
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class Files:
             redactCaptures(files, self.capture, pseudonyms, tell)
         except OSError as error:
             raise _unwritten(self.capture, error) from None
-        say(f"The redacted capture is in {printable(self.capture)}.", error=True)
+        remark(f"The redacted capture is in {printable(self.capture)}.")
 
 
 def _isSame(path: str, other: str) -> bool:
@@ -119,7 +119,7 @@ def _write(path: str, content: str, what: str, *, isPrivate: bool) -> None:
     except OSError as error:
         raise _unwritten(path, error) from None
     about = ", which only you can read: it may tell what the programs said" if isPrivate and isReplaced else ""
-    say(f"The {what} is in {printable(path)}{about}.", error=True)
+    remark(f"The {what} is in {printable(path)}{about}.")
 
 
 def _unwritten(path: str, error: OSError) -> click.ClickException:

@@ -12,6 +12,8 @@ from typing import Any
 
 import click
 
+from tlscomm.commandline._groupedhelp import GroupOfCommands
+
 __all__ = ["LazyGroup"]
 
 #: The command of each module, and the beginning of its explanation.
@@ -26,6 +28,7 @@ _COMMANDS = {
         "command",
         "Say what a failure CODE means, how to make it happen and what to do; without CODE, list them all.",
     ),
+    "help": ("command", "Explain COMMAND, or tlscomm as a whole."),
     "inspect": (
         "command",
         "Say what each FILE holds: certificates, their chain, private keys, PFX, P7B, revocation lists, requests.",
@@ -53,7 +56,7 @@ class _Commands(Mapping[str, click.Command]):
         return len(_COMMANDS)
 
 
-class LazyGroup(click.Group):
+class LazyGroup(GroupOfCommands):
     """A group of the commands that there are."""
 
     def __init__(self, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""Options of commands, made from the settings table."""
+"""Options of commands: those of the settings table, and those that all commands share."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import Any, TypeVar, cast
 import click
 from click.core import ParameterSource
 
+from tlscomm.commandline._groupedhelp import GroupedOption
+from tlscomm.commandline._verbosity import setVerbosity
 from tlscomm.configuration._settings import defaultsOn, settingsOn
 from tlscomm.configuration._settingtypes import Interface, Setting
 
-__all__ = ["settingOptions"]
+__all__ = ["outputOptions", "settingOptions"]
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -31,6 +33,29 @@ class _Value(click.ParamType):  # type: ignore[type-arg]
             return self._setting.parse(value, self._interface)
         except ValueError as wrong:
             raise click.UsageError(str(wrong), context) from None
+
+
+def outputOptions(function: F) -> F:
+    """Give a command ``--json``, ``--quiet`` and ``--verbose``.
+
+    The command gets whether its output is one JSON object as an argument ``asJSON``. How much it says besides is known
+    to what it says it with: `tlscomm.commandline._printing.remark` is silent under ``--quiet``, and
+    `tlscomm.commandline._verbosity.verbosity` tells how much more is wanted.
+    """
+
+    @wraps(function)
+    def gathered(*, verbose: int, quiet: bool, **words: Any) -> object:
+        setVerbosity(verbose, quiet=quiet)
+        return function(**words)
+
+    options = (
+        click.option(
+            "--json", "asJSON", is_flag=True, cls=GroupedOption, help="Print one JSON object, whatever happens."
+        ),
+        click.option("-v", "--verbose", count=True, cls=GroupedOption, help="Say more about it; -vv says most."),
+        click.option("-q", "--quiet", is_flag=True, cls=GroupedOption, help="Say what was asked for, and failures."),
+    )
+    return cast(F, reduce(lambda decorated, option: option(decorated), reversed(options), gathered))
 
 
 def settingOptions(interface: Interface) -> Callable[[F], F]:

@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 import click
 
+from tlscomm.commandline._verbosity import QUIET, verbosity
 from tlscomm.failures import Problem, TLSFailure, printable
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ __all__ = [
     "Styled",
     "heading",
     "isTerminal",
+    "remark",
     "say",
     "sayFailure",
     "sayNote",
@@ -173,9 +175,15 @@ def sayFailure(failure: TLSFailure) -> None:
     )
 
 
+def remark(*parts: str | Styled | _Table | RenderableType) -> None:
+    """Say on standard error what is to be known about what was asked for, unless ``--quiet`` was given."""
+    if verbosity() != QUIET:
+        say(*parts, error=True)
+
+
 def sayNote(text: str) -> None:
-    """Say on standard error what is to be known besides."""
-    say(Styled(("Note", "yellow"), f": {text}"), error=True)
+    """Remark what is to be known besides."""
+    remark(Styled(("Note", "yellow"), f": {text}"))
 
 
 @contextmanager
@@ -185,7 +193,7 @@ def sayingWarnings() -> Iterator[None]:
 
     def observe(event: Any) -> None:
         if event.get("log_namespace") == "tlscomm" and event["log_level"] >= LogLevel.warn:
-            say(f"Warning: {printable(formatEvent(event), _LONGEST_WARNING)}", error=True)
+            remark(f"Warning: {printable(formatEvent(event), _LONGEST_WARNING)}")
 
     observer: Any = observe
     globalLogPublisher.addObserver(observer)

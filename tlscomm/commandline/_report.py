@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from tlscomm.access import Peer
 from tlscomm.commandline._messages import Outgoing
-from tlscomm.commandline._printing import isTerminal, say, sayFailure, table, warningText, writeJSON
+from tlscomm.commandline._printing import isTerminal, remark, say, sayFailure, table, warningText, writeJSON
 from tlscomm.failures import TLSFailure
 from tlscomm.messages import Framing, Message
 from tlscomm.tls import TLSFacts
@@ -58,7 +58,7 @@ class TextReport:
             rows += [("Server", f"{peer.facts.subject}, until {peer.facts.notAfter}"), ("", peer.fingerprint)]
             rows += [("Let in by", str(peer.rule))] if peer.rule is not None else []
             rows += [("Warning", warningText(warning)) for warning in peer.warnings]
-        say(table([*rows, ("Acceptance", seen)]), error=True)
+        remark(table([*rows, ("Acceptance", seen)]))
 
     def replied(self, reply: Message, request: Outgoing) -> bytes:
         content = reply.encode() if isinstance(reply, str) else reply

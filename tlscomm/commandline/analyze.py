@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tlscomm.commandline._options import settingOptions
+from tlscomm.commandline._groupedhelp import GroupedCommand
+from tlscomm.commandline._options import outputOptions, settingOptions
 from tlscomm.configuration._settingtypes import Interface
 from tlscomm.failures import TLSFailure
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command("analyze")
+@click.command("analyze", cls=GroupedCommand)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option(
     "--connection",
@@ -80,7 +81,7 @@ __all__ = ["command"]
     help="With --redact: write the captures anew into this file, without names, secrets and what was said.",
 )
 @click.option("--check", is_flag=True, help="End with exit status 1 where a connection was refused or broke off.")
-@click.option("--json", "asJSON", is_flag=True, help="Print one JSON object.")
+@outputOptions
 @click.option("--brief", "isBrief", is_flag=True, help="With --json: without the messages of each connection.")
 def command(
     *,

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from tlscomm.commandline._options import settingOptions
+from tlscomm.commandline._groupedhelp import GroupedCommand
+from tlscomm.commandline._options import outputOptions, settingOptions
 from tlscomm.commandline._printing import Styled, heading, say, sayingWarnings, sayNote, table, writeJSON
 from tlscomm.configuration._settings import settingsOn
 from tlscomm.configuration._settingtypes import Interface
@@ -31,7 +32,7 @@ _DAY = 86_400.0
 _MOST_SHOWN = 20
 
 
-@click.command("check")
+@click.command("check", cls=GroupedCommand)
 @click.argument("file", required=False, metavar="[FILE]")
 @click.option(
     "--warn-days",
@@ -54,7 +55,7 @@ _MOST_SHOWN = 20
     help="Say which of these would be refused: a folder with a file for each peer's certificates, one such "
     "file, or /peers.json of a server in a file that ends in .json.",
 )
-@click.option("--json", "asJSON", is_flag=True, help="Print one JSON object.")
+@outputOptions
 @settingOptions(Interface.TWISTD)
 def command(
     *, file: str | None, settings: dict[str, Any], warnDays: float, against: str | None, peers: str | None, asJSON: bool

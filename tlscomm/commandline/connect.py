@@ -10,10 +10,11 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from tlscomm.commandline._options import settingOptions
+from tlscomm.commandline._groupedhelp import GroupedCommand
+from tlscomm.commandline._options import outputOptions, settingOptions
 from tlscomm.commandline._passphrases import personalPrompt
 from tlscomm.commandline._plan import Address, Plan, addressIn, planFor
-from tlscomm.commandline._printing import say, sayingWarnings
+from tlscomm.commandline._printing import remark, sayingWarnings
 from tlscomm.configuration._settingtypes import Interface
 from tlscomm.failures import TLSFailure, Unreadable, printable
 from tlscomm.messages import Framing, framingNamed
@@ -37,7 +38,7 @@ def _address(_context: click.Context, _argument: click.Parameter, text: str) -> 
         raise click.BadParameter(str(wrong)) from None
 
 
-@click.command("connect")
+@click.command("connect", cls=GroupedCommand)
 @click.argument("address", metavar="HOST:PORT", callback=_address)
 @settingOptions(Interface.CONNECT)
 @click.option("--message", "messages", multiple=True, metavar="TEXT", help="Send TEXT and await the reply; repeatable.")
@@ -54,7 +55,7 @@ def _address(_context: click.Context, _argument: click.Parameter, text: str) -> 
     is_flag=True,
     help="Write replies as --message-file reads messages, each with its delimiter, instead of one a line.",
 )
-@click.option("--json", "asJSON", is_flag=True, help="Print one JSON object, whatever happens.")
+@outputOptions
 def command(
     address: Address,
     *,
@@ -105,7 +106,7 @@ def _planned(address: Address, settings: dict[str, Any], observer: TraceObserver
         with sayingWarnings():
             plan = planFor(address, settings, prompt=personalPrompt(), observer=observer)
         for warning in () if plan.tracing is None else plan.tracing.warnings:
-            say(f"Warning: {warning}", error=True)
+            remark(f"Warning: {warning}")
         return plan
     except ValueError as wrong:
         raise click.UsageError(str(wrong)) from None

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 import click
 
 from tlscomm._dataclasses import dataclass
+from tlscomm.commandline._groupedhelp import GroupedCommand
+from tlscomm.commandline._options import outputOptions
 from tlscomm.commandline._printing import Row, heading, say, table, writeJSON
 from tlscomm.failures import (
     CODES,
@@ -101,9 +103,9 @@ def catalogue() -> Iterator[tuple[type[TLSFailure], list[Entry]]]:
     yield from groups.items()
 
 
-@click.command("explain")
+@click.command("explain", cls=GroupedCommand)
 @click.argument("what", metavar="[CODE|LINE|FILE|-]", required=False)
-@click.option("--json", "asJSON", is_flag=True, help="Print one JSON object.")
+@outputOptions
 def command(what: str | None, asJSON: bool) -> None:
     """Say what a failure CODE means, how to make it happen and what to do; without CODE, list them all.
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tlscomm.commandline._options import settingOptions
+from tlscomm.commandline._groupedhelp import GroupedCommand
+from tlscomm.commandline._options import outputOptions, settingOptions
 from tlscomm.commandline._passphrases import passphraseTo
 from tlscomm.commandline._printing import heading, say, sayFailure, sayingWarnings, table, writeJSON
 from tlscomm.configuration._settingtypes import Interface
@@ -30,10 +31,10 @@ __all__ = ["command"]
 _MOST_SHOWN = 12
 
 
-@click.command("inspect")
+@click.command("inspect", cls=GroupedCommand)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @settingOptions(Interface.INSPECT)
-@click.option("--json", "asJSON", is_flag=True, help="Print one JSON object.")
+@outputOptions
 def command(*, files: Sequence[str], settings: dict[str, Any], asJSON: bool) -> None:
     """Say what each FILE holds: certificates, their chain, private keys, PFX, P7B, revocation lists, requests.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import click
 
+from tlscomm.commandline._groupedhelp import GroupOfCommands
 from tlscomm.commandline._pkigallery import gallery
 from tlscomm.commandline._pkiinit import init
 from tlscomm.commandline._renewing import renew
@@ -14,7 +15,7 @@ from tlscomm.commandline._renewing import renew
 __all__ = ["group"]
 
 
-@click.group("pki")
+@click.group("pki", cls=GroupOfCommands)
 def group() -> None:
     """Make certificates for development and tests, and renew them."""
 

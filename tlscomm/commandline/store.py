@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tlscomm.commandline._options import settingOptions
+from tlscomm.commandline._groupedhelp import GroupOfCommands
+from tlscomm.commandline._options import outputOptions, settingOptions
 from tlscomm.commandline._passphrases import newPassphrase, passphraseTo
-from tlscomm.commandline._printing import heading, isTerminal, say, sayFailure, table, writeJSON
+from tlscomm.commandline._printing import heading, isTerminal, remark, say, sayFailure, table, writeJSON
 from tlscomm.configuration._settingtypes import Interface
 from tlscomm.failures import NoCertificate, TLSFailure, printable
 
@@ -66,11 +67,11 @@ def _optionFor(field: str) -> str:
 
 
 def _inStore(function: F) -> F:
-    """Give a command ``--store`` and ``--json``."""
+    """Give a command ``--store``, and what all have."""
     place = click.option(
         "--store", "place", default="CurrentUser/My", show_default=True, metavar="LOCATION/NAME", help="Which store."
     )
-    return place(click.option("--json", "asJSON", is_flag=True, help="Print one JSON object.")(function))
+    return place(outputOptions(function))
 
 
 def _searching(function: F) -> F:
@@ -83,7 +84,7 @@ def _searching(function: F) -> F:
     return reduce(lambda decorated, option: option(decorated), reversed(options), words(function))
 
 
-@click.group("store")
+@click.group("store", cls=GroupOfCommands)
 def group() -> None:
     """Look into certificate stores, and change them.
 
@@ -257,7 +258,7 @@ def _export(
             return
         say(f"{entry.source} was written to {printable(str(file))} as {form}.")
         if isSecret and not passphrase:
-            say("It has no pass phrase: a reader of it has the private key.", error=True)
+            remark("It has no pass phrase: a reader of it has the private key.")
 
 
 @group.command("pick")
@@ -380,7 +381,7 @@ def _credentialsIn(
     if contents.unreadable and (contents.holdsKey or not contents.certificates):
         raise contents.unreadable[0]
     for problem in contents.unreadable:
-        say(f"Warning: left out, {problem}", error=True)
+        remark(f"Warning: left out, {problem}")
     if not contents.certificates:
         raise NoCertificate(f"{source.name} holds no certificate", stage="credential")
     if contents.keys:
@@ -424,6 +425,6 @@ def _showAll(store: X509Store, entries: Sequence[StoreEntry], problems: Iterable
     if entries:
         say(listing(entries))
     else:
-        say(f"{store.title} is empty.", error=True)
+        remark(f"{store.title} is empty.")
     for problem in problems:
         sayFailure(problem)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tlscomm.commandline._groupedhelp import GroupedCommand
 from tlscomm.commandline._options import settingOptions
 from tlscomm.commandline._plan import addressIn
 from tlscomm.commandline._printing import sayFailure, sayingWarnings
@@ -24,7 +25,7 @@ __all__ = ["command"]
 _FOREVER = 1e9
 
 
-@click.command("tunnel")
+@click.command("tunnel", cls=GroupedCommand)
 @click.argument("target", metavar="TARGET")
 @settingOptions(Interface.TUNNEL)
 def command(target: str, *, settings: dict[str, Any]) -> None:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tlscomm.commandline._options import settingOptions
+from tlscomm.commandline._groupedhelp import GroupedCommand
+from tlscomm.commandline._options import outputOptions, settingOptions
 from tlscomm.commandline._passphrases import personalPrompt
 from tlscomm.commandline._printing import heading, say, sayFailure, sayingWarnings, table, warningText, writeJSON
 from tlscomm.configuration._settingtypes import Interface
@@ -28,11 +29,11 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command("verify")
+@click.command("verify", cls=GroupedCommand)
 @click.argument("source", metavar="CREDENTIAL")
 @click.option("--as", "role", type=click.Choice(["client", "server"]), required=True, help="The side that presents it.")
 @settingOptions(Interface.VERIFY)
-@click.option("--json", "asJSON", is_flag=True, help="Print one JSON object.")
+@outputOptions
 def command(source: str, *, role: Role, settings: dict[str, Any], asJSON: bool) -> None:
     """Say whether the other side would accept CREDENTIAL, a PEM or PFX file or store:...
 

@@ -17,9 +17,20 @@ from tlscomm.configuration._placesettings import PLACES
 from tlscomm.configuration._settingtypes import STRINGS, Interface, Setting
 from tlscomm.configuration._verificationsettings import VERIFICATION
 
-__all__ = ["SETTINGS", "defaultsOn", "formerNamesOn", "settingsOn"]
+__all__ = ["SETTINGS", "SETTING_GROUPS", "defaultsOn", "formerNamesOn", "settingsOn"]
 
-SETTINGS: tuple[Setting, ...] = (*PLACES, *CREDENTIALS, *VERIFICATION, *CONNECTIONS, *LIMITS, *OBSERVATION, *OPERATION)
+#: The settings under the headings that explanations have for them.
+SETTING_GROUPS: dict[str, tuple[Setting, ...]] = {
+    "Place": PLACES,
+    "Identity": CREDENTIALS,
+    "Verification": VERIFICATION,
+    "Connection": CONNECTIONS,
+    "Limits": LIMITS,
+    "Observation": OBSERVATION,
+    "Operation": OPERATION,
+}
+
+SETTINGS: tuple[Setting, ...] = tuple(setting for settings in SETTING_GROUPS.values() for setting in settings)
 
 
 def settingsOn(interface: Interface) -> tuple[Setting, ...]:

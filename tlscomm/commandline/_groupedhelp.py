@@ -1,0 +1,67 @@
+"""The explanations of a command's options, in groups, and which group an option is in."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import click
+
+from tlscomm.configuration._settings import SETTING_GROUPS
+
+__all__ = ["GroupOfCommands", "GroupedCommand", "GroupedOption"]
+
+_OUTPUT = "Output"
+_OTHERS = "Options"
+
+
+class GroupedOption(click.Option):
+    """An option that is explained in a group.
+
+    Attributes:
+        group: the heading of the group.
+    """
+
+    def __init__(self, *arguments: Any, group: str = _OUTPUT, **settings: Any) -> None:
+        """
+        Args:
+            arguments: as with `click.Option`.
+            group: the heading of the group.
+            settings: as with `click.Option`.
+        """
+        super().__init__(*arguments, **settings)
+        self.group = group
+
+
+class GroupedCommand(click.Command):
+    """A command that explains its own options first, then the settings, and then how it speaks."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        groups: dict[str, list[tuple[str, str]]] = {name: [] for name in (_OTHERS, *SETTING_GROUPS, _OUTPUT)}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
+            if record is not None:
+                groups[_groupOf(parameter)].append(record)
+        for name, records in groups.items():
+            if records:
+                with formatter.section(name):
+                    formatter.write_dl(records)
+
+
+@cache
+def _settingGroups() -> dict[str, str]:
+    return {setting.name: name for name, settings in SETTING_GROUPS.items() for setting in settings}
+
+
+def _groupOf(parameter: click.Parameter) -> str:
+    if isinstance(parameter, GroupedOption):
+        return parameter.group
+    if parameter.name == "help":
+        return _OUTPUT
+    return _settingGroups().get(parameter.name or "", _OTHERS)
+
+
+class GroupOfCommands(click.Group):
+    """Commands that explain themselves so."""
+
+    command_class = GroupedCommand
