@@ -15,6 +15,7 @@ from OpenSSL import SSL
 from tlscomm import _openssl
 from tlscomm._dataclasses import dataclass
 from tlscomm.credentials import Credential, CredentialChoice, CredentialSelector, checkUsable
+from tlscomm.credentials._contextkey import contextKey, unwarned
 from tlscomm.failures import KeyTooWeak
 from tlscomm.revocation import Revocation
 from tlscomm.revocation._backgroundtask import Task
@@ -268,12 +269,19 @@ class Base(ABC):
         """Return the context that shows what was chosen, or None where nothing is shown."""
         return next((context for credential, context in self._contexts if credential is choice.credential), None)
 
+    @abstractmethod
+    def _certificateOptions(self, credential: Credential | None) -> CertificateOptions: ...
+
+    def _untuned(self, credential: Credential | None) -> SSL.Context:
+        with unwarned(None if credential is None else credential.privateKey):
+            return self._certificateOptions(credential).getContext()
+
     def _options(self, credential: Credential | None, **more: Any) -> CertificateOptions:
         # Twisted's TCP comes with it, for which only a program that builds contexts has a use.
         from twisted.internet.ssl import AcceptableCiphers, CertificateOptions, TLSVersion
 
         if credential is not None:
-            more["privateKey"] = credential.privateKey
+            more["privateKey"] = contextKey(credential.privateKey)
             more["certificate"] = credential.certificate
             more["extraCertChain"] = list(credential.chain)
         more["acceptableCiphers"] = AcceptableCiphers.fromOpenSSLCipherString(self.ciphers or _CIPHERS)

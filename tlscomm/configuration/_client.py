@@ -147,7 +147,7 @@ class ClientConfiguration(Base):
         return context
 
     def _contextWith(self, credential: Credential | None) -> SSL.Context:
-        context = self._tune(self._certificateOptions(credential).getContext())
+        context = self._tune(self._untuned(credential))
         if self.applicationProtocols:
             context.set_alpn_protos(list(self.applicationProtocols))
         return context

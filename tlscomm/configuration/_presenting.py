@@ -12,6 +12,7 @@ from tlscomm.configuration._base import Base
 from tlscomm.configuration._client import ClientConfiguration
 from tlscomm.configuration._server import ServerConfiguration
 from tlscomm.credentials import Credential
+from tlscomm.credentials._contextkey import contextKey, unwarned
 
 __all__ = ["insecurelyPresenting"]
 
@@ -92,5 +93,6 @@ def _loaded(context: SSL.Context, credential: Credential | None) -> SSL.Context:
     for certificate in credential.chain:
         context.add_extra_chain_cert(certificate)
     if credential.privateKey is not None:
-        context.use_privatekey(credential.privateKey)  # type: ignore[arg-type]
+        with unwarned(credential.privateKey):
+            context.use_privatekey(contextKey(credential.privateKey))
     return context

@@ -248,7 +248,7 @@ class ServerConfiguration(Base):
         return self._contextWith(self.credential)
 
     def _contextWith(self, credential: Credential | None) -> SSL.Context:
-        context = self._tune(self._certificateOptions(credential).getContext())
+        context = self._tune(self._untuned(credential))
         if self.clientCertificates == "requested":
             context.set_verify(SSL.VERIFY_PEER)
         if self.clientCertificates != "none":

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from tlscomm._dataclasses import dataclass
 from tlscomm.credentials._authorities import readAuthorities
 from tlscomm.credentials._contents import Contents
+from tlscomm.credentials._contextkey import contextKey
 from tlscomm.credentials._formats import readContents
 from tlscomm.credentials._ordering import chainOf, fits, isOfKnownKind, leavesAndKeys, rootOf
 from tlscomm.credentials._passphrase import Passphrase, PassphraseSource, retrying
@@ -137,9 +138,9 @@ class Credential:
             facts = certificateFacts(self.certificate)
             raise KeyTooWeak(f"{facts.subject} has {weakness}", stage="credential", certificate=facts, depth=0)
         certificate = Certificate(X509.from_cryptography(self.certificate))
-        private: PrivateCertificate = PrivateCertificate.fromCertificateAndKeyPair(
-            certificate, KeyPair(PKey.from_cryptography_key(key))
-        )
+        taken = contextKey(key)
+        pair = KeyPair(taken if isinstance(taken, PKey) else PKey.from_cryptography_key(key))
+        private: PrivateCertificate = PrivateCertificate.fromCertificateAndKeyPair(certificate, pair)
         return private
 
     def certificateOptions(self, **options: Any) -> CertificateOptions:
@@ -167,7 +168,7 @@ class Credential:
             NoPrivateKey, KeyMismatch: as `requireKey`.
         """
         return {
-            "privateKey": self.requireKey().privateKey,
+            "privateKey": contextKey(self.requireKey().privateKey),
             "certificate": self.certificate,
             "extraCertChain": list(self.chain),
         }

@@ -22,6 +22,7 @@ from tlscomm.credentials._passphrase import Secret
 from tlscomm.failures import FileNotFound, PassphraseRequired, UnknownFormat, Unreadable, printable
 from tlscomm.x509 import _encoding as _export
 from tlscomm.x509._files import File, writeFiles
+from tlscomm.x509._keystrengths import keyKind
 
 __all__ = ["EXPORT_FORMATS", "ExportFormat", "exportCredential", "writeCredential"]
 
@@ -150,6 +151,8 @@ def _pem(credential: Credential, secret: Secret) -> bytes:
 def _pfx(credential: Credential, secret: Secret, legacy: bool) -> bytes:
     key = credential.requireKey().privateKey
     if not isinstance(key, _PFX_KEYS):
-        raise UnknownFormat(f"PKCS#12 has no place for a private key of the kind {type(key).__name__}")
+        raise UnknownFormat(
+            f"PKCS#12 cannot be written here with a private key of the kind {keyKind(key)}; export it as PEM"
+        )
     name = credential.friendlyName or ""
     return _export.pfx(name, key, credential.certificate, credential.chain, secret.value, legacy=legacy)

@@ -1,14 +1,16 @@
 """Private keys: PKCS#8 (RFC 5958), PKCS#1 (RFC 8017), SEC1 (RFC 5915), and DSA's old form; encrypted in PKCS#8 or not.
 
-`cryptography` loads them, and is strict. Three deviations that other programs write are put right here:
+`cryptography` loads them, and is strict. Four deviations that other programs write are put right here:
 
 * GnuTLS 3.7 writes every second key of an elliptic curve with a zero too many in front, and others leave zeros out.
 * PKCS#8 has a second version, with the public key in it. Rust's and Go's tools write it for Ed25519.
 * OpenSSL passes over bytes after the end.
+* OpenSSL 3.5 and newer write a key of ML-DSA with its seed and what follows from it (RFC 9881, section 6).
 """
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import suppress
 
 from cryptography import x509
@@ -35,6 +37,8 @@ _LARGEST_KEY = 5200
 #: With attributes, and the padding of a cipher.
 _LARGEST_ENCRYPTED_KEY = _LARGEST_KEY + 1024
 
+_CONSTRUCTED = 0x20
+
 _EC = "1.2.840.10045.2.1"
 #: What cryptography 50 loads.
 _SUPPORTED = {
@@ -46,6 +50,9 @@ _SUPPORTED = {
     "1.3.101.111": "X448",
     "1.3.101.112": "Ed25519",
     "1.3.101.113": "Ed448",
+    "2.16.840.1.101.3.4.3.17": "ML-DSA-44",
+    "2.16.840.1.101.3.4.3.18": "ML-DSA-65",
+    "2.16.840.1.101.3.4.3.19": "ML-DSA-87",
 }
 
 
@@ -150,6 +157,8 @@ def _mended(key: Element) -> PrivateKeyTypes | None:
     identifier, parameters = algorithm.algorithm()
     if identifier not in _SUPPORTED:
         raise Unsupported(f"it is of a kind that is not supported ({identifier})")
+    if _SUPPORTED[identifier].startswith("ML-DSA"):
+        return _fromSeed(algorithm, inner)
     if version.integer() == 1 and (found := _ofFirstVersion(algorithm, inner)) is not None:
         return found
     return _curveKey(inner.inner(), parameters) if identifier == _EC else None
@@ -161,6 +170,28 @@ def _ofFirstVersion(algorithm: Element, key: Element) -> PrivateKeyTypes | None:
         return load_der_private_key(_der.encode(SEQUENCE, content), None)
     except REJECTIONS:
         return None
+
+
+def _fromSeed(algorithm: Element, key: Element) -> PrivateKeyTypes | None:
+    """Load a key of ML-DSA from its seed, if the key that is written beside it is the one that follows from it."""
+    content = key.inner()
+    if content.tag == OCTET_STRING:
+        raise Unsupported(
+            "it is a key of ML-DSA without its seed, by which keys are loaded here; OpenSSL writes the seed as well "
+            "unless ml-dsa.output_formats says otherwise"
+        )
+    seed, expanded = content.parts(OCTET_STRING, OCTET_STRING)
+    bare = _der.encode(_der.CONTEXT_0 & ~_CONSTRUCTED, seed.value)
+    loaded = _ofFirstVersion(algorithm, _der.first(_der.encode(OCTET_STRING, bare)))
+    return loaded if _follows(loaded, expanded.value) else None
+
+
+def _follows(key: PrivateKeyTypes | None, expanded: bytes) -> bool:
+    """Return whether an expanded key of ML-DSA has the digest of a key's public half (FIPS 204, algorithm 6)."""
+    public = getattr(key, "public_key", None)
+    if public is None:
+        return False
+    return hashlib.shake_256(public().public_bytes_raw()).digest(64) == expanded[64:128]
 
 
 def _curveKey(key: Element, parameters: Element | None) -> PrivateKeyTypes | None:

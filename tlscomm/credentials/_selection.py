@@ -36,7 +36,7 @@ from tlscomm.x509 import _der
 from tlscomm.x509._extensions import readExtension
 from tlscomm.x509._facts import certificateFacts
 from tlscomm.x509._fields import signedFields
-from tlscomm.x509._keystrengths import TLS_CURVES, isForPSSAlone
+from tlscomm.x509._keystrengths import MLDSA_KEYS, TLS_CURVES, isForPSSAlone
 from tlscomm.x509._roles import Role
 from tlscomm.x509._unreadable import REJECTIONS
 from tlscomm.x509._validity import isValidAt
@@ -135,15 +135,16 @@ class PeerCapabilities:
             return self._allows("RSA", _RSA_PSS_KEYS if isForPSSAlone(certificate) else self._rsaSchemes())
         if isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
             return self._allows("ECDSA", _ED25519 if isinstance(key, ed25519.Ed25519PublicKey) else _ED448)
-        return False
+        scheme = next((number for kind, number in MLDSA_KEYS.items() if isinstance(key, kind)), None)
+        return scheme is not None and self.version != "1.2" and self._allows(None, frozenset({scheme}))
 
     def accepts(self, credential: Credential) -> bool:
         """Return whether a credential was issued below an authority that the peer accepts."""
         chain = (credential.certificate, *credential.chain)
         return not self.issuers or any(_issuer(certificate) in self.issuers for certificate in chain)
 
-    def _allows(self, kind: KeyKind, schemes: frozenset[int]) -> bool:
-        if self.version != "1.3" and self.keyKinds is not None and kind not in self.keyKinds:
+    def _allows(self, kind: KeyKind | None, schemes: frozenset[int]) -> bool:
+        if kind is not None and self.version != "1.3" and self.keyKinds is not None and kind not in self.keyKinds:
             return False
         return self.signatureAlgorithms is None or not schemes.isdisjoint(self.signatureAlgorithms)
 

@@ -22,7 +22,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
@@ -35,7 +35,7 @@ from tlscomm.failures._wording import timeText
 from tlscomm.revocation._crl import GOOD, Status, hasIssued, revokedStatus
 from tlscomm.x509 import _der
 from tlscomm.x509._extensions import extensionsOf, readExtension
-from tlscomm.x509._keystrengths import WEAK_DIGESTS
+from tlscomm.x509._keystrengths import PURE_KEYS, WEAK_DIGESTS
 from tlscomm.x509._unreadable import REJECTIONS
 from tlscomm.x509._validity import isValidAt
 
@@ -233,7 +233,7 @@ def _hasSigned(signer: x509.Certificate, response: ocsp.OCSPResponse) -> bool:
     key: Any = signer.public_key()
     signature, content = response.signature, response.tbs_response_bytes
     try:
-        if isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
+        if isinstance(key, PURE_KEYS):
             key.verify(signature, content)
         elif (algorithm := response.signature_hash_algorithm) is None:
             return False

@@ -15,6 +15,7 @@ from tlscomm.store._prefix import PREFIX
 from tlscomm.x509 import _encoding as _export
 from tlscomm.x509._digests import thumbprintOf
 from tlscomm.x509._facts import certificateFacts
+from tlscomm.x509._keystrengths import keyKind
 
 __all__ = ["StoreEntry", "sealed", "sourceOf"]
 
@@ -105,7 +106,9 @@ def sealed(credential: Credential) -> bytes:
     """Return the file of a credential."""
     key = None if credential.privateKey is None else credential.requireKey().privateKey
     if key is not None and not isinstance(key, _KEYS):
-        raise UnknownFormat(f"PKCS#12 has no place for a private key of the kind {type(key).__name__}")
+        raise UnknownFormat(
+            f"a store keeps PKCS#12, which cannot be written here with a private key of the kind {keyKind(key)}"
+        )
     # .NET takes the certificate that has a key, and where none has one, the last.
     chain = credential.chain if key is not None else ()
     # Without encryption, for that needs no pass phrase and no algorithm that one of the readers lacks: .NET on Linux

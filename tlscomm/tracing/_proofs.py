@@ -13,7 +13,7 @@ from hashlib import sha256, sha384
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from tlscomm._wire.answers import signatureOf
@@ -21,6 +21,7 @@ from tlscomm._wire.events import Event, Kind
 from tlscomm.tracing._course import Course
 from tlscomm.tracing._trace import Side
 from tlscomm.x509._bounds import priceOfKey
+from tlscomm.x509._keystrengths import PURE_KEYS
 
 __all__ = ["hasProof"]
 
@@ -91,7 +92,7 @@ def _isWhole(event: Event) -> bool:
 def _verifierOf(leaf: x509.Certificate, algorithm: int) -> Callable[[bytes, bytes], None]:
     key = leaf.public_key()
     digest = _PSS.get(algorithm) or _DIGESTS.get(algorithm >> 8)
-    if isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
+    if isinstance(key, PURE_KEYS):
         return key.verify
     if isinstance(key, ec.EllipticCurvePublicKey) and digest is not None and algorithm & 0xFF == _ECDSA:
         return lambda signature, signed: key.verify(signature, signed, ec.ECDSA(digest))

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, rsa
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import PublicKeyAlgorithmOID
 
 from tlscomm._dataclasses import dataclass
@@ -22,6 +23,8 @@ from tlscomm.x509._unreadable import REJECTIONS
 __all__ = [
     "LARGEST_EXPONENT",
     "LARGEST_FACTORED",
+    "MLDSA_KEYS",
+    "PURE_KEYS",
     "SMALLEST_CURVE",
     "SMALLEST_FACTORED",
     "TLS_CURVES",
@@ -81,6 +84,22 @@ TLS_CURVES = {
     "brainpoolP512r1": TLSCurve(0x081C, 28),
 }
 
+#: The signature scheme of each kind of ML-DSA key (FIPS 204), which is for TLS 1.3 alone (draft-ietf-tls-mldsa).
+MLDSA_KEYS: dict[type[CertificatePublicKeyTypes], int] = {
+    mldsa.MLDSA44PublicKey: 0x0904,
+    mldsa.MLDSA65PublicKey: 0x0905,
+    mldsa.MLDSA87PublicKey: 0x0906,
+}
+
+#: Kinds of keys that sign a thing itself, by one algorithm: there is no digest and no padding to choose.
+PURE_KEYS = (
+    ed25519.Ed25519PublicKey,
+    ed448.Ed448PublicKey,
+    mldsa.MLDSA44PublicKey,
+    mldsa.MLDSA65PublicKey,
+    mldsa.MLDSA87PublicKey,
+)
+
 #: As people write them. The library has the names of the standards.
 _CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 
@@ -117,15 +136,14 @@ def unsignableKey(certificate: x509.Certificate) -> str:
     if isinstance(key, ec.EllipticCurvePublicKey):
         isKnown = key.curve.name in TLS_CURVES
         return "" if isKnown else f"a key on the curve {key.curve.name}, which TLS peers do not accept"
-    if isinstance(key, rsa.RSAPublicKey | ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
+    if isinstance(key, (rsa.RSAPublicKey, *PURE_KEYS)):
         return ""
-    kind = type(key).__name__.removesuffix("PublicKey")
-    return f"a key of the kind {kind}, which TLS peers do not accept"
+    return f"a key of the kind {keyKind(key)}, which TLS peers do not accept"
 
 
 def keyKind(key: object) -> str:
-    """Return what kind of key it is, public or private: ``ECDSA P-256``, ``RSA 2048``, ``Ed25519``."""
-    kind = type(key).__name__.lstrip("_").removesuffix("PublicKey").removesuffix("PrivateKey")
+    """Return what kind of key it is, public or private: ``ECDSA P-256``, ``RSA 2048``, ``Ed25519``, ``ML-DSA-65``."""
+    kind = _kindName(key)
     curve = getattr(key, "curve", None)
     if isinstance(curve, ec.EllipticCurve):
         return f"ECDSA {_CURVES.get(curve.name, curve.name)}"
@@ -141,9 +159,8 @@ def keyText(certificate: x509.Certificate) -> str:
         return "a key of a kind that is not known here"
     if isinstance(key, ec.EllipticCurvePublicKey):
         return f"a key on the curve {key.curve.name}"
-    kind = type(key).__name__.removesuffix("PublicKey")
     size = getattr(key, "key_size", None)
-    return f"a key of the kind {kind}" + (f" with {size} bits" if size else "")
+    return f"a key of the kind {_kindName(key)}" + (f" with {size} bits" if size else "")
 
 
 def isForPSSAlone(certificate: x509.Certificate) -> bool:
@@ -159,6 +176,11 @@ def digestWeakness(certificate: x509.Certificate) -> str:
     """
     digest = certificate.signature_hash_algorithm
     return digest.name if isinstance(digest, WEAK_DIGESTS) else ""
+
+
+def _kindName(key: object) -> str:
+    name = type(key).__name__.lstrip("_").removesuffix("PublicKey").removesuffix("PrivateKey")
+    return f"ML-DSA-{name[-2:]}" if name.startswith("MLDSA") else name
 
 
 def _factoredWeakness(key: rsa.RSAPublicKey | dsa.DSAPublicKey) -> str:

@@ -11,10 +11,11 @@ type of string, for another name.
 from __future__ import annotations
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, padding, rsa
 
 from tlscomm._openssl import isSignedBy
 from tlscomm.x509._certificate import ParsedCertificate
+from tlscomm.x509._keystrengths import PURE_KEYS
 from tlscomm.x509._unreadable import REJECTIONS
 
 __all__ = ["hasSigned"]
@@ -49,7 +50,7 @@ def _verify(issuer: ParsedCertificate, subject: ParsedCertificate) -> bool:
         key.verify(signature, content, parameters)
     elif isinstance(key, dsa.DSAPublicKey) and digest:
         key.verify(signature, content, digest)
-    elif isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
+    elif isinstance(key, PURE_KEYS):
         key.verify(signature, content)
     else:
         return False
