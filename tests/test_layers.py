@@ -42,6 +42,7 @@ PACKAGES: tuple[str, ...] = (
     "drawing",
     "transport",
     "endpoints",
+    "web",
     "relaying",
     "serving",
     "operation",
