@@ -296,8 +296,9 @@ class PageTests(SynchronousTestCase):
         told = [found for found in said if found[1] in CODES]
         self.assertGreater(len(told), 3)
         for line in told:
-            summary = re.sub(r"\\{\w+\\}", ".+", re.escape(CODES[line[1]].summary))
-            self.assertRegex(line[2], f"(?i){summary}")
+            failures = (CODES[line[1]]("", side=side) for side in ("local", "remote"))
+            summaries = [re.sub(r"\\{\w+\\}", ".+", re.escape(each._summary())) for each in failures]
+            self.assertRegex(line[2], f"(?i){'|'.join(summaries)}")
         steps = {step for failure in CODES.values() for step in (failure.ours, failure.theirs)}
         steps |= set(ports._NEXT_STEPS.values())
         shown = {found[1] for line in lines if (found := re.match(r" {4}Next(?: step:| ) (.+)", line))}

@@ -1,0 +1,1 @@
+"""A chat whose members are known by their certificates."""
