@@ -24,6 +24,7 @@ from tlscomm.configuration._settingtypes import (
     STRINGS,
     AccessRuleText,
     CommandText,
+    GroupsText,
     Interface,
     NetworkText,
     PinText,
@@ -54,6 +55,7 @@ WRONG = {
     AccessRuleText: "cn",
     CommandText: "renew 'it",
     PinText: "1",
+    GroupsText: ":",
     NetworkText: "10.0.0.1/8",
 }
 

@@ -14,6 +14,7 @@ from OpenSSL import SSL
 
 from tlscomm import _openssl
 from tlscomm._dataclasses import dataclass
+from tlscomm.configuration._groups import useGroups
 from tlscomm.credentials import Credential, CredentialChoice, CredentialSelector, checkUsable
 from tlscomm.credentials._contextkey import contextKey, unwarned
 from tlscomm.failures import KeyTooWeak
@@ -166,7 +167,8 @@ class Base(ABC):
             offers protocols, and none of these, is refused.
         ciphers: the TLS 1.2 cipher suites in OpenSSL's syntax; where None, those with forward secrecy and authenticated
             encryption (RFC 9325, section 4.2).
-        groups: the key exchange groups, the preferred one first; OpenSSL's choice where None.
+        groups: the key exchange groups, the preferred one first, by IANA's or OpenSSL's names; OpenSSL's choice where
+            None. A peer that has none of them is refused.
         revocation: what is known of revoked certificates. Where lists are given, every certificate of a peer's chain
             must be covered by a valid one, unless the mode is another.
         intermediates: authorities that are known and not trusted by themselves, for peers that forget to send them.
@@ -299,5 +301,5 @@ class Base(ABC):
         context.set_mode(_NO_AUTO_CHAIN)
         _openssl.prepareForPaths(context)
         if self.groups is not None:
-            _openssl.preferGroups(context, self.groups)
+            useGroups(context, self.groups, self.maximumTLS)
         return context

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from tlscomm.configuration._settingtypes import CLIENTS, SERVERS, Interface, Seconds, Setting, Text, Whole, Word, YesNo
+from tlscomm.configuration._settingtypes import (
+    CLIENTS,
+    SERVERS,
+    GroupsText,
+    Interface,
+    Seconds,
+    Setting,
+    Text,
+    Whole,
+    Word,
+    YesNo,
+)
 
 __all__ = ["CONNECTIONS"]
 
@@ -153,6 +164,16 @@ CONNECTIONS = (
         SERVERS | CLIENTS,
         "The newest version of TLS that is spoken: 1.2 or 1.3.",
         default="1.3",
+    ),
+    Setting(
+        "groups",
+        GroupsText(),
+        SERVERS | CLIENTS,
+        "The key exchange groups that are accepted, the preferred one first, and no others (``no-common-group``). "
+        "``X25519MLKEM768`` alone insists on one that later quantum computers do not break. The names are IANA's and "
+        "OpenSSL's, in upper or lower case.",
+        otherwise="OpenSSL's, of which ``X25519MLKEM768`` is the first",
+        see=":doc:`fingerprints`",
     ),
     Setting(
         "timeout",

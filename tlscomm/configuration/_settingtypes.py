@@ -31,6 +31,7 @@ __all__ = [
     "STRINGS",
     "AccessRuleText",
     "CommandText",
+    "GroupsText",
     "Interface",
     "NetworkText",
     "PinText",
@@ -250,6 +251,21 @@ class AccessRuleText(SettingType):
             return parseRules(text)
         except ValueError as why:
             raise ValueError(f"{name}: {why}") from None
+
+
+class GroupsText(SettingType):
+    """Key exchange groups in their order, as OpenSSL's commands take them, or with commas."""
+
+    metavar = "GROUP[:GROUP…]"
+
+    def parse(self, value: object, name: str) -> tuple[str, ...]:
+        groups = tuple(re.split("[:,]", value)) if isinstance(value, str) else ()
+        # Whether there are such groups OpenSSL knows, which is asked when a context is made.
+        if not groups or not all(re.fullmatch(r"[A-Za-z0-9_-]{1,40}", each) for each in groups):
+            raise ValueError(
+                f"{name} is names of groups with colons between them, as X25519MLKEM768:X25519, not {value!r}"
+            )
+        return groups
 
 
 class PinText(SettingType):

@@ -50,7 +50,7 @@ class NoCommonGroup(NegotiationFailure):
 
     code = "no-common-group"
     summary = "there is no key exchange group that both sides accept"
-    ours = "Allow X25519 or P-256 on both sides."
+    ours = "Allow one group on both sides (--groups): X25519MLKEM768 where both are new, else X25519 or P-256."
     theirs = ours
     reproduce = "Connect with openssl s_client -groups and a group that the server does not have."
 
