@@ -55,7 +55,7 @@ WRONG = {
     AccessRuleText: "cn",
     CommandText: "renew 'it",
     PinText: "1",
-    GroupsText: ":",
+    GroupsText: "P 256",
     NetworkText: "10.0.0.1/8",
 }
 
