@@ -274,11 +274,12 @@ class PageTests(SynchronousTestCase):
         self.assertEqual([each.name for each in options if not each.help], [])
 
     def test_toolOptions(self) -> None:
-        """Every command, option and field of a search is on the page of the tools, of renewal or of the client."""
+        """Every command, option and field of a search is on the page of the tools, of certificates or of renewal."""
         commands = {**program.commands, **program.commands["store"].commands, **program.commands["pki"].commands}
+        commands |= program.commands["pki"].commands["issue"].commands
         names = set(commands) - {"connect", "store", "pki", "check", "tunnel"}
         options = {o for name in names for each in commands[name].params for o in each.opts if o.startswith("--")}
-        text = page("tools") + page("operation-renewal")
+        text = page("tools") + page("operation-renewal") + page("certificates")
         self.assertEqual({name for name in names if f" {name}" not in text}, set())
         self.assertEqual(options - set(re.findall(r"--[a-z-]+", text)), set())
         self.assertEqual({field for field in FIELDS if f"``{field}``" not in text}, set())

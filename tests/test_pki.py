@@ -36,16 +36,18 @@ class InitTests(SynchronousTestCase):
                 self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600, path)
 
     def test_tryIt(self) -> None:
-        """It ends with two commands to try, which name files that are there, whatever the folder is called."""
+        """It ends with commands to try, which do what they say, whatever the folder is called."""
         result = init("my certs")
         lines = [line for line in result.output.splitlines() if line.startswith("  t")]
-        server, client = (shlex.split(line) for line in lines)
+        server, client, *more = (shlex.split(line) for line in lines)
         self.assertEqual(server[:3], ["twistd", "-n", "tlscomm"])
         self.assertEqual(client[:3], ["tlscomm", "connect", "localhost:8443"])
         for word in (*server, *client):
             if word.startswith("my certs"):
                 self.assertTrue(Path(word).exists(), word)
         self.assertEqual(sum(word.startswith("my certs") for word in (*server, *client)), 4)
+        for words in more:
+            self.assertEqual(CliRunner().invoke(program, words[1:]).exit_code, 0, words)
 
     def test_hosts(self) -> None:
         """The server is called by the names that are given, in ASCII, besides those of this machine."""

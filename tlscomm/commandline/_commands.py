@@ -33,7 +33,7 @@ _COMMANDS = {
         "command",
         "Say what each FILE holds: certificates, their chain, private keys, PFX, P7B, revocation lists, requests.",
     ),
-    "pki": ("group", "Make certificates for development and tests, and renew them."),
+    "pki": ("group", "Make certificates of your own, renew and revoke them."),
     "store": ("group", "Look into certificate stores, and change them."),
     "tunnel": (
         "command",

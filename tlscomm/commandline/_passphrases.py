@@ -12,7 +12,7 @@ import click
 
 from tlscomm.commandline._printing import isTerminal
 
-__all__ = ["newPassphrase", "passphraseTo", "personalPrompt"]
+__all__ = ["askedTwice", "newPassphrase", "passphraseTo", "personalPrompt"]
 
 Prompt = Callable[[str], "bytes | None"]
 
@@ -43,7 +43,12 @@ def newPassphrase(settings: Mapping[str, Any], name: str) -> bytes:
         return given(name) or b""
     if not isTerminal(sys.stdin):
         return b""
-    first = getpass.getpass(f"New pass phrase for {name} (empty for none): ")
+    return askedTwice(f"New pass phrase for {name} (empty for none): ")
+
+
+def askedTwice(question: str) -> bytes:
+    """Ask the person at the terminal for a new pass phrase, without showing it; empty where there is to be none."""
+    first = getpass.getpass(question)
     if first and getpass.getpass("Once more: ") != first:
         raise click.ClickException("the two pass phrases differ; nothing was written")
     return os.fsencode(first)

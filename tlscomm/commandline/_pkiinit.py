@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tlscomm.commandline._printing import say, sayFailure, table
+from tlscomm.commandline._groupedhelp import GroupedCommand
+from tlscomm.commandline._options import outputOptions
+from tlscomm.commandline._pkioptions import NOT_PUBLIC, answering
+from tlscomm.commandline._printing import say, table, writeJSON
 from tlscomm.failures import TLSFailure
 
 if TYPE_CHECKING:
@@ -18,8 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = ["init"]
 
+_DONE = {"kept": "is there already", "renewed": "was renewed", "made": "was made"}
 
-@click.command("init")
+
+@click.command("init", cls=GroupedCommand, epilog=NOT_PUBLIC)
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
     "--host",
@@ -28,18 +33,28 @@ __all__ = ["init"]
     metavar="NAME",
     help="Another name or address of the server, besides localhost, 127.0.0.1 and ::1; repeatable.",
 )
-def init(folder: Path, hosts: Sequence[str]) -> None:
+@outputOptions
+def init(folder: Path, hosts: Sequence[str], *, asJSON: bool) -> None:
     """Make a development authority in FOLDER, with a credential for a server and one for a client in every format.
 
     Where FOLDER has one already it is kept; what has expired in it is renewed.
     """
-    try:
-        _describe(*_ensure(folder, hosts))
-    except TLSFailure as failure:
-        sayFailure(failure)
-        click.get_current_context().exit(1)
-    except OSError as problem:
-        raise click.ClickException(f"{problem.filename or folder}: {problem.strerror}") from None
+    with answering(asJSON=asJSON):
+        made, done = _ensure(folder, hosts)
+        _record(made)
+        if asJSON:
+            writeJSON({"outcome": done, "folder": str(made.folder), "names": _names(made.server), "failure": None})
+        else:
+            _describe(made, _DONE[done])
+
+
+def _record(made: DevelopmentAuthority) -> None:
+    """Have it known what was issued here, before more is."""
+    from tlscomm.issuing._authorityfiles import lookAt
+
+    files = lookAt(made.path("ca.pem"))
+    with files.opened() as ledger:
+        ledger.write()
 
 
 def _ensure(folder: Path, hosts: Sequence[str]) -> tuple[DevelopmentAuthority, str]:
@@ -55,7 +70,7 @@ def _ensure(folder: Path, hosts: Sequence[str]) -> tuple[DevelopmentAuthority, s
             "name another folder"
         )
     kept = before & _fingerprints(folder)
-    return made, "is there already" if len(kept) == 3 else "was renewed" if kept else "was made"
+    return made, "kept" if len(kept) == 3 else "renewed" if kept else "made"
 
 
 def _fingerprints(folder: Path) -> set[str]:
@@ -75,6 +90,7 @@ def _fingerprints(folder: Path) -> set[str]:
 
 def _describe(made: DevelopmentAuthority, done: str) -> None:
     quoted = {name: shlex.quote(str(made.path(name))) for name in ("ca.pem", "server.pfx", "client.pfx")}
+    quoted["folder"] = shlex.quote(str(made.folder))
     say(
         f"The development authority in {made.folder} {done}.",
         table(
@@ -88,11 +104,15 @@ def _describe(made: DevelopmentAuthority, done: str) -> None:
         "",
         "Each credential is there as PEM (.pem and .key, and both in one as -with-key.pem), PFX, CER and P7B; the PFX",
         "files have an empty pass phrase. For development only: the keys are not protected.",
+        NOT_PUBLIC,
         "",
         "Try it:",
         f"  twistd -n tlscomm --identity {quoted['server.pfx']} --client-roots {quoted['ca.pem']}",
         f"  tlscomm connect localhost:8443 --identity {quoted['client.pfx']} --roots {quoted['ca.pem']} "
         "--message hello",
+        "One more client, one more server:",
+        f"  tlscomm pki issue client alice --authority {quoted['folder']}",
+        f"  tlscomm pki issue server db.example.org --authority {quoted['folder']}",
     )
 
 

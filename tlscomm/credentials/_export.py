@@ -24,7 +24,7 @@ from tlscomm.x509 import _encoding as _export
 from tlscomm.x509._files import File, writeFiles
 from tlscomm.x509._keystrengths import keyKind
 
-__all__ = ["EXPORT_FORMATS", "ExportFormat", "exportCredential", "writeCredential"]
+__all__ = ["EXPORT_FORMATS", "PFX_KEYS", "ExportFormat", "exportCredential", "writeCredential"]
 
 ExportFormat: TypeAlias = Literal["pem", "pfx", "p7b", "cer"]
 """``pem``: the certificate, its chain and its key. ``pfx``: the same, for Windows, .NET and Java. ``p7b``: certificate
@@ -35,8 +35,8 @@ EXPORT_FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
 
 _WITH_KEY = ("pem", "pfx")
 
-#: What cryptography puts into PKCS#12.
-_PFX_KEYS = (
+#: What `cryptography` puts into PKCS#12.
+PFX_KEYS = (
     rsa.RSAPrivateKey,
     dsa.DSAPrivateKey,
     ec.EllipticCurvePrivateKey,
@@ -150,7 +150,7 @@ def _pem(credential: Credential, secret: Secret) -> bytes:
 
 def _pfx(credential: Credential, secret: Secret, legacy: bool) -> bytes:
     key = credential.requireKey().privateKey
-    if not isinstance(key, _PFX_KEYS):
+    if not isinstance(key, PFX_KEYS):
         raise UnknownFormat(
             f"PKCS#12 cannot be written here with a private key of the kind {keyKind(key)}; export it as PEM"
         )

@@ -134,6 +134,7 @@ class TLSFailure(Exception):
         problems: everything that was found wrong, where the refusal was ours.
         chain: the peer's chain as far as it is known, the end entity's certificate first.
         remedy: what to do in this very case; what the code says of all its cases where it is empty.
+        whose: what the sentence is about, where that is neither our certificate nor the peer's.
     """
 
     code: ClassVar[str]
@@ -168,6 +169,7 @@ class TLSFailure(Exception):
         problems: tuple[Problem, ...] = (),
         chain: tuple[CertificateFacts, ...] = (),
         remedy: str = "",
+        whose: str = "",
     ) -> None:
         detail = printable(detail, _LONGEST_DETAIL)
         super().__init__(detail)
@@ -183,6 +185,7 @@ class TLSFailure(Exception):
         self.problems = problems[:_MOST_PROBLEMS]
         self.chain = chain[:_MOST_CERTIFICATES]
         self.remedy = remedy
+        self.whose = whose
 
     @property
     def message(self) -> str:
@@ -263,6 +266,8 @@ class TLSFailure(Exception):
         return "our" if self._isOurs() else "the peer's"
 
     def _whose(self) -> str:
+        if self.whose:
+            return self.whose
         return f"an issuing certificate in {self._owner()} chain" if self.depth else f"{self._owner()} certificate"
 
 

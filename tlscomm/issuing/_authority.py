@@ -194,6 +194,7 @@ class Authority:
         *,
         number: int = 1,
         reason: x509.ReasonFlags | None = None,
+        entries: Iterable[x509.RevokedCertificate] = (),
         now: datetime | None = None,
         days: float = _LIST_DAYS,
         lastUpdate: datetime | None = None,
@@ -205,6 +206,7 @@ class Authority:
             serialNumbers: theirs.
             number: of this list; a later one has a higher number.
             reason: why they were revoked.
+            entries: more of them, each with a time and a reason of its own.
             now: the time to count from; the present where None is given.
             days: how long until the next list.
             lastUpdate: from when the list counts; an hour before ``now`` where None is given.
@@ -221,6 +223,8 @@ class Authority:
         )
         for serialNumber in serialNumbers:
             builder = builder.add_revoked_certificate(revokedCertificate(serialNumber, validity.notBefore, reason))
+        for entry in entries:
+            builder = builder.add_revoked_certificate(entry)
         return builder.sign(self.privateKey, signatureHash(self.privateKey))
 
     def __repr__(self) -> str:

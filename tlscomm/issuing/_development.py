@@ -21,7 +21,7 @@ from tlscomm._dataclasses import dataclass
 from tlscomm.credentials import Credential, loadCertificates, loadCredential, usabilityProblems
 from tlscomm.failures import TLSFailure, Unreadable, UnsafePermissions
 from tlscomm.issuing._authority import Authority
-from tlscomm.issuing._certificates import newKey
+from tlscomm.issuing._forms import Bundle, filesOf
 from tlscomm.x509 import _encoding as _export
 from tlscomm.x509._addresses import isAddress
 from tlscomm.x509._extensions import extensionsOf
@@ -211,22 +211,17 @@ def _problems(credential: Credential, role: Role, now: datetime) -> Iterator[TLS
 def _write(place: Path, authority: Authority, hosts: Sequence[str], now: datetime) -> DevelopmentAuthority:
     addresses = [host for host in hosts if isAddress(host)]
     names = [host for host in hosts if host not in addresses]
-    serverKey, clientKey = newKey(), newKey()
-    server = authority.issue(
-        hosts[0], role="server", dnsNames=names, addresses=addresses, privateKey=serverKey, now=now
-    )
+    server = authority.issue(hosts[0], role="server", dnsNames=names, addresses=addresses, now=now)
     # Strict verifiers refuse a certificate without alternative names, and access rules need one.
-    client = authority.issue(
-        "tlscomm development client", role="client", dnsNames=("client.localhost",), privateKey=clientKey, now=now
-    )
+    client = authority.issue("tlscomm development client", role="client", dnsNames=("client.localhost",), now=now)
     writeFiles(
         place,
         {
             "ca.key": File(_export.keyPEM(authority.privateKey), isSecret=True),
             "ca.pem": File(_export.pem((authority.certificate,)), isSecret=False),
             "ca.cer": File(_export.cer(authority.certificate), isSecret=False),
-            **_everyForm("server", serverKey, server.certificate, authority.certificate),
-            **_everyForm("client", clientKey, client.certificate, authority.certificate),
+            **_everyForm("server", server, authority),
+            **_everyForm("client", client, authority),
         },
     )
     return DevelopmentAuthority(
@@ -237,17 +232,6 @@ def _write(place: Path, authority: Authority, hosts: Sequence[str], now: datetim
     )
 
 
-def _everyForm(
-    name: str, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate, root: x509.Certificate
-) -> dict[str, File]:
-    # PEM holds what a peer is sent, so the root is not in it; the others are imported, and where to is better found.
-    chain = _export.pem((certificate,))
-    private = _export.keyPEM(key)
-    return {
-        f"{name}.key": File(private, isSecret=True),
-        f"{name}.pem": File(chain, isSecret=False),
-        f"{name}-with-key.pem": File(chain + private, isSecret=True),
-        f"{name}.pfx": File(_export.pfx(f"tlscomm development {name}", key, certificate, (root,)), isSecret=True),
-        f"{name}.cer": File(_export.cer(certificate), isSecret=False),
-        f"{name}.p7b": File(_export.p7b((certificate, root)), isSecret=False),
-    }
+def _everyForm(name: str, credential: Credential, authority: Authority) -> dict[str, File]:
+    label = f"tlscomm development {name}"
+    return filesOf(name, Bundle(label, credential.certificate, credential.privateKey, roots=(authority.certificate,)))

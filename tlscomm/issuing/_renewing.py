@@ -21,7 +21,7 @@ from tlscomm.x509._facts import subjectText
 from tlscomm.x509._issuers import hasIssued
 from tlscomm.x509._unreadable import REJECTIONS
 
-__all__ = ["authorityFrom", "renewed"]
+__all__ = ["authorityFrom", "checkCurrent", "renewed"]
 
 #: What says something of one certificate alone: the next one has it anew, or not at all.
 _OF_ONE = (
@@ -115,7 +115,12 @@ def renewed(
     return replace(credential, certificate=certificate, privateKey=key)
 
 
-def _validity(former: x509.Certificate, authority: x509.Certificate, days: float | None, now: datetime) -> Validity:
+def checkCurrent(authority: x509.Certificate, now: datetime) -> None:
+    """Look whether an authority is valid, so that what it issues now is of use.
+
+    Raises:
+        Expired, NotYetValid: it is not.
+    """
     subject = subjectText(authority)
     if now > authority.not_valid_after_utc:
         detail = f"the authority {subject}, on {timeText(authority.not_valid_after_utc)}"
@@ -123,6 +128,10 @@ def _validity(former: x509.Certificate, authority: x509.Certificate, days: float
     if now < authority.not_valid_before_utc:
         detail = f"the authority {subject}, before {timeText(authority.not_valid_before_utc)}"
         raise NotYetValid(detail, stage="credential")
+
+
+def _validity(former: x509.Certificate, authority: x509.Certificate, days: float | None, now: datetime) -> Validity:
+    checkCurrent(authority, now)
     begins = max(now - _BACKDATED, authority.not_valid_before_utc)
     lasts = former.not_valid_after_utc - former.not_valid_before_utc if days is None else timedelta(days=days)
     ends = (begins if days is None else now) + lasts

@@ -44,8 +44,9 @@ def filesBeside(path: Path) -> list[Path]:
     Raises:
         OSError: the folder cannot be read.
     """
-    stem = path.name.split(".")[0].removesuffix("-with-key")
-    isForm = re.compile(rf"{re.escape(stem)}(?:-with-key)?\.[A-Za-z0-9]+").fullmatch
+    # A name may have dots of its own, and so may what follows it.
+    stems = {stem.removesuffix("-with-key") for stem in (path.name.split(".")[0], path.stem)}
+    isForm = re.compile(rf"(?:{'|'.join(map(re.escape, sorted(stems)))})(?:-with-key)?\.[A-Za-z0-9]+").fullmatch
     found = (each for each in path.parent.iterdir() if isForm(each.name) and each.is_file())
     return [path, *sorted(each for each in found if each != path and each.stat().st_size <= _LARGEST)]
 
