@@ -9,6 +9,7 @@ from sphinx.util.nodes import make_refnode
 from zope.interface.interface import InterfaceClass
 
 import tlscomm
+from tlscomm.configuration._settings import SETTINGS
 from tlscomm.failures import TLSFailure
 
 project = "tlscomm"
@@ -30,6 +31,7 @@ extensions = [
 ]
 exclude_patterns = ["_build"]
 html_theme = "furo"
+html_theme_options = {"top_of_page_buttons": []}
 html_title = f"tlscomm {version}"
 html_static_path = ["_static"]
 html_css_files = ["tlscomm.css"]
@@ -43,6 +45,8 @@ smartquotes = False
 
 # In our docstrings, and so on these pages too, single backticks hold the name of something in Python.
 default_role = "py:obj"
+# Hundreds of them would be in the table of contents of one page, and be copied for each other page's.
+toc_object_entries = False
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 autodoc_typehints = "description"
@@ -113,11 +117,20 @@ def findShortName(app, env, node, contnode):
     return contnode if "._" in name or _isElsewhere(name) or re.fullmatch(r"_?[a-z]\w*", name) else None
 
 
+_optionLabels = {f"--{setting.option}": f"setting-{setting.name.lower()}" for setting in SETTINGS}
+
+
 def linkCodes(app, doctree, docname):
-    """Make the name of a failure, where it stands in code type, a link to what there is to know about it."""
+    """Make the name of a failure, where it stands in code type, a link to what there is to know about it.
+
+    So with the option of a setting, but only where a table has it: in a text there are too many.
+    """
     labels = app.env.get_domain("std").anonlabels
     for literal in list(doctree.findall(nodes.literal)):
-        target = labels.get(f"failure-{literal.astext()}")
+        label = f"failure-{literal.astext()}"
+        if isinstance(literal.parent.parent, nodes.entry):
+            label = _optionLabels.get(literal.astext().partition(" ")[0], label)
+        target = labels.get(label)
         if target is not None and target[0] != docname and not isinstance(literal.parent, nodes.reference):
             literal.replace_self(make_refnode(app.builder, docname, *target[:2], literal.deepcopy()))
 

@@ -126,7 +126,9 @@ def _said(verdict: Verdict | None) -> str:
 
 
 def tableOf(heads: list[str], rows: Iterable[list[str]], widths: str = "auto") -> Iterator[str]:
-    yield from (".. list-table::", "   :header-rows: 1", f"   :widths: {widths}", "")
+    # On a phone cells stand below each other, and three say without their heads what they are.
+    look = ["   :class: stacked"] if len(heads) <= 3 else []
+    yield from (".. list-table::", *look, "   :header-rows: 1", f"   :widths: {widths}", "")
     for row in [heads, *rows]:
         for index, cell in enumerate(row):
             yield f"   {'*' if index == 0 else ' '} - {cell}"

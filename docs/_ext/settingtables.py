@@ -69,16 +69,15 @@ def _strings() -> Iterator[str]:
 def _file() -> Iterator[str]:
     cells = [
         [
-            f"``{setting.name}``",
+            f"``{setting.name}``, ``--{setting.option}``",
             _valueInFile(setting),
             "process" if setting.isProcessWide else "listener",
             setting.without(Interface.TWISTD) or _valueOfFlag(setting),
-            f"``--{setting.option}``",
         ]
         for setting in settingsOn(Interface.TWISTD)
         if setting.name != "configuration"
     ]
-    return tableOf(["setting", "value", "level", "default", "option"], cells, "22 22 10 22 24")
+    return tableOf(["setting and option", "value", "level", "default"], cells, "34 26 10 30")
 
 
 def _valueInFile(setting: Setting) -> str:
