@@ -17,7 +17,9 @@ __all__ = [
     "PathDecision",
     "PathRules",
     "PeerWSGIResource",
+    "TLSExtension",
     "agentFor",
+    "enableAutobahn",
     "environOf",
     "failureIn",
     "peerOf",
@@ -28,6 +30,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tlscomm.web._accessbypath import PUBLIC, AccessByPath, PathDecision, PathRules
     from tlscomm.web._agents import AgentEndpoints, agentFor
+    from tlscomm.web._asgi import TLSExtension
+    from tlscomm.web._autobahn import enableAutobahn
     from tlscomm.web._causes import failureIn
     from tlscomm.web._environ import environOf
     from tlscomm.web._identityheaders import IDENTITY_HEADERS, IdentityHeaders, withoutIdentity
@@ -48,7 +52,9 @@ else:
             "PathDecision": "tlscomm.web._accessbypath",
             "PathRules": "tlscomm.web._accessbypath",
             "PeerWSGIResource": "tlscomm.web._wsgi",
+            "TLSExtension": "tlscomm.web._asgi",
             "agentFor": "tlscomm.web._agents",
+            "enableAutobahn": "tlscomm.web._autobahn",
             "environOf": "tlscomm.web._environ",
             "failureIn": "tlscomm.web._causes",
             "peerOf": "tlscomm.web._peers",

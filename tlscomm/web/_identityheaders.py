@@ -12,7 +12,7 @@ from zope.interface import implementer
 from tlscomm.access import Peer
 from tlscomm.web._peers import peerOf
 
-__all__ = ["IDENTITY_HEADERS", "IdentityHeaders", "withoutIdentity"]
+__all__ = ["IDENTITY_HEADERS", "IdentityHeaders", "isOfIdentity", "withoutIdentity"]
 
 #: Headers by which servers tell those behind them who a client is. A client's own are a lie. Those of RFC 9440, and
 #: what nginx, HAProxy, Apache, Envoy, Traefik and AWS are configured to send in their manuals.
@@ -39,6 +39,12 @@ IDENTITY_HEADERS: Final = frozenset(
 _PREFIXES = ("ssl-", "x-ssl-")
 
 
+def isOfIdentity(name: bytes) -> bool:
+    """Return whether a header is one by which servers say who a client is. CGI makes the same of ``Client_Cert``."""
+    plain = name.decode("latin-1").lower().replace("_", "-")
+    return plain in IDENTITY_HEADERS or plain.startswith(_PREFIXES)
+
+
 def withoutIdentity(request: Any) -> None:
     """Take the headers from a request by which its client says who it is.
 
@@ -47,8 +53,7 @@ def withoutIdentity(request: Any) -> None:
     """
     headers = request.requestHeaders
     for name, _ in list(headers.getAllRawHeaders()):
-        plain = name.decode("latin-1").lower().replace("_", "-")
-        if plain in IDENTITY_HEADERS or plain.startswith(_PREFIXES):
+        if isOfIdentity(name):
             headers.removeHeader(name)
 
 
