@@ -86,6 +86,14 @@ class ServerTests:
         client.say("hello\n")
         await client.prints("(?m)^hello")
 
+    async def test_keyingMaterial(self) -> None:
+        """The client exports the same bytes by a label as we do, which a channel binding is made of."""
+        options = ("-keymatexport", "EXPORTER-Channel-Binding", "-keymatexportlen", "32")
+        client = self.client(await self.serve(), *options)
+        transport = await self.record.next("accepted")
+        exported = transport.exportKeyingMaterial("EXPORTER-Channel-Binding", 32)
+        await client.prints(f"Keying material: {exported.hex().upper()}")
+
     async def test_acceptableAuthorities(self) -> None:
         """The client is told the names of the authorities that may have issued its certificate."""
         client = self.client(await self.serve())

@@ -357,6 +357,11 @@ class Channel:
         return bool(lib.SSL_session_reused(self._ssl))
 
     @property
+    def hasExtendedMasterSecret(self) -> bool:
+        """Whether the secret of a TLS 1.2 handshake is tied to all of it (RFC 7627)."""
+        return bool(lib.SSL_get_extms_support(self._ssl) == 1)
+
+    @property
     def hasOutput(self) -> bool:
         """Whether there are bytes to drain."""
         return bool(_available(self._out, _scratch.pointer))

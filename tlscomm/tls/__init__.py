@@ -8,6 +8,7 @@ credential?" by the code that answers it live. This package alone turns what Ope
 from tlscomm._lazy import lazyFace
 
 __all__ = [
+    "NoChannelBinding",
     "State",
     "TLSConnection",
     "TLSFacts",
@@ -19,6 +20,7 @@ __all__ = [
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from tlscomm.tls._channelbinding import NoChannelBinding
     from tlscomm.tls._connection import TLSConnection
     from tlscomm.tls._state import State, TLSFacts
     from tlscomm.tls._verdict import handshake, pump, verdict, verdictWithWarnings
@@ -26,6 +28,7 @@ else:
     __getattr__, __dir__ = lazyFace(
         __name__,
         {
+            "NoChannelBinding": "tlscomm.tls._channelbinding",
             "State": "tlscomm.tls._state",
             "TLSConnection": "tlscomm.tls._connection",
             "TLSFacts": "tlscomm.tls._state",

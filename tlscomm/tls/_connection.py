@@ -360,6 +360,23 @@ class TLSConnection:
         return self._channel.presented
 
     @property
+    def isClient(self) -> bool:
+        """Which side we are."""
+        return self._isClient
+
+    @property
+    def shown(self) -> x509.Certificate | None:
+        """The certificate that we have shown as a server, or None where that is not known: a session was resumed."""
+        if self._channel.resumed and self._configuration.credentialSelector is not None:
+            return None
+        return self._raw.get_certificate(as_cryptography=True)
+
+    @property
+    def hasExtendedMasterSecret(self) -> bool:
+        """Whether the secret of a TLS 1.2 handshake is tied to all of it (RFC 7627)."""
+        return self._channel.hasExtendedMasterSecret
+
+    @property
     def overruled(self) -> tuple[Problem, ...]:
         """What was wrong with the chain of the peer that was accepted, and did not count because a hook said so."""
         result = self._verification.result if self.isAccepted else None

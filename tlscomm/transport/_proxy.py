@@ -81,6 +81,40 @@ class TransportProxy:
         """The application protocol that ALPN chose, or None."""
         return self._connection.handle.get_alpn_proto_negotiated() or None
 
+    def exportKeyingMaterial(self, label: str, length: int, context: bytes | None = None) -> bytes:
+        """Return bytes that only the two sides of this connection know (RFC 5705, and RFC 8446, section 7.5).
+
+        Args:
+            label: what they are for, in ASCII; the same on both sides. IANA registers some, and others begin with
+                ``EXPERIMENTAL``.
+            length: how many, 8160 at most.
+            context: more that both sides have to agree on. Under TLS 1.2 no bytes are not the same as None.
+
+        Raises:
+            NoChannelBinding: both sides have yet to accept each other, or the peer speaks TLS 1.2 without the extended
+                master secret.
+            ValueError: an argument is wrong.
+        """
+        from tlscomm.tls._channelbinding import exportKeyingMaterial
+
+        return exportKeyingMaterial(self._connection, label, length, context)
+
+    def channelBinding(self, kind: str = "tls-exporter") -> bytes:
+        """Return what ties a login by other means to this very connection (RFC 5056), as SCRAM's ``-PLUS`` does.
+
+        Args:
+            kind: ``tls-exporter`` (RFC 9266), which fits every connection, or ``tls-server-end-point`` (RFC 5929),
+                which stands for the server's certificate and passes a machine between that has it too.
+
+        Raises:
+            NoChannelBinding: there is none that could be relied on, as for `exportKeyingMaterial`; or, of
+                ``tls-server-end-point``, the server's certificate has no hash function.
+            ValueError: there is no such kind. ``tls-unique`` is not there: it is not safe.
+        """
+        from tlscomm.tls._channelbinding import channelBinding
+
+        return channelBinding(self._connection, kind)
+
     def getPeerCertificate(self) -> X509 | None:
         """The peer's certificate in pyOpenSSL's form, as Twisted's programs expect; `peer` says more."""
         return self._connection.handle.get_peer_certificate()
