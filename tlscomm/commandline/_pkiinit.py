@@ -110,6 +110,7 @@ def _describe(made: DevelopmentAuthority, done: str) -> None:
         f"  twistd -n tlscomm --identity {quoted['server.pfx']} --client-roots {quoted['ca.pem']}",
         f"  tlscomm connect localhost:8443 --identity {quoted['client.pfx']} --roots {quoted['ca.pem']} "
         "--message hello",
+        "",
         "One more client, one more server:",
         f"  tlscomm pki issue client alice --authority {quoted['folder']}",
         f"  tlscomm pki issue server db.example.org --authority {quoted['folder']}",

@@ -58,7 +58,8 @@ def sayIssued(files: AuthorityFiles, made: Issuance, notes: Sequence[str] = (), 
     if made.isFirst:
         sayNote(NOT_PUBLIC)
     if not isOurs:
-        say("", "Its owner has the private key, and uses it with this: --identity FILE --key KEY.")
+        identity = _identity(made.files)
+        say("", "Send it to its owner, who has the private key:", f"  {identity} --key KEY --roots {files.path.name}")
     if use:
         say("", "Use it:", *(f"  {line}" for line in use))
 

@@ -31,7 +31,7 @@ from tlscomm.failures import (
 from tlscomm.x509 import _der
 from tlscomm.x509._bounds import partsOf
 from tlscomm.x509._facts import nameText
-from tlscomm.x509._keystrengths import keyKind, keyWeakness, unsignableKey
+from tlscomm.x509._keystrengths import digestWeakness, keyKind, keyWeakness, unsignableKey
 from tlscomm.x509._purposes import purposesText
 from tlscomm.x509._unreadable import REJECTIONS, unreadableText
 
@@ -65,7 +65,9 @@ _LEFT_OUT = {
 }
 
 _WHOSE = "the certificate that is asked for"
-_AGAIN = "Make a new request, for example: openssl req -new -newkey ec:<(openssl ecparam -name prime256v1) -keyout KEY"
+_AGAIN = (
+    "Make a new request, for example: openssl req -new -newkey rsa:3072 -nodes -keyout KEY -out REQUEST -subj /CN=NAME"
+)
 _ASK = "Ask the author of the request for one without it; names are all that a request is granted."
 
 
@@ -125,7 +127,7 @@ def _encoded(content: bytes, file: str) -> bytes:
     if (begins := _PEM.search(content)) is None:
         other = _OTHER_PEM.search(content)
         if other is not None or content[:1] != b"\x30":
-            held = f", but {other[1].decode().lower()}" if other else ""
+            held = f", but: {other[1].decode().lower()}" if other else ""
             raise UnknownFormat(f"{file} holds no request for a certificate (PKCS#10){held}", remedy=_AGAIN)
         return content
     try:
@@ -160,6 +162,8 @@ def _checkedKey(request: x509.CertificateSigningRequest, file: str) -> Certifica
         raise _weak(f"the request {file} has a key that is not known here: {printable(str(unknown))}") from None
     if weakness := keyWeakness(key) or unsignableKey(asked):
         raise _weak(f"the request {file} has {weakness}")
+    if digest := digestWeakness(asked):
+        raise _weak(f"the request {file} is signed with {digest}")
     try:
         isSigned = request.is_signature_valid
     except UnsupportedAlgorithm as unknown:
@@ -168,7 +172,7 @@ def _checkedKey(request: x509.CertificateSigningRequest, file: str) -> Certifica
         raise BadSignature(
             f"the request {file} was not signed with the key that it asks to certify, or was changed since",
             stage="credential",
-            whose=_WHOSE,
+            whose="the request",
             remedy=_AGAIN,
         )
     return key  # type: ignore[no-any-return]
