@@ -16,9 +16,10 @@ demo: environment ## Show a server and a client that accept each other, and one 
 test: programs environment ## Check everything: lint, types, documentation, changelog, tests
 	@sh .ci/check
 
-lint: environment ## Check style and formatting
+lint: environment ## Check style and formatting, of code and of pages
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
+	@$(RUN) doc8 -q README.rst docs examples
 
 types: environment ## Check types
 	@$(RUN) mypy
@@ -28,6 +29,9 @@ docs: environment ## Build the documentation in docs/_build/html
 
 dist: environment ## Build the source distribution and the wheel of the last commit in dist/, the same bytes each time
 	@.venv/bin/python scripts/distribution.py
+
+links: environment ## Look up every address that the documentation names; needs the network
+	@$(RUN) sphinx -q -b linkcheck docs docs/_build/links
 
 bench: bench-environment ## Measure what tlscomm costs next to others, in ten minutes
 	@$(BENCH) --json benchmarks/latest.json
