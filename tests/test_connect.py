@@ -146,7 +146,10 @@ class ConnectCase(InteropCase):
         return (*COMMAND, f"{host}:{port}", *identity, "--roots", authorityFile(), *PATIENT, *options)
 
     def connectTo(self, port: int, *options: str, **settings: Any) -> Program:
-        return self.spawn(*self.command(port, *options, **settings))
+        program = self.spawn(*self.command(port, *options, **settings))
+        if "-" not in options:
+            program.endInput()
+        return program
 
     async def ending(self, program: Program, status: int) -> None:
         """Await the end of a command, and check its exit status."""
@@ -158,7 +161,9 @@ class ConnectCase(InteropCase):
         self.assertEqual(program.printed, program.output, "nothing is said besides")
         printed: dict[str, Any] = json.loads(program.output)
         self.assertEqual(
-            list(printed), ["outcome", "failure", "tls", "peer", "acceptance", "replies"], "the same keys always"
+            list(printed),
+            ["outcome", "failure", "tls", "peer", "acceptance", "replies", "unasked"],
+            "the same keys always",
         )
         return printed
 

@@ -13,7 +13,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from tlscomm.commandline._conversation import Conversation, Window
+from tlscomm.commandline._conversation import COMMON, Conversation, Manner, Window
 from tlscomm.commandline._messages import Outgoing, outgoing
 from tlscomm.commandline._reaching import Bounded
 from tlscomm.failures import MessageTooLong, ReadTimeout, Reset, TLSFailure, Truncated, Undecodable
@@ -28,24 +28,43 @@ async def given(messages: Iterable[Message | Deferred[Message] | Exception]) -> 
         yield Outgoing(await message if isinstance(message, Deferred) else message)
 
 
+class Transport(StringTransport):
+    """A transport that ends each way by itself.
+
+    Attributes:
+        isWriteEnded: whether our side has ended.
+    """
+
+    isWriteEnded = False
+
+    def loseWriteConnection(self) -> None:
+        self.isWriteEnded = True
+
+
 class ConversationCase(SynchronousTestCase):
     """A conversation over a transport in memory."""
 
-    def begin(self, *messages: Message | Deferred[Message] | Exception, window: int = 1, size: int = 100) -> None:
+    def begin(
+        self,
+        *messages: Message | Deferred[Message] | Exception,
+        window: int = 1,
+        size: int = 100,
+        manner: Manner = COMMON,
+    ) -> None:
         """Begin with these messages; `self.over` fires at the end of it, and `self.replies` grows."""
-        self.beginWith(given(messages), Window(window, size))
+        self.beginWith(given(messages), Window(window, size), manner)
 
-    def beginWith(self, messages: AsyncIterator[Outgoing], window: Window) -> None:
+    def beginWith(self, messages: AsyncIterator[Outgoing], window: Window, manner: Manner = COMMON) -> None:
         self.clock = Clock()
         factory = MessageFactory(Conversation, framing="line", maximumMessage=1000, readTimeout=5, clock=self.clock)
         self.client: Any = factory.buildProtocol(None)
-        self.transport = StringTransport()
+        self.transport = Transport()
         self.client.makeConnection(self.transport)
-        self.replies: list[tuple[Message, Message]] = []
-        self.over = self.client.hold(messages, window, self.note)
+        self.replies: list[tuple[Message | None, Message]] = []
+        self.over = self.client.hold(messages, window, self.note, manner)
 
-    def note(self, reply: Message, request: Outgoing) -> None:
-        self.replies.append((request.content, reply))
+    def note(self, reply: Message, request: Outgoing | None) -> None:
+        self.replies.append((None if request is None else request.content, reply))
 
     def sent(self) -> list[str]:
         """Return the messages that were sent since the last time."""
@@ -74,9 +93,9 @@ class ConversationTests(ConversationCase):
         self.assertEqual(self.sent(), ["a"])
         self.reply("A")
         self.assertEqual(self.sent(), ["b"])
-        self.assertFalse(self.transport.disconnecting)
+        self.assertFalse(self.transport.isWriteEnded)
         self.reply("B")
-        self.assertTrue(self.transport.disconnecting)
+        self.assertTrue(self.transport.isWriteEnded)
         self.assertNoResult(self.over)
         self.lose()
         self.successResultOf(self.over)
@@ -85,9 +104,108 @@ class ConversationTests(ConversationCase):
     def test_nothing(self) -> None:
         """Without messages the connection is closed at once."""
         self.begin()
+        self.assertTrue(self.transport.isWriteEnded)
+        self.lose()
+        self.successResultOf(self.over)
+
+    def test_afterTheLast(self) -> None:
+        """What the server says after its last reply is shown until it ends, though our side has ended."""
+        self.begin("a")
+        self.reply("A")
+        self.assertTrue(self.transport.isWriteEnded)
+        self.reply("more")
+        self.lose()
+        self.successResultOf(self.over)
+        self.assertEqual(self.replies, [("a", "A"), (None, "more")])
+
+    def test_serverGoesOn(self) -> None:
+        """A server that does not end its side has so many seconds, and then the connection ends as a whole."""
+        self.begin("a")
+        self.reply("A")
+        self.clock.advance(4.9)
+        self.assertFalse(self.transport.disconnecting)
+        self.clock.advance(0.1)
         self.assertTrue(self.transport.disconnecting)
         self.lose()
         self.successResultOf(self.over)
+
+    def test_unasked(self) -> None:
+        """A message that comes while none is awaited is no reply, and the reply after it is."""
+        first: Deferred[Message] = Deferred()
+        self.begin(first)
+        self.reply("hello")
+        first.callback("a")
+        self.reply("A")
+        self.lose()
+        self.successResultOf(self.over)
+        self.assertEqual(self.replies, [(None, "hello"), ("a", "A")])
+
+    def test_greeting(self) -> None:
+        """A greeting is awaited before anything is sent, and no longer than a reply."""
+        self.begin("a", manner=Manner(isGreeted=True))
+        self.assertEqual(self.sent(), [])
+        self.reply("welcome")
+        self.assertEqual(self.sent(), ["a"])
+        self.reply("A")
+        self.lose()
+        self.assertEqual(self.replies, [(None, "welcome"), ("a", "A")])
+        self.begin("a", manner=Manner(isGreeted=True))
+        self.clock.advance(5)
+        self.assertTrue(self.transport.disconnecting)
+        self.lose(ReadTimeout())
+        self.failureResultOf(self.over, ReadTimeout)
+
+    def test_noGreeting(self) -> None:
+        """A server that ends before it has greeted is named."""
+        self.begin("a", manner=Manner(isGreeted=True))
+        self.lose()
+        self.failureResultOf(self.over, Truncated)
+
+    def test_noReplies(self) -> None:
+        """Without replies all is sent at once, and what comes is shown until the server ends."""
+        self.begin("a", "b", manner=Manner(awaitsReplies=False))
+        self.assertEqual(self.sent(), ["a", "b"])
+        self.assertTrue(self.transport.isWriteEnded)
+        self.reply("one")
+        self.lose()
+        self.successResultOf(self.over)
+        self.assertEqual(self.replies, [(None, "one")])
+
+    def test_noRepliesToSlowPeer(self) -> None:
+        """Without replies, no more is sent than the peer takes."""
+        waiting: Deferred[Message] = Deferred()
+        self.begin("a", waiting, "c", manner=Manner(awaitsReplies=False))
+        self.transport.producer.pauseProducing()
+        waiting.callback("b")
+        self.assertEqual(self.sent(), ["a"])
+        self.transport.producer.resumeProducing()
+        self.assertEqual(self.sent(), ["b", "c"])
+        self.lose()
+
+    def test_listening(self) -> None:
+        """It goes on listening for its time, and then ends in order."""
+        self.begin("a", manner=Manner(listenSeconds=60))
+        self.reply("A")
+        self.clock.advance(30)
+        self.reply("news")
+        self.assertFalse(self.transport.isWriteEnded)
+        self.clock.advance(30)
+        self.assertTrue(self.transport.isWriteEnded)
+        self.lose()
+        self.successResultOf(self.over)
+        self.assertEqual(self.replies, [("a", "A"), (None, "news")])
+
+    def test_listeningToTheEnd(self) -> None:
+        """Without a limit it listens until the server ends; being cut off is a failure then."""
+        self.begin(manner=Manner(listenSeconds=None))
+        self.clock.advance(100_000)
+        self.reply("news")
+        self.assertNoResult(self.over)
+        self.lose()
+        self.successResultOf(self.over)
+        self.begin(manner=Manner(listenSeconds=None))
+        self.lose(Truncated())
+        self.failureResultOf(self.over, Truncated)
 
     def test_manyUnderWay(self) -> None:
         """As many messages as the window has are under way, and never more."""
@@ -138,7 +256,7 @@ class ConversationTests(ConversationCase):
         self.begin("a", Deferred(), window=10)
         self.reply("A")
         self.clock.pump([1] * 60)
-        self.assertFalse(self.transport.disconnecting)
+        self.assertFalse(self.transport.isWriteEnded)
         self.assertNoResult(self.over)
 
 

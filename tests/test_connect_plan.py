@@ -118,7 +118,7 @@ class UsageTests(SynchronousTestCase):
         """So is an address that is none."""
         result = CliRunner().invoke(program, ["connect", "::1:8443"])
         self.assertEqual(result.exit_code, 2)
-        self.assertIn("Invalid value for 'HOST:PORT': '::1:8443' is not HOST:PORT", result.output)
+        self.assertIn("Invalid value for 'ADDRESS': '::1:8443' is not HOST:PORT", result.output)
 
 
 class CredentialTests(SynchronousTestCase):
@@ -131,7 +131,7 @@ class CredentialTests(SynchronousTestCase):
         said = json.loads(result.stdout)
         self.assertEqual(said.pop("outcome"), "failed")
         failure: dict[str, object] = said.pop("failure")
-        self.assertEqual(said, {"tls": None, "peer": None, "acceptance": None, "replies": []})
+        self.assertEqual(said, {"tls": None, "peer": None, "acceptance": None, "replies": [], "unasked": []})
         self.assertEqual((failure["side"], failure["peer"]), ("local", None))
         return failure
 

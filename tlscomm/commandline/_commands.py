@@ -23,7 +23,7 @@ _COMMANDS = {
         "command",
         "Say what keeps a server from starting with a configuration, what expires when, and whom it would refuse.",
     ),
-    "connect": ("command", "Connect to HOST:PORT, send each message, and print each reply."),
+    "connect": ("command", "Connect to ADDRESS, send each message, and print each reply."),
     "explain": (
         "command",
         "Say what a failure CODE means, how to make it happen and what to do; without CODE, list them all.",

@@ -6,13 +6,13 @@ its last message has no delimiter: so each message remembers whether it had one.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from typing import NamedTuple, TypeAlias
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from typing import IO, NamedTuple, TypeAlias
 
 from tlscomm.failures import MessageTooLong
 from tlscomm.messages import Decoder, Framing, Message
 
-__all__ = ["Outgoing", "Read", "fromFile", "outgoing"]
+__all__ = ["Outgoing", "Read", "Sending", "fromFile", "outgoing"]
 
 
 Read: TypeAlias = Callable[[], Awaitable[bytes]]
@@ -29,6 +29,31 @@ class Outgoing(NamedTuple):
 
     content: Message
     isDelimited: bool = True
+
+
+class Sending(NamedTuple):
+    """What is to be sent, and how.
+
+    Attributes:
+        texts: a message each.
+        file: a file of messages that come after them, or None.
+        framing: how messages are told apart, on the connection and in the file.
+        maximum: the most bytes that a message may have.
+    """
+
+    texts: Sequence[str]
+    file: IO[bytes] | None
+    framing: Framing
+    maximum: int
+
+    def refuseUnsendable(self) -> None:
+        """Refuse texts that cannot be sent, before anything is.
+
+        Raises:
+            TLSFailure: a text is too long, or holds the delimiter.
+        """
+        for text in self.texts:
+            self.framing.encode(text, self.maximum)
 
 
 async def outgoing(texts: Iterable[str], read: Read | None, framing: Framing, maximum: int) -> AsyncIterator[Outgoing]:

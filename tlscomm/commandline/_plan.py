@@ -12,13 +12,19 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tlscomm._dataclasses import dataclass
+from tlscomm.configuration._settings import defaultsOn, settingsOn
+from tlscomm.configuration._settingtypes import Interface
+from tlscomm.failures import printable
 
 if TYPE_CHECKING:
     from tlscomm.configuration import ClientConfiguration
     from tlscomm.credentials._passphrasesources import Prompt
     from tlscomm.tracing import TraceObserver, Tracing
 
-__all__ = ["Address", "Plan", "addressIn", "planFor"]
+__all__ = ["Address", "EndpointText", "Plan", "addressIn", "planFor"]
+
+#: What an endpoint string knows nothing of.
+_OF_MESSAGES = frozenset({"framing", "maximumMessage", "timeout"})
 
 #: Where --timeout is not given: as in `tlscomm.configuration.Deadlines` and `tlscomm.messages.MessageFactory`.
 _CONNECT_SECONDS, _REPLY_SECONDS, _CLOSE_SECONDS = 10.0, 5.0, 5.0
@@ -39,37 +45,61 @@ class Address(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+class EndpointText(NamedTuple):
+    """Where a server listens, as a client endpoint string of Twisted's: ``unix:PATH``, ``tcp:HOST:PORT``.
+
+    Attributes:
+        text: the string.
+    """
+
+    text: str
+
+    @property
+    def isWhole(self) -> bool:
+        """Whether it says all of a connection over TLS by itself."""
+        return self.text.startswith("tlscomm:")
+
+    def __str__(self) -> str:
+        return printable(self.text)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """How to connect, and as whom.
 
     Attributes:
         address: where to, as it was given.
-        host: its host, a name in ASCII or an address.
-        configuration: the client's.
+        host: its host, a name in ASCII or an address; empty with an endpoint string.
+        configuration: the client's; None where the endpoint string says it.
         connectSeconds: how long looking the host up and TCP may take; None for ever.
         replySeconds: how long each reply may take; None for ever.
+        endSeconds: how long the server may take to end its side.
         tracing: what is traced of the connection, or None.
         upgrade: the protocol in which the connection begins in the clear, or None.
     """
 
-    address: Address
+    address: Address | EndpointText
     host: str
-    configuration: ClientConfiguration
+    configuration: ClientConfiguration | None
     connectSeconds: float | None
     replySeconds: float | None
+    endSeconds: float = _CLOSE_SECONDS
     tracing: Tracing | None = None
     upgrade: str | None = None
 
 
-def addressIn(text: str) -> Address:
-    """Return the address in ``HOST:PORT``.
+def addressIn(text: str) -> Address | EndpointText:
+    """Return the address in ``HOST:PORT``, or in a client endpoint string such as ``unix:PATH``.
+
+    Whether there are endpoints of such a kind is not looked up.
 
     Raises:
         ValueError: it is none; the message says how to write one.
     """
     found = re.fullmatch(r"(?:\[([^][]+)\]|([^][:]+)):([0-9]{1,5})", text)
     if found is None:
+        if _isEndpointText(text):
+            return EndpointText(text)
         raise ValueError(f"{text!r} is not HOST:PORT; an IPv6 address stands in brackets: [::1]:8443")
     address, name, port = found.group(1), found.group(2), int(found.group(3))
     if not 0 < port < 65536:
@@ -79,8 +109,17 @@ def addressIn(text: str) -> Address:
     return Address(address or name, port)
 
 
+def _isEndpointText(text: str) -> bool:
+    # What follows a host is a port, and what follows the kind of an endpoint is more than a word.
+    if re.fullmatch(r"[A-Za-z][\w-]*:(?!//).*[:=/.].*", text, re.DOTALL) is None:
+        return False
+    if text.startswith(("tls:", "ssl:")):
+        raise ValueError(f"{text!r} would be TLS in TLS: name what makes the TCP connection, tcp:HOST:PORT")
+    return True
+
+
 def planFor(
-    address: Address,
+    address: Address | EndpointText,
     settings: Mapping[str, Any],
     *,
     prompt: Prompt | None = None,
@@ -103,17 +142,41 @@ def planFor(
     from tlscomm.tracing._fromsettings import tracingFrom
     from tlscomm.verification._servernames import hostAndServerName
 
-    host, name = hostAndServerName(address.host)
+    if isinstance(address, Address):
+        host, name = hostAndServerName(address.host)
+    else:
+        host, name = "", None
+        if not address.isWhole and "serverName" not in settings:
+            raise ValueError("with an endpoint string the server's name must be given: --server-name")
     connectSeconds, replySeconds, deadlines = _waits(settings)
+    configuration = None
+    if isinstance(address, EndpointText) and address.isWhole:
+        _refuseTwice(settings)
+    else:
+        given = {**settings, **deadlines}
+        configuration = clientConfiguration(settings.get("serverName", name) or "", given, prompt=prompt)
     return Plan(
         address=address,
         host=host,
-        configuration=clientConfiguration(settings.get("serverName", name), {**settings, **deadlines}, prompt=prompt),
+        configuration=configuration,
         connectSeconds=connectSeconds,
         replySeconds=replySeconds,
+        endSeconds=deadlines.get("closeTimeout") or _CLOSE_SECONDS,
         tracing=tracingFrom(settings, observer=observer),
         upgrade=settings.get("upgrade"),
     )
+
+
+def _refuseTwice(settings: Mapping[str, Any]) -> None:
+    """Refuse the options that an endpoint string of tlscomm's own has as arguments."""
+    unset = {**defaultsOn(Interface.CONNECT), "timeout": settings.get("timeout")}
+    said = [
+        setting.spelled(Interface.CONNECT)
+        for setting in settingsOn(Interface.CONNECT)
+        if setting.name not in _OF_MESSAGES and settings.get(setting.name, ()) not in ((), unset.get(setting.name))
+    ]
+    if said:
+        raise ValueError(f"a tlscomm: endpoint string says this itself, as its arguments: {', '.join(said)}")
 
 
 def _waits(settings: Mapping[str, Any]) -> tuple[float | None, float | None, dict[str, float | None]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 from threading import Thread
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from twisted.internet._resolver import GAIResolver
 from twisted.internet.defer import Deferred
@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
-from tlscomm.commandline._plan import Plan
+from tlscomm.commandline._plan import Address, Plan
 from tlscomm.endpoints import TLSClientEndpoint
 from tlscomm.endpoints._hosts import AnyHostname
 
@@ -29,22 +29,35 @@ _FOREVER = 1e9
 
 
 def endpointTo(reactor: Any, plan: Plan) -> IStreamClientEndpoint:
-    """Return an endpoint that connects over IPv6 or IPv4, whichever answers first (RFC 8305).
+    """Return an endpoint that connects to a host over IPv6 or IPv4, whichever answers first (RFC 8305).
 
     Args:
         reactor: connects. It looks names up in threads of its own from now on.
         plan: where to, as whom, and in which time.
+
+    Raises:
+        ValueError: the endpoint string of the plan describes no endpoint.
+        TLSFailure: it is one of tlscomm's, and a file that it names cannot be used.
     """
     reactor.installNameResolver(GAIResolver(reactor, _lookups))
-    seconds = plan.connectSeconds
-    tcp = AnyHostname(reactor, plan.host, plan.address.port, timeout=_FOREVER if seconds is None else seconds)
-    bounded: Any = Bounded(reactor, tcp, seconds)
+    bounded: Any = Bounded(reactor, _below(reactor, plan), plan.connectSeconds)
+    if plan.configuration is None:
+        return cast(IStreamClientEndpoint, bounded)
     if plan.upgrade is not None:
         # What does not begin in the clear does not load what does.
         from tlscomm.endpoints._beforetls import connectingBeforeTLS
 
         bounded = connectingBeforeTLS(bounded, {"upgrade": plan.upgrade})
     return TLSClientEndpoint(reactor, bounded, plan.configuration, tracing=plan.tracing)
+
+
+def _below(reactor: Any, plan: Plan) -> IStreamClientEndpoint:
+    if isinstance(plan.address, Address):
+        seconds = _FOREVER if plan.connectSeconds is None else plan.connectSeconds
+        return AnyHostname(reactor, plan.host, plan.address.port, timeout=seconds)
+    from tlscomm.relaying._fromsettings import clientEndpointFrom
+
+    return clientEndpointFrom(reactor, plan.address.text, "ADDRESS")
 
 
 @implementer(IStreamClientEndpoint)

@@ -20,7 +20,7 @@ from tlscomm.tls import TLSFacts
 if TYPE_CHECKING:
     from tlscomm.tracing import Trace
 
-__all__ = ["JSONReport", "Report", "TextReport"]
+__all__ = ["JSONReport", "Report", "TextReport", "harmless"]
 
 
 class Report(Protocol):
@@ -29,8 +29,8 @@ class Report(Protocol):
     def accepted(self, address: str, tls: TLSFacts, peer: Peer | None) -> None:
         """Both sides have accepted each other."""
 
-    def replied(self, reply: Message, request: Outgoing) -> bytes:
-        """A reply has come; return what standard output shows of it."""
+    def received(self, message: Message, request: Outgoing | None) -> bytes:
+        """A message has come, a reply where there is a request; return what standard output shows of it."""
 
     def ended(self, failure: TLSFailure | None, trace: Trace | None = None) -> None:
         """It is over, in order where there is no failure; it was traced where there is a trace."""
@@ -60,11 +60,11 @@ class TextReport:
             rows += [("Warning", warningText(warning)) for warning in peer.warnings]
         remark(table([*rows, ("Acceptance", seen)]))
 
-    def replied(self, reply: Message, request: Outgoing) -> bytes:
-        content = reply.encode() if isinstance(reply, str) else reply
+    def received(self, message: Message, request: Outgoing | None) -> bytes:
+        content = message.encode() if isinstance(message, str) else message
         if self._raw:
-            return content + (self._delimiter if request.isDelimited else b"")
-        return (_harmless(content) if self._forTerminal else content) + b"\n"
+            return content + (self._delimiter if request is None or request.isDelimited else b"")
+        return (harmless(content) if self._forTerminal else content) + b"\n"
 
     def ended(self, failure: TLSFailure | None, trace: Trace | None = None) -> None:
         if trace is not None:
@@ -87,13 +87,14 @@ class JSONReport:
         self._tls: dict[str, object] | None = None
         self._peer: dict[str, object] | None = None
         self._replies: list[object] = []
+        self._unasked: list[object] = []
 
     def accepted(self, address: str, tls: TLSFacts, peer: Peer | None) -> None:
         self._tls = tls.toJSON()
         self._peer = None if peer is None else peer.toJSON()
 
-    def replied(self, reply: Message, request: Outgoing) -> bytes:
-        self._replies.append(_asJSON(reply))
+    def received(self, message: Message, request: Outgoing | None) -> bytes:
+        (self._unasked if request is None else self._replies).append(_asJSON(message))
         return b""
 
     def ended(self, failure: TLSFailure | None, trace: Trace | None = None) -> None:
@@ -107,20 +108,21 @@ class JSONReport:
                 "peer": self._peer,
                 "acceptance": acceptance,
                 "replies": self._replies,
+                "unasked": self._unasked,
                 **({"trace": trace and trace.toJSON(applicationData=True)} if self._isTraced else {}),
             }
         )
 
 
-def _asJSON(reply: Message) -> object:
-    """Return a reply as a string, or as an object where it is not UTF-8."""
+def _asJSON(message: Message) -> object:
+    """Return a message as a string, or as an object where it is not UTF-8."""
     try:
-        return reply if isinstance(reply, str) else reply.decode()
+        return message if isinstance(message, str) else message.decode()
     except UnicodeDecodeError:
-        return {"base64": base64.b64encode(reply).decode()}  # type: ignore[arg-type]
+        return {"base64": base64.b64encode(message).decode()}  # type: ignore[arg-type]
 
 
-def _harmless(content: bytes) -> bytes:
+def harmless(content: bytes) -> bytes:
     """Return what a server sent without anything that a terminal would obey."""
     text = content.decode(errors="backslashreplace")
     return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text).encode()

@@ -5,33 +5,34 @@ Its output, its exit status and its one JSON object are interfaces that other pr
 
 from __future__ import annotations
 
+import math
+import os
+import stat
+import sys
 from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING, Any
 
 import click
 
 from tlscomm.commandline._groupedhelp import GroupedCommand
+from tlscomm.commandline._messages import Sending
 from tlscomm.commandline._options import outputOptions, settingOptions
 from tlscomm.commandline._passphrases import personalPrompt
-from tlscomm.commandline._plan import Address, Plan, addressIn, planFor
-from tlscomm.commandline._printing import remark, sayingWarnings
+from tlscomm.commandline._plan import Address, EndpointText, Plan, addressIn, planFor
+from tlscomm.commandline._printing import isTerminal, remark, sayingWarnings
 from tlscomm.configuration._settingtypes import Interface
-from tlscomm.failures import TLSFailure, Unreadable, printable
+from tlscomm.failures import TLSFailure
 from tlscomm.messages import Framing, framingNamed
 
 if TYPE_CHECKING:
-    from tlscomm.commandline._messages import Read
     from tlscomm.commandline._report import Report
     from tlscomm.commandline._tracedisplay import TraceDisplay
     from tlscomm.tracing import TraceObserver
 
 __all__ = ["command"]
 
-#: How many messages of a file are under way.
-_MANY = 64
 
-
-def _address(_context: click.Context, _argument: click.Parameter, text: str) -> Address:
+def _address(_context: click.Context, _argument: click.Parameter, text: str) -> Address | EndpointText:
     try:
         return addressIn(text)
     except ValueError as wrong:
@@ -39,8 +40,7 @@ def _address(_context: click.Context, _argument: click.Parameter, text: str) -> 
 
 
 @click.command("connect", cls=GroupedCommand)
-@click.argument("address", metavar="HOST:PORT", callback=_address)
-@settingOptions(Interface.CONNECT)
+@click.argument("address", metavar="ADDRESS", callback=_address)
 @click.option("--message", "messages", multiple=True, metavar="TEXT", help="Send TEXT and await the reply; repeatable.")
 @click.option(
     "--message-file",
@@ -48,51 +48,106 @@ def _address(_context: click.Context, _argument: click.Parameter, text: str) -> 
     type=click.File("rb"),
     metavar="FILE",
     help="Send the messages in FILE, or in standard input for '-': with eof and line all that stand between "
-    "delimiters, with netstring and int32 the whole file as one.",
+    "delimiters, with netstring and int32 the whole file as one. Default: standard input, where it is a file or a pipe "
+    "and there is no --message.",
 )
+@click.option("--greeting", "isGreeted", is_flag=True, help="Await the server's first message before sending any.")
+@click.option(
+    "--no-reply", "noReply", is_flag=True, help="Await no replies: send all, and show what comes until the server ends."
+)
+@click.option(
+    "--listen",
+    "listenSeconds",
+    type=click.FloatRange(min=0, min_open=True),
+    is_flag=False,
+    flag_value=math.inf,
+    metavar="[SECONDS]",
+    help="Go on listening when all is sent: for SECONDS, or until the server ends or Ctrl-C.",
+)
+@click.option("--resume", "isResuming", is_flag=True, help="Connect twice, and say whether the session was resumed.")
+@click.option("--no-history", "noHistory", is_flag=True, help="Keep no history of what is typed.")
 @click.option(
     "--raw",
     is_flag=True,
     help="Write replies as --message-file reads messages, each with its delimiter, instead of one a line.",
 )
+@settingOptions(Interface.CONNECT)
 @outputOptions
 def command(
-    address: Address,
+    address: Address | EndpointText,
     *,
     settings: dict[str, Any],
     messages: Sequence[str],
     messageFile: IO[bytes] | None,
+    isGreeted: bool,
+    noReply: bool,
+    listenSeconds: float | None,
+    isResuming: bool,
+    noHistory: bool,
     raw: bool,
     asJSON: bool,
 ) -> None:
-    """Connect to HOST:PORT, send each message, and print each reply.
+    """Connect to ADDRESS, send each message, and print each reply.
 
-    Without messages, connect, say what was agreed and whom with, and close. The exit status is 0 where all went well
-    and 1 where something failed, whose name and next step are then on standard error.
+    ADDRESS is HOST:PORT, or a client endpoint string of Twisted's such as unix:PATH, with --server-name.
+
+    On a terminal, and without messages, it is a conversation: type a message and see what comes. Without messages and
+    with an empty standard input, connect, say what was agreed and whom with, and close. The exit status is 0 where all
+    went well and 1 where something failed, whose name and next step are then on standard error.
     """
-    from tlscomm.commandline._report import JSONReport, TextReport
+    _refuseUseless(settings, messageFile, raw=raw, asJSON=asJSON)
+    isSaid = bool(messages) or messageFile is not None or isGreeted or noReply or listenSeconds is not None
+    isTyped = not (isSaid or raw or asJSON or isResuming) and isTerminal(sys.stdin) and isTerminal(sys.stdout)
+    if messageFile is None and not messages and _isPiped():
+        messageFile = sys.stdin.buffer
+    listening = 0.0 if listenSeconds is None else None if math.isinf(listenSeconds) else listenSeconds
+    framing = framingNamed(settings["framing"])
+    report = _reportFor(framing, settings, raw=raw, asJSON=asJSON)
+    display = _display(isQuiet=asJSON) if settings["trace"] else None
+    failure = None
+    try:
+        plan = _planned(address, settings, display)
+        sending = Sending(messages, messageFile, framing, settings["maximumMessage"])
+        sending.refuseUnsendable()
+        if isTyped:
+            from tlscomm.commandline._talking import talkTo
 
+            talkTo(plan, sending, report, keepsHistory=not noHistory)
+        else:
+            from tlscomm.commandline._conversation import Manner
+            from tlscomm.commandline._exchanging import exchange
+
+            manner = Manner(isGreeted, not noReply, listening, plan.endSeconds)
+            exchange(plan, sending, manner, report, isResuming=isResuming)
+    except TLSFailure as named:
+        failure = named
+    report.ended(failure, None if display is None else display.trace)
+    if failure is not None:
+        click.get_current_context().exit(1)
+
+
+def _refuseUseless(settings: dict[str, Any], messageFile: IO[bytes] | None, *, raw: bool, asJSON: bool) -> None:
     if raw and asJSON:
         raise click.UsageError("--raw and --json exclude each other")
     if "traceApplicationData" in settings and not (asJSON and settings["trace"]):
         raise click.UsageError("--trace-application-data is for --trace with --json, whose object has it")
     if messageFile is not None and messageFile.isatty():
         raise click.UsageError("--message-file takes a file or a pipe, not a terminal; use --message")
-    chosen, maximum = framingNamed(settings["framing"]), settings["maximumMessage"]
-    report = JSONReport(isTraced=settings["trace"]) if asJSON else TextReport(chosen, raw=raw)
-    display = _display(isQuiet=asJSON) if settings["trace"] else None
-    failure = None
+
+
+def _isPiped() -> bool:
+    """Return whether standard input is what a program or a file gives; /dev/null is neither."""
     try:
-        plan = _planned(address, settings, display)
-        for text in messages:
-            # What cannot be sent is better refused before anything is.
-            chosen.encode(text, maximum)
-        _carryOut(plan, chosen, maximum=maximum, texts=messages, file=messageFile, report=report)
-    except TLSFailure as named:
-        failure = named
-    report.ended(failure, None if display is None else display.trace)
-    if failure is not None:
-        click.get_current_context().exit(1)
+        kind = os.fstat(sys.stdin.fileno()).st_mode
+    except (AttributeError, OSError, ValueError):
+        return False
+    return stat.S_ISREG(kind) or stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind)
+
+
+def _reportFor(framing: Framing, settings: dict[str, Any], *, raw: bool, asJSON: bool) -> Report:
+    from tlscomm.commandline._report import JSONReport, TextReport
+
+    return JSONReport(isTraced=settings["trace"]) if asJSON else TextReport(framing, raw=raw)
 
 
 def _display(*, isQuiet: bool) -> TraceDisplay:
@@ -101,7 +156,7 @@ def _display(*, isQuiet: bool) -> TraceDisplay:
     return TraceDisplay(isQuiet=isQuiet)
 
 
-def _planned(address: Address, settings: dict[str, Any], observer: TraceObserver | None) -> Plan:
+def _planned(address: Address | EndpointText, settings: dict[str, Any], observer: TraceObserver | None) -> Plan:
     try:
         with sayingWarnings():
             plan = planFor(address, settings, prompt=personalPrompt(), observer=observer)
@@ -110,47 +165,3 @@ def _planned(address: Address, settings: dict[str, Any], observer: TraceObserver
         return plan
     except ValueError as wrong:
         raise click.UsageError(str(wrong)) from None
-
-
-def _carryOut(
-    plan: Plan,
-    framing: Framing,
-    *,
-    maximum: int,
-    texts: Sequence[str],
-    file: IO[bytes] | None,
-    report: Report,
-) -> None:
-    # Late, so that help, wrong usage and broken credentials do not wait for Twisted's reactor.
-    from tlscomm.commandline._conversation import Conversation, Window, converse
-    from tlscomm.commandline._messages import outgoing
-    from tlscomm.commandline._reaching import endpointTo
-    from tlscomm.commandline._running import run
-    from tlscomm.messages import MessageFactory
-
-    factory = MessageFactory(Conversation, framing=framing, maximumMessage=maximum, readTimeout=plan.replySeconds)
-    window = Window(1 if file is None else _MANY)
-
-    async def work(reactor: Any) -> None:
-        messages = outgoing(texts, None if file is None else _reader(reactor, file), framing, maximum)
-        await converse(reactor, endpointTo(reactor, plan), factory, messages=messages, window=window, report=report)
-
-    try:
-        run(work)
-    except TLSFailure as failure:
-        failure.peer = failure.peer or str(plan.address)
-        raise
-
-
-def _reader(reactor: Any, file: IO[bytes]) -> Read:
-    from tlscomm.commandline._streams import InputStream
-
-    stream = InputStream(reactor, file.fileno())
-
-    async def read() -> bytes:
-        try:
-            return await stream.read()
-        except OSError as broken:
-            raise Unreadable(f"{printable(str(file.name))}: {broken.strerror}", stage="message") from None
-
-    return read

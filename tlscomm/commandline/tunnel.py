@@ -8,7 +8,7 @@ import click
 
 from tlscomm.commandline._groupedhelp import GroupedCommand
 from tlscomm.commandline._options import settingOptions
-from tlscomm.commandline._plan import addressIn
+from tlscomm.commandline._plan import EndpointText, addressIn
 from tlscomm.commandline._printing import sayFailure, sayingWarnings
 from tlscomm.configuration._settingtypes import Interface
 from tlscomm.failures import TLSFailure
@@ -105,11 +105,8 @@ def _place(reactor: Any, target: str, timeout: float | None) -> tuple[IStreamCli
     from tlscomm.relaying._fromsettings import clientEndpointFrom
     from tlscomm.verification._servernames import hostAndServerName
 
-    try:
-        address = addressIn(target)
-    except ValueError:
-        if ":" not in target:
-            raise
+    address = addressIn(target)
+    if isinstance(address, EndpointText):
         return clientEndpointFrom(reactor, target, "TARGET"), None
     host, name = hostAndServerName(address.host)
     return tcpTo(reactor, host, address.port, timeout or _FOREVER), name
