@@ -241,6 +241,14 @@ class OwnAuthorityTests(SynchronousTestCase):
         pki("issue", "client", "alice", "--ca", "corporate.pfx", "--ca-passphrase-file", "phrase")
         self.assertTrue(Path("corporate-issued.json").exists())
 
+    def test_constraints(self) -> None:
+        """It issues for no name that its name constraints exclude."""
+        constraints = x509.NameConstraints([x509.DNSName("example.org")], None)
+        own = Authority.create("own", extensions=[(constraints, True)])
+        put("ca.pem", pem([own.certificate]) + keyPEM(own.privateKey))
+        self.assertEqual(told("issue", "server", "a.example.com", status=1)["failure"]["code"], "not-permitted")
+        pki("issue", "server", "a.example.org")
+
     def test_refused(self) -> None:
         """What cannot issue is a named failure: no authority, none there, without its key, with another's, expired."""
         own, other = Authority.create("own"), Authority.create("other")

@@ -12,7 +12,7 @@ import click
 from tlscomm.commandline._groupedhelp import GroupedCommand
 from tlscomm.commandline._options import outputOptions
 from tlscomm.commandline._pkioptions import NOT_PUBLIC, answering
-from tlscomm.commandline._printing import say, table, writeJSON
+from tlscomm.commandline._printing import Command, say, table, writeJSON
 from tlscomm.failures import TLSFailure
 
 if TYPE_CHECKING:
@@ -107,13 +107,15 @@ def _describe(made: DevelopmentAuthority, done: str) -> None:
         NOT_PUBLIC,
         "",
         "Try it:",
-        f"  twistd -n tlscomm --identity {quoted['server.pfx']} --client-roots {quoted['ca.pem']}",
-        f"  tlscomm connect localhost:8443 --identity {quoted['client.pfx']} --roots {quoted['ca.pem']} "
-        "--message hello",
+        Command(f"twistd -n tlscomm --identity {quoted['server.pfx']} --client-roots {quoted['ca.pem']}"),
+        Command(
+            f"tlscomm connect localhost:8443 --identity {quoted['client.pfx']} --roots {quoted['ca.pem']} "
+            "--message hello"
+        ),
         "",
         "One more client, one more server:",
-        f"  tlscomm pki issue client alice --authority {quoted['folder']}",
-        f"  tlscomm pki issue server db.example.org --authority {quoted['folder']}",
+        Command(f"tlscomm pki issue client alice --authority {quoted['folder']}"),
+        Command(f"tlscomm pki issue server db.example.org --authority {quoted['folder']}"),
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tlscomm.commandline._pkioptions import NOT_PUBLIC
-from tlscomm.commandline._printing import Row, say, sayNote, table, writeJSON
+from tlscomm.commandline._printing import Command, Row, say, sayNote, table, writeJSON
 from tlscomm.failures import printable
 from tlscomm.failures._wording import timeText
 
@@ -34,7 +34,7 @@ def sayIssued(files: AuthorityFiles, made: Issuance, notes: Sequence[str] = (), 
         isOurs: whether its private key is here.
     """
     told = [*notes, *_notes(made)]
-    use = _use(files, made, isOurs=isOurs)
+    uses = _use(files, made, isOurs=isOurs)
     if asJSON:
         writeJSON(
             {
@@ -43,7 +43,7 @@ def sayIssued(files: AuthorityFiles, made: Issuance, notes: Sequence[str] = (), 
                 "files": [str(path) for path in made.files],
                 "authority": str(files.path),
                 "notes": told,
-                "use": use,
+                "use": uses,
                 "failure": None,
             }
         )
@@ -59,9 +59,13 @@ def sayIssued(files: AuthorityFiles, made: Issuance, notes: Sequence[str] = (), 
         sayNote(NOT_PUBLIC)
     if not isOurs:
         identity = _identity(made.files)
-        say("", "Send it to its owner, who has the private key:", f"  {identity} --key KEY --roots {files.path.name}")
-    if use:
-        say("", "Use it:", *(f"  {line}" for line in use))
+        say(
+            "",
+            "Send it to its owner, who has the private key:",
+            Command(f"{identity} --key KEY --roots {files.path.name}"),
+        )
+    if uses:
+        say("", "Use it:", *map(Command, uses))
 
 
 def _rows(made: Issuance) -> Iterator[Row]:

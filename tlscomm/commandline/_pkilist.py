@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,15 +13,20 @@ import click
 from tlscomm.commandline._groupedhelp import GroupedCommand
 from tlscomm.commandline._options import outputOptions
 from tlscomm.commandline._pkioptions import NOT_PUBLIC, answering
-from tlscomm.commandline._printing import isTerminal, say, writeJSON
+from tlscomm.commandline._printing import isTerminal, remark, say, sayNote, writeJSON
+from tlscomm.commandline._verbosity import VERBOSE, verbosity
+from tlscomm.failures._wording import timeText
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from tlscomm.issuing._authorityfiles import AuthorityFiles
     from tlscomm.issuing._record import Issued
 
 __all__ = ["listIssued"]
 
+#: What is cut off cannot be copied, or read.
+_NOT_CUT = ("For", "Until", "Serial")
 _STYLES = {"revoked": "red", "expired": "dim", "superseded": "dim"}
 
 
@@ -38,6 +44,7 @@ def listIssued(*, authority: Path | None, isValidAlone: bool, asJSON: bool) -> N
     """List what your authority has issued, with what has been revoked, has expired, or was superseded by a newer one.
 
     Certificates in its folder that were issued without tlscomm pki are listed too. The private key is not needed.
+    Serial numbers are shown by -v, and where no terminal is written to.
     """
     from tlscomm.commandline._pkioptions import usualAuthority
     from tlscomm.issuing._authorityfiles import lookAt
@@ -55,24 +62,38 @@ def listIssued(*, authority: Path | None, isValidAlone: bool, asJSON: bool) -> N
             )
         elif issued:
             say(_table(issued, now))
+            _remarkList(files, now)
         else:
             say(f"{files.path} has issued nothing that is known.", error=True)
 
 
 def _table(issued: Sequence[Issued], now: datetime) -> Table:
-    import sys
-
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    # What is cut off cannot be copied.
-    for title in ("Name", "For", "Status", "Until", "Serial", "Names"):
-        table.add_column(title, overflow="fold", no_wrap=title == "Status" and isTerminal(sys.stdout))
+    # On a terminal that is not wide a serial number fills lines, and it can be had by --json.
+    hasSerials = not isTerminal(sys.stdout) or verbosity() >= VERBOSE
+    for title in ("Name", "For", "Status", "Until", *(("Serial",) if hasSerials else ()), "Names"):
+        table.add_column(
+            title, overflow="fold", no_wrap=title in ("For", "Until") or (title == "Serial" and hasSerials)
+        )
     for each in issued:
         status = each.status(now)
         text = f"{status}, {each.reason}" if status == "revoked" and each.reason else status
         until = "" if each.notAfter.year == datetime.max.year else f"{each.notAfter:%Y-%m-%d}"
-        cells = (each.name, each.purpose, Text(text, _STYLES.get(status, "")), until, f"{each.serial:x}")
-        table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in (*cells, ", ".join(each.names))))
+        serial = (Text(f"{each.serial:x}"),) if hasSerials else ()
+        styled = Text(text, _STYLES.get(status, ""))
+        table.add_row(Text(each.name), Text(each.purpose), styled, Text(until), *serial, Text(", ".join(each.names)))
     return table
+
+
+def _remarkList(files: AuthorityFiles, now: datetime) -> None:
+    """Say when the list of revoked certificates expires, where there is one: peers then refuse all."""
+    ends = files.listEnds()
+    if ends is None:
+        return
+    if now > ends:
+        sayNote(f"{files.list.name} has expired on {timeText(ends)}: tlscomm pki crl writes it once more")
+    else:
+        remark(f"{files.list.name} is valid until {timeText(ends)}.")

@@ -12,7 +12,7 @@ import click
 from tlscomm.commandline._groupedhelp import GroupedCommand
 from tlscomm.commandline._options import outputOptions
 from tlscomm.commandline._pkioptions import NOT_PUBLIC, PLACE, answering, authorityOptions, namedAuthority
-from tlscomm.commandline._printing import Row, say, sayNote, table, writeJSON
+from tlscomm.commandline._printing import Command, Row, say, sayNote, table, writeJSON
 from tlscomm.failures import printable
 from tlscomm.failures._wording import timeText
 from tlscomm.issuing._choices import LIST_DAYS, MOST_LIST_DAYS, REASONS
@@ -109,7 +109,7 @@ def _tell(made: Revocations, outcome: str, *, asJSON: bool) -> None:
     say(table(_rows(made)))
     if outcome != "written":
         path = shlex.quote(str(made.path))
-        say("", "Have servers and clients read it:", f"  twistd -n tlscomm … --crl {path}")
+        say("", "Have servers and clients read it:", Command(f"twistd -n tlscomm … --crl {path}"))
 
 
 def _rows(made: Revocations) -> Iterator[Row]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 __all__ = [
+    "Command",
     "Row",
     "Styled",
     "heading",
@@ -80,6 +81,17 @@ class Styled:
     def lines(self) -> Iterator[str]:
         """Give it as it goes to a pipe."""
         yield from _plain(self.plain)
+
+
+class Command(Styled):
+    """A command to copy. A terminal breaks it where it has to, and what is copied is one line."""
+
+    def __init__(self, text: str) -> None:
+        """
+        Args:
+            text: the command.
+        """
+        super().__init__(f"  {text}")
 
 
 class _Table:
@@ -140,7 +152,7 @@ def _drawn(stream: IO[str] | None, parts: Iterable[Any]) -> str:
     console = _console(stream)
     with console.capture() as captured:
         for part in parts:
-            console.print(part)
+            console.print(part, soft_wrap=isinstance(part, Command))
     return captured.get()
 
 

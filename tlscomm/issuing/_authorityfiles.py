@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 
@@ -97,6 +98,20 @@ class AuthorityFiles:
         ledger.findIssued()
         return ledger
 
+    def revocations(self) -> x509.CertificateRevocationList | None:
+        """Return its list of revoked certificates; None where there is none that can be read and that it has signed."""
+        key: Any = self.certificate.public_key()
+        try:
+            found = x509.load_pem_x509_crl(self.list.read_bytes())
+            return found if found.is_signature_valid(key) else None
+        except (OSError, *REJECTIONS):
+            return None
+
+    def listEnds(self) -> datetime | None:
+        """Return when that list expires; None where there is none."""
+        found = self.revocations()
+        return None if found is None else found.next_update_utc
+
     def _beside(self, name: str) -> Path:
         stem = self.path.stem
         return self.path.with_name(name if stem == "ca" else f"{stem}-{name}")
@@ -180,7 +195,7 @@ class Ledger:
 
     def findRevoked(self) -> None:
         """Take over what stands in the authority's list: a lost record must not make anything valid again."""
-        revocations = self._list()
+        revocations = self._files.revocations()
         if revocations is None:
             return
         self.listNumber = max(self.listNumber, _numberOf(revocations))
@@ -221,14 +236,6 @@ class Ledger:
             return None
         issuer = self._files.certificate
         return certificate if certificate != issuer and hasIssued(issuer, certificate) else None
-
-    def _list(self) -> x509.CertificateRevocationList | None:
-        try:
-            found = x509.load_pem_x509_crl(self._files.list.read_bytes())
-            key = self._files.certificate.public_key()
-            return found if found.is_signature_valid(key) else None  # type: ignore[arg-type]
-        except (OSError, *REJECTIONS):
-            return None
 
 
 def loadAuthority(place: Path, key: Path | None = None, passphrase: PassphraseSource = None) -> IssuingFiles:

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPri
 
 from tlscomm._dataclasses import dataclass
 from tlscomm.credentials import Credential
-from tlscomm.failures import printable
+from tlscomm.failures import NotPermitted, printable
 from tlscomm.failures._wording import timeText
 from tlscomm.issuing._authorityfiles import IssuingFiles, Ledger
 from tlscomm.issuing._certificates import Purpose, Validity
@@ -21,7 +21,10 @@ from tlscomm.issuing._choices import DEFAULT_DAYS
 from tlscomm.issuing._forms import Bundle, endings, filesOf
 from tlscomm.issuing._record import Issued
 from tlscomm.issuing._renewing import checkCurrent
+from tlscomm.x509._extensions import readExtension
+from tlscomm.x509._facts import subjectText
 from tlscomm.x509._files import File, makeFolder, writeFiles
+from tlscomm.x509._nameconstraints import Subtrees
 
 __all__ = ["Issuance", "Wish", "issue"]
 
@@ -89,12 +92,14 @@ def issue(files: IssuingFiles, wish: Wish, now: datetime) -> Issuance:
 
     Raises:
         Expired, NotYetValid: the authority's own certificate is not valid now.
+        NotPermitted: its name constraints do not let it issue for a name.
         Damaged: the record cannot be read.
         PassphraseRequired: a form is wanted that is none without one.
         FileExistsError: there is something with this name, and it may not be replaced.
         OSError: a file cannot be written; nothing has been issued then.
     """
-    checkCurrent(files.authority.certificate, now)
+    checkCurrent(files.certificate, now)
+    _checkPermitted(files.certificate, wish.names)
     with files.opened() as ledger:
         isFirst = not files.record.exists()
         _checkFree(files, wish, ledger, now)
@@ -114,8 +119,18 @@ def issue(files: IssuingFiles, wish: Wish, now: datetime) -> Issuance:
     return Issuance(issued, credential.certificate, paths, isShortened, isFirst)
 
 
+def _checkPermitted(authority: x509.Certificate, names: Sequence[x509.GeneralName]) -> None:
+    constraints = readExtension(authority, x509.NameConstraints)
+    violation = next(Subtrees(constraints).violations(names), "") if constraints is not None else ""
+    if violation:
+        detail = f"{violation} of {subjectText(authority)}"
+        raise NotPermitted(
+            detail, stage="credential", whose="the certificate that is asked for", remedy="Take names that it permits."
+        )
+
+
 def _credential(files: IssuingFiles, wish: Wish, now: datetime) -> tuple[Credential, bool]:
-    own = files.authority.certificate
+    own = files.certificate
     ends = now + timedelta(days=wish.days)
     validity = Validity(max(now - _BACKDATED, own.not_valid_before_utc), min(ends, own.not_valid_after_utc))
     # RFC 5280, section 4.2.1.6: it is critical where it alone says whose the certificate is.
