@@ -37,9 +37,14 @@ NOT_RUN = {"tlscomm.service"}
 
 #: Those that need a server of another kind or are no program, and the tests that have what they need.
 RUN_ELSEWHERE = {
+    "asking.py": "test_web_examples.py",
+    "callers.py": "test_web_examples.py",
+    "fetching.py": "test_web_examples.py",
+    "guarded.py": "test_web_examples.py",
     "haproxy.cfg": "test_cluster.py",
     "post.py": "test_cluster.py",
     "postgresql.py": "test_upgrading_live.py",
+    "routes.py": "test_web_examples.py",
     "tlscomm.toml": "test_check.py",
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import ssl
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,9 @@ class DaphneTests(WebCase):
         self.assertEqual((told["peer"], told["headers"]), (["localhost"], ["host"]))
         own, chain = told["server_cert"], told["client_cert_chain"]
         self.assertEqual([own, *chain], [pemOf(credential("server")), pemOf(credential("client")), pemOf(root())])
+        if sys.version_info < (3, 11):
+            # Autobahn of 2024, the last one for it, asks pyOpenSSL for what that has no more, of each connection.
+            return
         upgrade = request("/", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13")
         upgrade = upgrade[:-2] + b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         said = await deferToThread(exchange, port, context, upgrade, b"said hello", HELLO)

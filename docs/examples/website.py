@@ -9,21 +9,18 @@ import sys
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import react
-from twisted.web.client import Agent, HTTPConnectionPool
-from twisted.web.iweb import IAgentEndpointFactory
 from twisted.web.resource import Resource
 from twisted.web.server import Site
-from zope.interface import implementer
 
-from tlscomm import TLSClientEndpoint, TLSServerEndpoint, loadCertificates, loadCredential
-from tlscomm.transport import transportOf
+from tlscomm import TLSServerEndpoint, loadCertificates, loadCredential
+from tlscomm.web import agentFor, peerOf
 
 
 class Page(Resource):
     isLeaf = True
 
     def render_GET(self, request):
-        visitor = transportOf(request).peer
+        visitor = peerOf(request)
         return f"{request.path.decode()} for {visitor.dnsNames[0]}\n".encode()
 
 
@@ -40,24 +37,6 @@ async def serve(reactor, port):
     await Deferred()
 
 
-@implementer(IAgentEndpointFactory)
-class Endpoints:
-    """Makes the endpoint for each host that an Agent wants to talk to."""
-
-    def __init__(self, reactor):
-        self.reactor = reactor
-        self.settings = {
-            "roots": loadCertificates("certs/ca.pem"),
-            "credential": loadCredential("certs/client.pfx"),
-            "applicationProtocols": (b"http/1.1",),
-        }
-
-    def endpointForURI(self, uri):
-        if uri.scheme != b"https":
-            raise ValueError("this client speaks https alone")
-        return TLSClientEndpoint.toHost(self.reactor, uri.host.decode(), uri.port, **self.settings)
-
-
 class Body(Protocol):
     """Prints the body of a response as it comes."""
 
@@ -72,14 +51,17 @@ class Body(Protocol):
 
 
 async def get(reactor, port, path):
-    pool = HTTPConnectionPool(reactor)
-    agent = Agent.usingEndpointFactory(reactor, Endpoints(reactor), pool)
+    agent = agentFor(
+        reactor,
+        ["localhost"],
+        credential=loadCredential("certs/client.pfx"),
+        roots=loadCertificates("certs/ca.pem"),
+    )
     response = await agent.request(b"GET", f"https://localhost:{port}/{path}".encode())
     print(response.code)
     body = Body()
     response.deliverBody(body)
     await body.complete
-    await pool.closeCachedConnections()
 
 
 if __name__ == "__main__":
