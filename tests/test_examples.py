@@ -293,7 +293,10 @@ class PageTests(SynchronousTestCase):
         """What check has besides the options of twistd is on the page of the configuration."""
         settings = {f"--{each.option}" for each in settingsOn(Interface.TWISTD)}
         own = {option for each in program.commands["check"].params for option in each.opts if option[:2] == "--"}
-        self.assertEqual(own - settings - {"--quiet", "--verbose"} - set(re.findall(r"--[a-z-]+", page("operation-configuration"))), set())
+        self.assertEqual(
+            own - settings - {"--quiet", "--verbose"} - set(re.findall(r"--[a-z-]+", page("operation-configuration"))),
+            set(),
+        )
 
     def test_sentences(self) -> None:
         """What the pages show of failures is what the failures say."""
