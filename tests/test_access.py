@@ -468,6 +468,7 @@ class ListTests(SynchronousTestCase):
     def test_garbled(self) -> None:
         """Who cannot be compared fits nothing that allows by that kind, and everything that denies by it."""
         patterns = {"dns": "a", "ip": "192.0.2.1", "uri": "urn:a", "trust-domain": "a", "email": "a@b"}
+        patterns["spiffe"] = "spiffe://a/b"
         for kind, pattern in patterns.items():
             rule = Condition(kind, pattern)
             for rules in (AccessRules((rule,)), AccessRules((~rule,)), AccessRules((), (rule,))):
@@ -488,7 +489,7 @@ class ListTests(SynchronousTestCase):
 
     def test_everyKindIsKnown(self) -> None:
         """Every kind of rule can be asked of every certificate."""
-        patterns = {"ip": "192.0.2.1", "uri": "urn:a", "email": "a@b", "issuer": "a"}
+        patterns = {"ip": "192.0.2.1", "uri": "urn:a", "spiffe": "spiffe://a/b", "email": "a@b", "issuer": "a"}
         for kind, someone in product(KINDS, (peer(), garbled())):
             isDigest = kind in ("spki", "fingerprint", "authority", "authority-spki")
             rule = Condition(kind, patterns.get(kind, f"sha256:{'0' * 64}" if isDigest else "a"))

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from tlscomm.access._globs import Glob
-from tlscomm.access._nameforms import DNS, EMAIL, LABEL, TRUST_DOMAIN, URI, AddressPattern, NameForm
+from tlscomm.access._nameforms import DNS, EMAIL, LABEL, TRUST_DOMAIN, URI, AddressPattern, NameForm, isSPIFFE
 from tlscomm.access._presented import RDN
+from tlscomm.access._svid import trustDomainOf
 from tlscomm.failures import printable
 from tlscomm.x509._distinguishednames import parsedName
 
@@ -40,6 +41,18 @@ def _text(form: NameForm) -> Callable[[str], tuple[str, Test]]:
         return pattern, Glob(form.pattern(pattern), form.split).fitsAny
 
     return compile
+
+
+def _spiffe(pattern: str) -> tuple[str, Test]:
+    kept, fits = _text(URI)(pattern)
+    if not isSPIFFE(pattern):
+        raise ValueError(
+            "it takes a SPIFFE id such as spiffe://example.org/billing, or a trust domain, spiffe://example.org"
+        )
+    if "/" in pattern[len("spiffe://") :]:
+        return kept, fits
+    domain = Glob(TRUST_DOMAIN.pattern(pattern[len("spiffe://") :]), TRUST_DOMAIN.split)
+    return kept, lambda known: any(domain.fits(trustDomainOf(identity)) for identity in known.whole)
 
 
 def _digest(pattern: str) -> tuple[str, Test]:
@@ -93,6 +106,7 @@ KINDS: dict[str, Callable[[str], tuple[str, Test]]] = {
     "dns": _text(DNS),
     "ip": _address,
     "uri": _text(URI),
+    "spiffe": _spiffe,
     "trust-domain": _text(TRUST_DOMAIN),
     "email": _text(EMAIL),
     "issuer": _issuer,

@@ -12,13 +12,12 @@ from typing import Protocol
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from tlscomm.access._nameforms import URI, isSPIFFE
+from tlscomm.access._svid import svidOf
 from tlscomm.failures import CertificateFacts
 from tlscomm.failures._lazyproblems import LazyProblems, Problems
 from tlscomm.x509._digests import digestText, fingerprintOf, publicKeyDigest
 from tlscomm.x509._extensions import extensionsOf
 from tlscomm.x509._facts import certificateFacts
-from tlscomm.x509._generalnames import UnreadableName
 from tlscomm.x509._remembering import remembering
 
 __all__ = ["Peer"]
@@ -91,20 +90,10 @@ class Peer:
     def spiffeID(self) -> str | None:
         """The SPIFFE id, with scheme and trust domain in lower case, or None where it has none.
 
-        A certificate with another URI beside it has none (X509-SVID, section 2), and neither has one whose id is not
-        spelled as the SPIFFE standard says.
+        Only an X.509-SVID has one, by all rules of that standard: no other URI beside it, a path, no authority's
+        certificate, digitalSignature in the key usage, and no authority of another trust domain above it.
         """
-        if len(self.uris) != 1 or not isSPIFFE(self.uris[0]) or self._hasUnreadableURI:
-            return None
-        try:
-            return URI.canonical(self.uris[0])
-        except ValueError:
-            return None
-
-    @property
-    def _hasUnreadableURI(self) -> bool:
-        unreadable = (name for name in self.alternativeNames or () if isinstance(name, UnreadableName))
-        return any(name.kind is x509.UniformResourceIdentifier for name in unreadable)
+        return svidOf(self.chain).identity
 
     @property
     def commonName(self) -> str | None:

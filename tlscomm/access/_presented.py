@@ -17,6 +17,7 @@ from tlscomm._dataclasses import dataclass
 from tlscomm.access._globs import Texts
 from tlscomm.access._nameforms import DNS, EMAIL, LABEL, TRUST_DOMAIN, URI, NameForm, folded, isSPIFFE
 from tlscomm.access._peer import Peer
+from tlscomm.access._svid import svidOf
 from tlscomm.x509._generalnames import UnreadableName
 
 __all__ = ["RDN", "IdentifierValues", "Issuer", "PresentedIdentifiers"]
@@ -146,6 +147,11 @@ def _uris(peer: Peer) -> IdentifierValues:
 _NOT_THE_ONLY_URI = "its SPIFFE id is not its only URI"
 
 
+def _svids(peer: Peer) -> IdentifierValues:
+    svid = svidOf(peer.chain)
+    return IdentifierValues(_NO_TEXTS if svid.identity is None else Texts((svid.identity,), URI.split), svid.fault)
+
+
 def _trustDomains(peer: Peer) -> IdentifierValues:
     values = _names(peer, x509.UniformResourceIdentifier)
     identities = [value for value in values if isSPIFFE(value)]
@@ -192,6 +198,7 @@ _READERS: dict[str, Callable[[Peer], IdentifierValues]] = {
     "dns": lambda peer: _texts(_names(peer, x509.DNSName), DNS),
     "ip": _addresses,
     "uri": _uris,
+    "spiffe": _svids,
     "trust-domain": _trustDomains,
     "email": lambda peer: _texts(_names(peer, x509.RFC822Name), EMAIL),
     "issuer": _issuer,
@@ -204,6 +211,6 @@ _READERS: dict[str, Callable[[Peer], IdentifierValues]] = {
 _NO_TEXTS = Texts((), tuple)
 #: What is known of a kind of which nothing can be read.
 _NOTHING: dict[str, Any] = {
-    **dict.fromkeys(("cn", "ou", "o", "dns", "uri", "trust-domain", "email"), _NO_TEXTS),
+    **dict.fromkeys(("cn", "ou", "o", "dns", "uri", "spiffe", "trust-domain", "email"), _NO_TEXTS),
     "issuer": Issuer((), _NO_TEXTS),
 }

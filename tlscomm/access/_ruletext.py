@@ -39,6 +39,7 @@ def parseRule(text: str) -> AccessRule:
     ``dns=``            a DNS name among the subject alternative names
     ``ip=``             an IP address among them, a network (``192.0.2.0/24``), or ``192.0.2.*``
     ``uri=``            a URI among them, SPIFFE ids for one
+    ``spiffe=``         the SPIFFE id of an X.509-SVID, or with no path in it a trust domain
     ``trust-domain=``   the trust domain of its SPIFFE id
     ``email=``          a mail address among them
     ``issuer=``         who issued it: a common name, or with a ``=`` in it a distinguished name (RFC 4514)

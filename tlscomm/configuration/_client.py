@@ -12,11 +12,12 @@ from OpenSSL import SSL
 from tlscomm import _openssl
 from tlscomm._dataclasses import dataclass
 from tlscomm.access import NO_ACCESS_RULES, AccessRules
+from tlscomm.access._nameforms import isSPIFFE
 from tlscomm.configuration._base import Base
 from tlscomm.configuration._sessions import Sessions
 from tlscomm.credentials import ChooseCredential, Credential, CredentialSelector
 from tlscomm.verification import Roots, Trust, Verifier
-from tlscomm.verification._servernames import asciiServerName
+from tlscomm.verification._servernames import canonicalServerName
 from tlscomm.x509._addresses import isAddress
 
 if TYPE_CHECKING:
@@ -30,8 +31,9 @@ class ClientConfiguration(Base):
     """Whom a client talks to and what it presents.
 
     Attributes:
-        serverName: the DNS name or address that the server's certificate must be for. A name is also sent to the server
-            (RFC 6066, section 3).
+        serverName: the DNS name or address that the server's certificate must be for, or the SPIFFE id that it must
+            have (``spiffe://example.org/billing``; ``spiffe://example.org`` is any of that trust domain). A DNS name is
+            also sent to the server (RFC 6066, section 3).
         roots: the authorities that may issue the server's certificate, as certificates or as a provider of Twisted's
             ``IOpenSSLTrustRoot``; the system's where None, and only then.
         credential: the client's certificate, its chain and its private key, where the server may ask for them.
@@ -58,7 +60,7 @@ class ClientConfiguration(Base):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "serverName", asciiServerName(self.serverName))
+        object.__setattr__(self, "serverName", canonicalServerName(self.serverName))
         if self.roots is not None and not self.roots:
             raise ValueError("no authority is named, so no server could be accepted")
         if self.credential is None and self.others:
@@ -108,7 +110,7 @@ class ClientConfiguration(Base):
     def newConnection(self, transport: Any) -> SSL.Connection:
         connection = SSL.Connection(self._context)
         connection.set_app_data(transport)
-        if not isAddress(self.serverName):
+        if not isAddress(self.serverName) and not isSPIFFE(self.serverName):
             connection.set_tlsext_host_name(self.serverName.encode("ascii"))
         if self.revocation.mode != "off":
             connection.request_ocsp()

@@ -85,7 +85,9 @@ VERIFICATION = (
         "serverName",
         Text("NAME"),
         CLIENTS | _VERIFY,
-        "The name or address that the server's certificate must be for, and that the client asks for.",
+        "The name or address that the server's certificate must be for, and that the client asks for. Or a SPIFFE id "
+        "that the certificate must have, ``spiffe://example.org/billing``, or its trust domain, "
+        "``spiffe://example.org``; then the client asks for no name.",
         otherwise="HOST",
         differing={
             _CLIENT_STRING: {"otherwise": "HOST; with ``{endpoint}`` it must be given"},

@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 import idna
 from cryptography import x509
 
+from tlscomm.access._nameforms import URI, isSPIFFE
+from tlscomm.access._svid import svidOf, trustDomainOf
 from tlscomm.failures import Problem, printable
 from tlscomm.x509._addresses import isAddress
 from tlscomm.x509._extensions import extensionsOf
@@ -28,6 +30,7 @@ from tlscomm.x509._unreadable import unreadableText
 __all__ = [
     "Identity",
     "asciiServerName",
+    "canonicalServerName",
     "hostAndServerName",
     "identitiesIn",
     "identitiesMeant",
@@ -80,12 +83,21 @@ def _readableNames(certificate: x509.Certificate) -> list[x509.GeneralName]:
         return []
 
 
-def nameProblem(certificate: x509.Certificate, serverName: str) -> Problem | None:
+def nameProblem(
+    certificate: x509.Certificate, serverName: str, authorities: Sequence[x509.Certificate] = ()
+) -> Problem | None:
     """Return why a certificate is not for a server name, or None where it is (RFC 9525, section 6).
+
+    Args:
+        certificate: the server's.
+        serverName: a DNS name, an address, or a SPIFFE id; of the last without a path all of that trust domain fit.
+        authorities: those above the certificate, which a SPIFFE id depends on.
 
     Each name counts by itself: one that cannot be used, as an address that is written as a DNS name, does not spoil the
     others. Whatever else goes wrong in the check is a problem: a certificate that cannot be read is for no name.
     """
+    if isSPIFFE(serverName):
+        return _spiffeProblem((certificate, *authorities), serverName)
     try:
         wanted = identityOf(serverName)
     except ValueError as wrong:
@@ -99,6 +111,17 @@ def nameProblem(certificate: x509.Certificate, serverName: str) -> Problem | Non
         detail = f"its subject alternative names cannot be used: {unreadableText(broken)}"
         return _nameProblem(certificate, "invalid-certificate", detail)
     return _nameProblem(certificate, *_mismatch(names, bool(patterns), serverName, wanted))
+
+
+def _spiffeProblem(chain: Sequence[x509.Certificate], wanted: str) -> Problem | None:
+    svid = svidOf(chain)
+    if svid.fault:
+        return _nameProblem(chain[0], "invalid-certificate", f"asked for {wanted}: {svid.fault} (X509-SVID)")
+    if svid.identity is None:
+        return _nameProblem(chain[0], "name-mismatch", f"asked for {wanted}, it has no SPIFFE id")
+    if svid.identity == wanted or f"spiffe://{trustDomainOf(svid.identity)}" == wanted:
+        return None
+    return _nameProblem(chain[0], "name-mismatch", f"asked for {wanted}, it is for {printable(svid.identity)}")
 
 
 def _mismatch(
@@ -229,6 +252,22 @@ def asciiServerName(name: str) -> str:
     if not isDomain(domain):
         raise ValueError(f"{_shown(name)} is neither a host name nor an address{_fault(domain)}")
     return domain
+
+
+def canonicalServerName(name: str) -> str:
+    """Return a server's name as it is compared: a SPIFFE id or trust domain in its canonical form, or a host's name.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not isSPIFFE(name):
+        return asciiServerName(name)
+    if "*" in name:
+        raise ValueError(
+            f"{_shown(name)} is no SPIFFE id: a server has one, or with no path any of its trust domain; what fits "
+            "several is an access rule (spiffe=)"
+        )
+    return URI.canonical(name)
 
 
 def hostAndServerName(host: str) -> tuple[str, str]:

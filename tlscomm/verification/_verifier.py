@@ -32,7 +32,7 @@ from tlscomm.verification._opensslerrors import asProblem
 from tlscomm.verification._paths import ByName, Path, PathSearch, SearchBudget, byName
 from tlscomm.verification._rule import PROFILES, PathPosition, Profile, RuleBook, problemsAt
 from tlscomm.verification._rulebooks import RULES, RuleCheck, decidingRules, warningRules
-from tlscomm.verification._servernames import asciiServerName, nameProblem
+from tlscomm.verification._servernames import canonicalServerName, nameProblem
 from tlscomm.verification._trust import Trust
 from tlscomm.verification._webpki import webPKIProblem
 from tlscomm.x509._certificate import ParsedCertificate, parsedCertificate
@@ -180,7 +180,7 @@ class Verifier:
 
     Attributes:
         peerRole: which side the peer is on.
-        serverName: the DNS name or the address that a server's certificate has to be for; None
+        serverName: the DNS name, the address or the SPIFFE id that a server's certificate has to be for; None
             where any name will do, as for clients.
         trust: whom to trust. Where None an external context decides on that: what OpenSSL says there stands, and
             the rules for chains only warn.
@@ -208,7 +208,7 @@ class Verifier:
         if self.maximumDepth < 0:
             raise ValueError(f"the maximum depth is a number of authorities, not {self.maximumDepth}")
         if self.serverName is not None:
-            object.__setattr__(self, "serverName", asciiServerName(self.serverName))
+            object.__setattr__(self, "serverName", canonicalServerName(self.serverName))
 
     @property
     def anchors(self) -> tuple[x509.Certificate, ...]:
@@ -433,7 +433,7 @@ class Verifier:
 
     def _unwanted(self, chain: Sequence[x509.Certificate]) -> Iterator[Problem]:
         """Say what is not as the user asked for, however good the chain is."""
-        if self.serverName is not None and (mismatch := nameProblem(chain[0], self.serverName)):
+        if self.serverName is not None and (mismatch := nameProblem(chain[0], self.serverName, chain[1:])):
             yield mismatch
         if self.trust is not None and not self.trust.isPinned(chain):
             detail = "no certificate of its chain, and no key in it, is one of those that are pinned"

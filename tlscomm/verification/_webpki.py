@@ -20,6 +20,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
+from tlscomm.access._nameforms import isSPIFFE
 from tlscomm.failures import Problem, printable
 from tlscomm.verification._plainanchor import plainAnchor
 from tlscomm.verification._servernames import identitiesIn, identityOf
@@ -81,7 +82,9 @@ def _constraints(issuer: ParsedCertificate) -> Sequence[x509.GeneralName]:
 
 
 def _subject(serverName: str | None, leaf: x509.Certificate) -> x509.DNSName | x509.IPAddress | None:
-    identity = next(identitiesIn(leaf), None) if serverName is None else identityOf(serverName)
+    # Of a SPIFFE id the rules of the web know nothing.
+    isHost = serverName is not None and not isSPIFFE(serverName)
+    identity = identityOf(serverName) if serverName is not None and isHost else next(identitiesIn(leaf), None)
     if identity is None:
         return None
     return x509.DNSName(identity.replace("*", "any", 1)) if isinstance(identity, str) else x509.IPAddress(identity)
