@@ -131,8 +131,7 @@ class SignTests(SynchronousTestCase):
     def test_svid(self) -> None:
         """A SPIFFE id is granted where it is the only URI."""
         uris = [x509.UniformResourceIdentifier(f"spiffe://example.org/{name}") for name in "ab"]
-        put("carol.csr", request(*uris))
-        pki("sign", "carol.csr", "--as", "client", status=2)
+        self.assertEqual(self.code(request(*uris)), "invalid-certificate")
         put("carol.csr", request(uris[0], common=""))
         self.assertEqual(
             told("sign", "carol.csr", "--as", "client")["certificate"]["names"], ["uri:spiffe://example.org/a"]
@@ -158,7 +157,11 @@ class SignTests(SynchronousTestCase):
             self.assertEqual(self.code(request(extensions=((value, isCritical),))), "invalid-certificate")
         other = x509.OtherName(ObjectIdentifier("1.3.6.1.4.1.311.20.2.3"), b"\x0c\x05admin")
         self.assertEqual(self.code(request(other)), "invalid-certificate")
-        self.assertEqual(self.code(request(x509.DNSName("a\x1b[2J.example"))), "invalid-certificate")
+        for name in ("a\x1b[2J.example", "*", "*.org", "a..b", "10.0.0.1", "w*.example.org", "a.example:443"):
+            self.assertEqual(self.code(request(x509.DNSName(name))), "invalid-certificate", name)
+        for uri in ("spiffe://example.org", "spiffe://example.org/../a", "no uri"):
+            self.assertEqual(self.code(request(x509.UniformResourceIdentifier(uri))), "invalid-certificate", uri)
+        self.assertEqual(self.code(request(common="carol\n\x1b[2J")), "invalid-certificate")
 
     def test_keys(self) -> None:
         """Weak keys, kinds of keys that TLS does not have, and broken digests are refused."""

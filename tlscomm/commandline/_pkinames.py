@@ -18,7 +18,7 @@ from tlscomm.x509._addresses import isAddress
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["NamesMeant", "checkNames", "clientNames", "commonNameOf", "hostName", "subjectFor"]
+__all__ = ["NamesMeant", "askedNames", "checkNames", "clientNames", "commonNameOf", "hostName", "subjectFor"]
 
 #: Characters of a common name (RFC 5280, appendix A.1: ub-common-name).
 _LONGEST_COMMON_NAME = 64
@@ -94,6 +94,26 @@ def clientNames(text: str, subject: x509.Name) -> tuple[x509.GeneralName, ...]:
         except ValueError:
             continue
     return (x509.DirectoryName(subject),) if list(subject) else ()
+
+
+def askedNames(names: Sequence[x509.GeneralName]) -> tuple[x509.GeneralName, ...]:
+    """Return names that another side has written, as they would stand in a certificate had they been typed here.
+
+    Raises:
+        ValueError: one of them is none.
+    """
+    return tuple(_asked(name) for name in names)
+
+
+def _asked(name: x509.GeneralName) -> x509.GeneralName:
+    if isinstance(name, x509.DNSName):
+        found = hostName(name.value)
+        if not isinstance(found, x509.DNSName):
+            raise ValueError(f"{printable(name.value)} is an address, and stands where a host name does")
+        return found
+    if isinstance(name, x509.RFC822Name):
+        return _email(name.value)
+    return _uri(name.value) if isinstance(name, x509.UniformResourceIdentifier) else name
 
 
 def subjectFor(text: str) -> x509.Name:

@@ -109,7 +109,11 @@ def _tell(made: Revocations, outcome: str, *, asJSON: bool) -> None:
     say(table(_rows(made)))
     if outcome != "written":
         path = shlex.quote(str(made.path))
-        say("", "Have servers and clients read it:", Command(f"twistd -n tlscomm … --crl {path}"))
+        say(
+            "",
+            "Servers and clients that read it take the new one by themselves. Have the others read it:",
+            Command(f"twistd -n tlscomm … --crl {path}"),
+        )
 
 
 def _rows(made: Revocations) -> Iterator[Row]:

@@ -78,10 +78,13 @@ def _names(file: Path, asked: Request, purpose: Purpose, words: Any) -> tuple[x5
     """Return the names that are granted."""
     from cryptography import x509
 
-    from tlscomm.commandline._pkinames import NamesMeant, checkNames, clientNames, commonNameOf, hostName
+    from tlscomm.commandline._pkinames import NamesMeant, askedNames, checkNames, clientNames, commonNameOf, hostName
 
     meant = NamesMeant(*(words[kind] for kind in ("dns", "ip", "email", "uri", "spiffe"))).names()
-    names = meant or asked.names
+    try:
+        names = meant or checkNames(askedNames(asked.names))
+    except ValueError as wrong:
+        raise _invalid(f"the request {printable(str(file))} asks for names that it cannot have: {wrong}") from None
     common = commonNameOf(asked.subject)
     if not names and purpose == "client":
         names = clientNames(common, asked.subject)
@@ -90,13 +93,17 @@ def _names(file: Path, asked: Request, purpose: Purpose, words: Any) -> tuple[x5
     isHost = any(isinstance(name, x509.DNSName | x509.IPAddress) for name in names)
     side = "client" if purpose == "client" else "server"
     if not names or (purpose != "client" and not isHost):
-        raise InvalidCertificate(
-            f"the request {printable(str(file))} asks for no name that a {side} has",
-            remedy="Give it one: --dns NAME, for example.",
-            stage="credential",
-            whose="the certificate that is asked for",
-        )
+        raise _invalid(f"the request {printable(str(file))} asks for no name that a {side} has")
     return checkNames(names)
+
+
+def _invalid(detail: str) -> InvalidCertificate:
+    return InvalidCertificate(
+        detail,
+        remedy="Say what its names are: --dns NAME, for example.",
+        stage="credential",
+        whose="the certificate that is asked for",
+    )
 
 
 def _hostOf(common: str, hostName: Any) -> tuple[x509.GeneralName, ...]:

@@ -185,6 +185,9 @@ def _weak(detail: str) -> KeyTooWeak:
 def _names(request: x509.CertificateSigningRequest, file: str) -> tuple[x509.GeneralName, ...]:
     if len(list(request.subject)) > _MOST_ATTRIBUTES or len(request.subject.public_bytes()) > _LONGEST_NAME:
         raise _invalid(f"the request {file} has a longer subject than any")
+    for attribute in request.subject:
+        if not isinstance(attribute.value, str) or not attribute.value or not attribute.value.isprintable():
+            raise _invalid(f"the request {file} has a subject with signs that no name has")
     try:
         names = tuple(request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
     except x509.ExtensionNotFound:
