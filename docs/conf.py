@@ -22,6 +22,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
+    "changelogdraft",
     "failurepages",
     "handshakes",
     "metrictables",
