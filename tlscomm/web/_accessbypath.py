@@ -120,9 +120,9 @@ class PathRules:
 
 @implementer(IResource)
 class AccessByPath:
-    """A `Resource` that asks rules for each request before another one answers it.
+    """A ``Resource`` that asks rules for each request before another one answers it.
 
-    It is the root of a `Site`, or stands wherever the other would; the rules are for whole paths all the same. Each
+    It is the root of a ``Site``, or stands wherever the other would; the rules are for whole paths all the same. Each
     request is judged when it comes, so new rules hold for the next request of an open connection.
 
     Attributes:

@@ -59,7 +59,7 @@ def withoutIdentity(request: Any) -> None:
 
 @implementer(IResource)
 class IdentityHeaders:
-    """A `Resource` that tells another one, and the server behind that, who a client is (RFC 9440).
+    """A ``Resource`` that tells another one, and the server behind that, who a client is (RFC 9440).
 
     Headers of the client that say such things are taken away first. Then ``Client-Cert`` is its certificate and
     ``Client-Cert-Chain`` those of its authorities, as they were verified; of a client without a certificate there is
