@@ -31,8 +31,8 @@ OTHERS = frozenset(
         r"\S+",
         """
         . bash cat cd certbot chmod chown cp curl daphne docker echo editcap exec export find getcap git go gnutls-cli
-        haproxy install jq journalctl kill kubectl ls make mkdir mkcert mv nginx node openssl pip pipx printf promtool psql
-        py-spy pytest python python3 redis-cli rm sed setcap sh sha256sum socat ss ssh step stunnel sudo systemctl
+        haproxy install jq journalctl kill kubectl ls make mkdir mkcert mv nginx node openssl pip pipx printf promtool
+        psql py-spy pytest python python3 redis-cli rm sed setcap sh sha256sum socat ss ssh step stunnel sudo systemctl
         systemd-run systemd-socket-activate tail tcpdump trial tshark ulimit useradd vault
         """,
     )
