@@ -43,6 +43,7 @@ PACKAGES: tuple[str, ...] = (
     "transport",
     "endpoints",
     "web",
+    "probing",
     "relaying",
     "serving",
     "operation",

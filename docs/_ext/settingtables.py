@@ -3,7 +3,7 @@
 ``settings-table`` takes ``twistd``, ``connect``, ``tunnel``, ``analyze``, ``strings`` or ``file``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from click import Command, Option
 from docutils.nodes import Node
@@ -11,7 +11,7 @@ from failurepages import plain, tableOf
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from tlscomm.commandline import analyze, connect, tunnel
+from tlscomm.commandline import analyze, connect, probe, tunnel
 from tlscomm.configuration._settings import settingsOn
 from tlscomm.configuration._settingtypes import STRINGS, Interface, Rate, Seconds, Setting, Whole, Word
 
@@ -23,10 +23,11 @@ class SettingsTable(SphinxDirective):
         return self.parse_text_to_nodes("\n".join(_TABLES[self.arguments[0]]()))
 
 
-def _optionTable(interface: Interface, *others: list[str]) -> Iterator[str]:
+def _optionTable(interface: Interface, *others: list[str], only: Collection[str] | None = None) -> Iterator[str]:
     cells = [
         [_optionName(setting), setting.without(interface) or _none(setting), _meaning(setting, interface)]
         for setting in settingsOn(interface)
+        if only is None or setting.name in only
     ]
     return tableOf(["option", "default", "meaning"], [*cells, *others], "27 15 58")
 
@@ -35,18 +36,22 @@ def _twistd() -> Iterator[str]:
     return _optionTable(Interface.TWISTD)
 
 
-def _commandTable(command: Command, interface: Interface) -> Iterator[str]:
+def _commandTable(command: Command, interface: Interface, only: Collection[str] | None = None) -> Iterator[str]:
     ofSettings = {setting.name for setting in settingsOn(interface)}
     own = [each for each in command.params if isinstance(each, Option) and each.name not in ofSettings]
     cells = [
         [f"``{_withValue(each)}``{_repeated(each)}", "off" if each.is_flag else "none", plain(each.help or "")]
         for each in own
     ]
-    return _optionTable(interface, *cells)
+    return _optionTable(interface, *cells, only=only)
 
 
 def _connect() -> Iterator[str]:
     return _commandTable(connect.command, Interface.CONNECT)
+
+
+def _probe() -> Iterator[str]:
+    return _commandTable(probe.command, Interface.CONNECT, only=probe.SETTINGS)
 
 
 def _tunnel() -> Iterator[str]:
@@ -98,6 +103,7 @@ def _valueOfFlag(setting: Setting) -> str:
 _TABLES = {
     "twistd": _twistd,
     "connect": _connect,
+    "probe": _probe,
     "tunnel": _tunnel,
     "analyze": _analyze,
     "strings": _strings,

@@ -34,6 +34,7 @@ _COMMANDS = {
         "Say what each FILE holds: certificates, their chain, private keys, PFX, P7B, revocation lists, requests.",
     ),
     "pki": ("group", "Make certificates of your own, renew and revoke them."),
+    "probe": ("command", "Say what the server at ADDRESS presents, and what it demands of its clients."),
     "store": ("group", "Look into certificate stores, and change them."),
     "tunnel": (
         "command",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import reduce, wraps
 from typing import Any, TypeVar, cast
 
@@ -10,11 +10,12 @@ import click
 from click.core import ParameterSource
 
 from tlscomm.commandline._groupedhelp import GroupedOption
+from tlscomm.commandline._plan import Address, EndpointText, addressIn
 from tlscomm.commandline._verbosity import setVerbosity
 from tlscomm.configuration._settings import defaultsOn, settingsOn
 from tlscomm.configuration._settingtypes import Interface, Setting
 
-__all__ = ["outputOptions", "settingOptions"]
+__all__ = ["addressArgument", "outputOptions", "settingOptions"]
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -33,6 +34,18 @@ class _Value(click.ParamType):  # type: ignore[type-arg]
             return self._setting.parse(value, self._interface)
         except ValueError as wrong:
             raise click.UsageError(str(wrong), context) from None
+
+
+def addressArgument(function: F) -> F:
+    """Give a command an argument ``address``: an `Address`, or an `EndpointText`."""
+    return click.argument("address", metavar="ADDRESS", callback=_address)(function)
+
+
+def _address(_context: click.Context, _argument: click.Parameter, text: str) -> Address | EndpointText:
+    try:
+        return addressIn(text)
+    except ValueError as wrong:
+        raise click.BadParameter(str(wrong)) from None
 
 
 def outputOptions(function: F) -> F:
@@ -58,13 +71,17 @@ def outputOptions(function: F) -> F:
     return cast(F, reduce(lambda decorated, option: option(decorated), reversed(options), gathered))
 
 
-def settingOptions(interface: Interface) -> Callable[[F], F]:
+def settingOptions(interface: Interface, only: Collection[str] | None = None) -> Callable[[F], F]:
     """Return a decorator that gives a command the settings of its interface.
 
     The command gets their values by name, as one argument ``settings``. One that was not given has its default; where
     it has none, it is missing.
+
+    Args:
+        interface: the command's.
+        only: the names of those that have options; all where None. The others have their defaults.
     """
-    table = settingsOn(interface)
+    table = [setting for setting in settingsOn(interface) if only is None or setting.name in only]
 
     def decorate(function: F) -> F:
         @wraps(function)

@@ -22,7 +22,7 @@ from tlscomm.commandline._plan import Address, Plan
 from tlscomm.endpoints import TLSClientEndpoint
 from tlscomm.endpoints._hosts import AnyHostname
 
-__all__ = ["Bounded", "endpointTo"]
+__all__ = ["Bounded", "endpointBelowTLS", "endpointTo"]
 
 #: What Twisted is told where there is no limit; thirty years.
 _FOREVER = 1e9
@@ -39,16 +39,22 @@ def endpointTo(reactor: Any, plan: Plan) -> IStreamClientEndpoint:
         ValueError: the endpoint string of the plan describes no endpoint.
         TLSFailure: it is one of tlscomm's, and a file that it names cannot be used.
     """
+    below = endpointBelowTLS(reactor, plan)
+    if plan.configuration is None:
+        return below
+    return TLSClientEndpoint(reactor, below, plan.configuration, tracing=plan.tracing)
+
+
+def endpointBelowTLS(reactor: Any, plan: Plan) -> IStreamClientEndpoint:
+    """Return an endpoint for the TCP connection, with what is said on it before TLS; it raises as `endpointTo`."""
     reactor.installNameResolver(GAIResolver(reactor, _lookups))
     bounded: Any = Bounded(reactor, _below(reactor, plan), plan.connectSeconds)
-    if plan.configuration is None:
-        return cast(IStreamClientEndpoint, bounded)
     if plan.upgrade is not None:
         # What does not begin in the clear does not load what does.
         from tlscomm.endpoints._beforetls import connectingBeforeTLS
 
         bounded = connectingBeforeTLS(bounded, {"upgrade": plan.upgrade})
-    return TLSClientEndpoint(reactor, bounded, plan.configuration, tracing=plan.tracing)
+    return cast(IStreamClientEndpoint, bounded)
 
 
 def _below(reactor: Any, plan: Plan) -> IStreamClientEndpoint:

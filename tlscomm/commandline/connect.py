@@ -16,9 +16,9 @@ import click
 
 from tlscomm.commandline._groupedhelp import GroupedCommand
 from tlscomm.commandline._messages import Sending
-from tlscomm.commandline._options import outputOptions, settingOptions
+from tlscomm.commandline._options import addressArgument, outputOptions, settingOptions
 from tlscomm.commandline._passphrases import personalPrompt
-from tlscomm.commandline._plan import Address, EndpointText, Plan, addressIn, planFor
+from tlscomm.commandline._plan import Address, EndpointText, Plan, planFor
 from tlscomm.commandline._printing import isTerminal, remark, sayingWarnings
 from tlscomm.configuration._settingtypes import Interface
 from tlscomm.failures import TLSFailure
@@ -32,15 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-def _address(_context: click.Context, _argument: click.Parameter, text: str) -> Address | EndpointText:
-    try:
-        return addressIn(text)
-    except ValueError as wrong:
-        raise click.BadParameter(str(wrong)) from None
-
-
 @click.command("connect", cls=GroupedCommand)
-@click.argument("address", metavar="ADDRESS", callback=_address)
+@addressArgument
 @click.option("--message", "messages", multiple=True, metavar="TEXT", help="Send TEXT and await the reply; repeatable.")
 @click.option(
     "--message-file",

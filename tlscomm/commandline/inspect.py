@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,9 @@ import click
 from tlscomm.commandline._groupedhelp import GroupedCommand
 from tlscomm.commandline._options import outputOptions, settingOptions
 from tlscomm.commandline._passphrases import passphraseTo
+from tlscomm.commandline._plan import Address, addressIn
 from tlscomm.commandline._printing import heading, say, sayFailure, sayingWarnings, table, writeJSON
+from tlscomm.configuration._settings import defaultsOn
 from tlscomm.configuration._settingtypes import Interface
 from tlscomm.failures import TLSFailure, printable
 
@@ -40,10 +43,16 @@ def command(*, files: Sequence[str], settings: dict[str, Any], asJSON: bool) -> 
 
     And whether key and certificate fit, whether the chain is complete and in order, and what would keep it from being
     used by a server or a client. FILE may be store:... as well. The exit status is 0 where every FILE could be read,
-    whatever is wrong with what it holds, and 1 where one could not; the others are shown all the same.
+    whatever is wrong with what it holds, and 1 where one could not; the others are shown all the same. HOST:PORT in the
+    place of FILE is looked at as tlscomm probe does.
     """
     from tlscomm.commandline._certificates import present
 
+    if len(files) == 1 and (address := _addressIn(files[0])) is not None:
+        from tlscomm.commandline.probe import probeServer
+
+        probeServer(address, settings={**defaultsOn(Interface.CONNECT), **_forProbe(settings)}, asJSON=asJSON)
+        return
     passphrase = passphraseTo(settings)
     found = _found(files, settings, passphrase, _rootsIn(settings.get("roots"), passphrase))
     now = present()
@@ -56,6 +65,22 @@ def command(*, files: Sequence[str], settings: dict[str, Any], asJSON: bool) -> 
             _show(each, now)
     if any(each.failure is not None for each in found):
         click.get_current_context().exit(1)
+
+
+def _addressIn(word: str) -> Address | None:
+    """Return the address that a word is, which names no file."""
+    if os.path.exists(word):
+        return None
+    try:
+        address = addressIn(word)
+    except ValueError:
+        return None
+    return address if isinstance(address, Address) else None
+
+
+def _forProbe(settings: dict[str, Any]) -> dict[str, Any]:
+    roots = settings.get("roots", ())
+    return {**settings, "roots": (roots,) if isinstance(roots, str) else tuple(roots)}
 
 
 def _found(

@@ -1,0 +1,301 @@
+"""What a probe has found out, worked out of what its connections have shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from tlscomm._dataclasses import dataclass
+from tlscomm._wire.names import signatureAlgorithmsText
+from tlscomm._wire.requests import readCertificateRequest
+from tlscomm.failures import Problem, TLSFailure, printable
+from tlscomm.probing._visit import Visit
+from tlscomm.tracing import CertificateSeen, Trace
+from tlscomm.x509._distinguishednames import decodedName
+
+__all__ = ["ClientCertificates", "Demand", "Findings", "Spoken", "Tried"]
+
+Outcome = Literal["accepted", "refused", "not asked", "not shown", "unusable", "failed"]
+
+Demand = Literal["none", "requested", "required", "unknown"]
+
+#: Names of authorities that are told; the others are counted.
+MOST_AUTHORITIES = 256
+_LONGEST_NAME = 200
+
+MOST_SIGNATURES = 64
+
+_TLS_1_3 = "TLSv1.3"
+_NEEDED = "no-certificate"
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """How the server speaks one version of TLS.
+
+    Attributes:
+        version: ``TLSv1.3`` or ``TLSv1.2``.
+        isSpoken: whether it speaks it; None where that was not found out.
+        suite: the cipher suite that it chose, in IANA's name, or None.
+        group: the key exchange group that it chose, or None.
+        signature: the algorithm that it signed with, or None.
+        protocol: the application protocol that it chose, or None.
+        failure: why the handshake failed, where it did.
+    """
+
+    version: str
+    isSpoken: bool | None
+    suite: str | None = None
+    group: str | None = None
+    signature: str | None = None
+    protocol: str | None = None
+    failure: TLSFailure | None = None
+
+    def toJSON(self) -> dict[str, object]:
+        """Return it for a program; every value can be written as JSON."""
+        return {
+            "version": self.version,
+            "isSpoken": self.isSpoken,
+            "suite": self.suite,
+            "group": self.group,
+            "signature": self.signature,
+            "protocol": self.protocol,
+            "failure": None if self.failure is None else self.failure.toJSON(),
+        }
+
+
+@dataclass(frozen=True)
+class ClientCertificates:
+    """What the server demands of its clients.
+
+    Attributes:
+        demand: ``none``: it asks for no certificate. ``requested``: it asks for one, and accepted a client without one.
+            ``required``: it refused a client without one. ``unknown``: it was not found out.
+        evidence: what that rests on, a sentence.
+        authorities: the names of the authorities that it says it accepts; of many the first 256. None: any.
+        authorityCount: how many it names.
+        signatures: the signature algorithms that it can verify.
+    """
+
+    demand: Demand
+    evidence: str = ""
+    authorities: tuple[str, ...] = ()
+    authorityCount: int = 0
+    signatures: tuple[str, ...] = ()
+
+    def toJSON(self) -> dict[str, object]:
+        """Return it for a program; every value can be written as JSON."""
+        return {
+            "demand": self.demand,
+            "evidence": self.evidence,
+            "authorities": list(self.authorities),
+            "authorityCount": self.authorityCount,
+            "signatures": list(self.signatures),
+        }
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One of our credentials, shown to the server.
+
+    Attributes:
+        source: where it comes from.
+        outcome: ``accepted``; ``refused``, where the server did not accept it; ``not asked``, where the server asks for
+            none; ``not shown``, where it did not fit what the server asked for; ``unusable``, where we could not show
+            it, so that no connection was made; ``failed``, where it cannot be said.
+        detail: a sentence about it, where there is more to say.
+        failure: what the connection ended with, or None.
+    """
+
+    source: str
+    outcome: Outcome
+    detail: str = ""
+    failure: TLSFailure | None = None
+
+    def toJSON(self) -> dict[str, object]:
+        """Return it for a program; every value can be written as JSON."""
+        failure = None if self.failure is None else self.failure.toJSON()
+        return {"source": self.source, "outcome": self.outcome, "detail": self.detail, "failure": failure}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """What a server presents and demands.
+
+    Attributes:
+        address: where it is, as text; empty where there was no connection.
+        serverName: the name that was asked for.
+        versions: how it speaks each version, the newest first.
+        protocols: the application protocols that it was offered.
+        chain: the certificates that it shows, its own first.
+        problems: what a client that trusts the given authorities would refuse it for; none where it would not.
+        wasJudged: whether there was a chain to judge.
+        clientCertificates: what it demands of clients.
+        groups: the key exchange groups that it accepts, the preferred ones first; empty where that was not asked.
+        suites: the same of cipher suites.
+        tried: our credentials.
+        connections: how many connections were made.
+        failure: why nothing was found out, or None.
+    """
+
+    address: str
+    serverName: str
+    versions: tuple[Spoken, ...] = ()
+    protocols: tuple[str, ...] = ()
+    chain: tuple[CertificateSeen, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    wasJudged: bool = False
+    clientCertificates: ClientCertificates = ClientCertificates("unknown")
+    groups: tuple[str, ...] = ()
+    suites: tuple[str, ...] = ()
+    tried: tuple[Tried, ...] = ()
+    connections: int = 0
+    failure: TLSFailure | None = None
+
+    def toJSON(self) -> dict[str, object]:
+        """Return it for a program; every value can be written as JSON."""
+        return {
+            "address": self.address,
+            "serverName": self.serverName,
+            "connections": self.connections,
+            "versions": [each.toJSON() for each in self.versions],
+            "protocols": list(self.protocols),
+            "groups": list(self.groups),
+            "suites": list(self.suites),
+            "chain": [each.toJSON(der=True) for each in self.chain],
+            "trusted": not self.problems if self.wasJudged else None,
+            "problems": [each.toJSON() for each in self.problems],
+            "clientCertificates": self.clientCertificates.toJSON(),
+            "identities": [each.toJSON() for each in self.tried],
+            "failure": None if self.failure is None else self.failure.toJSON(),
+        }
+
+
+def chosenIn(visit: Visit, subject: str) -> str | None:
+    """Return what a server chose of one thing that the client offered, or None."""
+    return _choices(visit.trace).get((subject, "client"))
+
+
+def offeredIn(visit: Visit, subject: str) -> tuple[str, ...]:
+    """Return what the client offered of one thing, by its names."""
+    choices = () if visit.trace is None else visit.trace.choices
+    return next((each.offered for each in choices if (each.subject, each.offeredBy) == (subject, "client")), ())
+
+
+def spokenIn(version: str, visit: Visit) -> Spoken:
+    """Return how a server speaks a version, by a connection in which it was the newest that was offered."""
+    chosen = _choices(visit.trace)
+    agreed = chosen.get(("version", "client"))
+    if agreed is None:
+        isSpoken = False if visit.failure is not None and visit.failure.code == "no-common-version" else None
+        return Spoken(version, isSpoken, failure=visit.failure)
+    return Spoken(
+        version,
+        _sameVersion(agreed, version),
+        chosen.get(("cipher suite", "client")),
+        chosen.get(("group", "client")),
+        chosen.get(("signature algorithm", "client")),
+        chosen.get(("application protocol", "client")),
+        # That we have no certificate says nothing about the version.
+        None if visit.facts is not None or _isAboutUs(visit) else visit.failure,
+    )
+
+
+def demandIn(visit: Visit) -> ClientCertificates:
+    """Return what a server demands of its clients, by a connection of a client without a certificate."""
+    request = _request(visit.trace)
+    if request is None:
+        if visit.facts is not None:
+            return ClientCertificates("none", "The server asked for no certificate.")
+        return ClientCertificates("unknown", "The handshake ended before the server could ask.")
+    isTLS13, message = request
+    read = readCertificateRequest(message, isTLS13=isTLS13)
+    demand, evidence = _demand(visit, isTLS13)
+    return ClientCertificates(
+        demand,
+        evidence,
+        tuple(_nameText(each) for each in sorted(read.authorities)[:MOST_AUTHORITIES]),
+        len(read.authorities),
+        tuple(signatureAlgorithmsText([each]) for each in (read.signatureAlgorithms or ())[:MOST_SIGNATURES]),
+    )
+
+
+def triedIn(source: str, visit: Visit) -> Tried:
+    """Return what a server says to a credential, by a connection that had it to show."""
+    if visit.failure is not None:
+        isRefusal = visit.failure.side == "remote" and visit.failure.stage in ("handshake", "authorization")
+        if isRefusal and visit.failure.code == _NEEDED:
+            return Tried(source, "not shown", _NOT_SHOWN, visit.failure)
+        return Tried(source, "refused" if isRefusal else "failed", visit.failure.message, visit.failure)
+    if _request(visit.trace) is None:
+        return Tried(source, "not asked", "The server asked for no certificate.")
+    if visit.trace is not None and not visit.trace.clientCertificates:
+        return Tried(source, "not shown", _NOT_SHOWN)
+    isAssumed = visit.facts is not None and visit.facts.acceptance == "assumed"
+    return Tried(
+        source, "accepted", "The server gave no sign in time; it was taken for acceptance." if isAssumed else ""
+    )
+
+
+_NOT_SHOWN = (
+    "It was not shown: its issuer is not among the authorities that the server names, or its key makes no signature "
+    "that the server can verify."
+)
+
+_ASSUMED = "The server gave no sign in time; that was taken for acceptance."
+
+
+def _demand(visit: Visit, isTLS13: bool) -> tuple[Demand, str]:
+    if visit.failure is not None:
+        if visit.failure.side == "remote" and visit.failure.stage in ("handshake", "authorization"):
+            return "required", f"The server refused a client without one: {visit.failure.code}."
+        return "unknown", f"The server asked for one, and then the connection failed: {visit.failure.code}."
+    if visit.facts is not None and visit.facts.acceptance == "assumed":
+        return "requested", (
+            "The server asked for one, was given none, and said neither yes nor no for as long as the probe waited."
+        )
+    return "requested", (
+        "The server asked for one, and completed the handshake without. Whether it serves such a client is decided "
+        "above TLS: nginx and others answer it with an error of HTTP."
+    )
+
+
+def _isAboutUs(visit: Visit) -> bool:
+    return visit.failure is not None and visit.failure.side == "remote" and _request(visit.trace) is not None
+
+
+def _request(trace: Trace | None) -> tuple[bool, bytes] | None:
+    """Return the CertificateRequest that was seen, and whether it is one of TLS 1.3."""
+    for event in () if trace is None else trace.events:
+        if event.name == "CertificateRequest" and not event.isFromClient:
+            return event.version == _NUMBER_1_3, event.content
+    return None
+
+
+_NUMBER_1_3 = 0x0304
+
+
+def _choices(trace: Trace | None) -> dict[tuple[str, str], str | None]:
+    return {} if trace is None else {(each.subject, each.offeredBy): each.chosen for each in trace.choices}
+
+
+def _sameVersion(agreed: str, version: str) -> bool:
+    return agreed.replace("TLS ", "TLSv").replace("TLSv ", "TLSv") == version
+
+
+def _nameText(encoded: bytes) -> str:
+    try:
+        return printable(decodedName(encoded).rfc4514_string(), _LONGEST_NAME)
+    except ValueError:
+        return f"a name that cannot be read, of {len(encoded)} bytes"
+
+
+def connectionsIn(visits: Iterable[Visit]) -> int:
+    """Return how many of them have reached the server."""
+    return sum(each.trace is not None for each in visits)
+
+
+def firstTrace(visits: Sequence[Visit]) -> Trace | None:
+    """Return the first trace with a chain of the server's, or else the first of all."""
+    traces = [each.trace for each in visits if each.trace is not None]
+    return next((each for each in traces if each.serverCertificates), traces[0] if traces else None)
