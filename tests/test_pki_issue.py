@@ -51,6 +51,23 @@ def extension(certificate: x509.Certificate, kind: Any) -> Any:
     return certificate.extensions.get_extension_for_class(kind).value
 
 
+class ObjectTests(SynchronousTestCase):
+    """``--json`` of the commands that make folders."""
+
+    def test_init(self) -> None:
+        """It says whether the authority was made, kept or renewed."""
+        self.assertEqual(told("init", "certs")["outcome"], "made")
+        kept = told("init", "certs")
+        self.assertEqual((kept["outcome"], kept["names"]), ("kept", ["localhost", "127.0.0.1", "::1"]))
+        Path("certs/client.key").unlink()
+        self.assertEqual(told("init", "certs")["outcome"], "renewed")
+
+    def test_notMade(self) -> None:
+        """A folder that cannot be made is an error in the object."""
+        Path("file").touch()
+        self.assertIn("file", told("init", "file/certs", status=1)["error"])
+
+
 class IssueTests(SynchronousTestCase):
     """``tlscomm pki issue``."""
 
@@ -334,10 +351,30 @@ class RecordTests(SynchronousTestCase):
             self.assertEqual(credential.certificate, certificate)
         self.assertEqual(certificateFacts(certificate).names, ("dns:db.example.org",))
 
+    def test_renewedRevoked(self) -> None:
+        """What is revoked is not renewed, which would undo that; another can be issued in its place."""
+        pki("issue", "client", "alice")
+        before = Path("certs/alice.pem").read_bytes()
+        pki("revoke", "alice")
+        self.assertEqual(told("renew", "alice", status=1)["credentials"][0]["failure"]["code"], "revoked")
+        self.assertEqual(Path("certs/alice.pem").read_bytes(), before)
+        pki("issue", "client", "alice", "--replace")
+        self.assertEqual([each["status"] for each in told("list")["certificates"]][2:], ["revoked", "valid"])
+
+    def test_notWritten(self) -> None:
+        """Where the files cannot be written, nothing has been issued."""
+        Path("file").touch()
+        before = Path("certs/issued.json").read_bytes()
+        self.assertIn("file", told("issue", "client", "alice", "--output", "file/folder", status=1)["error"])
+        self.assertEqual(json.loads(Path("certs/issued.json").read_bytes()), json.loads(before))
+
     def test_shown(self) -> None:
         """The list has a line for each, with its status, names and number."""
         pki("issue", "client", "alice", "--days", "5")
         line = next(line for line in pki("list").splitlines() if line.startswith("alice"))
         self.assertIn("valid", line)
         self.assertIn("dns:alice", line)
-        self.assertNotIn("alice", pki("list", "--ca", "certs", "--valid").replace("alice", "", 2))
+        pki("revoke", "alice", "--reason", "superseded")
+        line = next(line for line in pki("list").splitlines() if line.startswith("alice"))
+        self.assertIn("revoked, superseded", line)
+        self.assertNotIn("alice", pki("list", "--ca", "certs", "--valid"))

@@ -111,6 +111,22 @@ class RevokeTests(SynchronousTestCase):
         self.assertEqual(self.revoked(), {serial})
         self.assertEqual(record()["certificates"][0]["reason"], "keyCompromise")
 
+    def test_lost(self) -> None:
+        """Where neither the record nor the list can be read, that is named: nothing is revoked by an empty list."""
+        pki("revoke", "client")
+        Path("certs/issued.json").unlink()
+        put("certs/crl.pem", b"broken")
+        for words in (("crl",), ("issue", "client", "alice"), ("revoke", "server")):
+            self.assertEqual(told(*words, status=1)["failure"]["code"], "damaged")
+        self.assertEqual(Path("certs/crl.pem").read_bytes(), b"broken")
+
+    def test_mended(self) -> None:
+        """A list that is broken is written once more by the record."""
+        pki("revoke", "client")
+        put("certs/crl.pem", b"broken")
+        self.assertEqual(told("crl")["number"], 2)
+        self.assertEqual(len(self.revoked()), 1)
+
     def test_foreign(self) -> None:
         """What another program has issued with the authority can be revoked by its file."""
         credential = self.authority.issue("elsewhere", role="client", dnsNames=["elsewhere"])

@@ -15,6 +15,7 @@ from tlscomm.commandline._options import outputOptions
 from tlscomm.commandline._pkioptions import NOT_PUBLIC, answering
 from tlscomm.commandline._printing import isTerminal, remark, say, sayNote, writeJSON
 from tlscomm.commandline._verbosity import VERBOSE, verbosity
+from tlscomm.failures import printable
 from tlscomm.failures._wording import timeText
 
 if TYPE_CHECKING:
@@ -84,7 +85,9 @@ def _table(issued: Sequence[Issued], now: datetime) -> Table:
         until = "" if each.notAfter.year == datetime.max.year else f"{each.notAfter:%Y-%m-%d}"
         serial = (Text(f"{each.serial:x}"),) if hasSerials else ()
         styled = Text(text, _STYLES.get(status, ""))
-        table.add_row(Text(each.name), Text(each.purpose), styled, Text(until), *serial, Text(", ".join(each.names)))
+        names = ", ".join(map(printable, each.names))
+        cells = (Text(printable(each.name)), Text(printable(each.purpose)), styled, Text(until), *serial, Text(names))
+        table.add_row(*cells)
     return table
 
 

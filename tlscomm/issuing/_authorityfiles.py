@@ -20,7 +20,8 @@ from cryptography import x509
 
 from tlscomm._dataclasses import dataclass
 from tlscomm.credentials import PassphraseSource, loadCertificates, loadCredential
-from tlscomm.failures import FileNotFound, NoPrivateKey, TLSFailure, WrongPurpose, printable
+from tlscomm.failures import Damaged, FileNotFound, NoPrivateKey, Revoked, TLSFailure, WrongPurpose, printable
+from tlscomm.failures._wording import timeText
 from tlscomm.issuing._authority import Authority
 from tlscomm.issuing._record import REASON_FLAGS, Issued, Record, authorityDigest, issuedFrom
 from tlscomm.issuing._renewing import authorityFrom
@@ -41,6 +42,7 @@ _NAME_KEY = "Name the file with the authority's key (--ca-key FILE)."
 _LOOKED_INTO = (".pem", ".cer", ".crt")
 _LARGEST = 1 << 20
 _FIRST = re.compile(rb"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END")
+_REMEDY = "Put a copy of the list or of the record back, or move the list away: what was revoked is then valid again."
 #: Files of a folder that are looked into for what no record has.
 _MOST_FILES = 20_000
 
@@ -170,8 +172,17 @@ class Ledger:
             former: what was there before.
             new: what was issued.
             name: what its files are called, where the record does not say.
+
+        Raises:
+            Revoked: the one before is revoked, and renewing it would undo that.
         """
         known = self.certificates.setdefault(former.serial_number, issuedFrom(former, name))
+        if known.revoked is not None:
+            raise Revoked(
+                f"{known.subject or printable(name)}, on {timeText(known.revoked)}",
+                remedy="tlscomm pki issue … --replace issues another one in its place.",
+                stage="credential",
+            )
         self.add(new, known.name or name)
 
     def named(self, name: str) -> list[Issued]:
@@ -203,6 +214,11 @@ class Ledger:
         """Take over what stands in the authority's list: a lost record must not make anything valid again."""
         revocations = self._files.revocations()
         if revocations is None:
+            if self._isLost():
+                name = printable(str(self._files.list))
+                raise Damaged(
+                    f"{name}, the list of what was revoked, cannot be read, and there is no record", remedy=_REMEDY
+                )
             return
         self.listNumber = max(self.listNumber, _numberOf(revocations))
         for entry in revocations:
@@ -221,6 +237,16 @@ class Ledger:
                 found.setdefault(each.serial, each)
         for new in sorted(found.values(), key=lambda each: each.notBefore):
             self._takeOver(new)
+
+    def _isLost(self) -> bool:
+        """Return whether there is a list of this authority's that cannot be read, and nothing else knows of it."""
+        if self.listNumber or not self._files.list.exists():
+            return False
+        try:
+            issuer = x509.load_pem_x509_crl(self._files.list.read_bytes()).issuer
+        except REJECTIONS:
+            return True
+        return issuer == self._files.certificate.subject
 
     def _takeOver(self, new: Issued) -> None:
         before = self.certificates.get(new.serial)
