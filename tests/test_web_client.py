@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from cryptography.hazmat.primitives.serialization import Encoding
 from interop import LOOPBACK, credential, reactor, root
 from OpenSSL.crypto import X509
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import SSL4ServerEndpoint
+from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.error import ConnectionLost
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import Certificate, CertificateOptions, trustRootFromCertificates
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.client import (
@@ -181,21 +184,46 @@ class PolicyTests(WebCase):
             ("wrong-purpose", "wrong-purpose"),
         ):
             for version in ("1.2", "1.3"):
-                seen: list[Any] = []
-                port = await self.plain(kind, seen)
-                asking = Deferred.fromCoroutine(self.get(self.policy(maximumTLS=version), port))
-                failed = await self.assertFailure(asking, Exception)
-                found = failureIn(failed)
-                self.assertIsNotNone(found, (kind, version, failed))
-                self.assertEqual((found.code, found.side), (code, "local"))  # type: ignore[union-attr]
+                seen, raw = await self.refused(kind, version, code)
                 self.assertEqual(seen, [], (kind, version))
+                self.assertNotIn(self.own, b"".join(raw))
 
-    async def plain(self, kind: str, seen: list[Any]) -> int:
+    async def test_shown(self) -> None:
+        """The test above would see our certificate: TLS 1.2 shows it in the clear to a server that is trusted."""
+        seen: list[bytes] = []
+        raw: list[bytes] = []
+        asking = Deferred.fromCoroutine(self.get(self.policy(maximumTLS="1.2"), await self.plain("good", seen, raw)))
+        await self.assertFailure(asking, ResponseNeverReceived)
+        self.assertIn(self.own, b"".join(raw))
+        self.assertNotEqual(seen, [])
+
+    @property
+    def own(self) -> bytes:
+        return credential("client").certificate.public_bytes(Encoding.DER)
+
+    async def refused(self, kind: str, version: str, code: str) -> tuple[list[bytes], list[bytes]]:
+        """Have our policy refuse a server; return what that has received, and the bytes on the wire."""
+        seen: list[bytes] = []
+        raw: list[bytes] = []
+        port = await self.plain(kind, seen, raw)
+        asking = Deferred.fromCoroutine(self.get(self.policy(maximumTLS=version), port))
+        found = failureIn(await self.assertFailure(asking, Exception))
+        assert found is not None
+        self.assertEqual((found.code, found.side), (code, "local"))
+        return seen, raw
+
+    async def plain(self, kind: str, seen: list[bytes], raw: list[bytes]) -> int:
         """Start a server of Twisted's own with a credential of a kind, which notes what it sees; return its port."""
 
         class Noting(Protocol):
             def dataReceived(self, data: bytes) -> None:
                 seen.append(data)
+                self.transport.loseConnection()  # type: ignore[union-attr]
+
+        class Below(ProtocolWrapper):
+            def dataReceived(self, data: bytes) -> None:
+                raw.append(data)
+                super().dataReceived(data)
 
         shown = credential("server", kind)
         options = CertificateOptions(
@@ -204,8 +232,9 @@ class PolicyTests(WebCase):
             acceptableProtocols=[b"http/1.1"],
             trustRoot=trustRootFromCertificates([Certificate(X509.from_cryptography(root().certificate))]),
         )
-        endpoint = SSL4ServerEndpoint(reactor, 0, options, interface=LOOPBACK)
-        listening: Any = await endpoint.listen(Factory.forProtocol(Noting))
+        factory = WrappingFactory(TLSMemoryBIOFactory(options, False, Factory.forProtocol(Noting)))
+        factory.protocol = Below
+        listening: Any = await TCP4ServerEndpoint(reactor, 0, interface=LOOPBACK).listen(factory)
         self.addCleanup(listening.stopListening)
         return listening.getHost().port  # type: ignore[no-any-return]
 
