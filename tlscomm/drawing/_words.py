@@ -135,6 +135,7 @@ SUBJECTS = {
     "signature algorithm": "how identity is proved",
     "application protocol": "what is spoken inside",
     "server name": "whom the client wants",
+    "fingerprint (JA4)": "which program the client is",
     "certificate authorities": "issuers that the server names",
 }
 

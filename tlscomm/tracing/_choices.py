@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from tlscomm._wire.answers import chosenProtocol, chosenSignatureAlgorithm, exchangeGroup, offeredGroups
 from tlscomm._wire.events import Event, Kind
+from tlscomm._wire.ja4 import ja4Of
 from tlscomm._wire.names import groupsText, signatureAlgorithmsText, suitesText, versionsText
 from tlscomm.failures import printable
 from tlscomm.tracing._certificates import ShownChain
@@ -57,6 +58,8 @@ def _all(course: Course, clientChain: ShownChain | None) -> Iterator[Choice]:
         yield Choice("application protocol", protocols, "client", None if protocol is None else _text(protocol))
     if hello.serverName is not None:
         yield Choice("server name", (printable(hello.serverName, _LONGEST),), "client", None)
+    if event is not None and (fingerprint := ja4Of(event.content)):
+        yield Choice("fingerprint (JA4)", (fingerprint,), "client", None)
     if course.request.authorities:
         yield Choice("certificate authorities", tuple(_authorities(course)), "server", _issuer(course, clientChain))
 

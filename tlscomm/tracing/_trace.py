@@ -62,7 +62,7 @@ class Choice:
 
     Attributes:
         subject: ``version``, ``cipher suite``, ``group``, ``signature algorithm``, ``application protocol``, ``server
-            name``, ``certificate authorities``, …
+            name``, ``fingerprint (JA4)``, ``certificate authorities``, …
         offered: what the offering side named, in its order, as text.
         offeredBy: the side that offered; a server offers the signatures and authorities of its CertificateRequest.
         chosen: what was chosen, or None where nothing was or it was not seen.
