@@ -51,11 +51,19 @@ class InitTests(SynchronousTestCase):
 
     def test_hosts(self) -> None:
         """The server is called by the names that are given, in ASCII, besides those of this machine."""
-        self.assertEqual(init("certs", "--host", "bücher.example", "--host", "10.1.2.3").exit_code, 0)
+        words = ("--host", "bücher.example", "--host", "10.1.2.3", "--host", "*.example.org")
+        self.assertEqual(init("certs", *words).exit_code, 0)
         names = certificateFacts(loadCertificates(Path("certs/server.pem"))[0]).names
         self.assertEqual(
             set(names),
-            {"dns:localhost", "ip:127.0.0.1", "ip:::1", "dns:xn--bcher-kva.example", "ip:10.1.2.3"},
+            {
+                "dns:localhost",
+                "ip:127.0.0.1",
+                "ip:::1",
+                "dns:xn--bcher-kva.example",
+                "ip:10.1.2.3",
+                "dns:*.example.org",
+            },
         )
 
     def test_noHost(self) -> None:

@@ -34,15 +34,16 @@ class GroupedOption(click.Option):
 
 
 class GroupedCommand(click.Command):
-    """A command that explains its own options first, then the settings, and then how it speaks."""
+    """A command that explains its own options first, then the settings, groups of its own, and then how it speaks."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        groups: dict[str, list[tuple[str, str]]] = {name: [] for name in (_OTHERS, *SETTING_GROUPS, _OUTPUT)}
+        groups: dict[str, list[tuple[str, str]]] = {name: [] for name in (_OTHERS, *SETTING_GROUPS)}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
             if record is not None:
-                groups[_groupOf(parameter)].append(record)
-        for name, records in groups.items():
+                groups.setdefault(_groupOf(parameter), []).append(record)
+        output = groups.pop(_OUTPUT, [])
+        for name, records in (*groups.items(), (_OUTPUT, output)):
             if records:
                 with formatter.section(name):
                     formatter.write_dl(records)

@@ -11,7 +11,7 @@ import click
 
 from tlscomm.commandline._groupedhelp import GroupedCommand
 from tlscomm.commandline._options import outputOptions
-from tlscomm.commandline._pkioptions import NOT_PUBLIC, answering
+from tlscomm.commandline._pkioptions import NOT_PUBLIC, answering, phrased
 from tlscomm.commandline._printing import Command, say, table, writeJSON
 from tlscomm.failures import TLSFailure
 
@@ -127,9 +127,7 @@ def _names(credential: Credential) -> tuple[str, ...]:
 
 
 def _asciiHost(host: str) -> str:
-    from tlscomm.verification._servernames import asciiServerName
+    from tlscomm.commandline._pkinames import hostName
 
-    try:
-        return asciiServerName(host)
-    except ValueError as wrong:
-        raise click.BadParameter(str(wrong), param_hint="--host") from None
+    with phrased("--host"):
+        return str(hostName(host).value)

@@ -42,15 +42,22 @@ def _options(function: Callable[..., None]) -> Callable[..., None]:
     decorators = (
         nameOptions,
         click.option(
-            "--key", "kind", type=click.Choice(KEY_KINDS), default="ec", show_default=True, help="The private key."
+            "--key",
+            "kind",
+            type=click.Choice(KEY_KINDS),
+            metavar="KIND",
+            default="ec",
+            show_default=True,
+            help=f"The private key: {', '.join(KEY_KINDS)}.",
         ),
         credentialOptions,
         click.option(
             "--format",
             "forms",
             type=click.Choice(FORMS),
+            metavar="FORM",
             multiple=True,
-            help=f"Which files; repeatable.  [default: {', '.join(USUAL_FORMS)}]",
+            help=f"Which files: {', '.join(FORMS)}; repeatable.  [default: all but the last]",
         ),
         click.option("--ask-passphrase", "asks", is_flag=True, help="Ask at the terminal for what is to open its key."),
         click.option(

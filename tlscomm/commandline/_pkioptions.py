@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from tlscomm.commandline._groupedhelp import GroupedOption
 from tlscomm.commandline._passphrases import askedTwice, personalPrompt
 from tlscomm.commandline._printing import isTerminal, say, sayFailure, writeJSON
 from tlscomm.failures import TLSFailure, printable
@@ -44,6 +45,9 @@ PLACE = ("authority", "authorityKey", "authorityFiles", "authorityVariables")
 #: Where an authority is looked for that no option names: here, and where the documentation has it made.
 _USUAL = (Path(), Path("certs"))
 
+_AUTHORITY = "Authority"
+_NAMES = "Names"
+
 F = TypeVar("F", bound=Callable[..., Any])
 _FILE = click.Path(path_type=Path)
 
@@ -60,6 +64,8 @@ def authorityOptions(function: F) -> F:
             "--authority",
             "--ca",
             "authority",
+            cls=GroupedOption,
+            group=_AUTHORITY,
             type=_FILE,
             help="The authority: a folder that tlscomm pki init has made, or a file with its certificate (PEM, PFX).  "
             "[default: ca.pem here, or in certs]",
@@ -68,12 +74,16 @@ def authorityOptions(function: F) -> F:
             "--ca-key",
             "--authority-key",
             "authorityKey",
+            cls=GroupedOption,
+            group=_AUTHORITY,
             type=_FILE,
             help="The authority's private key.  [default: in the same file, or beside it: ca.key, ca-key.pem]",
         ),
         click.option(
             "--ca-passphrase-file",
             "authorityFiles",
+            cls=GroupedOption,
+            group=_AUTHORITY,
             multiple=True,
             type=click.Path(path_type=str),
             help="A file whose first line opens the authority's key.  [default: asks at a terminal]",
@@ -81,6 +91,8 @@ def authorityOptions(function: F) -> F:
         click.option(
             "--ca-passphrase-env",
             "authorityVariables",
+            cls=GroupedOption,
+            group=_AUTHORITY,
             multiple=True,
             metavar="NAME",
             help="The same, in the environment.",
@@ -92,12 +104,22 @@ def nameOptions(function: F) -> F:
     """Give a command what names stand in the certificate."""
     return _decorated(
         function,
-        click.option("--dns", "dns", multiple=True, metavar="NAME", help="Another host name; repeatable."),
-        click.option("--ip", "ip", multiple=True, metavar="ADDRESS", help="Another IP address; repeatable."),
-        click.option("--email", "email", multiple=True, metavar="ADDRESS", help="Another mail address; repeatable."),
-        click.option("--uri", "uri", multiple=True, metavar="URI", help="A URI; repeatable."),
-        click.option("--spiffe", "spiffe", metavar="ID", help="Its SPIFFE id, spiffe://DOMAIN/PATH, and no other URI."),
+        _nameOption("--dns", "NAME", "Another host name; repeatable."),
+        _nameOption("--ip", "ADDRESS", "Another IP address; repeatable."),
+        _nameOption("--email", "ADDRESS", "Another mail address; repeatable."),
+        _nameOption("--uri", "URI", "A URI; repeatable."),
+        click.option(
+            "--spiffe",
+            metavar="ID",
+            cls=GroupedOption,
+            group=_NAMES,
+            help="Its SPIFFE id, spiffe://DOMAIN/PATH, and no other URI.",
+        ),
     )
+
+
+def _nameOption(name: str, metavar: str, explained: str) -> Callable[[F], F]:
+    return click.option(name, multiple=True, metavar=metavar, cls=GroupedOption, group=_NAMES, help=explained)
 
 
 def credentialOptions(function: F) -> F:
@@ -107,6 +129,7 @@ def credentialOptions(function: F) -> F:
         click.option(
             "--days",
             type=click.FloatRange(min=0, min_open=True, max=MOST_DAYS),
+            metavar="DAYS",
             default=DEFAULT_DAYS,
             show_default=True,
             help="How long it is valid; not longer than the authority.",

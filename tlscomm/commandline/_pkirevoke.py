@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["crl", "revoke"]
 
+_REASON = f"Why (RFC 5280): {', '.join(REASONS)}."
+
 F = Callable[..., None]
 
 
@@ -29,6 +31,7 @@ def _daysOption(function: F) -> F:
     return click.option(
         "--days",
         type=click.FloatRange(min=0, min_open=True, max=MOST_LIST_DAYS),
+        metavar="DAYS",
         default=LIST_DAYS,
         show_default=True,
         help="How long the list is valid; not longer than the authority.",
@@ -37,7 +40,7 @@ def _daysOption(function: F) -> F:
 
 @click.command("revoke", cls=GroupedCommand, epilog=NOT_PUBLIC)
 @click.argument("targets", nargs=-1, required=True, metavar="NAME|FILE|SERIAL…")
-@click.option("--reason", type=click.Choice(REASONS, case_sensitive=False), help="Why (RFC 5280).")
+@click.option("--reason", type=click.Choice(REASONS, case_sensitive=False), metavar="REASON", help=_REASON)
 @click.option("--release", "isRelease", is_flag=True, help="Take it off the list; only after certificateHold.")
 @_daysOption
 @authorityOptions
