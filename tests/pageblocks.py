@@ -43,7 +43,7 @@ class Block:
 
 def blocksOf(path: Path) -> Iterator[Block]:
     """Read the blocks of a page."""
-    page = path.stem if path.parent.name == "docs" else f"{path.parent.name}/{path.stem}"
+    page = path.stem if path.parent in (_ROOT / "docs", _ROOT) else f"{path.parent.name}/{path.stem}"
     lines = path.read_text(encoding="utf-8").split("\n")
     for number, line in enumerate(lines):
         if start := _START.fullmatch(line):

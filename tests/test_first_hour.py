@@ -92,6 +92,63 @@ class NewcomerTests(ExampleCase):
         self.server.says("refused, not-allowed.*CN=mallory, no rule lets it in; its names: dns:mallory")
 
 
+#: Runs the server and the client of one block each, of what a page has before a change and after it.
+BOTH = """
+import sys
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import react
+from tlscomm import MessageFactory, RequestProtocol
+from tlscomm.server import Echo
+
+def main(reactor):
+    exec(sys.argv[1], {"factory": MessageFactory(Echo)})
+    # As the page has it, what connecting comes to is dropped.
+    exec(sys.argv[2], {"factory": factory})
+    return done
+
+done = Deferred()
+
+class Asking(RequestProtocol):
+    def connectionMade(self):
+        self.request("hello").addCallback(print).chainDeferred(done)
+
+factory = MessageFactory(Asking)
+react(main)
+"""
+
+
+class ProgramTests(ExampleCase):
+    """Whole programs that stand on a page."""
+
+    def pythonOf(self, page: str, port: str) -> list[str]:
+        path = next(each for each in PAGES if each.stem == page and each.parent.parent.name != "examples")
+        return [block.text.replace("8443", port) for block in blocksOf(path) if block.language == "python"]
+
+    def test_readme(self) -> None:
+        """The server in README greets the client in README."""
+        port = freePort()
+        for name, text in zip(("server.py", "client.py"), self.pythonOf("README", port), strict=True):
+            Path(name).write_text(text, encoding="utf-8")
+        server = self.program("server.py")
+        said = ""
+        for _ in range(100):
+            # It says nothing before a client is there.
+            _status, said = self.program("client.py").ends()
+            if "connect-failed" not in said:
+                break
+        self.assertEqual(said, "Hello, world!\n")
+        server.says("^accepted tlscomm development client TLSv1.3$")
+        server.says("^ended: Connection was closed cleanly")
+
+    def test_certificateOptions(self) -> None:
+        """What from-certificateoptions has before and after talk with each other, whichever side was changed."""
+        for servers, clients in ((0, 3), (1, 2), (1, 3)):
+            blocks = self.pythonOf("from-certificateoptions", freePort())
+            status, said = self.program("-c", BOTH, blocks[servers], blocks[clients]).ends()
+            self.assertEqual((status, said), (0, "hello\n"), (servers, clients))
+
+
 class PageTests(SynchronousTestCase):
     """What the pages themselves promise."""
 

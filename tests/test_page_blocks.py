@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import ast
 import configparser
+import importlib
+import importlib.util
 import json
 import re
 import shlex
+import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import click
 from pageblocks import PAGES, Block, blocksOf, commandsOf
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.commandline import program
+from tlscomm.configuration._settings import settingsOn
+from tlscomm.configuration._settingtypes import Interface
 from tlscomm.server import Options
 
 try:
@@ -124,15 +130,55 @@ def readJSON(block: Block) -> None:
     json.loads(block.text.replace('"…"', '"."').replace("{…}", "{}").replace("[…]", "[]").replace(", …", ""))
 
 
+def readPython(block: Block) -> None:
+    """Parse it, and find what it imports of ours and of Twisted."""
+    for node in ast.walk(ast.parse(block.text.replace("…", "..."))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] in ("tlscomm", "twisted"):
+            with warnings.catch_warnings():
+                # twisted.web.proxy uses what Twisted itself will give up.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                module = importlib.import_module(node.module)
+            for each in node.names:
+                isThere = hasattr(module, each.name) or importlib.util.find_spec(f"{node.module}.{each.name}")
+                assert isThere, f"{node.module} has no {each.name}"
+
+
+def readTOML(block: Block) -> None:
+    """Parse it, and find its settings."""
+    content = tomllib.loads(block.text.replace('"…"', '"."'))
+    known = {setting.name for setting in settingsOn(Interface.TWISTD)} | {"name", "include", "listener"}
+    for table in (content, *content.get("listener", ())):
+        assert not (unknown := set(table) - known), f"there are no settings {unknown}"
+
+
 #: What is done with a block of a language.
 READ: dict[str, Callable[[Block], object]] = {
     "console": readConsole,
-    "python": lambda block: ast.parse(block.text.replace("…", "...")),
-    "toml": lambda block: tomllib.loads(block.text.replace('"…"', '"."')),
+    "python": readPython,
+    "toml": readTOML,
     "ini": readINI,
     "json": readJSON,
     # What programs have said, and drawings of what is connected to what: nothing that is typed, and so not read.
     "text": lambda block: None,
+}
+
+
+#: What runs the Python on a page. On all other pages there are only pieces of programs, which are read.
+RUN = {
+    "README": "test_first_hour.py",
+    "from-certificateoptions": "test_first_hour.py",
+    "testing": "test_failure_pages.py",
+}
+
+#: Pages whose Python is a piece of a program, and what it leaves out.
+PIECES = {
+    "endpoints": "the program that counts what it observes",
+    "operation-deploy": "a protocol's other methods",
+    "revocation": "the files that are named",
+    "sessions": "the factory that is told of a change",
+    "tracing": "the listening, and the files that are written",
+    "verification": "the certificate whose digest it has",
+    "web": "other projects' programs, of which whole ones are in docs/examples",
 }
 
 
@@ -149,9 +195,16 @@ class BlockTests(SynchronousTestCase):
                 READ[block.language](block)
             except KeyError:
                 wrong.append(f"{block.where}: nothing reads {block.language!r}")
-            except (AssertionError, SyntaxError, ValueError, configparser.Error) as why:
+            except (AssertionError, ImportError, SyntaxError, ValueError, configparser.Error) as why:
                 wrong.append(f"{block.where}: {why}")
         self.assertEqual(wrong, [], "\n".join(wrong))
+
+    def test_run(self) -> None:
+        """Of each page with Python it is known what runs it, or why it cannot be run."""
+        pages = {block.page for path in PAGES for block in blocksOf(path) if block.language == "python"}
+        self.assertEqual(pages, {*RUN, *PIECES})
+        for page, name in RUN.items():
+            self.assertIn(page, Path(__file__).with_name(name).read_text(encoding="utf-8"))
 
     def test_reading(self) -> None:
         """A command that is not there, and an option, are found out, on lines that are continued and behind pipes."""
