@@ -12,7 +12,7 @@ from typing import Any
 from click.testing import CliRunner
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
-from cryptography.hazmat.primitives.serialization import pkcs12
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -265,6 +265,23 @@ class OwnAuthorityTests(SynchronousTestCase):
         put("ca.pem", pem([own.certificate]) + keyPEM(own.privateKey))
         self.assertEqual(told("issue", "server", "a.example.com", status=1)["failure"]["code"], "not-permitted")
         pki("issue", "server", "a.example.org")
+
+    def test_mldsa(self) -> None:
+        """An authority with a key of ML-DSA issues, renews, signs requests and revokes, as any other."""
+        own = Authority.create("own", privateKey=mldsa.MLDSA65PrivateKey.generate())
+        put("ca.pem", pem([own.certificate]))
+        put("ca.key", keyPEM(own.privateKey))
+        pki("issue", "client", "alice", "--key", "mldsa")
+        pki("renew", "alice")
+        credential = loadCredential("alice-with-key.pem").requireKey()
+        self.assertTrue(hasIssued(own.certificate, credential.certificate))
+        self.assertIsInstance(credential.privateKey, mldsa.MLDSA65PrivateKey)
+        builder = x509.CertificateSigningRequestBuilder().subject_name(credential.certificate.subject)
+        key: Any = credential.privateKey
+        put("bob.csr", builder.sign(key, None).public_bytes(Encoding.PEM))
+        pki("sign", "bob.csr", "--as", "client")
+        pki("revoke", "alice", "bob")
+        self.assertEqual(len(x509.load_pem_x509_crl(Path("crl.pem").read_bytes())), 3)
 
     def test_refused(self) -> None:
         """What cannot issue is a named failure: no authority, none there, without its key, with another's, expired."""

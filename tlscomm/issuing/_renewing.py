@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import cast
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.x509.oid import ExtensionOID
 
@@ -29,6 +29,13 @@ _OF_ONE = (
     ExtensionOID.SUBJECT_KEY_IDENTIFIER,
     ExtensionOID.PRECERT_SIGNED_CERTIFICATE_TIMESTAMPS,
     ExtensionOID.PRECERT_POISON,
+)
+_OF_ONE_SIZE = (
+    ed25519.Ed25519PrivateKey,
+    ed448.Ed448PrivateKey,
+    mldsa.MLDSA44PrivateKey,
+    mldsa.MLDSA65PrivateKey,
+    mldsa.MLDSA87PrivateKey,
 )
 #: The clock of a peer may be behind.
 _BACKDATED = timedelta(hours=1)
@@ -55,6 +62,9 @@ def authorityFrom(credential: Credential) -> Authority:
         | ec.EllipticCurvePrivateKey
         | ed25519.Ed25519PrivateKey
         | ed448.Ed448PrivateKey
+        | mldsa.MLDSA44PrivateKey
+        | mldsa.MLDSA65PrivateKey
+        | mldsa.MLDSA87PrivateKey
         | dsa.DSAPrivateKey,
     ):
         raise KeyTooWeak(f"the authority's key is a {type(key).__name__}, which signs nothing", stage="credential")
@@ -159,9 +169,8 @@ def _keyLike(key: object) -> CertificateIssuerPrivateKeyTypes:
         return rsa.generate_private_key(public_exponent=65537, key_size=max(key.key_size, 2048))
     if isinstance(key, ec.EllipticCurvePrivateKey):
         return ec.generate_private_key(key.curve)
-    if isinstance(key, ed25519.Ed25519PrivateKey):
-        return ed25519.Ed25519PrivateKey.generate()
-    if isinstance(key, ed448.Ed448PrivateKey):
-        return ed448.Ed448PrivateKey.generate()
+    for kind in _OF_ONE_SIZE:
+        if isinstance(key, kind):
+            return kind.generate()
     detail = f"a new key of the kind {type(key).__name__} is of no use in TLS"
     raise KeyTooWeak(detail, remedy="Make a new credential.", stage="credential")
