@@ -90,7 +90,8 @@ def _fingerprints(folder: Path) -> set[str]:
 
 def _describe(made: DevelopmentAuthority, done: str) -> None:
     quoted = {name: shlex.quote(str(made.path(name))) for name in ("ca.pem", "server.pfx", "client.pfx")}
-    quoted["folder"] = shlex.quote(str(made.folder))
+    # Where it is the usual one, no option is needed.
+    named = "" if made.folder == Path("certs") else f" --authority {shlex.quote(str(made.folder))}"
     say(
         f"The development authority in {made.folder} {done}.",
         table(
@@ -114,8 +115,8 @@ def _describe(made: DevelopmentAuthority, done: str) -> None:
         ),
         "",
         "One more client, one more server:",
-        Command(f"tlscomm pki issue client alice --authority {quoted['folder']}"),
-        Command(f"tlscomm pki issue server db.example.org --authority {quoted['folder']}"),
+        Command(f"tlscomm pki issue client alice{named}"),
+        Command(f"tlscomm pki issue server db.example.org{named}"),
     )
 
 

@@ -191,7 +191,10 @@ def answering(*, asJSON: bool) -> Iterator[None]:
         else:
             sayFailure(failure)
     except OSError as problem:
-        text = f"{printable(str(problem.filename or 'a file'))}: {problem.strerror or problem}"
+        if problem.filename is None:
+            # It is standard output that cannot be written.
+            raise
+        text = f"{printable(str(problem.filename))}: {problem.strerror}"
         if asJSON:
             writeJSON({"outcome": "failed", "failure": None, "error": text})
         else:
