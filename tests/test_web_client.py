@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
-from interop import LOOPBACK, credential, reactor, root
+from interop import LOOPBACK, authorityFile, credential, files, reactor, root
 from OpenSSL.crypto import X509
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ServerEndpoint
@@ -33,10 +34,12 @@ from websites import WebCase
 from zope.interface.verify import verifyObject
 
 from tlscomm.configuration import ClientConfiguration
+from tlscomm.endpoints import _renewal
 from tlscomm.failures import NotAllowed, TLSFailure, Truncated
 from tlscomm.transport import transportOf
-from tlscomm.web import AgentEndpoints, HTTPSPolicy, agentFor, failureIn
+from tlscomm.web import AgentEndpoints, HTTPSPolicy, agentFor, agentFromFiles, failureIn
 from tlscomm.web._destinations import Destinations
+from tlscomm.x509._encoding import keyPEM, pem
 
 
 class AgentTests(WebCase):
@@ -108,6 +111,37 @@ class AgentTests(WebCase):
         failed = await self.assertFailure(self.asked(self.agent(), port), ResponseNeverReceived)
         found = failureIn(failed)
         self.assertIsInstance(found, TLSFailure)
+
+
+class FileTests(WebCase):
+    """An agent whose certificate is in a file."""
+
+    def fromFiles(self, hosts: Any = ("localhost",), **arguments: str) -> Agent:
+        usual = {"identity": files("client"), "roots": authorityFile()}
+        return agentFromFiles(reactor, hosts, **(usual | arguments))
+
+    async def test_renewed(self) -> None:
+        """A certificate that is renewed in its file is the one that the next connection shows."""
+        self.patch(_renewal, "LOOK_SECONDS", 0.0)
+        port, agent = await self.site(), self.fromFiles()
+        told = await self.told(agent, port)
+        self.assertEqual((told["client"], told["alpn"]), ("localhost", "http/1.1"))
+        renewed = root().issue("renewed", role="client", dnsNames=["renewed.example"])
+        Path(files("client")).write_bytes(pem([renewed.certificate]) + keyPEM(renewed.privateKey))
+        self.assertEqual((await self.told(agent, port))["client"], "renewed")
+
+    async def test_others(self) -> None:
+        """At another host nothing of ours is shown."""
+        port = await self.site(clientCertificates="requested")
+        self.assertIsNone((await self.told(self.fromFiles(["other.example"]), port))["client"])
+
+    def test_mistakes(self) -> None:
+        """What is wrong with the arguments is told at once."""
+        self.assertRaises(TLSFailure, self.fromFiles, identity="nowhere.pfx")
+        self.assertRaises(TypeError, self.fromFiles, idntity="client.pfx")
+        self.assertRaises(ValueError, self.fromFiles, serverName="localhost")
+        self.assertRaises(ValueError, self.fromFiles, [])
+        self.failureResultOf(self.fromFiles().request(b"GET", b"http://localhost/"), SchemeNotSupported)
 
 
 class Causes(SynchronousTestCase):

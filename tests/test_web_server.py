@@ -21,18 +21,22 @@ from twisted.web.server import NOT_DONE_YET, Request, Site
 from websites import Body, Told, WebCase, here
 from zope.interface.verify import verifyObject
 
-from tlscomm.access import AccessRules
+from tlscomm.access import AccessRules, Peer
 from tlscomm.configuration import ClientConfiguration, ServerConfiguration
 from tlscomm.endpoints import TLSClientEndpoint
 from tlscomm.revocation import Revocation
+from tlscomm.tls import TLSFacts
 from tlscomm.web import (
     PUBLIC,
     AccessByPath,
     IdentityHeaders,
     PeerWSGIResource,
+    environOf,
+    failureIn,
     peerOf,
     withoutIdentity,
 )
+from tlscomm.x509._encoding import pem
 
 RULES = {"/": AccessRules(), "/admin": ["cn=admin"], "/health": PUBLIC}
 
@@ -155,6 +159,24 @@ class Held(Resource):
 
 
 class RevokedTests(SecondVersion):
+    def revoke(self, transport: Any, *protocols: bytes) -> None:
+        """Tell a server that the certificate of our client is revoked."""
+        lists = (root().revocationList([credential("client").certificate.serial_number]),)
+        usual = {"credential": credential("server"), "clientRoots": (root().certificate,)}
+        revoking = ServerConfiguration(**usual, applicationProtocols=protocols, revocation=Revocation(lists))
+        transport.factory.reconfigure(revoking)
+
+    async def test_keptConnection(self) -> None:
+        """A peer that was revoked gets no more answers on a kept connection, and hears why when it connects again."""
+        port, agent = await self.site(), self.agent(pool=self.pool())
+        await self.told(agent, port)
+        self.revoke(await self.record.next("accepted"))
+        self.assertEqual((await self.record.next("closed")).code, "revoked")
+        asking = Deferred.fromCoroutine(self.told(agent, port))
+        failure = failureIn(await self.assertFailure(asking, Exception))
+        assert failure is not None
+        self.assertEqual((failure.code, failure.side), ("revoked", "remote"))
+
     async def test_streams(self) -> None:
         """When a peer is revoked all its streams end, and who has sent them cannot be asked any more."""
         held = Held()
@@ -162,10 +184,7 @@ class RevokedTests(SecondVersion):
         await connectProtocol(self.endpoint(port), Asking("/", "/second"))
         requests = await held.came
         transport = await self.record.next("accepted")
-        lists = (root().revocationList([credential("client").certificate.serial_number]),)
-        usual = {"credential": credential("server"), "clientRoots": (root().certificate,)}
-        revoking = ServerConfiguration(**usual, applicationProtocols=(b"h2",), revocation=Revocation(lists))
-        transport.factory.reconfigure(revoking)
+        self.revoke(transport, b"h2")
         failure = await self.record.next("closed")
         self.assertEqual((failure.code, failure.side), ("revoked", "local"))
         self.assertEqual(held.lost, 2)
@@ -279,6 +298,17 @@ class WSGITests(SecondVersion):
         found = json.loads(body)
         self.assertEqual((found["SSL_CLIENT_VERIFY"], found["peer"]), ("NONE", "None"))
         self.assertNotIn("SSL_CLIENT_CERT", found)
+
+    def test_names(self) -> None:
+        """What WSGI applications get is bytes of UTF-8 as PEP 3333 says, without anything that a log would obey."""
+        names = [x509.DNSName("a.example"), x509.RFC822Name("a@b.example\r\nX-Header")]
+        made = root().issue("Zürich", role="client", extensions=[(x509.SubjectAlternativeName(names), False)])
+        facts = TLSFacts("TLSv1.3", "TLS_AES_128_GCM_SHA256", None, None, True, None, "seen")
+        found = environOf(Peer((made.certificate, root().certificate)), facts)
+        self.assertEqual(found["SSL_CLIENT_S_DN_CN"].encode("latin-1").decode(), "Zürich")
+        self.assertEqual(found["SSL_CLIENT_SAN_Email_0"], r"a@b.example\r\nX-Header")
+        self.assertEqual((found["SSL_SESSION_RESUMED"], "SSL_TLS_SNI" in found), ("Resumed", False))
+        self.assertEqual(found["SSL_CLIENT_CERT_CHAIN_0"].count("\n"), len(pem([root().certificate]).split(b"\n")) - 1)
 
     def test_interface(self) -> None:
         """Each resource provides what Twisted asks for."""

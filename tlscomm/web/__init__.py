@@ -19,6 +19,7 @@ __all__ = [
     "PeerWSGIResource",
     "TLSExtension",
     "agentFor",
+    "agentFromFiles",
     "enableAutobahn",
     "environOf",
     "failureIn",
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from tlscomm.web._autobahn import enableAutobahn
     from tlscomm.web._causes import failureIn
     from tlscomm.web._environ import environOf
+    from tlscomm.web._fileagents import agentFromFiles
     from tlscomm.web._identityheaders import IDENTITY_HEADERS, IdentityHeaders, withoutIdentity
     from tlscomm.web._peers import peerOf
     from tlscomm.web._policy import HTTPSPolicy
@@ -54,6 +56,7 @@ else:
             "PeerWSGIResource": "tlscomm.web._wsgi",
             "TLSExtension": "tlscomm.web._asgi",
             "agentFor": "tlscomm.web._agents",
+            "agentFromFiles": "tlscomm.web._fileagents",
             "enableAutobahn": "tlscomm.web._autobahn",
             "environOf": "tlscomm.web._environ",
             "failureIn": "tlscomm.web._causes",

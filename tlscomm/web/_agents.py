@@ -21,7 +21,7 @@ from tlscomm.endpoints._hosts import AnyHostname
 from tlscomm.failures import printable
 from tlscomm.web._perhost import EACH, PerHost
 
-__all__ = ["AgentEndpoints", "agentFor"]
+__all__ = ["AgentEndpoints", "agentFor", "hostOf", "requireHTTPS"]
 
 _CONNECT_TIMEOUT = 30.0
 
@@ -68,17 +68,35 @@ class AgentEndpoints:
             SchemeNotSupported: it is not of ``https:``.
             ValueError: its host is none.
         """
-        host = uri.host.decode("ascii").strip("[]")
-        if uri.scheme == b"https":
-            configuration = self._perHost.configurationFor(host, uri.port)
-            return TLSClientEndpoint(self._reactor, self._reachedBy(host, uri.port), configuration)
+        host = hostOf(uri)
         if uri.scheme == b"http" and self._insecurelyHTTP:
             return self._reachedBy(host, uri.port)
-        scheme = printable(uri.scheme.decode("latin-1"))
-        raise SchemeNotSupported(f"this client talks https: and was asked for {scheme}:")
+        requireHTTPS(uri)
+        configuration = self._perHost.configurationFor(host, uri.port)
+        return TLSClientEndpoint(self._reactor, self._reachedBy(host, uri.port), configuration)
 
     def _directly(self, host: str, port: int) -> IStreamClientEndpoint:
         return AnyHostname(self._reactor, host, port, timeout=self._timeout)
+
+
+def hostOf(uri: URI) -> str:
+    """Return the host of a place, an address without brackets.
+
+    Raises:
+        ValueError: it is no ASCII.
+    """
+    return uri.host.decode("ascii").strip("[]")  # type: ignore[no-any-return]
+
+
+def requireHTTPS(uri: URI) -> None:
+    """Raise for a place that is not of ``https:``.
+
+    Raises:
+        SchemeNotSupported: it is of another scheme.
+    """
+    if uri.scheme != b"https":
+        scheme = printable(uri.scheme.decode("latin-1"))
+        raise SchemeNotSupported(f"this client talks https: and was asked for {scheme}:")
 
 
 def agentFor(

@@ -18,7 +18,7 @@ _MODULE, _NAME = "autobahn.twisted.util", "TLSMemoryBIOProtocol"
 
 
 def enableAutobahn() -> None:
-    """Have Autobahn, and so Daphne and Crossbar, take connections of tlscomm for WebSockets. It may be called again.
+    """Have Autobahn, and so Daphne, take connections of tlscomm for WebSockets. It may be called again.
 
     Raises:
         ImportError: Autobahn is not there.

@@ -9,6 +9,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from tlscomm.access import Peer
+from tlscomm.failures import printable
 from tlscomm.tls import TLSFacts
 from tlscomm.x509._encoding import pem
 from tlscomm.x509._facts import subjectText
@@ -25,6 +26,11 @@ _PARTS = {
     "CN": NameOID.COMMON_NAME,
     "Email": NameOID.EMAIL_ADDRESS,
 }
+
+_PEM = "-----BEGIN"
+
+#: Characters of a name.
+_LONGEST = 2000
 
 _DATE = "%b %d %H:%M:%S %Y GMT"
 
@@ -48,8 +54,17 @@ def environOf(peer: Peer | None, facts: TLSFacts) -> dict[str, Any]:
     if facts.serverName is not None:
         found["SSL_TLS_SNI"] = facts.serverName
     if peer is not None:
-        found.update(_ofPeer(peer))
+        found.update((name, _native(value)) for name, value in _ofPeer(peer))
     return found
+
+
+def _native(value: str) -> str:
+    """Return a text as WSGI has those of a request: each character a byte of UTF-8 (PEP 3333), all of it printable.
+
+    An authority may have signed a name with an end of a line in it.
+    """
+    lines = value if value.startswith(_PEM) else printable(value, _LONGEST)
+    return lines.encode("utf-8").decode("latin-1")
 
 
 def _ofPeer(peer: Peer) -> Iterator[tuple[str, str]]:

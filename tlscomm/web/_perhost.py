@@ -9,13 +9,13 @@ from functools import lru_cache
 from tlscomm.configuration import ClientConfiguration
 from tlscomm.web._destinations import Destinations
 
-__all__ = ["EACH", "HTTP11", "PerHost"]
+__all__ = ["EACH", "HTTP11", "MOST_HOSTS", "PerHost"]
 
 #: What Twisted's client speaks.
 HTTP11 = (b"http/1.1",)
 
 #: How many hosts are remembered, with the sessions that were kept of them.
-_MOST_HOSTS = 256
+MOST_HOSTS = 256
 
 #: The name in a configuration that stands for each host's own (RFC 2606).
 EACH = "each.invalid"
@@ -35,7 +35,7 @@ class PerHost:
             self._configuration = replace(configuration, applicationProtocols=HTTP11)
         self._destinations = Destinations((configuration.serverName,) if hosts is None else hosts)
         # A client that comes again resumes its session, which its configuration keeps.
-        self._remembered = lru_cache(_MOST_HOSTS)(self._make)
+        self._remembered = lru_cache(MOST_HOSTS)(self._make)
 
     def configurationFor(self, host: str, port: int) -> ClientConfiguration:
         """Return the configuration for a host, by its name or its address without brackets.
