@@ -20,6 +20,10 @@ __all__ = ["addressArgument", "outputOptions", "settingOptions"]
 F = TypeVar("F", bound=Callable[..., object])
 
 
+#: What other programs call an option, by the name of the setting.
+_ALIASES = {"upgrade": ("--starttls",)}
+
+
 class _Value(click.ParamType):  # type: ignore[type-arg]
     """The values of a setting, refused in the sentence that every interface has."""
 
@@ -107,6 +111,7 @@ def _option(setting: Setting, interface: Interface) -> Callable[[F], F]:
         return click.option(f"--{setting.option}", setting.name, is_flag=True, help=help)
     return click.option(
         f"--{setting.option}",
+        *_ALIASES.get(setting.name, ()),
         setting.name,
         type=_Value(setting, interface),
         metavar=setting.type.metavar,

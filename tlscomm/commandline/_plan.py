@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tlscomm._dataclasses import dataclass
@@ -75,7 +76,7 @@ class Plan:
         replySeconds: how long each reply may take; None for ever.
         endSeconds: how long the server may take to end its side.
         tracing: what is traced of the connection, or None.
-        upgrade: the protocol in which the connection begins in the clear, or None.
+        beforeTLS: the settings of what comes before TLS, by name: ``upgrade`` and ``proxy``.
     """
 
     address: Address | EndpointText
@@ -85,7 +86,7 @@ class Plan:
     replySeconds: float | None
     endSeconds: float = _CLOSE_SECONDS
     tracing: Tracing | None = None
-    upgrade: str | None = None
+    beforeTLS: Mapping[str, Any] = field(default_factory=dict)
 
 
 def addressIn(text: str) -> Address | EndpointText:
@@ -163,7 +164,7 @@ def planFor(
         replySeconds=replySeconds,
         endSeconds=deadlines.get("closeTimeout") or _CLOSE_SECONDS,
         tracing=tracingFrom(settings, observer=observer),
-        upgrade=settings.get("upgrade"),
+        beforeTLS={name: settings[name] for name in ("upgrade", "proxy") if name in settings},
     )
 
 

@@ -49,16 +49,21 @@ def endpointBelowTLS(reactor: Any, plan: Plan) -> IStreamClientEndpoint:
     """Return an endpoint for the TCP connection, with what is said on it before TLS; it raises as `endpointTo`."""
     reactor.installNameResolver(GAIResolver(reactor, _lookups))
     bounded: Any = Bounded(reactor, _below(reactor, plan), plan.connectSeconds)
-    if plan.upgrade is not None:
+    if plan.beforeTLS:
         # What does not begin in the clear does not load what does.
         from tlscomm.endpoints._beforetls import connectingBeforeTLS
 
-        bounded = connectingBeforeTLS(bounded, {"upgrade": plan.upgrade})
+        place = (plan.host, plan.address.port) if isinstance(plan.address, Address) else None
+        bounded = connectingBeforeTLS(bounded, plan.beforeTLS, place)
     return cast(IStreamClientEndpoint, bounded)
 
 
 def _below(reactor: Any, plan: Plan) -> IStreamClientEndpoint:
     if isinstance(plan.address, Address):
+        if "proxy" in plan.beforeTLS:
+            from tlscomm.endpoints._beforetls import connectingTo
+
+            return connectingTo(reactor, plan.host, plan.address.port, plan.beforeTLS, plan.connectSeconds)
         seconds = _FOREVER if plan.connectSeconds is None else plan.connectSeconds
         return AnyHostname(reactor, plan.host, plan.address.port, timeout=seconds)
     from tlscomm.relaying._fromsettings import clientEndpointFrom

@@ -171,7 +171,8 @@ def _probed(
         findings = run(work)
     except ValueError as wrong:
         raise click.UsageError(str(wrong)) from None
-    return findings if findings.address else replace(findings, address=str(plan.address))
+    isOfServer = findings.address and "proxy" not in plan.beforeTLS
+    return findings if isOfServer else replace(findings, address=str(plan.address))
 
 
 def _save(findings: Findings, file: Path) -> None:

@@ -88,7 +88,7 @@ def _endpoint(reactor: Any, target: str, settings: dict[str, Any]) -> TLSClientE
     from tlscomm.server._person import Person
     from tlscomm.tracing._fromsettings import tracingFrom
 
-    below, name = _place(reactor, target, settings["timeout"])
+    below, name, place = _place(reactor, target, settings)
     name = settings.get("serverName", name)
     if name is None:
         raise ValueError("with an endpoint string the server's name must be given: --server-name")
@@ -96,20 +96,26 @@ def _endpoint(reactor: Any, target: str, settings: dict[str, Any]) -> TLSClientE
     given = {**settings, "passphraseFD": [person.pipe(number) for number in settings["passphraseFD"]]}
     tracing = tracingFrom(settings, reactor.callLater)
     prompts = (person.ask, person.remember)
-    return renewedClient(reactor, below, name, given, tracing=tracing, prompts=prompts)
+    return renewedClient(reactor, below, name, given, place, tracing=tracing, prompts=prompts)
 
 
-def _place(reactor: Any, target: str, timeout: float | None) -> tuple[IStreamClientEndpoint, str | None]:
-    """Return what makes the TCP connection, and the name that the server has by that, if any."""
+def _place(
+    reactor: Any, target: str, settings: dict[str, Any]
+) -> tuple[IStreamClientEndpoint, str | None, tuple[str, int] | None]:
+    """Return what makes the TCP connection, and the name that the server has by that and its place, if any."""
+    from tlscomm.endpoints._beforetls import connectingTo
     from tlscomm.endpoints._hosts import tcpTo
     from tlscomm.relaying._fromsettings import clientEndpointFrom
     from tlscomm.verification._servernames import hostAndServerName
 
     address = addressIn(target)
     if isinstance(address, EndpointText):
-        return clientEndpointFrom(reactor, target, "TARGET"), None
+        return clientEndpointFrom(reactor, target, "TARGET"), None, None
     host, name = hostAndServerName(address.host)
-    return tcpTo(reactor, host, address.port, timeout or _FOREVER), name
+    place = host, address.port
+    if "proxy" in settings:
+        return connectingTo(reactor, *place, settings, settings["timeout"]), name, place
+    return tcpTo(reactor, *place, settings["timeout"] or _FOREVER), name, place
 
 
 def _whole(*limits: float | None) -> float | None:

@@ -7,6 +7,8 @@ from tlscomm.configuration._settingtypes import (
     SERVERS,
     GroupsText,
     Interface,
+    ProtocolsText,
+    ProxyText,
     Seconds,
     Setting,
     Text,
@@ -116,6 +118,32 @@ CONNECTIONS = (
         "(``SSLRequest``). Nothing but the change is done in it.",
         otherwise="TLS from the first byte on",
         see=":doc:`upgrading`",
+        differing={
+            CLIENTS: {
+                "type": Word(("imap", "ldap", "pop3", "postgresql", "smtp")),
+                "about": "The protocol in which a connection begins in the clear, before it changes to TLS: ``smtp``, "
+                "``imap`` and ``pop3`` (``STARTTLS``), ``ldap`` (StartTLS), ``postgresql`` (``SSLRequest``). Nothing "
+                "but the change is done in it.",
+            }
+        },
+    ),
+    Setting(
+        "proxy",
+        ProxyText(),
+        CLIENTS,
+        "The proxy to connect through, which resolves the server's name: ``socks5://HOST:PORT`` or "
+        "``http://HOST:PORT``, with ``USER@`` before its host where it asks who we are. The pass word is in the "
+        "environment variable ``TLSCOMM_PROXY_PASSWORD``.",
+        otherwise="none: straight to the server",
+        see=":ref:`proxies`",
+    ),
+    Setting(
+        "alpn",
+        ProtocolsText(),
+        _CONNECT | _CLIENT_STRING | _TUNNEL,
+        "The application protocols to offer (ALPN, RFC 7301), the preferred one first. A server that chooses none of "
+        "them and has others is refused (``no-common-protocol``).",
+        otherwise="what the protocol above TLS names, or none",
     ),
     Setting(
         "resumption",

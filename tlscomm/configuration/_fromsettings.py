@@ -168,6 +168,7 @@ def _connectionSettings(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **{name: settings[name] for name in ("minimumTLS", "maximumTLS", "resumption", "revalidation")},
         "groups": settings.get("groups"),
+        "applicationProtocols": settings.get("alpn", ()),
         "deadlines": Deadlines(
             **{name: settings[f"{name}Timeout"] for name in _DEADLINES if f"{name}Timeout" in settings},
             lifetime=settings.get("connectionLifetime"),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
 
     from tlscomm.access import AccessRule
+    from tlscomm.configuration._proxyplace import ProxyPlace
     from tlscomm.verification import Pin
 
 __all__ = [
@@ -36,6 +37,8 @@ __all__ = [
     "NetworkText",
     "PinText",
     "PrefixLengths",
+    "ProtocolsText",
+    "ProxyText",
     "Rate",
     "Seconds",
     "Setting",
@@ -280,6 +283,32 @@ class PinText(SettingType):
             return parsePin(_text(value))
         except ValueError as why:
             raise ValueError(f"{name}: {why}") from None
+
+
+class ProxyText(SettingType):
+    """A proxy that a client connects through."""
+
+    metavar = "URL"
+
+    def parse(self, value: object, name: str) -> ProxyPlace:
+        from tlscomm.configuration._proxyplace import parseProxy
+
+        try:
+            return parseProxy(_text(value))
+        except ValueError as why:
+            raise ValueError(f"{name}: {why}") from None
+
+
+class ProtocolsText(SettingType):
+    """Application protocols in their order (RFC 7301), as their identifiers in ASCII."""
+
+    metavar = "PROTOCOL[,PROTOCOL…]"
+
+    def parse(self, value: object, name: str) -> tuple[bytes, ...]:
+        protocols = tuple(value.split(",")) if isinstance(value, str) else ()
+        if not protocols or not all(re.fullmatch(r"[!-+\--~]{1,255}", each) for each in protocols):
+            raise ValueError(f"{name} is names of protocols with commas between them, as h2,http/1.1, not {value!r}")
+        return tuple(each.encode("ascii") for each in protocols)
 
 
 class NetworkText(SettingType):

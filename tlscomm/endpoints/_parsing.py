@@ -13,10 +13,9 @@ from tlscomm.configuration._fromsettings import clientConfiguration, serverConfi
 from tlscomm.configuration._settings import defaultsOn, formerNamesOn, settingsOn
 from tlscomm.configuration._settingtypes import Interface, Whole
 from tlscomm.credentials._passphrasesources import passphraseSource
-from tlscomm.endpoints._beforetls import acceptingBeforeTLS, connectingBeforeTLS
+from tlscomm.endpoints._beforetls import acceptingBeforeTLS, connectingBeforeTLS, connectingTo
 from tlscomm.endpoints._below import endpointBelow
 from tlscomm.endpoints._endpoints import TLSClientEndpoint, TLSServerEndpoint
-from tlscomm.endpoints._hosts import AnyHostname
 from tlscomm.limits import Limits
 from tlscomm.tracing._fromsettings import tracingFrom
 from tlscomm.verification._servernames import hostAndServerName
@@ -84,14 +83,15 @@ def clientEndpoint(
         raise ValueError("with endpoint= the server's name must be given: serverName=")
     settings["passphraseFD"] = [passphraseSource(descriptor=number) for number in settings["passphraseFD"]]
     endpoint = settings.get("endpoint")
+    place: tuple[str, int] | None = None
     below: IStreamClientEndpoint
     if address is not None and port is not None and endpoint is None:
-        number = Whole(1, _MOST_PORTS).parse(port, "the port")
-        below = AnyHostname(reactor, address, number, timeout=settings["timeout"] or 1e9)
+        place = address, Whole(1, _MOST_PORTS).parse(port, "the port")
+        below = connectingTo(reactor, *place, settings, settings["timeout"])
     else:
         below = clientFromString(reactor, _either(host, endpoint))
     # The program may end with the connection, so that nothing is left for later.
-    return renewedClient(reactor, below, name, settings, tracing=tracingFrom(settings))
+    return renewedClient(reactor, below, name, settings, place, tracing=tracingFrom(settings))
 
 
 def renewedClient(
@@ -99,6 +99,7 @@ def renewedClient(
     below: IStreamClientEndpoint,
     serverName: str,
     settings: Mapping[str, Any],
+    place: tuple[str, int] | None = None,
     *,
     tracing: Tracing | None = None,
     prompts: tuple[Prompt | None, Prompt | None] = (None, None),
@@ -110,6 +111,7 @@ def renewedClient(
         below: makes the TCP connection.
         serverName: the name that the server's certificate must be for.
         settings: parsed values by name.
+        place: the server's host and port, which a proxy is asked for; None where an endpoint string says where it is.
         tracing: what is traced of the connections; None for nothing.
         prompts: asks a person for pass phrases now, and later.
 
@@ -122,7 +124,7 @@ def renewedClient(
     now, later = prompts
     return TLSClientEndpoint(
         reactor,
-        connectingBeforeTLS(below, settings),
+        connectingBeforeTLS(below, settings, place),
         clientConfiguration(serverName, settings, prompt=now),
         readAgain=partial(clientConfiguration, serverName, settings, prompt=later),
         files=files,
