@@ -282,7 +282,7 @@ class PageTests(SynchronousTestCase):
         """Every command, option and field of a search is on the page of the tools, of certificates or of renewal."""
         commands = {**program.commands, **program.commands["store"].commands, **program.commands["pki"].commands}
         commands |= program.commands["pki"].commands["issue"].commands
-        names = set(commands) - {"connect", "store", "pki", "check", "tunnel"}
+        names = set(commands) - {"connect", "store", "pki", "check", "tunnel", "probe"}
         options = {o for name in names for each in commands[name].params for o in each.opts if o.startswith("--")}
         text = page("tools") + page("operation-renewal") + page("certificates")
         self.assertEqual({name for name in names if f" {name}" not in text}, set())

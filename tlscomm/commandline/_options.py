@@ -13,7 +13,7 @@ from tlscomm.commandline._groupedhelp import GroupedOption
 from tlscomm.commandline._plan import Address, EndpointText, addressIn
 from tlscomm.commandline._verbosity import setVerbosity
 from tlscomm.configuration._settings import defaultsOn, settingsOn
-from tlscomm.configuration._settingtypes import Interface, Setting
+from tlscomm.configuration._settingtypes import CLIENTS, Interface, Setting
 
 __all__ = ["addressArgument", "outputOptions", "settingOptions"]
 
@@ -111,7 +111,7 @@ def _option(setting: Setting, interface: Interface) -> Callable[[F], F]:
         return click.option(f"--{setting.option}", setting.name, is_flag=True, help=help)
     return click.option(
         f"--{setting.option}",
-        *_ALIASES.get(setting.name, ()),
+        *(_ALIASES.get(setting.name, ()) if interface in CLIENTS else ()),
         setting.name,
         type=_Value(setting, interface),
         metavar=setting.type.metavar,
