@@ -14,8 +14,12 @@ from twisted.internet.protocol import Factory, Protocol
 
 from tlscomm.configuration import ClientConfiguration, Deadlines
 from tlscomm.credentials import loadCertificates, loadCredential
-from tlscomm.failures import FileNotFound
-from tlscomm.probing import Findings, probe
+from tlscomm.failures import FileNotFound, Refused
+from tlscomm.probing import Findings, Visit, probe
+from tlscomm.probing._findings import demandIn
+from tlscomm.probing._visit import visit
+from tlscomm.tracing import Trace
+from tlscomm.verification import insecurelyAccept
 
 
 class Banner(Protocol):
@@ -82,6 +86,42 @@ class FindingTests(ProbeCase):
         found = await self.probe(await self.serve(echoing()), "good", "unknown-issuer")
         self.assertEqual([each.outcome for each in found.tried], ["accepted", "refused"])
         self.assertEqual(found.connections, 4)
+
+    async def test_untrustedIsShownNothing(self) -> None:
+        """A server that is not accepted itself is shown no credential, and it costs no connection."""
+        found = await self.probe(await self.serve(echoing()), "good", roots=False)
+        self.assertEqual([each.outcome for each in found.tried], ["not tried"])
+        self.assertIn("(unknown-issuer)", found.tried[0].detail)
+        self.assertEqual(found.connections, 2)
+
+    async def test_notAsked(self) -> None:
+        """Where no certificate is asked for, no connection is made to show one."""
+        found = await self.probe(await self.serve(echoing(), clientCertificates="none"), "good")
+        self.assertEqual(([each.outcome for each in found.tried], found.connections), (["not asked"], 2))
+
+    async def test_doubtful(self) -> None:
+        """A server that lets pass what is not of the authorities that it names is told from one that accepts it."""
+        port = await self.serve(echoing(), hook=lambda _: insecurelyAccept())
+        found = await self.probe(port, "good", "unknown-issuer")
+        self.assertEqual([each.outcome for each in found.tried], ["accepted", "doubtful"])
+        self.assertIn("not among the authorities that the server names", found.tried[1].detail)
+
+    async def test_oldSuites(self) -> None:
+        """A server that has old suites alone is asked once more with all of them, and is known to have no others."""
+        found = await self.probe(await self.serve(echoing(), maximumTLS="1.2", ciphers="ECDHE-ECDSA-AES128-SHA256"))
+        spoken = found.versions[1]
+        self.assertEqual((spoken.suite, spoken.isOutdated), ("TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256", True))
+        self.assertEqual((found.failure, found.connections), (None, 2))
+        self.assertEqual(found.clientCertificates.demand, "required")
+
+    async def test_endWithoutAlert(self) -> None:
+        """A server that ends the connection without a word is said to require certificates probably, and no more."""
+        seen = Visit(failure=Refused("it closed", side="remote"), trace=await self.traceOf(await self.serve(echoing())))
+        self.assertEqual(demandIn(seen).demand, "probably required")
+
+    async def traceOf(self, port: int) -> Trace | None:
+        configuration = ClientConfiguration(serverName="localhost", roots=loadCertificates(authorityFile()))
+        return (await visit(reactor, TCP4ClientEndpoint(reactor, LOOPBACK, port), configuration)).trace
 
     async def test_protocols(self) -> None:
         """The application protocol that the server chooses is told."""
@@ -154,8 +194,8 @@ class CommandTests(InteropCase):
         """A file that is there is not replaced."""
         Path("chain.pem").write_text("mine")
         program = self.probing(await self.serve(echoing()), "--save", "chain.pem")
-        self.assertEqual(await program.ends(), 1)
-        self.assertIn("chain.pem: File exists", program.text)
+        self.assertEqual(await program.ends(), 2)
+        self.assertIn("chain.pem is there already", program.text)
         self.assertEqual(Path("chain.pem").read_text(), "mine")
 
     async def test_lines(self) -> None:
@@ -165,6 +205,17 @@ class CommandTests(InteropCase):
         self.assertEqual(await program.ends(), 1, program.text)
         for line in ("Certificates  required", "client-good.pem *accepted", f"{other} *refused", "unknown-issuer: "):
             self.assertRegex(program.text, line)
+
+    async def test_folder(self) -> None:
+        """A folder stands for the credentials in it; what holds none is passed over."""
+        Path("mine").mkdir()
+        Path("mine/README").write_text("nothing")
+        Path("mine/b.pem").write_bytes(Path(files("client")).read_bytes())
+        Path("mine/b.pem").chmod(0o600)
+        program = self.probing(await self.serve(echoing()), "--identity", "mine", "--json")
+        self.assertEqual(await program.ends(), 0, program.text)
+        said = json.loads(program.output)["identities"]
+        self.assertEqual([(each["source"], each["outcome"]) for each in said], [("mine/b.pem", "accepted")])
 
     async def test_inspect(self) -> None:
         """``tlscomm inspect HOST:PORT`` looks at the server there."""

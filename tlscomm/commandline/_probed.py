@@ -21,18 +21,20 @@ _DEMANDS = {
     "none": ("none are asked for", "green"),
     "requested": ("requested, and it goes on without one", "yellow"),
     "required": ("required", "bold"),
+    "probably required": ("probably required", "bold"),
     "unknown": ("not found out", "yellow"),
 }
 
 _OUTCOMES = {
-    **{"accepted": "green", "refused": "bold red", "failed": "bold red"},
-    **{"not asked": "", "not shown": "yellow", "unusable": "red"},
+    **{"accepted": "green", "doubtful": "yellow", "refused": "bold red", "failed": "bold red"},
+    **{"not asked": "", "not shown": "yellow", "not tried": "yellow", "unusable": "red"},
 }
 
 
 def probed(findings: Findings) -> Iterator[Any]:
     """Give what to print of what was found."""
-    if not findings.connections:
+    if findings.failure is not None:
+        # It is said below, and nothing else is known.
         return
     yield heading(f"{findings.address}, asked for as {findings.serverName}")
     yield table([*_versions(findings), ("Connections", str(findings.connections))])
@@ -70,6 +72,8 @@ def _version(spoken: Spoken) -> Iterator[str | tuple[str, str]]:
     else:
         facts = (spoken.suite, spoken.group, spoken.signature)
         yield ", ".join(fact for fact in facts if fact) or "spoken"
+    if spoken.isOutdated:
+        yield "; tlscomm's own clients offer none of its suites", "yellow"
     if spoken.failure is not None:
         yield _inShort(spoken.failure)
 
@@ -126,6 +130,7 @@ def _tried(tried: Tried) -> Iterator[Row]:
     yield tried.source, Styled((tried.outcome, _OUTCOMES[tried.outcome]))
     if tried.failure is not None:
         yield "", f"{tried.failure.code}: {tried.failure.message}"
-        yield "", tried.failure.nextStep
-    elif tried.detail:
+    if tried.detail and (tried.failure is None or tried.detail != tried.failure.message):
         yield "", tried.detail
+    if tried.failure is not None:
+        yield "", tried.failure.nextStep

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,7 @@ from tlscomm.failures import TLSFailure, printable
 
 if TYPE_CHECKING:
     from tlscomm.credentials import Credential
+    from tlscomm.credentials._passphrasesources import Prompt
     from tlscomm.probing import Findings
 
 __all__ = ["SETTINGS", "command", "probeServer"]
@@ -31,7 +34,11 @@ SETTINGS = frozenset(
     }
 )
 
-_BAD = frozenset({"refused", "failed", "unusable"})
+#: What is not the acceptance that was asked about. A server that asks for none accepts any client.
+_BAD = frozenset({"doubtful", "refused", "not shown", "not tried", "failed", "unusable"})
+
+#: Files of a folder that are looked at.
+_MOST_FILES = 256
 
 #: Seconds in which a server that asked for a certificate says whether it goes without one.
 _ACCEPTANCE_SECONDS = 2.0
@@ -68,9 +75,10 @@ def command(
 ) -> None:
     """Say what the server at ADDRESS presents, and what it demands of its clients.
 
-    It takes two connections, and one more for each --identity, of which it says whether the server accepts it. Nothing
-    is sent but handshakes. What is wrong with the server's chain is said, and does not fail the probe: the exit status
-    is 0 where the server spoke TLS, and no identity was refused.
+    It takes two connections, and one more for each --identity, of which it says whether the server accepts it; a folder
+    stands for all that are in it. They are shown only to a server that is accepted itself. Nothing is sent but
+    handshakes. What is wrong with the server's chain is said, and does not fail the probe: the exit status is 0 where
+    the server spoke TLS, and each identity would do.
     """
     probeServer(address, settings=settings, protocols=protocols, file=file, isWhole=isWhole, asJSON=asJSON)
 
@@ -94,6 +102,8 @@ def probeServer(
         isWhole: whether each group and suite is asked for.
         asJSON: whether the answer is an object.
     """
+    if file is not None and file.exists():
+        raise click.BadParameter(f"{printable(str(file))} is there already", param_hint="--save")
     try:
         findings = _found(address, settings, protocols, isWhole=isWhole)
     except TLSFailure as failure:
@@ -131,23 +141,44 @@ def _found(address: Address | EndpointText, settings: dict[str, Any], protocols:
 
 def _identities(settings: dict[str, Any]) -> list[tuple[str, Credential | TLSFailure]]:
     """Return the credentials that were named, each with its source, or why it cannot be used."""
-    from tlscomm.configuration._fromsettings import identitiesOf
-
-    sources: Sequence[str] = settings["identity"]
+    sources = settings["identity"]
     if not sources:
         return []
-    found: list[tuple[str, Credential | TLSFailure]] = []
     prompt = personalPrompt()
+    found: list[tuple[str, Credential | TLSFailure]] = []
     for source in sources:
-        keys = settings["key"] if len(sources) == 1 else ()
-        try:
-            with sayingWarnings():
-                (credential,) = identitiesOf({**settings, "identity": (source,), "key": keys}, prompt).load()
-        except TLSFailure as unusable:
-            found.append((printable(source), unusable))
-        else:
-            found.append((printable(source), credential))
-    return found
+        held = _held(source, settings, prompt) if os.path.isdir(source) else {}
+        found += held.items() or [(source, _identity({**settings, "identity": (source,)}, prompt))]
+    return [(printable(source), credential) for source, credential in found]
+
+
+def _held(folder: str, settings: dict[str, Any], prompt: Prompt | None) -> dict[str, Credential]:
+    """Return the credentials in a folder by their files, each once; it has keys and chains by themselves as well."""
+    held: dict[str, Credential] = {}
+    for file in sorted(_filesIn(folder)):
+        credential = _identity({**settings, "identity": (file,)}, prompt)
+        if isinstance(credential, TLSFailure) or credential.privateKey is None:
+            continue
+        if all(credential.certificate != each.certificate for each in held.values()):
+            held[file] = credential
+    return held
+
+
+def _filesIn(folder: str) -> list[str]:
+    with os.scandir(folder) as entries:
+        return [entry.path for entry in islice(entries, _MOST_FILES) if entry.is_file()]
+
+
+def _identity(settings: dict[str, Any], prompt: Prompt | None) -> Credential | TLSFailure:
+    from tlscomm.configuration._fromsettings import identitiesOf
+
+    keys = settings["key"]
+    try:
+        with sayingWarnings():
+            (credential,) = identitiesOf({**settings, "key": keys if len(keys) == 1 else ()}, prompt).load()
+    except TLSFailure as unusable:
+        return unusable
+    return credential
 
 
 def _probed(

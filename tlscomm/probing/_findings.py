@@ -8,16 +8,18 @@ from typing import Literal
 from tlscomm._dataclasses import dataclass
 from tlscomm._wire.names import signatureAlgorithmsText
 from tlscomm._wire.requests import readCertificateRequest
+from tlscomm.credentials import Credential, PeerCapabilities
 from tlscomm.failures import Problem, TLSFailure, printable
 from tlscomm.probing._visit import Visit
 from tlscomm.tracing import CertificateSeen, Trace
 from tlscomm.x509._distinguishednames import decodedName
+from tlscomm.x509._facts import certificateFacts
 
 __all__ = ["ClientCertificates", "Demand", "Findings", "Spoken", "Tried"]
 
-Outcome = Literal["accepted", "refused", "not asked", "not shown", "unusable", "failed"]
+Outcome = Literal["accepted", "doubtful", "refused", "not asked", "not shown", "not tried", "unusable", "failed"]
 
-Demand = Literal["none", "requested", "required", "unknown"]
+Demand = Literal["none", "requested", "required", "probably required", "unknown"]
 
 #: Names of authorities that are told; the others are counted.
 MOST_AUTHORITIES = 256
@@ -41,6 +43,8 @@ class Spoken:
         signature: the algorithm that it signed with, or None.
         protocol: the application protocol that it chose, or None.
         failure: why the handshake failed, where it did.
+        isOutdated: whether it speaks it with suites alone that tlscomm's own clients never offer: without forward
+            secrecy, or without authenticated encryption.
     """
 
     version: str
@@ -50,6 +54,7 @@ class Spoken:
     signature: str | None = None
     protocol: str | None = None
     failure: TLSFailure | None = None
+    isOutdated: bool = False
 
     def toJSON(self) -> dict[str, object]:
         """Return it for a program; every value can be written as JSON."""
@@ -60,6 +65,7 @@ class Spoken:
             "group": self.group,
             "signature": self.signature,
             "protocol": self.protocol,
+            "isOutdated": self.isOutdated,
             "failure": None if self.failure is None else self.failure.toJSON(),
         }
 
@@ -70,7 +76,8 @@ class ClientCertificates:
 
     Attributes:
         demand: ``none``: it asks for no certificate. ``requested``: it asks for one, and accepted a client without one.
-            ``required``: it refused a client without one. ``unknown``: it was not found out.
+            ``required``: it refused a client without one, by an alert. ``probably required``: it ended the connection
+            of a client without one, and did not say why. ``unknown``: it was not found out.
         evidence: what that rests on, a sentence.
         authorities: the names of the authorities that it says it accepts; of many the first 256. None: any.
         authorityCount: how many it names.
@@ -100,9 +107,11 @@ class Tried:
 
     Attributes:
         source: where it comes from.
-        outcome: ``accepted``; ``refused``, where the server did not accept it; ``not asked``, where the server asks for
-            none; ``not shown``, where it did not fit what the server asked for; ``unusable``, where we could not show
-            it, so that no connection was made; ``failed``, where it cannot be said.
+        outcome: ``accepted``; ``doubtful``, where the handshake was completed with it, and it is not what the server
+            says it accepts; ``refused``, where the server did not accept it; ``not asked``, where the server asks for
+            none; ``not shown``, where it did not fit what the server asked for; ``not tried``, where the server was not
+            accepted itself, and so was shown nothing; ``unusable``, where we could not show it, so that no connection
+            was made; ``failed``, where it cannot be said.
         detail: a sentence about it, where there is more to say.
         failure: what the connection ended with, or None.
     """
@@ -206,7 +215,7 @@ def demandIn(visit: Visit) -> ClientCertificates:
     request = _request(visit.trace)
     if request is None:
         if visit.facts is not None:
-            return ClientCertificates("none", "The server asked for no certificate.")
+            return ClientCertificates("none", NOT_ASKED)
         return ClientCertificates("unknown", "The handshake ended before the server could ask.")
     isTLS13, message = request
     read = readCertificateRequest(message, isTLS13=isTLS13)
@@ -220,35 +229,76 @@ def demandIn(visit: Visit) -> ClientCertificates:
     )
 
 
-def triedIn(source: str, visit: Visit) -> Tried:
-    """Return what a server says to a credential, by a connection that had it to show."""
-    if visit.failure is not None:
-        isRefusal = visit.failure.side == "remote" and visit.failure.stage in ("handshake", "authorization")
-        if isRefusal and visit.failure.code == _NEEDED:
-            return Tried(source, "not shown", _NOT_SHOWN, visit.failure)
-        return Tried(source, "refused" if isRefusal else "failed", visit.failure.message, visit.failure)
-    if _request(visit.trace) is None:
-        return Tried(source, "not asked", "The server asked for no certificate.")
-    if visit.trace is not None and not visit.trace.clientCertificates:
-        return Tried(source, "not shown", _NOT_SHOWN)
-    isAssumed = visit.facts is not None and visit.facts.acceptance == "assumed"
-    return Tried(
-        source, "accepted", "The server gave no sign in time; it was taken for acceptance." if isAssumed else ""
-    )
+def triedIn(source: str, visit: Visit, misfits: Sequence[str] = ()) -> Tried:
+    """Return what a server says to a credential, by a connection that had it to show.
 
+    Args:
+        source: where the credential comes from.
+        visit: the connection.
+        misfits: what the server asked for that the credential is not (`misfitsOf`).
+    """
+    if visit.failure is not None:
+        isRefusal = isRefused(visit.failure)
+        if isRefusal and visit.failure.code == _NEEDED:
+            return Tried(source, "not shown", " ".join(misfits) or _NOT_SHOWN, visit.failure)
+        # What is said of an unknown issuer names the authorities.
+        told = () if visit.failure.code == "unknown-issuer" else misfits
+        return Tried(source, "refused" if isRefusal else "failed", " ".join(told), visit.failure)
+    if _request(visit.trace) is None:
+        return Tried(source, "not asked", NOT_ASKED)
+    if visit.trace is not None and not visit.trace.clientCertificates:
+        return Tried(source, "not shown", " ".join(misfits) or _NOT_SHOWN)
+    assumed = (_ASSUMED,) if visit.facts is not None and visit.facts.acceptance == "assumed" else ()
+    if misfits:
+        return Tried(source, "doubtful", " ".join((*misfits, *assumed, _ABOVE)))
+    return Tried(source, "accepted", " ".join(assumed))
+
+
+def misfitsOf(credential: Credential | None, visit: Visit) -> tuple[str, ...]:
+    """Return, a sentence each, what a server asked for that a credential is not; nothing where it asked for none."""
+    request = _request(visit.trace)
+    if request is None or credential is None:
+        return ()
+    isTLS13, message = request
+    asked = PeerCapabilities.ofServer(message, isTLS13=isTLS13)
+    misfits = []
+    if not asked.canVerify(credential.certificate):
+        misfits.append("Its key makes no signature that the server can verify.")
+    if not asked.accepts(credential):
+        issuer = certificateFacts((credential.certificate, *credential.chain)[-1]).issuer
+        misfits.append(f"It leads to {issuer}, which is not among the authorities that the server names.")
+    return tuple(misfits)
+
+
+def isRefused(failure: TLSFailure) -> bool:
+    """Return whether a server has refused the client, and not the other way round."""
+    return failure.side == "remote" and failure.stage in ("handshake", "authorization")
+
+
+NOT_ASKED = "The server asked for no certificate."
 
 _NOT_SHOWN = (
     "It was not shown: its issuer is not among the authorities that the server names, or its key makes no signature "
     "that the server can verify."
 )
 
+_ABOVE = "TLS let it pass all the same. A server that judges above TLS, as nginx does, refuses it there."
+
 _ASSUMED = "The server gave no sign in time; that was taken for acceptance."
+
+
+_SILENT_END = (
+    "The server asked for one, was given none, and ended the connection without an alert. Some servers refuse so; one "
+    "whose backend is away does the same."
+)
 
 
 def _demand(visit: Visit, isTLS13: bool) -> tuple[Demand, str]:
     if visit.failure is not None:
-        if visit.failure.side == "remote" and visit.failure.stage in ("handshake", "authorization"):
-            return "required", f"The server refused a client without one: {visit.failure.code}."
+        if isRefused(visit.failure) and (alert := visit.failure.alert) is not None:
+            return "required", f"The server refused a client without one, by the alert {alert.name} ({alert.number})."
+        if isRefused(visit.failure):
+            return "probably required", _SILENT_END
         return "unknown", f"The server asked for one, and then the connection failed: {visit.failure.code}."
     if visit.facts is not None and visit.facts.acceptance == "assumed":
         return "requested", (

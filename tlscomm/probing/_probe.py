@@ -12,7 +12,18 @@ from tlscomm.configuration import ClientConfiguration
 from tlscomm.credentials import Credential
 from tlscomm.failures import TLSFailure, printable
 from tlscomm.probing._enumerating import groupsOf, suitesOf
-from tlscomm.probing._findings import Findings, Tried, connectionsIn, demandIn, firstTrace, spokenIn, triedIn
+from tlscomm.probing._findings import (
+    NOT_ASKED,
+    Findings,
+    Spoken,
+    Tried,
+    connectionsIn,
+    demandIn,
+    firstTrace,
+    misfitsOf,
+    spokenIn,
+    triedIn,
+)
 from tlscomm.probing._visit import Visit, visit
 
 __all__ = ["MOST_IDENTITIES", "probe"]
@@ -21,6 +32,10 @@ __all__ = ["MOST_IDENTITIES", "probe"]
 MOST_IDENTITIES = 16
 
 _NO_CONNECTION = "connect"
+
+#: For servers that have none of the suites with forward secrecy and authenticated encryption; anonymous ones, and those
+#: that encrypt nothing, are offered to none.
+_ALL_SUITES = "ALL:!aNULL:!eNULL"
 
 
 async def probe(
@@ -34,7 +49,8 @@ async def probe(
     """Find out what a server presents and demands.
 
     It takes one connection for what the server prefers, one for TLS 1.2 where that is not what it prefers, and one for
-    each credential. They follow each other.
+    each credential that the server can be shown: it asks for one, and is accepted itself. A server that has none of the
+    suites that tlscomm's clients offer is asked once more, with all. They follow each other.
 
     Args:
         reactor: tells the time.
@@ -59,10 +75,15 @@ async def probe(
     first = visits[0]
     if first.failure is not None and first.failure.stage == _NO_CONNECTION:
         return Findings(address=first.address, serverName=configuration.serverName, failure=first.failure)
+    isOutdated = first.failure is not None and first.failure.code == "no-common-cipher"
+    if isOutdated:
+        configuration = replace(configuration, ciphers=_ALL_SUITES)
+        visits.append(first := await visit(reactor, endpoint(), configuration))
     versions = [spokenIn("TLSv1.3", first)]
     if versions[0].isSpoken:
         visits.append(await visit(reactor, endpoint(), replace(configuration, maximumTLS="1.2")))
-    versions.append(spokenIn("TLSv1.2", visits[-1]))
+    older = spokenIn("TLSv1.2", visits[-1])
+    versions.append(replace(older, isOutdated=isOutdated and older.isSpoken is True))
     groups: tuple[str, ...] = ()
     suites: tuple[str, ...] = ()
     if isWhole:
@@ -70,22 +91,49 @@ async def probe(
         suites, others = await suitesOf(reactor, endpoint, configuration, visits[-1])
         suites = tuple(dict.fromkeys((*filter(None, [versions[0].suite]), *suites)))
         visits += [*more, *others]
+    findings = _findings(configuration, visits, first, tuple(versions))
     tried = []
     for source, credential in identities:
-        try:
-            if isinstance(credential, TLSFailure):
-                raise credential
-            showing = replace(configuration, credential=credential)
-        except TLSFailure as unusable:
-            tried.append(Tried(source, "unusable", unusable.message, unusable))
-        else:
-            visits.append(await visit(reactor, endpoint(), showing))
-            tried.append(triedIn(source, visits[-1]))
-    return replace(_findings(configuration, visits, tuple(versions), tuple(tried)), groups=groups, suites=suites)
+        answer = _unseen(source, credential, configuration, findings, first)
+        if isinstance(answer, ClientConfiguration):
+            visits.append(await visit(reactor, endpoint(), answer, insecurely=False))
+            answer = triedIn(
+                source, visits[-1], () if answer.credential is None else misfitsOf(answer.credential, first)
+            )
+        tried.append(answer)
+    return replace(findings, groups=groups, suites=suites, tried=tuple(tried), connections=connectionsIn(visits))
+
+
+def _unseen(
+    source: str,
+    credential: Credential | TLSFailure,
+    configuration: ClientConfiguration,
+    findings: Findings,
+    first: Visit,
+) -> Tried | ClientConfiguration:
+    """Return what can be said of a credential without showing it, or else a configuration to show it with."""
+    try:
+        if isinstance(credential, TLSFailure):
+            raise credential
+        showing = replace(configuration, credential=credential)
+    except TLSFailure as unusable:
+        return Tried(source, "unusable", unusable.message, unusable)
+    if findings.clientCertificates.demand == "none":
+        return Tried(source, "not asked", NOT_ASKED)
+    if findings.problems or not findings.wasJudged:
+        why = findings.problems[0].code if findings.problems else "it showed no certificate"
+        return Tried(source, "not tried", " ".join((*misfitsOf(credential, first), _NOT_TRIED.format(why=why))))
+    return showing
+
+
+_NOT_TRIED = (
+    "The server is not accepted itself ({why}), and a credential is shown to none that is not: name its authority "
+    "(--roots) or its name (--server-name)."
+)
 
 
 def _findings(
-    configuration: ClientConfiguration, visits: Sequence[Visit], versions: Any, tried: tuple[Tried, ...]
+    configuration: ClientConfiguration, visits: Sequence[Visit], first: Visit, versions: tuple[Spoken, ...]
 ) -> Findings:
     trace = firstTrace(visits)
     judged = next((each for each in visits if each.wasJudged), visits[0])
@@ -98,8 +146,7 @@ def _findings(
         chain=() if trace is None else trace.serverCertificates,
         problems=judged.problems,
         wasJudged=judged.wasJudged,
-        clientCertificates=demandIn(visits[0]),
-        tried=tried,
+        clientCertificates=demandIn(first),
         connections=connectionsIn(visits),
-        failure=None if spoken else visits[0].failure,
+        failure=None if spoken else first.failure,
     )

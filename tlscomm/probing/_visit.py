@@ -83,16 +83,23 @@ class _Leaving(Protocol):
             self.ended.callback(None)
 
 
-async def visit(reactor: Any, below: IStreamClientEndpoint, configuration: ClientConfiguration) -> Visit:
+async def visit(
+    reactor: Any, below: IStreamClientEndpoint, configuration: ClientConfiguration, *, insecurely: bool = True
+) -> Visit:
     """Connect, and return what was seen; whether the handshake fails or not.
 
     Args:
         reactor: tells the time.
         below: makes the TCP connection.
-        configuration: the client's. Its hook is replaced: any certificate is looked at.
+        configuration: the client's.
+        insecurely: whether its hook is replaced by one that accepts any certificate, so as to look at it. A credential
+            is shown only without.
     """
     notes = _Notes()
-    looking = replace(configuration, hook=notes.insecurelyLook, resumption=False, revalidation=False)
+    looking = replace(configuration, resumption=False, revalidation=False)
+    if insecurely:
+        # What is shown to a server that was not verified could be shown to anyone.
+        looking = replace(looking, hook=notes.insecurelyLook, credential=None, others=())
     endpoint = TLSClientEndpoint(reactor, below, looking, tracing=Tracing(observer=notes, connections=1))
     facts, failure, address, trace = None, None, "", None
     try:
