@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm._wire.ja4 import ja4Of
 from tlscomm._wire.secrets import Secrets
+from tlscomm.access import AccessRules, Peer, parseRule
+from tlscomm.configuration import ClientConfiguration, ServerConfiguration
+from tlscomm.issuing import Authority
+from tlscomm.testing import Pair
 from tlscomm.tracing import readCaptures
+from tlscomm.transport._eventlog import Event, EventLog, sentenceOf
 
 CAPTURES = Path(__file__).parent / "captures"
 
@@ -95,7 +103,7 @@ class Fingerprints(SynchronousTestCase):
         """Of the first application protocol the ends are told, as characters or, of other bytes, in hexadecimal."""
         for alpn, expected in (
             (b"http/1.1", "h1"), (b"h", "hh"), (b"", "00"), (b"\xab", "ab"), (b"\xab\xcd", "ad"), (b"\x30\xab", "3b"),
-            (b"\x30\x31\xab\xcd", "3d"), (b"\x30\xab\xcd\x31", "01"), (b"h-", "6d"), (b"\xc3\xa9", "c9"), (b"_x_", "5f"),
+            (b"\x30\x31\xab\xcd", "3d"), (b"\x30\xab\xcd\x31", "01"), (b"h-", "6d"), (b"_x_", "5f"),
         ):  # fmt: skip
             self.assertEqual(ja4Of(hello(alpn=alpn))[8:10], expected, alpn)
         self.assertEqual(ja4Of(hello(extensions="0000,002b"))[8:10], "00")
@@ -139,3 +147,107 @@ class Captures(SynchronousTestCase):
                 if choice.subject == "fingerprint (JA4)"
             ]
             self.assertEqual(set(told), {(expected,)}, name)
+
+
+AUTHORITY = Authority.create()
+SERVER = AUTHORITY.issue("server", role="server", dnsNames=["localhost"])
+CLIENT = AUTHORITY.issue("client", role="client")
+ROOTS = (AUTHORITY.certificate,)
+
+
+def client(**more: Any) -> ClientConfiguration:
+    return ClientConfiguration(serverName="localhost", roots=ROOTS, credential=CLIENT, **more)
+
+
+def met(allow: Iterable[str] = (), deny: Iterable[str] = (), **more: Any) -> Pair:
+    return joined(client(), ServerConfiguration(
+        credential=SERVER, clientRoots=ROOTS, access=AccessRules.parse(allow, deny), **more
+    ))  # fmt: skip
+
+
+def joined(here: ClientConfiguration, there: ServerConfiguration) -> Pair:
+    pair = Pair(here, there)
+    pair.flush()
+    return pair
+
+
+class Servers(SynchronousTestCase):
+    def test_facts(self) -> None:
+        """A server that is to work it out has it as a fact of the connection and of the peer; others have none."""
+        pair = met(ja4=True)
+        facts = pair.server.transport.tls
+        assert facts.ja4 is not None
+        self.assertRegex(facts.ja4, r"^t13d\d{4}00_[0-9a-f]{12}_[0-9a-f]{12}$")
+        assert pair.server.transport.peer is not None
+        self.assertEqual(pair.server.transport.peer.ja4, facts.ja4)
+        self.assertEqual(facts.toJSON()["ja4"], facts.ja4)
+        self.assertIsNone(pair.client.transport.tls.ja4)
+        self.assertIsNone(met().server.transport.tls.ja4)
+
+    def test_retry(self) -> None:
+        """Of a client that is asked for another key, its first message counts."""
+        pair = met(ja4=True)
+        other = ServerConfiguration(credential=SERVER, clientRoots=ROOTS, groups=("secp384r1",), ja4=True)
+        retried = joined(client(), other)
+        self.assertEqual(retried.server.transport.tls.group, "secp384r1")
+        self.assertEqual(retried.server.transport.ja4, pair.server.transport.ja4)
+
+    def test_rules(self) -> None:
+        """Rules let clients in or keep them out by it, whole or with a wildcard for a part, beside who they are."""
+        known = met(ja4=True).server.transport.ja4
+        assert known is not None
+        first, second, _ = known.split("_")
+        for text in (known, f"{first}_*_*", f"*_{second}_*", f"t13*_{second}_*"):
+            self.assertTrue(met(allow=[f"cn=client&ja4={text}"]).server.isAccepted, text)
+            pair = met(deny=[f"ja4={text}"])
+            assert pair.server.failure is not None
+            self.assertEqual(pair.server.failure.code, "not-allowed")
+            self.assertEqual(pair.server.transport.ja4, known)
+        self.assertFalse(met(allow=["ja4=t12*_*_*"]).server.isAccepted)
+        self.assertTrue(met(deny=["ja4=t12*_*_*"]).server.isAccepted)
+
+    def test_eachConnection(self) -> None:
+        """A client that was let in before is judged by the first message of this connection, resumed or not.
+
+        That of a resumed session has one more extension.
+        """
+        known = met(ja4=True).server.transport.ja4
+        assert known is not None
+        suites = known.split("_")[1]
+        there = ServerConfiguration(
+            credential=SERVER, clientRoots=ROOTS, access=AccessRules.parse([f"ja4=*_{suites}_*"])
+        )
+        here = client()
+        for isResumed in (False, True):
+            pair = joined(here, there)
+            self.assertEqual((pair.server.isAccepted, pair.server.transport.tls.resumed), (True, isResumed))
+            pair.client.transport.loseConnection()
+            pair.flush()
+        self.assertFalse(joined(client(maximumTLS="1.2"), there).server.isAccepted)
+
+    def test_unknown(self) -> None:
+        """Where it is not known a rule that allows by it does not fit, and one that denies does."""
+        peer = Peer((CLIENT.certificate,))
+        self.assertFalse(AccessRules.parse(["ja4=*_*_*"]).judge(peer).isLetIn)
+        self.assertFalse(AccessRules.parse(deny=["ja4=t12*_*_*"]).judge(peer).isLetIn)
+
+    def test_wrongPattern(self) -> None:
+        """What cannot be a fingerprint is refused as a rule."""
+        for text in ("x", EXAMPLE[:-1] + "g", "t13d1516h2", "*", "a_b", f"{EXAMPLE}_a"):
+            self.assertRaises(ValueError, parseRule, f"ja4={text}")
+
+    def test_log(self) -> None:
+        """The events of clients that are accepted and of those that are refused have it."""
+        for deny, name in (((), "authenticated"), (("cn=client",), "refused")):
+            events: list[Event] = []
+            pair = met(deny=deny, ja4=True)
+            log = EventLog(events.append, Clock())
+            transport = pair.server.transport
+            if name == "refused":
+                assert pair.server.failure is not None
+                log.refused(transport, pair.server.failure)
+                self.assertEqual(events[0]["ja4"], transport.ja4)
+            else:
+                log.accepted(transport)
+                self.assertEqual(events[0]["tls"].ja4, transport.ja4)
+                self.assertIn(f", {transport.ja4}", sentenceOf(events[0]))

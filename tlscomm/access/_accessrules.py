@@ -108,6 +108,11 @@ class AccessRules:
         detail = f"no rule lets it in{_names(peer)}{_issuer(peer, self.allow)}{_doubts(self.allow, presented)}"
         return Decision(problem=_problem(peer, detail))
 
+    @property
+    def lookAtHello(self) -> bool:
+        """Whether one of them looks at the fingerprint of a client's first message, which is then worked out."""
+        return any(each.kind == "ja4" for rule in (*self.allow, *self.deny) for each in rule.conditions())
+
     def __bool__(self) -> bool:
         return bool(self.allow or self.deny)
 

@@ -7,7 +7,17 @@ from collections.abc import Callable
 from typing import Any
 
 from tlscomm.access._globs import Glob
-from tlscomm.access._nameforms import DNS, EMAIL, LABEL, TRUST_DOMAIN, URI, AddressPattern, NameForm, isSPIFFE
+from tlscomm.access._nameforms import (
+    DNS,
+    EMAIL,
+    FINGERPRINT,
+    LABEL,
+    TRUST_DOMAIN,
+    URI,
+    AddressPattern,
+    NameForm,
+    isSPIFFE,
+)
 from tlscomm.access._presented import RDN
 from tlscomm.access._svid import trustDomainOf
 from tlscomm.failures import printable
@@ -114,4 +124,5 @@ KINDS: dict[str, Callable[[str], tuple[str, Test]]] = {
     "authority-spki": _digest,
     "spki": _digest,
     "fingerprint": _digest,
+    "ja4": _text(FINGERPRINT),
 }

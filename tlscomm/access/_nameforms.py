@@ -22,7 +22,18 @@ from tlscomm._dataclasses import dataclass
 from tlscomm.access._globs import Split
 from tlscomm.failures import printable
 
-__all__ = ["DNS", "EMAIL", "LABEL", "TRUST_DOMAIN", "URI", "AddressPattern", "NameForm", "folded", "isSPIFFE"]
+__all__ = [
+    "DNS",
+    "EMAIL",
+    "FINGERPRINT",
+    "LABEL",
+    "TRUST_DOMAIN",
+    "URI",
+    "AddressPattern",
+    "NameForm",
+    "folded",
+    "isSPIFFE",
+]
 
 #: Longer than any name that is one: SPIFFE ids may have 2048 bytes (SPIFFE ID, section 2.3), the others have less.
 _LONGEST = 2048
@@ -38,6 +49,10 @@ _ENCODED = re.compile("%(?:2[ef]|5c)", re.IGNORECASE)
 #: SPIFFE ID, sections 2.1 and 2.2; scheme and trust domain are compared without case (RFC 3986, section 6.2.2.1).
 _SPIFFE = re.compile(r"spiffe://[a-z0-9._-]{1,255}(?:/[A-Za-z0-9._-]+)*")
 _TRUST_DOMAIN = re.compile(r"[a-z0-9._*-]{1,255}")
+
+#: FoxIO's JA4 of clients over TCP. The characters of a protocol's name are told as they are.
+_JA4 = re.compile(r"t[0-9sd]{2}[di][0-9]{4}[0-9A-Za-z]{2}_[0-9a-f]{12}_[0-9a-f]{12}")
+_JA4_PATTERN = re.compile(r"[0-9A-Za-z*]{1,10}_[0-9a-f*]{1,12}_[0-9a-f*]{1,12}")
 
 _ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
@@ -162,6 +177,18 @@ def _patternTrustDomain(name: str) -> str:
     return name
 
 
+def _fingerprint(text: str) -> str:
+    if not _JA4.fullmatch(text):
+        raise ValueError(f"{_shown(text)} is no JA4 fingerprint")
+    return text
+
+
+def _patternFingerprint(text: str) -> str:
+    if not _JA4_PATTERN.fullmatch(text):
+        raise ValueError(f"{_shown(text)} is no JA4 fingerprint, such as t13d1516h2_8daaf6152771_*")
+    return text
+
+
 def _shown(name: str) -> str:
     return f"'{printable(name, 80)}'"
 
@@ -169,6 +196,7 @@ def _shown(name: str) -> str:
 LABEL = NameForm(folded, folded, _atDots)
 DNS = NameForm(_canonicalDNS, _patternDNS, _atDots)
 EMAIL = NameForm(_canonicalEmail, lambda address: _canonicalEmail(address, _patternDNS), _splitEmail)
+FINGERPRINT = NameForm(_fingerprint, _patternFingerprint, _splitAt("_"))
 URI = NameForm(_presentedURI, _canonicalURI, _splitURI)
 TRUST_DOMAIN = NameForm(_trustDomain, _patternTrustDomain, _atDots)
 

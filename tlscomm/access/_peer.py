@@ -46,6 +46,7 @@ class Peer:
             any authority that is trusted.
         rule: the access rule that let it in; None where no rule had to.
         warnings: what was wrong with its certificate or chain when it was accepted, and no reason to refuse it.
+        ja4: the fingerprint of a client's first message, where a server works that out; None where it does not.
     """
 
     warnings = LazyProblems()
@@ -55,13 +56,16 @@ class Peer:
         chain: tuple[x509.Certificate, ...],
         rule: FittingRule | None = None,
         warnings: Problems = (),
+        ja4: str | None = None,
     ) -> None:
         """
         Args:
             chain: as in the attributes.
             rule: as in the attributes.
             warnings: the warnings, or what returns them, which is called when they are read.
+            ja4: as in the attributes.
         """
+        self.ja4 = ja4
         self.certificate = chain[0]
         self.chain = chain
         self.rule = rule

@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID, ObjectIdentifier
 
 from tlscomm._dataclasses import dataclass
 from tlscomm.access._globs import Texts
-from tlscomm.access._nameforms import DNS, EMAIL, LABEL, TRUST_DOMAIN, URI, NameForm, folded, isSPIFFE
+from tlscomm.access._nameforms import DNS, EMAIL, FINGERPRINT, LABEL, TRUST_DOMAIN, URI, NameForm, folded, isSPIFFE
 from tlscomm.access._peer import Peer
 from tlscomm.access._svid import svidOf
 from tlscomm.x509._generalnames import UnreadableName
@@ -135,6 +135,12 @@ def _addresses(peer: Peer) -> IdentifierValues:
     )
 
 
+def _ja4(peer: Peer) -> IdentifierValues:
+    if peer.ja4 is None:
+        raise _Doubt("the fingerprint of its first message is not known")
+    return _texts((peer.ja4,), FINGERPRINT)
+
+
 def _uris(peer: Peer) -> IdentifierValues:
     values = _names(peer, x509.UniformResourceIdentifier)
     if len(values) == 1 or not any(map(isSPIFFE, values)):
@@ -205,12 +211,13 @@ _READERS: dict[str, Callable[[Peer], IdentifierValues]] = {
     "authority": _authorities(lambda authority: authority.fingerprint),
     "authority-spki": _authorities(lambda authority: authority.spki),
     "spki": lambda peer: IdentifierValues(frozenset({peer.spki})),
+    "ja4": _ja4,
     "fingerprint": lambda peer: IdentifierValues(frozenset({peer.fingerprint})),
 }
 
 _NO_TEXTS = Texts((), tuple)
 #: What is known of a kind of which nothing can be read.
 _NOTHING: dict[str, Any] = {
-    **dict.fromkeys(("cn", "ou", "o", "dns", "uri", "spiffe", "trust-domain", "email"), _NO_TEXTS),
+    **dict.fromkeys(("cn", "ou", "o", "dns", "uri", "spiffe", "trust-domain", "email", "ja4"), _NO_TEXTS),
     "issuer": Issuer((), _NO_TEXTS),
 }

@@ -23,9 +23,9 @@ _DEEPEST = 20
 _LONGEST = 10_000
 
 _SIGN = re.compile(r"[&|()!,]")
-_QUOTED = re.compile(r'([a-z-]+)="((?:[^"\\]|\\["\\])*)"')
-_PLAIN = re.compile(r'([a-z-]+)=([^&|()"\\]+)')
-_PLAIN_IN_LIST = re.compile(r'([a-z-]+)=([^&|()"\\,]+)')
+_QUOTED = re.compile(r'([a-z][a-z0-9-]*)="((?:[^"\\]|\\["\\])*)"')
+_PLAIN = re.compile(r'([a-z][a-z0-9-]*)=([^&|()"\\]+)')
+_PLAIN_IN_LIST = re.compile(r'([a-z][a-z0-9-]*)=([^&|()"\\,]+)')
 _ESCAPED = re.compile(r"\\(.)")
 _AMBIGUOUS = re.compile(rf"[,;\s]\s*(?:{'|'.join(KINDS)})=")
 
@@ -47,6 +47,7 @@ def parseRule(text: str) -> AccessRule:
     ``authority-spki=`` ``sha256:`` and the digest of the public key of any authority above it
     ``spki=``           ``sha256:`` and the digest of its public key (SubjectPublicKeyInfo) in hexadecimal
     ``fingerprint=``    ``sha256:`` and the digest of its certificate in hexadecimal
+    ``ja4=``            the JA4 fingerprint of a client's first message, in three parts
     =================== ====================================================================================
 
     ``*`` stands for any part of one label, and never for the sign between two: a dot, in a path a slash. ``a&b`` fits

@@ -124,6 +124,9 @@ class Configuration(Protocol):
     def revalidation(self) -> bool: ...
 
     @property
+    def wantsJA4(self) -> bool: ...
+
+    @property
     def acceptanceHistory(self) -> AcceptanceHistory: ...
 
     def newConnection(self, transport: Any) -> SSL.Connection:

@@ -57,6 +57,7 @@ class ClientConfiguration(Base):
     access: AccessRules = NO_ACCESS_RULES
 
     isClient = True
+    wantsJA4 = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

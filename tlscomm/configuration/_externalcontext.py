@@ -47,6 +47,7 @@ class ExternalContextConfiguration:
     groups = None
     credentialSelector = None
     usesExternalContext = True
+    wantsJA4 = False
     backgroundTasks: ClassVar[tuple[Task, ...]] = ()
 
     @cached_property

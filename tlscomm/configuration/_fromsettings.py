@@ -67,6 +67,7 @@ def serverConfiguration(
         clientRoots=_authorities(given["clientRoots"], identities.passphrase, "client"),
         clientCertificates=given.get("clientCertificates"),
         serverNames=serverNames,
+        ja4=given.get("ja4", False),
         staple=_staple(given),
         hook=hook,
         **verificationSettings(given, identities.passphrase, "client"),

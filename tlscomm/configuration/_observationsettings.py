@@ -12,6 +12,15 @@ _SERVER_STRING = Interface.SERVER_STRING
 
 OBSERVATION = (
     Setting(
+        "ja4",
+        YesNo(),
+        SERVERS,
+        "Work out the JA4 fingerprint of each client's first message, by which its program is known again: for log, "
+        "status and ``transport.tls.ja4``. Access rules with ``ja4=`` have it worked out by themselves.",
+        default=False,
+        see=":ref:`ja4`",
+    ),
+    Setting(
         "trace",
         Text("FOLDER"),
         SERVERS | CLIENTS,

@@ -62,6 +62,8 @@ class ServerConfiguration(Base):
             have more than 64 kilobytes. None are trusted by default, never the system's.
         clientCertificates: ``none``, ``requested`` or ``required``; ``required`` where `clientRoots` are given, else
             ``none``. A certificate that is presented is always checked.
+        ja4: whether the JA4 fingerprint of each client's first message is worked out, for facts and logs. Rules that
+            look at it have it worked out as well.
         access: who of the clients with a valid certificate is let in; all of them where there are no rules.
         serverNames: the exact DNS names that clients may ask for; any other is refused. None: all are served.
         staple: the OCSP responses that are sent along with certificates; none where None.
@@ -80,6 +82,7 @@ class ServerConfiguration(Base):
     clientCertificates: ClientCertificates | None = None
     access: AccessRules = NO_ACCESS_RULES
     serverNames: tuple[str, ...] | None = None
+    ja4: bool = False
     staple: Staple | None = None
     isOpenByDefault: bool = field(default=False, init=False, repr=False, compare=False)
 
@@ -195,6 +198,11 @@ class ServerConfiguration(Base):
     def _sessions(self) -> SSL.Context:
         """The context that has the sessions."""
         return self._context
+
+    @cached_property
+    def wantsJA4(self) -> bool:
+        """Whether the fingerprint of clients' first messages is worked out."""
+        return self.ja4 or self.access.lookAtHello
 
     @property
     def _taken(self) -> tuple[object, ...]:

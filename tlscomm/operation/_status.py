@@ -172,6 +172,7 @@ class Status:
             "tls": facts.version,
             "cipher": facts.cipher,
             "group": facts.group,
+            "ja4": facts.ja4,
             "alpn": facts.alpn,
             "serverName": facts.serverName,
             "resumed": facts.resumed,

@@ -24,6 +24,7 @@ from tlscomm._openssl.channel import Channel
 from tlscomm._openssl.errors import OpenSSLError
 from tlscomm._wire.alerts import plainAlert, sealedAlert
 from tlscomm._wire.clienthello import clientHello, opensTLS
+from tlscomm._wire.ja4 import ja4Of
 from tlscomm._wire.requests import readClientHello
 from tlscomm.access import Peer
 from tlscomm.configuration import Configuration
@@ -82,6 +83,7 @@ class TLSConnection:
         "_isClient",
         "_isDone",
         "_isSessionKept",
+        "_ja4",
         "_keyLog",
         "_lastWords",
         "_opening",
@@ -126,6 +128,7 @@ class TLSConnection:
         self.endRefuses = False
         self._lastWords: bytes | None = None
         self._hasStartedOver = False
+        self._ja4: str | None = None
         self.acceptance: Acceptance = "seen"
 
     def _begin(self, transport: Any) -> None:
@@ -332,6 +335,7 @@ class TLSConnection:
             serverName=text(raw.get_servername()),
             acceptance=self.acceptance,
             choice=self._choice,
+            ja4=self._ja4 or None,
         )
 
     @property
@@ -352,7 +356,14 @@ class TLSConnection:
     def peer(self) -> Peer | None:
         """The peer that was accepted, or None where it presented no certificate."""
         result = self._verification.result if self.isAccepted else None
-        return Peer(result.chain, result.rule, lambda: result.warnings) if result is not None and result.chain else None
+        if result is None or not result.chain:
+            return None
+        return Peer(result.chain, result.rule, lambda: result.warnings, self._ja4 or None)
+
+    @property
+    def ja4(self) -> str | None:
+        """The fingerprint of the client's first message, where a server works it out (`ServerConfiguration.ja4`)."""
+        return self._ja4 or None
 
     @property
     def presented(self) -> Sequence[x509.Certificate]:
@@ -419,7 +430,15 @@ class TLSConnection:
         # OpenSSL takes no more than what it needs for the handshake.
         return self.state in (State.OPEN, State.UNCONFIRMED) and self._channel.waiting > 0
 
+    def _noteHello(self) -> None:
+        """Work out the fingerprint of the client's first message, once it is there."""
+        if self._ja4 is None and (message := clientHello(self._opening)):
+            self._ja4 = ja4Of(message)
+        self._verification.ja4 = self._ja4 or None
+
     def _advance(self) -> None:
+        if self._configuration.wantsJA4 and self._verification.ja4 is None:
+            self._noteHello()
         try:
             self._isDone = self._channel.handshake()
         except OpenSSLError as broken:
@@ -484,6 +503,7 @@ class TLSConnection:
             cipher=raw.get_cipher_name() or "",
             alpn=text(raw.get_alpn_proto_negotiated() or None),
             resumed=self._channel.resumed,
+            ja4=self._ja4 or None,
         )
 
     def _followVerdict(self) -> None:

@@ -76,6 +76,7 @@ class PeerVerification:
         "_result",
         "hasAccepted",
         "isSettled",
+        "ja4",
         "pendingAnswer",
     )
 
@@ -100,6 +101,7 @@ class PeerVerification:
         self.pendingAnswer: Awaitable[Answer | bool] | None = None
         self.isSettled = False
         self.hasAccepted = False
+        self.ja4: str | None = None
         channel.judge = self._note
         channel.weigh = self._weigh
 
@@ -210,7 +212,7 @@ class PeerVerification:
             return NoCertificate() if verifier.requiresCertificate else None
         try:
             opensslResult = self._resultOfThen() if verifier.trust is None else None
-            result = verifier.verify(presented, opensslResult=opensslResult, staple=self.staple)
+            result = verifier.verify(presented, opensslResult=opensslResult, staple=self.staple, ja4=self.ja4)
         except Exception as broken:
             return _broken(broken)
         left = result.problems if self._overruling is None else self._overruling.leaves(result.problems)
@@ -239,7 +241,7 @@ class PeerVerification:
             if self._isClient:
                 return 0
             self._result = result = self._configuration.verifier.verify(
-                opensslResult.chain, opensslResult=opensslResult, budget=self._budget, isEarly=True
+                opensslResult.chain, opensslResult=opensslResult, budget=self._budget, isEarly=True, ja4=self.ja4
             )
         except Exception as broken:
             failure = _broken(broken)
@@ -285,7 +287,7 @@ class PeerVerification:
             # There is nothing to find another path with.
             return known
         return self._configuration.verifier.verify(
-            presented, opensslResult=opensslResult, staple=self.staple, budget=self._budget
+            presented, opensslResult=opensslResult, staple=self.staple, budget=self._budget, ja4=self.ja4
         )
 
     def _judgedByPath(self) -> VerificationResult | None:

@@ -60,6 +60,7 @@ class TLSFacts:
         serverName: the name that the client asked for (RFC 6066), or None.
         acceptance: ``seen`` where the peer has shown that it accepted us, ``assumed`` where it gave no sign in time.
         choice: which of several credentials of ours was shown, and why; None where there was nothing to choose.
+        ja4: the JA4 fingerprint of the client's first message, where a server works it out (`ServerConfiguration.ja4`).
     """
 
     version: str
@@ -70,6 +71,7 @@ class TLSFacts:
     serverName: str | None
     acceptance: Acceptance
     choice: CredentialChoice | None = None
+    ja4: str | None = None
 
     def toJSON(self) -> dict[str, object]:
         # Not by asdict alone, which would go on into the credential and its private key.

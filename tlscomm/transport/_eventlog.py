@@ -115,6 +115,8 @@ class EventLog:
         address = transport.getPeer()
         self.lastRefused = number = self._number(transport)
         event = {**self._event("refused", number, transport), "failure": failure}
+        if (fingerprint := transport.ja4) is not None:
+            event["ja4"] = fingerprint
         event["level"] = "debug" if isHealthCheck(failure, hasHeard=transport.hasHeard) else "warn"
         self._refusals.refused(event, networkOf(address))
 
@@ -256,7 +258,9 @@ def _accepted(number: int, peer: str, name: str, *facts: Any) -> str:
     how = "authenticated" if name == "authenticated" else "accepted without authentication"
     stranger = "no client certificate is asked for" if asked == "none" else "the client showed no certificate"
     who = stranger if certificate is None else _who(certificate)
-    return f"{_connection(number, peer)} {how}: {who}, {tls.version}, {tls.cipher}{_shown(tls.choice)}"
+    return (
+        f"{_connection(number, peer)} {how}: {who}, {tls.version}, {tls.cipher}{_program(tls.ja4)}{_shown(tls.choice)}"
+    )
 
 
 def _refused(number: int, peer: str, failure: TLSFailure) -> str:
@@ -314,6 +318,10 @@ def _connection(number: int, peer: str) -> str:
 
 def _outcome(failure: TLSFailure | None) -> str:
     return "in order" if failure is None else f"{failure.code}: {failure.message} {failure.nextStep}"
+
+
+def _program(fingerprint: str | None) -> str:
+    return "" if fingerprint is None else f", {fingerprint}"
 
 
 def _shown(choice: CredentialChoice | None) -> str:

@@ -62,6 +62,11 @@ class TransportProxy:
         return ("", "", False) if self.transport is None else self._connection.agreed
 
     @property
+    def ja4(self) -> str | None:
+        """The JA4 fingerprint of the client, also of one that is refused, where the server works it out."""
+        return None if self.transport is None else self._connection.ja4
+
+    @property
     def tls(self) -> TLSFacts:
         """What was agreed in the handshake."""
         return self._connection.facts

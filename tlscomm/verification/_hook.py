@@ -42,6 +42,7 @@ class Question:
         alpn: the application protocol, or None.
         resumed: whether the peer resumes an earlier session, and showed its certificate then. Under TLS 1.2 it has yet
             to prove that the session is its own, and is cut off later where it does not.
+        ja4: the JA4 fingerprint of a client's first message, where the server works it out; None where it does not.
     """
 
     peerRole: Role
@@ -54,6 +55,7 @@ class Question:
     cipher: str = ""
     alpn: str | None = None
     resumed: bool = False
+    ja4: str | None = None
 
     @property
     def certificate(self) -> x509.Certificate | None:
@@ -63,7 +65,7 @@ class Question:
     @cached_property
     def peer(self) -> Peer | None:
         """The peer's names, its fingerprint and more, or None where it showed no certificate."""
-        return Peer(self.chain) if self.chain else None
+        return Peer(self.chain, ja4=self.ja4) if self.chain else None
 
 
 @dataclass(frozen=True)

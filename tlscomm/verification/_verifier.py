@@ -152,6 +152,7 @@ class _Case:
     at: datetime
     budget: SearchBudget | None = None
     isEarly: bool = False
+    ja4: str | None = None
 
     @property
     def isSound(self) -> bool:
@@ -224,6 +225,7 @@ class Verifier:
         at: datetime | None = None,
         budget: SearchBudget | None = None,
         isEarly: bool = False,
+        ja4: str | None = None,
     ) -> VerificationResult:
         """Decide on a peer.
 
@@ -237,6 +239,7 @@ class Verifier:
                 is judged more than once in a handshake is judged out of the same one.
             isEarly: whether the peer is judged once more when all that it sent is known, so that nothing is to be spent
                 on saying why it is refused by the part of it that OpenSSL has used.
+            ja4: the fingerprint of a client's first message, where access rules look at it.
 
         Raises:
             ValueError: no certificate is presented, or the time has no time zone.
@@ -245,11 +248,12 @@ class Verifier:
         if not presented or at.tzinfo is None:
             raise ValueError("to judge a peer takes its certificate, and a time with a time zone")
         # Certificates know whole seconds, and the last one belongs to the validity (RFC 5280, section 4.1.2.5).
-        case = _Case(tuple(presented), opensslResult, staple, at.replace(microsecond=0), budget, isEarly)
+        case = _Case(tuple(presented), opensslResult, staple, at.replace(microsecond=0), budget, isEarly, ja4)
         # A path of our own OpenSSL has been asked about. In a handshake it has not yet looked at all when it asks us.
         byOpenSSL = opensslResult is not None and not opensslResult.problems
         # All bytes of all certificates, so what is found is about these and no others.
-        key = (byOpenSSL, *encodings(opensslResult.chain if opensslResult is not None and byOpenSSL else presented))
+        chain = opensslResult.chain if opensslResult is not None and byOpenSSL else presented
+        key = ((byOpenSSL, ja4), *encodings(chain))
         result = None if case.isFinal else self._remembered(key, case)
         if result is None:
             result = self._judged(case)
@@ -363,14 +367,14 @@ class Verifier:
         problems += self._strictly(chain, case) if not problems else ()
         revoked, unknown = self._revocation(chain, case, problems)
         problems += revoked
-        return self._asked(self._judgement(chain, case, problems, unknown, isTrusted=True))
+        return self._asked(self._judgement(chain, case, problems, unknown, isTrusted=True), case)
 
-    def _asked(self, result: VerificationResult) -> VerificationResult:
+    def _asked(self, result: VerificationResult, case: _Case) -> VerificationResult:
         """Ask the access rules as well, last, and whatever else is wrong.
 
         A hook may overrule what is wrong with a certificate, and has not thereby let in whom a rule keeps out.
         """
-        decision = self.access.judge(Peer(result.chain))
+        decision = self.access.judge(Peer(result.chain, ja4=case.ja4))
         kept = () if decision.problem is None else (decision.problem,)
         return replace(result, problems=(*result.problems, *kept), rule=decision.rule)
 
@@ -380,7 +384,7 @@ class Verifier:
         problems = self._broken(chain, case, opensslResult.problems, isTrusted=isTrusted)
         problems += self._unwanted(chain)
         revoked, unknown = self._revocation(chain, case, problems) if isTrusted else ((), ())
-        return self._asked(self._judgement(chain, case, (*problems, *revoked), unknown, isTrusted=isTrusted))
+        return self._asked(self._judgement(chain, case, (*problems, *revoked), unknown, isTrusted=isTrusted), case)
 
     def _judgement(
         self,
