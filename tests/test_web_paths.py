@@ -90,7 +90,14 @@ class Prefixes(SynchronousTestCase):
             "/;x/admin",
             "/..;/admin",
         ]
-        paths += ["/\uff0e\uff0e/admin".encode().decode("latin-1"), "/%EF%BC%8E%EF%BC%8E/admin", "/x%EF%BC%8Fadmin"]
+        paths += [
+            "/\uff0e\uff0e/admin".encode().decode("latin-1"),
+            "/%EF%BC%8E%EF%BC%8E/admin",
+            "/x%EF%BC%8Fadmin",
+            "/x/%20",
+            "/x/...",
+        ]
+        paths += ["/x/%20", "/x/...", "/x" * 101, "/" + "x" * 4096]
         for path in paths:
             self.assertEqual(RULES.judge(ADMIN, path.encode("latin-1")).status, 400, path)
 

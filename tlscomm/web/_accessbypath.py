@@ -12,7 +12,7 @@ from zope.interface import implementer
 from tlscomm._dataclasses import dataclass
 from tlscomm.access import AccessRules, Peer
 from tlscomm.failures import printable
-from tlscomm.web._paths import Segments, folded, readingsOf, segmentsOf
+from tlscomm.web._paths import FOLDINGS, Segments, folded, readingsOf, segmentsOf
 from tlscomm.web._peers import peerOf
 
 __all__ = ["PUBLIC", "AccessByPath", "PathDecision", "PathRules"]
@@ -84,7 +84,7 @@ class PathRules:
             if folded(segments) in map(folded, self._rules):
                 raise ValueError(f"{printable(prefix)} has rules already; case and a slash at the end do not matter")
             self._rules[segments] = _rulesOf(said)
-        self._folded = {folded(segments): rule for segments, rule in self._rules.items()}
+        self._tables = [(see, {see(known): rule for known, rule in self._rules.items()}) for see in FOLDINGS]
         self._longest = max(map(len, self._rules), default=0)
 
     def judge(self, peer: Peer | None, path: bytes) -> PathDecision:
@@ -98,8 +98,7 @@ class PathRules:
         readings = None if segments is None else readingsOf(segments)
         if readings is None:
             return PathDecision(_BAD_REQUEST, detail="its path can be read in several ways")
-        rules = [self._longestPrefix(self._rules, each) for each in readings]
-        rules += [self._longestPrefix(self._folded, folded(each)) for each in readings]
+        rules = (self._longestPrefix(table, see(each)) for see, table in self._tables for each in readings)
         decisions = (self._judgeBy(rule, peer) for rule in _unique(rules))
         return next((each for each in decisions if not each.isPermitted), PathDecision())
 

@@ -13,7 +13,7 @@ import re
 import unicodedata
 from urllib.parse import unquote_to_bytes
 
-__all__ = ["Segments", "folded", "readingsOf", "segmentsOf"]
+__all__ = ["FOLDINGS", "Segments", "folded", "readingsOf", "segmentsOf"]
 
 #: The segments of a path, decoded; of ``/`` none.
 Segments = tuple[str, ...]
@@ -21,8 +21,14 @@ Segments = tuple[str, ...]
 #: An absolute path in the characters that RFC 3986, section 3.3, has for it.
 _PATH = re.compile(rb"(?:/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2})*)+")
 
+#: Characters of Unicode's category Cc.
+_CONTROL = re.compile("[\0-\x1f\x7f-\x9f]")
+
 #: What a second decoding would change.
 _ENCODED = re.compile("%[0-9A-Fa-f]{2}")
+
+#: Bytes of a path, and segments. What is longer costs more to judge than to answer.
+_LONGEST, _MOST_SEGMENTS = 4096, 100
 
 _DOTS = frozenset({".", ".."})
 
@@ -35,7 +41,7 @@ def segmentsOf(path: bytes) -> Segments | None:
     Args:
         path: as it stands in the request, without a query.
     """
-    if not _PATH.fullmatch(path):
+    if len(path) > _LONGEST or path.count(b"/") > _MOST_SEGMENTS or not _PATH.fullmatch(path):
         return None
     try:
         segments = tuple(unquote_to_bytes(each).decode("utf-8") for each in path[1:].split(b"/"))
@@ -50,19 +56,48 @@ def readingsOf(segments: Segments) -> tuple[Segments, ...] | None:
     """Return each way in which a path can be read where case matters, or None where one that is `folded` has no sense.
 
     Args:
-        segments: those of `segmentsOf`.
+        segments: those of `segmentsOf`, or of a prefix.
     """
     bare = tuple(segment.partition(";")[0] for segment in segments)
     readings = tuple(dict.fromkeys((segments, bare)))
-    return readings if all(all(map(_isPlain, (*each, *folded(each)))) for each in readings) else None
+    seen = {see(each) for each in readings for see in FOLDINGS}
+    return readings if all(all(map(_isPlain, each)) for each in seen) else None
+
+
+def exact(segments: Segments) -> Segments:
+    """Return segments as programs see them to which each character matters."""
+    return segments
+
+
+def caseless(segments: Segments) -> Segments:
+    """Return segments as programs see them that ignore case and forms of Unicode."""
+    return tuple(map(_caseless, segments))
 
 
 def folded(segments: Segments) -> Segments:
-    """Return segments as file systems see them that ignore case and forms of Unicode."""
-    return tuple(unicodedata.normalize("NFKC", segment).casefold() for segment in segments)
+    """Return segments as the file systems see them that ignore the most.
+
+    They ignore case and forms of Unicode; HFS+ ignores characters without a width; Windows ignores dots and spaces at
+    the end, and takes what follows ``::$`` for a stream of the same file.
+    """
+    return tuple(map(_folded, segments))
+
+
+def _caseless(segment: str) -> str:
+    return segment.lower() if segment.isascii() else unicodedata.normalize("NFKC", segment).casefold()
+
+
+def _folded(segment: str) -> str:
+    if not segment.isascii():
+        segment = "".join(each for each in segment if unicodedata.category(each) != "Cf")
+    return _caseless(segment).partition("::$")[0].rstrip(". ")
+
+
+#: Each way in which programs compare names. What each of them would find has to be permitted.
+FOLDINGS = (exact, caseless, folded)
 
 
 def _isPlain(segment: str) -> bool:
     if not segment or segment in _DOTS or "/" in segment or "\\" in segment:
         return False
-    return not _ENCODED.search(segment) and not any(unicodedata.category(each) == "Cc" for each in segment)
+    return not _ENCODED.search(segment) and not _CONTROL.search(segment)
