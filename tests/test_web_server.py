@@ -213,6 +213,16 @@ class HeaderTests(WebCase):
         self.assertTrue(all(item[0] == item[-1] == ":" for item in items))
         return [x509.load_der_x509_certificate(base64.b64decode(item[1:-1])) for item in items]
 
+    async def test_noChain(self) -> None:
+        """The chain can be left out; what a client writes of one does not take its place."""
+        port = await self.site(IdentityHeaders(Told(), withChain=False))
+        headers = Headers({"Client-Cert-Chain": ["a lie"]})
+        response = await self.agent().request(b"GET", f"https://localhost:{port}/".encode(), headers)
+        body = Body()
+        response.deliverBody(body)
+        told = json.loads(await body.whole)["headers"]
+        self.assertEqual([name for name in told if name.startswith("Client")], ["Client-Cert"])
+
     async def test_noCertificate(self) -> None:
         """Of a client without a certificate there are no such headers."""
         port = await self.site(IdentityHeaders(Told()), clientCertificates="requested")

@@ -70,12 +70,15 @@ class IdentityHeaders:
     isLeaf = True
     server = None
 
-    def __init__(self, resource: IResource) -> None:
+    def __init__(self, resource: IResource, *, withChain: bool = True) -> None:
         """
         Args:
             resource: answers the requests.
+            withChain: whether there is ``Client-Cert-Chain``. Several kilobytes of it may be more than the server
+                behind takes.
         """
         self._resource = resource
+        self._withChain = withChain
 
     def getChildWithDefault(self, name: bytes, request: Any) -> IResource:
         """Part of `IResource`: it is a leaf, and has none."""
@@ -90,7 +93,8 @@ class IdentityHeaders:
         peer = peerOf(request)
         withoutIdentity(request)
         if peer is not None:
-            for name, value in _headersOf(peer):
+            headers = _headersOf(peer)
+            for name, value in headers if self._withChain else headers[:1]:
                 request.requestHeaders.setRawHeaders(name, [value])
         return getChildForRequest(self._resource, request).render(request)
 
