@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from twisted.internet.protocol import Factory, Protocol
 
 from tlscomm.configuration import ClientConfiguration, Deadlines
 from tlscomm.credentials import loadCertificates, loadCredential
-from tlscomm.failures import FileNotFound, Refused
+from tlscomm.failures import Alert, FileNotFound, Refused
 from tlscomm.probing import Findings, Visit, probe
 from tlscomm.probing._findings import demandIn
 from tlscomm.probing._visit import visit
@@ -118,6 +119,14 @@ class FindingTests(ProbeCase):
         """A server that ends the connection without a word is said to require certificates probably, and no more."""
         seen = Visit(failure=Refused("it closed", side="remote"), trace=await self.traceOf(await self.serve(echoing())))
         self.assertEqual(demandIn(seen).demand, "probably required")
+
+    async def test_refusedBefore(self) -> None:
+        """A refusal before the client has answered with its Certificate says nothing about client certificates."""
+        trace = await self.traceOf(await self.serve(echoing()))
+        assert trace is not None
+        before = tuple(each for each in trace.events if not (each.isFromClient and each.name == "Certificate"))
+        seen = Visit(failure=Refused(side="remote", alert=Alert(40, "received")), trace=replace(trace, events=before))
+        self.assertEqual(demandIn(seen).demand, "unknown")
 
     async def traceOf(self, port: int) -> Trace | None:
         configuration = ClientConfiguration(serverName="localhost", roots=loadCertificates(authorityFile()))

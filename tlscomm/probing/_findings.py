@@ -295,6 +295,8 @@ _SILENT_END = (
 
 def _demand(visit: Visit, isTLS13: bool) -> tuple[Demand, str]:
     if visit.failure is not None:
+        if not _hasAnswered(visit.trace):
+            return "unknown", f"The server asked for one, and did not come as far as our answer: {visit.failure.code}."
         if isRefused(visit.failure) and (alert := visit.failure.alert) is not None:
             return "required", f"The server refused a client without one, by the alert {alert.name} ({alert.number})."
         if isRefused(visit.failure):
@@ -310,8 +312,14 @@ def _demand(visit: Visit, isTLS13: bool) -> tuple[Demand, str]:
     )
 
 
+def _hasAnswered(trace: Trace | None) -> bool:
+    """Return whether the client has sent its Certificate, which may be empty (RFC 8446, section 4.4.2)."""
+    events = () if trace is None else trace.events
+    return any(event.isFromClient and event.name == "Certificate" for event in events)
+
+
 def _isAboutUs(visit: Visit) -> bool:
-    return visit.failure is not None and visit.failure.side == "remote" and _request(visit.trace) is not None
+    return visit.failure is not None and isRefused(visit.failure) and _hasAnswered(visit.trace)
 
 
 def _request(trace: Trace | None) -> tuple[bool, bytes] | None:

@@ -121,9 +121,12 @@ def _unseen(
     if findings.clientCertificates.demand == "none":
         return Tried(source, "not asked", NOT_ASKED)
     if findings.problems or not findings.wasJudged:
-        why = findings.problems[0].code if findings.problems else "it showed no certificate"
-        return Tried(source, "not tried", " ".join((*misfitsOf(credential, first), _NOT_TRIED.format(why=why))))
+        why = _NOT_TRIED.format(why=findings.problems[0].code) if findings.problems else _NOT_SEEN
+        return Tried(source, "not tried", " ".join((*misfitsOf(credential, first), why)))
     return showing
+
+
+_NOT_SEEN = "The handshake ended before the server had shown a certificate, and it would end so again."
 
 
 _NOT_TRIED = (

@@ -25,6 +25,9 @@ __all__ = ["Visit", "visit"]
 #: Seconds in which the rest of a connection ends.
 _PATIENCE = 10.0
 
+#: Seconds in which a server may answer our close_notify; there is nothing more to learn from it.
+_CLOSE_SECONDS = 0.5
+
 
 @dataclass(frozen=True, kw_only=True)
 class Visit:
@@ -96,7 +99,8 @@ async def visit(
             is shown only without.
     """
     notes = _Notes()
-    looking = replace(configuration, resumption=False, revalidation=False)
+    deadlines = replace(configuration.deadlines, close=_CLOSE_SECONDS)
+    looking = replace(configuration, deadlines=deadlines, resumption=False, revalidation=False)
     if insecurely:
         # What is shown to a server that was not verified could be shown to anyone.
         looking = replace(looking, hook=notes.insecurelyLook, credential=None, others=())
