@@ -489,7 +489,8 @@ class ListTests(SynchronousTestCase):
 
     def test_everyKindIsKnown(self) -> None:
         """Every kind of rule can be asked of every certificate."""
-        patterns = {"ip": "192.0.2.1", "uri": "urn:a", "spiffe": "spiffe://a/b", "email": "a@b", "issuer": "a", "ja4": "a_b_c"}
+        patterns = {"ip": "192.0.2.1", "uri": "urn:a", "email": "a@b", "issuer": "a"}
+        patterns |= {"spiffe": "spiffe://a/b", "ja4": "a_b_c"}
         for kind, someone in product(KINDS, (peer(), garbled())):
             isDigest = kind in ("spki", "fingerprint", "authority", "authority-spki")
             rule = Condition(kind, patterns.get(kind, f"sha256:{'0' * 64}" if isDigest else "a"))
