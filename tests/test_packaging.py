@@ -95,10 +95,12 @@ class DistributionTests(SynchronousTestCase):
         """Besides the plugin and its metadata, the wheel has the package: modules, templates and ``py.typed``."""
         with ZipFile(self.wheel) as wheel:
             found = {name for name in wheel.namelist() if not name.startswith(("twisted/", "tlscomm-"))}
+            manuals = {name.rpartition("/")[2] for name in wheel.namelist() if "/share/man/man1/" in name}
         modules = {path.relative_to(CHECKOUT).as_posix() for path in (CHECKOUT / "tlscomm").rglob("*.py")}
         templates = {path.relative_to(CHECKOUT).as_posix() for path in (CHECKOUT / "tlscomm").rglob("templates/*")}
         self.assertTrue(templates)
         self.assertEqual(found, {*modules, *templates, "tlscomm/py.typed"})
+        self.assertEqual(manuals, {path.name for path in (CHECKOUT / "man").glob("*.1")})
 
     def test_wheelLicense(self) -> None:
         """The wheel carries the licence."""

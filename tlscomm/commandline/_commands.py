@@ -23,6 +23,7 @@ _COMMANDS = {
         "command",
         "Say what keeps a server from starting with a configuration, what expires when, and whom it would refuse.",
     ),
+    "completion": ("command", "Print what has SHELL complete the words of tlscomm."),
     "connect": ("command", "Connect to ADDRESS, send each message, and print each reply."),
     "explain": (
         "command",

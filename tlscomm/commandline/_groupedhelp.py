@@ -9,7 +9,7 @@ import click
 
 from tlscomm.configuration._settings import SETTING_GROUPS
 
-__all__ = ["GroupOfCommands", "GroupedCommand", "GroupedOption"]
+__all__ = ["GroupOfCommands", "GroupedCommand", "GroupedOption", "optionGroups"]
 
 _OUTPUT = "Output"
 _OTHERS = "Options"
@@ -37,16 +37,20 @@ class GroupedCommand(click.Command):
     """A command that explains its own options first, then the settings, groups of its own, and then how it speaks."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        groups: dict[str, list[tuple[str, str]]] = {name: [] for name in (_OTHERS, *SETTING_GROUPS)}
-        for parameter in self.get_params(ctx):
-            record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
-            if record is not None:
-                groups.setdefault(_groupOf(parameter), []).append(record)
-        output = groups.pop(_OUTPUT, [])
-        for name, records in (*groups.items(), (_OUTPUT, output)):
-            if records:
-                with formatter.section(name):
-                    formatter.write_dl(records)
+        for name, records in optionGroups(self, ctx).items():
+            with formatter.section(name):
+                formatter.write_dl(records)
+
+
+def optionGroups(command: click.Command, context: click.Context) -> dict[str, list[tuple[str, str]]]:
+    """Return how a command's options are written and what they do, under the headings of their groups."""
+    groups: dict[str, list[tuple[str, str]]] = {name: [] for name in (_OTHERS, *SETTING_GROUPS)}
+    for parameter in command.get_params(context):
+        record = parameter.get_help_record(context) if isinstance(parameter, click.Option) else None
+        if record is not None:
+            groups.setdefault(_groupOf(parameter), []).append(record)
+    output = groups.pop(_OUTPUT, [])
+    return {name: records for name, records in (*groups.items(), (_OUTPUT, output)) if records}
 
 
 @cache

@@ -8,7 +8,9 @@ from typing import Any, TypeVar, cast
 
 import click
 from click.core import ParameterSource
+from click.shell_completion import CompletionItem
 
+from tlscomm.commandline._completing import completionsOf
 from tlscomm.commandline._groupedhelp import GroupedOption
 from tlscomm.commandline._plan import Address, EndpointText, addressIn
 from tlscomm.commandline._verbosity import setVerbosity
@@ -38,6 +40,10 @@ class _Value(click.ParamType):  # type: ignore[type-arg]
             return self._setting.parse(value, self._interface)
         except ValueError as wrong:
             raise click.UsageError(str(wrong), context) from None
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        kind = self._setting.type
+        return completionsOf(kind.metavar, getattr(kind, "choices", ()), ctx, param, incomplete)
 
 
 def addressArgument(function: F) -> F:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tlscomm._dataclasses import dataclass
+from tlscomm.commandline._completing import completeCodes
 from tlscomm.commandline._groupedhelp import GroupedCommand
 from tlscomm.commandline._options import outputOptions
 from tlscomm.commandline._printing import Row, heading, say, table, writeJSON
@@ -104,7 +105,7 @@ def catalogue() -> Iterator[tuple[type[TLSFailure], list[Entry]]]:
 
 
 @click.command("explain", cls=GroupedCommand)
-@click.argument("what", metavar="[CODE|LINE|FILE|-]", required=False)
+@click.argument("what", metavar="[CODE|LINE|FILE|-]", required=False, shell_complete=completeCodes)
 @outputOptions
 def command(what: str | None, asJSON: bool) -> None:
     """Say what a failure CODE means, how to make it happen and what to do; without CODE, list them all.

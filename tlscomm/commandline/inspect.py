@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tlscomm.commandline._completing import completeSources
 from tlscomm.commandline._groupedhelp import GroupedCommand
 from tlscomm.commandline._options import outputOptions, settingOptions
 from tlscomm.commandline._passphrases import passphraseTo
@@ -35,7 +36,7 @@ _MOST_SHOWN = 12
 
 
 @click.command("inspect", cls=GroupedCommand)
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", shell_complete=completeSources)
 @settingOptions(Interface.INSPECT)
 @outputOptions
 def command(*, files: Sequence[str], settings: dict[str, Any], asJSON: bool) -> None:

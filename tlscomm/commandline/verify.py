@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tlscomm.commandline._completing import completeSources
 from tlscomm.commandline._groupedhelp import GroupedCommand
 from tlscomm.commandline._options import outputOptions, settingOptions
 from tlscomm.commandline._passphrases import personalPrompt
@@ -30,7 +31,7 @@ __all__ = ["command"]
 
 
 @click.command("verify", cls=GroupedCommand)
-@click.argument("source", metavar="CREDENTIAL")
+@click.argument("source", metavar="CREDENTIAL", shell_complete=completeSources)
 @click.option("--as", "role", type=click.Choice(["client", "server"]), required=True, help="The side that presents it.")
 @settingOptions(Interface.VERIFY)
 @outputOptions
