@@ -1,5 +1,10 @@
+import contextlib
+import importlib
+import importlib.util
+import pkgutil
 import re
 import sys
+from functools import cache
 from inspect import getdoc
 from pathlib import Path
 
@@ -37,7 +42,7 @@ html_title = f"tlscomm {version}"
 html_static_path = ["_static"]
 html_css_files = ["tlscomm.css"]
 # A button copies what is typed: neither prompts, nor what the program answers.
-copybutton_prompt_text = r"\$ |>>> |\.\.\. "
+copybutton_prompt_text = r"\w*\$ |>>> |\.\.\. "
 copybutton_prompt_is_regexp = True
 copybutton_line_continuation_character = "\\"
 copybutton_here_doc_delimiter = "EOF"
@@ -136,9 +141,27 @@ def linkCodes(app, doctree, docname):
             literal.replace_self(make_refnode(app.builder, docname, *target[:2], literal.deepcopy()))
 
 
+@cache
+def _importedFromElsewhere():
+    """Return what our modules import of others, also for annotations alone.
+
+    Which modules are loaded depends on which pages are read anew; what stands in them does not.
+    """
+    importing = re.compile(r"^ *from (?!tlscomm)[\w.]+ import (\([^)]*\)|.*)", re.MULTILINE)
+    names = set()
+    for module in pkgutil.walk_packages(tlscomm.__path__, "tlscomm."):
+        with contextlib.suppress(ImportError):
+            importlib.import_module(module.name)
+        source = Path(importlib.util.find_spec(module.name).origin).read_text(encoding="utf-8")
+        names.update(name for found in importing.findall(source) for name in re.findall(r"\w+", found))
+    return names
+
+
 def _isElsewhere(name):
     """Whether a name that our modules use is another project's, or private, or stands for a type that has no page."""
     first = name.partition(".")[0]
+    if first in _importedFromElsewhere():
+        return True
     holders = [module for path, module in sys.modules.items() if path.partition(".")[0] == "tlscomm"]
     homes = [getattr(vars(module)[first], "__module__", "") for module in holders if first in vars(module)]
     return bool(homes) and not any(re.fullmatch(r"tlscomm(\.[a-z]\w*)*", home) for home in homes)

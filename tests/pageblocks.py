@@ -17,7 +17,8 @@ PAGES = (*sorted((_ROOT / "docs").glob("*.rst")), *sorted(_ROOT.glob("examples/*
 """Every page that people read."""
 
 _START = re.compile(r"( *)\.\. code-block:: ?(\w*)")
-_PROMPT = re.compile(r"(?:\w+)?[$#] (.*)")
+#: As the buttons know it that copy what is typed (docs/conf.py). A ``#`` would be a comment where it is pasted.
+_PROMPT = re.compile(r"\w*\$ (.*)")
 
 
 @dataclass(frozen=True)

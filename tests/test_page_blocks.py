@@ -108,10 +108,10 @@ def checkCommand(path: str, words: list[str]) -> None:
     else:
         assert name in OTHERS, f"{name} is no program that is known here"
         # One that starts another.
-        if name.startswith(("systemd-", "sudo")):
-            inner = next((i for i, word in enumerate(words) if word in ("twistd", "tlscomm")), len(words))
-            if inner < len(words):
-                checkCommand(words[inner], words[inner + 1 :])
+        if name == "sudo":
+            checkCommand(words[0], words[1:])
+        elif name.startswith("systemd-") and "twistd" in words:
+            checkCommand("twistd", words[words.index("twistd") + 1 :])
 
 
 def readConsole(block: Block) -> None:
