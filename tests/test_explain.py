@@ -205,4 +205,4 @@ class LoggedTests(SynchronousTestCase):
             self.assertEqual((result.exit_code, type(result.exception)), (1, SystemExit))
             self.assertIn("there is no failure in what was given", result.output)
         missing = explain('{"event": "listening"}')
-        self.assertEqual(missing.exit_code, 2)
+        self.assertEqual(missing.exit_code, 1)

@@ -22,6 +22,7 @@ PACKAGES: tuple[str, ...] = (
     "_clocks",
     "_dataclasses",
     "failures",
+    "errortexts",
     "_openssl",
     "_wire",
     "_capture",

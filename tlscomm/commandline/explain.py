@@ -35,8 +35,14 @@ from tlscomm.failures._alerts import CLOSE_NOTIFY
 
 if TYPE_CHECKING:
     from tlscomm.commandline._logged import LoggedFailure
+    from tlscomm.errortexts import Finding
 
 __all__ = ["Entry", "catalogue", "command", "entryFor"]
+
+_NEXT = (
+    "tlscomm probe HOST:PORT shows what a server presents and demands, tlscomm connect HOST:PORT names what is wrong, "
+    "and tlscomm explain lists every code"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,62 +111,96 @@ def catalogue() -> Iterator[tuple[type[TLSFailure], list[Entry]]]:
 
 
 @click.command("explain", cls=GroupedCommand)
-@click.argument("what", metavar="[CODE|LINE|FILE|-]", required=False, shell_complete=completeCodes)
+@click.argument("what", metavar="[CODE|TEXT|FILE|-]", required=False, shell_complete=completeCodes)
+@click.option("--file", "name", metavar="FILE", help="Look through FILE, a log of ours or of another program.")
 @outputOptions
-def command(what: str | None, asJSON: bool) -> None:
-    """Say what a failure CODE means, how to make it happen and what to do; without CODE, list them all.
+def command(what: str | None, name: str | None, asJSON: bool) -> None:
+    """Say what a failure CODE means, or what another program's error TEXT can; without any, list the codes.
 
-    In the place of CODE, LINE is one of a server's log, as JSON or as text, or what tlscomm connect --json prints. FILE
-    has many of them, and - takes them from standard input.
+    TEXT is what OpenSSL, Python, Go, Java, .NET, GnuTLS, curl, nginx, HAProxy, stunnel and others print, with whatever
+    stands around it, or a line of tlscomm's own log. FILE has many of them, and - takes them from standard input. The
+    exit status is 1 where nothing in it is known.
     """
-    if what is None:
+    if name is not None:
+        if what is not None:
+            raise click.UsageError("give either a text or --file, not both")
+        _showFile(name, asJSON)
+    elif what is None:
         _showAll(asJSON)
     elif what in CODES:
         _show(entryFor(what), asJSON)
     elif what == "-":
-        from tlscomm.commandline._logged import failuresIn
+        from tlscomm.commandline._explained import linesOf
 
-        _showLogged(failuresIn(sys.stdin), asJSON)
+        _showLines(linesOf(sys.stdin.buffer), asJSON)
     elif os.path.isfile(what):
         _showFile(what, asJSON)
     else:
-        _showLine(what, asJSON)
+        _showText(what, asJSON)
 
 
-def _showLine(line: str, asJSON: bool) -> None:
+def _showText(text: str, asJSON: bool) -> None:
     from tlscomm.commandline._logged import failureIn
 
-    if (found := failureIn(line)) is None:
-        raise click.BadParameter(_unknown(line), param_hint="CODE")
-    _showLogged([found], asJSON)
+    if (ours := failureIn(text)) is not None:
+        _showLogged([ours], [], asJSON)
+        return
+    from tlscomm.errortexts import findingsIn
+
+    if found := findingsIn(text):
+        _showLogged([], found, asJSON)
+    elif text.split()[1:]:
+        raise click.ClickException(_unknownText(text))
+    else:
+        raise click.BadParameter(_unknown(text), param_hint="CODE")
 
 
 def _showFile(name: str, asJSON: bool) -> None:
-    from tlscomm.commandline._logged import failuresIn
+    from tlscomm.commandline._explained import linesOf
 
     try:
-        with open(name, encoding="utf-8", errors="replace") as lines:
-            _showLogged(failuresIn(lines), asJSON)
+        with open(name, "rb") as stream:
+            _showLines(linesOf(stream), asJSON)
     except OSError as problem:
         raise click.BadParameter(f"{printable(name)}: {problem.strerror}", param_hint="FILE") from None
 
 
-def _showLogged(failures: Iterable[LoggedFailure], asJSON: bool) -> None:
-    """Explain the failures that lines tell of, each cause once, by the latest line that has it."""
+def _showLines(source: Iterable[str], asJSON: bool) -> None:
+    from tlscomm.commandline._explained import Lines
+    from tlscomm.errortexts import findingsInLines
+
+    lines = Lines(source)
+    found = findingsInLines(lines)
+    _showLogged(lines.ours, found, asJSON)
+
+
+def _showLogged(failures: Iterable[LoggedFailure], findings: list[Finding], asJSON: bool) -> None:
+    """Explain the failures that lines of ours tell of, each cause once, and then the sentences of other programs."""
+    found = _once(failures)
+    if asJSON:
+        from tlscomm.commandline._explained import asObject
+
+        known = [{**asdict(each), "entry": asdict(entryFor(each.code))} for each in found]
+        writeJSON({"failures": known, "texts": [asObject(each) for each in findings]})
+        return
+    if not found and not findings:
+        raise click.ClickException(f"there is no failure in what was given, and no sentence that is known; {_NEXT}")
+    for each in found:
+        say(heading(each.code), table((*_seen(each), *_rows(entryFor(each.code)))), "")
+    if findings:
+        from tlscomm.commandline._explained import sayFindings
+
+        sayFindings(findings)
+
+
+def _once(failures: Iterable[LoggedFailure]) -> list[LoggedFailure]:
     latest: dict[tuple[str, str], LoggedFailure] = {}
     counts: Counter[tuple[str, str]] = Counter()
     for each in failures:
         key = each.code, each.side
         latest[key] = each
         counts[key] += each.count
-    found = [replace(latest[key], count=count) for key, count in counts.most_common()]
-    if asJSON:
-        writeJSON({"failures": [{**asdict(each), "entry": asdict(entryFor(each.code))} for each in found]})
-        return
-    if not found:
-        raise click.ClickException("there is no failure in what was given")
-    for each in found:
-        say(heading(each.code), table((*_seen(each), *_rows(entryFor(each.code)))), "")
+    return [replace(latest[key], count=count) for key, count in counts.most_common()]
 
 
 def _seen(failure: LoggedFailure) -> Iterator[Row]:
@@ -237,3 +277,12 @@ def _unknown(code: str) -> str:
     nearest = get_close_matches(wanted, CODES, n=3, cutoff=0.5)
     advice = f"the nearest are: {', '.join(nearest)}" if nearest else "tlscomm explain lists them all"
     return f"there is no code {code!r}; {advice}"
+
+
+def _unknownText(text: str) -> str:
+    from difflib import get_close_matches
+
+    words = "-".join(text.lower().split()[:8])
+    nearest = get_close_matches(words, CODES, n=3, cutoff=0.4)
+    nearestCodes = f"; codes that read like it: {', '.join(nearest)}" if nearest else ""
+    return f"this text is not known, so what it means is not known either{nearestCodes}; {_NEXT}"
