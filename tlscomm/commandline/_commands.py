@@ -27,7 +27,7 @@ _COMMANDS = {
     "connect": ("command", "Connect to ADDRESS, send each message, and print each reply."),
     "explain": (
         "command",
-        "Say what a failure CODE means, how to make it happen and what to do; without CODE, list them all.",
+        "Say what a failure CODE means, or what another program's error TEXT can; without any, list the codes.",
     ),
     "help": ("command", "Explain COMMAND, or tlscomm as a whole."),
     "inspect": (
