@@ -14,6 +14,8 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import Certificate, CertificateOptions, trustRootFromCertificates
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.protocols.portforward import ProxyFactory
+from twisted.protocols.portforward import ProxyServer as PortForwarding
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -134,6 +136,28 @@ class FileTests(WebCase):
         """At another host nothing of ours is shown."""
         port = await self.site(clientCertificates="requested")
         self.assertIsNone((await self.told(self.fromFiles(["other.example"]), port))["client"])
+
+    async def test_proxy(self) -> None:
+        """A proxy is asked for the host by its name, and the certificate is for that name."""
+        asked: list[bytes] = []
+
+        class Proxy(PortForwarding):
+            def dataReceived(self, data: bytes) -> None:
+                if not asked:
+                    asked.append(data)
+                    data = b""
+                    self.transport.write(b"HTTP/1.1 200 OK\r\n\r\n")
+                if data:
+                    super().dataReceived(data)
+
+        port = await self.site()
+        factory = ProxyFactory(LOOPBACK, port)
+        factory.protocol = Proxy
+        listening: Any = await TCP4ServerEndpoint(reactor, 0, interface=LOOPBACK).listen(factory)
+        self.addCleanup(listening.stopListening)
+        agent = self.fromFiles(proxy=f"http://{LOOPBACK}:{listening.getHost().port}")
+        self.assertEqual((await self.told(agent, port))["client"], "localhost")
+        self.assertEqual(asked[0].split(b"\r\n")[0], f"CONNECT localhost:{port} HTTP/1.1".encode())
 
     def test_mistakes(self) -> None:
         """What is wrong with the arguments is told at once."""

@@ -6,13 +6,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, cast
 
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import (
-    IProtocol,
-    IProtocolFactory,
-    IProtocolNegotiationFactory,
-    IStreamClientEndpoint,
-)
+from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.web.client import URI, Agent, HTTPConnectionPool
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
@@ -65,7 +59,7 @@ class _FileEndpoints:
         self._destinations = Destinations(hosts)
         if "identity" in arguments and not self._destinations:
             raise ValueError("a credential is given, and no host that it is meant for")
-        self._arguments = arguments
+        self._arguments = {"alpn": HTTP11[0].decode(), **arguments}
         self._remembered = lru_cache(MOST_HOSTS)(self._make)
         # What is wrong with them is told now and not by the first request.
         self._make(EACH, 1, isMeant=True)
@@ -78,28 +72,4 @@ class _FileEndpoints:
 
     def _make(self, host: str, port: int, *, isMeant: bool) -> IStreamClientEndpoint:
         given = {name: text for name, text in self._arguments.items() if isMeant or name not in _OWN}
-        return _Negotiating(clientEndpoint(self._reactor, host, str(port), (), given))
-
-
-@implementer(IStreamClientEndpoint)
-class _Negotiating:
-    """Offers HTTP/1.1 by ALPN, for which endpoint strings have no argument: they ask the factory."""
-
-    def __init__(self, endpoint: IStreamClientEndpoint) -> None:
-        self._endpoint = endpoint
-
-    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
-        return self._endpoint.connect(cast(IProtocolFactory, _Offering(protocolFactory)))
-
-
-@implementer(IProtocolFactory, IProtocolNegotiationFactory)
-class _Offering:
-    """The factory of an ``Agent``, with what it speaks."""
-
-    def __init__(self, factory: IProtocolFactory) -> None:
-        self._factory = factory
-        self.doStart, self.doStop = factory.doStart, factory.doStop
-        self.buildProtocol = factory.buildProtocol
-
-    def acceptableProtocols(self) -> list[bytes]:
-        return list(HTTP11)
+        return clientEndpoint(self._reactor, host, str(port), (), given)
