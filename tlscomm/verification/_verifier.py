@@ -244,6 +244,9 @@ class Verifier:
         Raises:
             ValueError: no certificate is presented, or the time has no time zone.
         """
+        if ja4 is not None and not self.access.lookAtHello:
+            # Else a client could have as many results remembered as it can send messages.
+            ja4 = None
         at = datetime.now(timezone.utc) if at is None else at
         if not presented or at.tzinfo is None:
             raise ValueError("to judge a peer takes its certificate, and a time with a time zone")
