@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import socket
@@ -238,6 +239,21 @@ class AcceptedTests(ConnectCase):
             options = ("--framing", framing, "--message", CHINESE, "--message-file", "binary", "--json")
             said = await self.object(self.connectTo(port, *options), 0)
             self.assertEqual(said["replies"], [CHINESE, {"base64": "/wAs"}])
+
+    async def test_resumed(self) -> None:
+        """It says of a second connection whether it was resumed."""
+        for settings, said in (({}, "Resumed     yes"), ({"resumption": False}, "Resumed     no: the server gave")):
+            program = self.connectTo(await self.serve(serving(Echo), **settings), "--resume", "--message", "a")
+            await self.ending(program, 0)
+            self.assertEqual(program.output, b"a\n")
+            self.assertIn(said, program.text)
+
+    async def test_standardInput(self) -> None:
+        """A pipe is sent without an option, and what a server says unasked is told from replies."""
+        program = self.spawn(*self.command(await self.serveAnd(Echo), "--json"))
+        program.say("one<EOF>two")
+        program.endInput()
+        self.assertEqual((await self.object(program, 0))["replies"], ["one", "two"])
 
     async def test_openssl(self) -> None:
         """A server that is not ours answers."""
@@ -540,6 +556,31 @@ class TerminalTests(ConnectCase):
         await self.ending(program, 0)
         self.assertNotIn("horse", program.text)
         self.assertRegex(program.text, r"(?m)^a\r$")
+
+    async def test_conversation(self) -> None:
+        """Without messages it is a conversation: what is typed is sent, what comes is shown, Ctrl-D ends in order."""
+        self.patch(os, "environ", {**os.environ, "XDG_STATE_HOME": os.path.abspath("state"), "TERM": "xterm"})
+        words = self.words(await self.serveAnd(Hostile))
+        program = self.spawn(*TERMINAL, sys.executable, *words)
+        await program.prints(r"Ctrl-D ends in order(?s:.*)\?2004h")
+        program.say("Hello\r")
+        await program.prints(r"\\x1b\[31mred\\x07")
+        program.say("\x04")
+        await self.ending(program, 0)
+        history = Path("state/tlscomm/history")
+        self.assertIn("+Hello\n", history.read_text())
+        self.assertEqual(history.stat().st_mode & 0o777, 0o600)
+
+    async def test_peerEnds(self) -> None:
+        """A conversation that the server breaks off ends with the name of why."""
+        self.patch(os, "environ", {**os.environ, "TERM": "xterm"})
+        words = self.words(await self.serveAnd(Cutting), "--no-history")
+        program = self.spawn(*TERMINAL, sys.executable, *words)
+        await program.prints(r"\?2004h")
+        program.say("a\r")
+        program.say("b\r")
+        await self.ending(program, 1)
+        self.assertRegex(program.text, "truncated|reset")
 
     async def test_threeTries(self) -> None:
         """After the third wrong pass phrase the failure has its name."""

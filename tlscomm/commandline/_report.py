@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["JSONReport", "Report", "TextReport", "harmless"]
 
 
+_NOT_RESUMED = "no: the server gave the first connection no session, or would not go on with it"
+
+
 class Report(Protocol):
     """Is told of everything, in the order in which it happens."""
 
@@ -39,12 +42,14 @@ class Report(Protocol):
 class TextReport:
     """Lines for people."""
 
-    def __init__(self, framing: Framing, *, raw: bool) -> None:
+    def __init__(self, framing: Framing, *, raw: bool, isResuming: bool = False) -> None:
         """
         Args:
             framing: that of the connection.
             raw: whether replies are written as the messages of a file are read, instead of one a line.
+            isResuming: whether a session was to be resumed, so that a full handshake needs a word.
         """
+        self._isResuming = isResuming
         # The only thing that the encoding of an empty text message holds.
         self._delimiter = framing.encode("", 1) if framing.isText else b""
         self._raw = raw
@@ -58,6 +63,8 @@ class TextReport:
             rows += [("Server", f"{peer.facts.subject}, until {peer.facts.notAfter}"), ("", peer.fingerprint)]
             rows += [("Let in by", str(peer.rule))] if peer.rule is not None else []
             rows += [("Warning", warningText(warning)) for warning in peer.warnings]
+        if self._isResuming:
+            rows.append(("Resumed", "yes" if tls.resumed else _NOT_RESUMED))
         remark(table([*rows, ("Acceptance", seen)]))
 
     def received(self, message: Message, request: Outgoing | None) -> bytes:

@@ -95,7 +95,7 @@ def command(
         messageFile = sys.stdin.buffer
     listening = 0.0 if listenSeconds is None else None if math.isinf(listenSeconds) else listenSeconds
     framing = framingNamed(settings["framing"])
-    report = _reportFor(framing, settings, raw=raw, asJSON=asJSON)
+    report = _reportFor(framing, settings, raw=raw, isResuming=isResuming, asJSON=asJSON)
     display = _display(isQuiet=asJSON) if settings["trace"] else None
     failure = None
     try:
@@ -137,10 +137,12 @@ def _isPiped() -> bool:
     return stat.S_ISREG(kind) or stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind)
 
 
-def _reportFor(framing: Framing, settings: dict[str, Any], *, raw: bool, asJSON: bool) -> Report:
+def _reportFor(framing: Framing, settings: dict[str, Any], *, raw: bool, isResuming: bool, asJSON: bool) -> Report:
     from tlscomm.commandline._report import JSONReport, TextReport
 
-    return JSONReport(isTraced=settings["trace"]) if asJSON else TextReport(framing, raw=raw)
+    if asJSON:
+        return JSONReport(isTraced=settings["trace"])
+    return TextReport(framing, raw=raw, isResuming=isResuming)
 
 
 def _display(*, isQuiet: bool) -> TraceDisplay:
