@@ -28,6 +28,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
     "changelogdraft",
+    "errortextpages",
     "failurepages",
     "handshakes",
     "metrictables",

@@ -14,7 +14,6 @@ import ssl
 import struct
 import subprocess
 import threading
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -250,15 +249,16 @@ def otherServers(folder: Path) -> Iterator[tuple[Case, Callable[[FaultyServers],
     def unknownName(_socket: ssl.SSLSocket, _name: str, _context: ssl.SSLContext) -> int:
         return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
 
-    old = good()
-    old.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        old.maximum_version = ssl.TLSVersion.TLSv1_1
+    def oldOnly(connection: socket.socket) -> None:
+        connection.recv(4096)
+        # A fatal alert, protocol_version, as a server of TLS 1.0 and 1.1 alone sends it.
+        connection.sendall(bytes((21, 3, 1, 0, 2, 2, 70)))
+        connection.recv(1)
+
     rare = good(maximum_version=ssl.TLSVersion.TLSv1_2)
     rare.set_ciphers("ECDHE-ECDSA-CAMELLIA128-SHA256:@SECLEVEL=0")
     named = good(sni_callback=unknownName)
-    yield Case("no-version", ("no-common-version",)), lambda servers: servers.presenting(old)
+    yield Case("no-version", ("no-common-version",)), lambda servers: servers.start(oldOnly)
     yield Case("no-cipher", ("no-common-cipher",)), lambda servers: servers.presenting(rare)
     yield Case("unknown-name", ("unknown-server-name",)), lambda servers: servers.presenting(named)
     yield Case("http", ("not-tls",)), lambda servers: servers.start(speaking(b"HTTP/1.1 400 Bad Request\r\n\r\n"))

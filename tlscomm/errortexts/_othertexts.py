@@ -92,6 +92,16 @@ OTHER_TEXTS: tuple[ErrorText, ...] = (
     made(
         "curl",
         "curl 7.88",
+        "getpeername() failed with errno {number}",
+        "refused no-certificate closed-in-handshake reset " + CHAIN,
+        "The server had closed before curl sent its request: under TLS 1.3 it refuses the client's certificate so late, "
+        "and the alert is lost. Try again, or judge the certificate as the server does.",
+        MINE,
+        side="remote",
+    ),
+    made(
+        "curl",
+        "curl 7.88",
         "SSL: no alternative certificate subject name matches target host name '{name}'",
         "name-mismatch",
         NAMES,
