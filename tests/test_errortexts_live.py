@@ -231,7 +231,8 @@ class ServerTests(LiveCase):
         )
         (self.folder / "haproxy.cfg").write_text(
             "global\n log stdout format raw local0\ndefaults\n mode tcp\n option tcplog\n log global\n"
-            f" timeout connect 5s\n timeout client 5s\n timeout server 5s\nfrontend f\n bind {LOOPBACK}:{port} ssl crt {pair} "
+            f" timeout connect 5s\n timeout client 5s\n"
+            f" timeout server 5s\nfrontend f\n bind {LOOPBACK}:{port} ssl crt {pair} "
             f"ca-file {self.folder}/roots.pem crl-file {self.folder}/revoked.crl verify required\n"
             f" default_backend b\nbackend b\n server s {LOOPBACK}:{behind}\n"
         )

@@ -94,7 +94,8 @@ OTHER_TEXTS: tuple[ErrorText, ...] = (
         "curl 7.88",
         "getpeername() failed with errno {number}",
         "refused no-certificate closed-in-handshake reset " + CHAIN,
-        "The server had closed before curl sent its request: under TLS 1.3 it refuses the client's certificate so late, "
+        "The server had closed before curl sent its request: under TLS 1.3 it refuses the client's "
+        "certificate so late, "
         "and the alert is lost. Try again, or judge the certificate as the server does.",
         MINE,
         side="remote",
