@@ -107,6 +107,15 @@ class ProgramTests(SynchronousTestCase):
         self.assertEqual([result.exit_code for result in results], [0, 1])
         self.assertIn("file-not-found", results[1].stderr)
 
+    def test_verbose(self) -> None:
+        """``--verbose`` tells of a failure where it fell and what it rests on."""
+        folder = Path("authority")
+        CliRunner().invoke(program, ["pki", "init", str(folder)])
+        words = ["verify", "--as", "client", str(folder / "server.pfx"), "--roots", str(folder / "ca.pem")]
+        said = CliRunner().invoke(program, [*words, "-v"]).stderr
+        self.assertRegex(said, r"Side +local, credential")
+        self.assertNotIn("Side ", CliRunner().invoke(program, words).stderr)
+
     def test_quietAndVerbose(self) -> None:
         """Nothing is said both less and more."""
         self.assertEqual(CliRunner().invoke(program, ["explain", "expired", "-q", "-v"]).exit_code, 2)

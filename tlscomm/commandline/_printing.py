@@ -182,9 +182,26 @@ def sayFailure(failure: TLSFailure) -> None:
     """Name a failure on standard error: what happened, what to do, and where there is more."""
     say(
         Styled((failure.code, "bold red"), f": {failure.message}"),
-        table([("Next", failure.nextStep), ("More", f"tlscomm explain {failure.code}")]),
+        table([*(_evidence(failure) if verbosity() > 0 else ()), *_advice(failure)]),
         error=True,
     )
+
+
+def _advice(failure: TLSFailure) -> list[Row]:
+    return [("Next", failure.nextStep), ("More", f"tlscomm explain {failure.code}")]
+
+
+def _evidence(failure: TLSFailure) -> Iterator[Row]:
+    """Give what ``--verbose`` tells of a failure: where it fell, and what it rests on."""
+    yield "Side", f"{failure.side}, {failure.stage}"
+    if failure.peer:
+        yield "Peer", failure.peer
+    if failure.alert is not None:
+        yield "Alert", f"{failure.alert.name} ({failure.alert.number}), {failure.alert.direction}"
+    for problem in failure.problems:
+        yield "Problem", warningText(problem)
+    for words in failure.evidence:
+        yield "Evidence", words
 
 
 def remark(*parts: str | Styled | _Table | RenderableType) -> None:

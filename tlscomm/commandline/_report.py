@@ -12,15 +12,29 @@ from typing import TYPE_CHECKING, Protocol
 
 from tlscomm.access import Peer
 from tlscomm.commandline._messages import Outgoing
-from tlscomm.commandline._printing import isTerminal, remark, say, sayFailure, table, warningText, writeJSON
+from tlscomm.commandline._printing import Row, isTerminal, remark, say, sayFailure, table, warningText, writeJSON
+from tlscomm.commandline._verbosity import verbosity
 from tlscomm.failures import TLSFailure
 from tlscomm.messages import Framing, Message
 from tlscomm.tls import TLSFacts
+from tlscomm.x509._facts import certificateFacts
 
 if TYPE_CHECKING:
     from tlscomm.tracing import Trace
 
 __all__ = ["JSONReport", "Report", "TextReport", "harmless"]
+
+
+def _more(tls: TLSFacts, peer: Peer) -> list[Row]:
+    """Return what a person is told of a connection with ``--verbose``."""
+    rows: list[Row] = [("Names", ", ".join(peer.facts.names) or "none")]
+    for issuer in peer.chain[1:]:
+        facts = certificateFacts(issuer)
+        rows += [("Issuer", f"{facts.subject}, until {facts.notAfter}"), ("", facts.fingerprint)]
+    rows.append(("Asked for", tls.serverName or "no name"))
+    if tls.choice is not None:
+        rows.append(("Shown", tls.choice.reason))
+    return rows
 
 
 _NOT_RESUMED = "no: the server gave the first connection no session, or would not go on with it"
@@ -58,11 +72,12 @@ class TextReport:
     def accepted(self, address: str, tls: TLSFacts, peer: Peer | None) -> None:
         seen = {"seen": "seen", "assumed": "assumed: the server gave no sign in time"}[tls.acceptance]
         spoken = (tls.version, tls.cipher, tls.group, tls.alpn, "resumed" if tls.resumed else None)
-        rows = [("Connected", f"{address}, {', '.join(fact for fact in spoken if fact)}")]
+        rows: list[Row] = [("Connected", f"{address}, {', '.join(fact for fact in spoken if fact)}")]
         if peer is not None:
             rows += [("Server", f"{peer.facts.subject}, until {peer.facts.notAfter}"), ("", peer.fingerprint)]
             rows += [("Let in by", str(peer.rule))] if peer.rule is not None else []
             rows += [("Warning", warningText(warning)) for warning in peer.warnings]
+            rows += _more(tls, peer) if verbosity() > 0 else []
         if self._isResuming:
             rows.append(("Resumed", "yes" if tls.resumed else _NOT_RESUMED))
         remark(table([*rows, ("Acceptance", seen)]))

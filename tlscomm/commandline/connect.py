@@ -20,6 +20,7 @@ from tlscomm.commandline._options import addressArgument, outputOptions, setting
 from tlscomm.commandline._passphrases import personalPrompt
 from tlscomm.commandline._plan import Address, EndpointText, Plan, planFor
 from tlscomm.commandline._printing import isTerminal, remark, sayingWarnings
+from tlscomm.commandline._verbosity import verbosity
 from tlscomm.configuration._settingtypes import Interface
 from tlscomm.failures import TLSFailure
 from tlscomm.messages import Framing, framingNamed
@@ -88,6 +89,7 @@ def command(
     with an empty standard input, connect, say what was agreed and whom with, and close. The exit status is 0 where all
     went well and 1 where something failed, whose name and next step are then on standard error.
     """
+    settings["trace"] = settings["trace"] or (verbosity() > 1 and not asJSON)
     _refuseUseless(settings, messageFile, raw=raw, asJSON=asJSON)
     isSaid = bool(messages) or messageFile is not None or isGreeted or noReply or listenSeconds is not None
     isTyped = not (isSaid or raw or asJSON or isResuming) and isTerminal(sys.stdin) and isTerminal(sys.stdout)

@@ -15,6 +15,7 @@ from tlscomm.commandline._options import outputOptions, settingOptions
 from tlscomm.commandline._passphrases import passphraseTo
 from tlscomm.commandline._plan import Address, addressIn
 from tlscomm.commandline._printing import heading, say, sayFailure, sayingWarnings, table, writeJSON
+from tlscomm.commandline._verbosity import verbosity
 from tlscomm.configuration._settings import defaultsOn
 from tlscomm.configuration._settingtypes import Interface
 from tlscomm.failures import TLSFailure, printable
@@ -131,11 +132,12 @@ def _said(found: Inspection, now: datetime) -> Iterator[RenderableType]:
     held = ", ".join(_held(found))
     if held or found.failure is None:
         yield table([("Holds", held or "nothing that TLS has a use for"), *_summary(found, now)])
-    for number, certificate in enumerate(found.certificates[:_MOST_SHOWN], 1):
+    most = len(found.certificates) if verbosity() > 0 else _MOST_SHOWN
+    for number, certificate in enumerate(found.certificates[:most], 1):
         yield ""
         yield heading(f"Certificate {number}: {titleOf(certificate)}")
         yield table(certificateRows(certificate, now))
-    if (more := len(found.certificates) - _MOST_SHOWN) > 0:
+    if (more := len(found.certificates) - most) > 0:
         yield f"\n… and {more} more certificates; --json shows all of them."
     for revocations in found.lists:
         yield from ("", heading("Revocation list"), table(_listRows(revocations, now)))

@@ -18,6 +18,7 @@ from tlscomm.commandline._groupedhelp import GroupedCommand
 from tlscomm.commandline._options import outputOptions, settingOptions
 from tlscomm.commandline._passphrases import personalPrompt
 from tlscomm.commandline._printing import heading, say, sayFailure, sayingWarnings, table, warningText, writeJSON
+from tlscomm.commandline._verbosity import verbosity
 from tlscomm.configuration._settingtypes import Interface
 from tlscomm.failures import TLSFailure
 from tlscomm.x509._roles import Role
@@ -116,5 +117,7 @@ def _report(
         sayFailure(failure)
     elif facts is not None:
         rows = [("Subject", facts.subject), ("Until", facts.notAfter)]
+        if verbosity() > 0:
+            rows += [("Names", ", ".join(facts.names) or "none"), ("Issuer", facts.issuer), ("", facts.fingerprint)]
         rows += [("Warning", warningText(warning)) for warning in warnings]
         say(heading(f"Accepted as a {role}"), table(rows))
