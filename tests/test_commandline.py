@@ -113,7 +113,7 @@ class ProgramTests(SynchronousTestCase):
         CliRunner().invoke(program, ["pki", "init", str(folder)])
         words = ["verify", "--as", "client", str(folder / "server.pfx"), "--roots", str(folder / "ca.pem")]
         said = CliRunner().invoke(program, [*words, "-v"]).stderr
-        self.assertRegex(said, r"Side +local, credential")
+        self.assertRegex(said, r"Side +remote, handshake")
         self.assertNotIn("Side ", CliRunner().invoke(program, words).stderr)
 
     def test_quietAndVerbose(self) -> None:
