@@ -45,7 +45,7 @@ def _entry(entry: ErrorText) -> Iterator[str]:
     title = plain(entry.sentence)
     yield from (title, "~" * (2 * len(title)), "")
     yield f":Printed by: {plain(', '.join(entry.programs))}"
-    yield f":Seen: {plain(entry.seen)}"
+    yield f":Wording of: {plain(entry.seen)}"
     if entry.also:
         yield f":Also as: {plain('; '.join(entry.also))}"
     yield f":Whose decision: {_SIDES[entry.side]}"

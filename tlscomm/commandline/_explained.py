@@ -91,7 +91,7 @@ def _rows(finding: Finding) -> Iterator[Row]:
 
 
 def _programs(text: ErrorText) -> str:
-    return ", ".join(text.programs) + (f" (seen: {text.seen})" if text.seen else "")
+    return ", ".join(text.programs) + (f" (wording of: {text.seen})" if text.seen != "not run" else "")
 
 
 def _message(failure: type[TLSFailure]) -> str:

@@ -20,7 +20,7 @@ def _dotnet(
     _, chain, flag = sentence.partition("errors in the certificate chain: ")
     if chain:
         also = (*also, chain + flag, f"{chain}{{flags}}, {flag}")
-    return made(".NET", "read in .NET's tracker", sentence, causes, apart, command, *also, side=side, isVague=isVague)
+    return made(".NET", "not run", sentence, causes, apart, command, *also, side=side, isVague=isVague)
 
 
 DOTNET_TEXTS: tuple[ErrorText, ...] = (

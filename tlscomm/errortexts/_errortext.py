@@ -54,7 +54,8 @@ class ErrorText:
         causes: the codes of the failures that it can stand for, the likeliest first.
         apart: what tells them apart, as a sentence; where there is one cause, what to look at.
         command: the command that does.
-        seen: the version that was seen to print it in a run, or where it was read.
+        seen: the version that this is the wording of, where the program was run; not each of its sentences was met.
+            ``not run`` where the program was not.
         also: other forms of the sentence.
         isVague: whether it only says that something failed, and what else is said of the case counts for more.
     """

@@ -183,7 +183,7 @@ JAVA_TEXTS: tuple[ErrorText, ...] = (
     ),
     made(
         "Kafka",
-        "read in Kafka's tracker",
+        "not run",
         "Failed to process post-handshake messages",
         "refused no-certificate unknown-issuer expired wrong-purpose",
         "Under TLS 1.3 the broker refuses a client after the client's handshake is done; the cause below it "
@@ -194,7 +194,7 @@ JAVA_TEXTS: tuple[ErrorText, ...] = (
     ),
     made(
         "Kafka",
-        "read in Kafka's tracker",
+        "not run",
         "failed authentication due to: SSL handshake failed",
         CHAIN + " no-certificate refused",
         "The cause stands in the lines below it, or in the log of the other side.",

@@ -90,7 +90,7 @@ OPENSSL_TEXTS: tuple[ErrorText, ...] = (
             "what is wrong."
         ),
         command=_CONNECT,
-        seen="Twisted 26.10, OpenSSL 3.0 and 4.0",
+        seen="OpenSSL 3.0",
         isVague=True,
     ),
     _found(

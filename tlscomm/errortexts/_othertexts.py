@@ -83,7 +83,7 @@ OTHER_TEXTS: tuple[ErrorText, ...] = (
     ),
     made(
         "stunnel",
-        "read in its source",
+        "not run",
         "CERT: Subject checks failed",
         "name-mismatch not-allowed",
         "The options checkHost and checkIP, and the names of the certificate.",
@@ -205,7 +205,7 @@ OTHER_TEXTS: tuple[ErrorText, ...] = (
     ),
     made(
         "Twisted",
-        "Twisted 26.10",
+        "not run",
         "VerificationError(errors=[DNSMismatch(mismatched_id={name})",
         "name-mismatch",
         NAMES,
@@ -216,7 +216,7 @@ OTHER_TEXTS: tuple[ErrorText, ...] = (
     ),
     made(
         "Twisted",
-        "Twisted 26.10",
+        "not run",
         "Connection to the other side was lost in a non-clean fashion",
         "closed-in-handshake reset refused truncated",
         "The connection ended without TLS's words; a server that stops a connection that way has a log.",
@@ -226,7 +226,7 @@ OTHER_TEXTS: tuple[ErrorText, ...] = (
     ),
     made(
         "PostgreSQL",
-        "PostgreSQL 15",
+        "not run",
         "connection requires a valid client certificate",
         "no-certificate no-private-key",
         "PostgreSQL's library sends ~/.postgresql/postgresql.crt or sslcert, and leaves out what it cannot read.",
@@ -234,7 +234,7 @@ OTHER_TEXTS: tuple[ErrorText, ...] = (
     ),
     made(
         "PostgreSQL",
-        "PostgreSQL 15",
+        "not run",
         'certificate authentication failed for user "{user}"',
         "not-allowed",
         "The common name has to be the user's name, or pg_ident.conf says otherwise (clientname=DN for the "
@@ -243,7 +243,7 @@ OTHER_TEXTS: tuple[ErrorText, ...] = (
     ),
     made(
         "PostgreSQL",
-        "PostgreSQL 15",
+        "not run",
         'server certificate for "{names}" does not match host name "{name}"',
         "name-mismatch",
         NAMES,
@@ -251,7 +251,7 @@ OTHER_TEXTS: tuple[ErrorText, ...] = (
     ),
     made(
         "PostgreSQL",
-        "PostgreSQL 15",
+        "not run",
         "server does not support SSL, but SSL was required",
         "not-tls",
         "The server has ssl = off.",
@@ -259,7 +259,7 @@ OTHER_TEXTS: tuple[ErrorText, ...] = (
     ),
     made(
         "Envoy",
-        "read in Envoy's tracker",
+        "not run",
         "TLS error: {number}:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED",
         CHAIN,
         "Envoy's debug log and its verification error say why; judge the chain that the peer sends.",
@@ -268,7 +268,7 @@ OTHER_TEXTS: tuple[ErrorText, ...] = (
     ),
     made(
         "Envoy",
-        "read in Envoy's tracker",
+        "not run",
         "PEER_DID_NOT_RETURN_A_CERTIFICATE",
         "no-certificate no-private-key",
         "The client has none, or left it out.",
@@ -276,7 +276,7 @@ OTHER_TEXTS: tuple[ErrorText, ...] = (
     ),
     made(
         "Firefox",
-        "read in its documentation",
+        "not run",
         "SSL_ERROR_RX_CERTIFICATE_REQUIRED_ALERT",
         "no-certificate",
         "The browser has no certificate whose issuer the server names.",
@@ -284,7 +284,7 @@ OTHER_TEXTS: tuple[ErrorText, ...] = (
     ),
     made(
         "Chrome",
-        "read in its source",
+        "not run",
         "ERR_BAD_SSL_CLIENT_AUTH_CERT",
         "no-certificate unknown-issuer expired wrong-purpose",
         "The server refused the browser's certificate, or there is none.",
@@ -293,24 +293,24 @@ OTHER_TEXTS: tuple[ErrorText, ...] = (
     ),
     made(
         "rustls",
-        "read in its source",
+        "not run",
         "invalid peer certificate: UnknownIssuer",
         "unknown-issuer incomplete-chain self-signed",
         ISSUER,
     ),
     made(
         "rustls",
-        "read in its source",
+        "not run",
         "invalid peer certificate: Expired",
         "expired",
         DATES,
         PROBE,
         "invalid peer certificate: certificate expired",
     ),
-    made("rustls", "read in its source", "invalid peer certificate: NotValidForName", "name-mismatch", NAMES),
+    made("rustls", "not run", "invalid peer certificate: NotValidForName", "name-mismatch", NAMES),
     made(
         "rustls",
-        "read in its source",
+        "not run",
         "invalid peer certificate: CaUsedAsEndEntity",
         "invalid-certificate self-signed",
         "The certificate says that it is an authority's.",
@@ -318,7 +318,7 @@ OTHER_TEXTS: tuple[ErrorText, ...] = (
     ),
     made(
         "rustls",
-        "read in its source",
+        "not run",
         "peer sent no certificates",
         "no-certificate",
         "The client has none, or left it out.",
