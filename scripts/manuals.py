@@ -68,7 +68,8 @@ def _page(name: str, command: click.Command, commands: object) -> str:
 
 
 def _lines(name: str, command: click.Command, commands: list[tuple[str, str]]) -> Iterator[str]:
-    context = click.Context(command, info_name=name)
+    # A command keeps the option that explains it, as it was when it was first asked for.
+    context = click.Context(command, info_name=name, help_option_names=["-h", "--help"])
     paragraphs = _paragraphs(command.help or "")
     yield _title(name.replace(" ", "-"), "1")
     yield f".SH NAME\n{_roff(name.replace(' ', '-'))} \\- {_roff(_sentence(paragraphs[0]))}\n"

@@ -217,7 +217,7 @@ class AcceptedTests(ConnectCase):
             self.assertEqual(said["replies"], [CHINESE, ""])
             self.assertEqual(
                 set(said["tls"]),
-                {"version", "cipher", "group", "alpn", "resumed", "serverName", "choice"},
+                {"version", "cipher", "group", "alpn", "resumed", "serverName", "choice", "ja4"},
                 "as documented",
             )
             self.assertEqual((said["tls"]["version"], said["tls"]["resumed"]), (f"TLSv{version}", False))

@@ -29,6 +29,8 @@ from tlscomm.configuration._settingtypes import (
     NetworkText,
     PinText,
     PrefixLengths,
+    ProtocolsText,
+    ProxyText,
     Rate,
     Seconds,
     Setting,
@@ -55,6 +57,8 @@ WRONG = {
     AccessRuleText: "cn",
     CommandText: "renew 'it",
     PinText: "1",
+    ProtocolsText: "h2 http/1.1",
+    ProxyText: "proxy",
     GroupsText: "P 256",
     NetworkText: "10.0.0.1/8",
 }
@@ -210,13 +214,14 @@ class EverySettingTests(SynchronousTestCase):
             if isSaid:
                 sentence = refusal(setting, interface, WRONG[type(setting.type)])
                 self.assertTrue(sentence.startswith(setting.spelled(interface)), sentence)
-                said.setdefault((setting.name, setting.type), set()).add(
-                    sentence.removeprefix(setting.spelled(interface))
-                )
+                words = str(getattr(setting.type, "choices", ""))
+                said.setdefault((setting.name, words), set()).add(sentence.removeprefix(setting.spelled(interface)))
         self.assertEqual({name: sentences for name, sentences in said.items() if len(sentences) != 1}, {})
         self.assertEqual(said["profile", "('compatible', 'strict')"], {" is one of compatible, strict, not 'lax'"})
         # Of command lines alone, a flag has no value.
-        self.assertEqual({type(each.type) for each in SETTINGS if each.name not in said}, {Text, YesNo})
+        self.assertEqual(
+            {type(each.type) for each in SETTINGS if each.name not in {name for name, _ in said}}, {Text, YesNo}
+        )
 
     def test_formerNames(self) -> None:
         """What was spelled otherwise before is still understood, and not shown."""

@@ -74,6 +74,7 @@ DEFAULTS: dict[str, Any] = {
     "minimum-tls": "1.2",
     "maximum-tls": "1.3",
     "groups": None,
+    "ja4": 0,
     "handshake-timeout": 10.0,
     "read-timeout": 5.0,
     "write-timeout": None,
@@ -124,7 +125,7 @@ ALL = f"""
     --allow dns=*.example.org --allow cn=x=y --deny o=Example&!ou=a
     --intermediates i.pem --intermediates more --pin spki=sha256:{64 * "0"} --profile strict
     --maximum-message 7 --minimum-tls 1.3 --maximum-tls 1.3 --handshake-timeout 1.5 --read-timeout 0 --write-timeout 3
-    --groups X25519,P-256
+    --groups X25519,P-256 --ja4
     --close-timeout 4 --maximum-connections 8 --log-format json --log-file a.log --log-size 100000 --log-files 3
     --maximum-pending 5 --connections-per-address 2 --connections-per-identity 3 --handshake-rate 100
     --handshake-rate-per-address 0.5 --refusals-per-address 4 --address-prefix 24,56 --connection-lifetime 3600
@@ -198,6 +199,7 @@ class OptionsTests(SynchronousTestCase):
                 "minimum-tls": "1.3",
                 "maximum-tls": "1.3",
                 "groups": ("X25519", "P-256"),
+                "ja4": 1,
                 "handshake-timeout": 1.5,
                 "read-timeout": None,
                 "write-timeout": 3.0,
