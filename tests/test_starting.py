@@ -12,13 +12,13 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-import click
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.serialization import Encoding
 from test_twistd import LISTEN, write
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.commandline import program
+from tlscomm.commandline._groupedhelp import GroupOfCommands
 from tlscomm.issuing import Authority
 from tlscomm.x509._encoding import keyPEM, pem
 
@@ -249,7 +249,7 @@ class HelpTests(SynchronousTestCase):
         """It is what each command says of itself, however wide the terminal is."""
         for width in (40, 80, 200):
             said = CliRunner().invoke(program, ["--help"], terminal_width=width).output
-            whole = click.Group("tlscomm", commands=dict(program.commands), help=program.help)
+            whole = GroupOfCommands("tlscomm", commands=dict(program.commands), help=program.help)
             expected = CliRunner().invoke(whole, ["--help"], terminal_width=width).output
             self.assertEqual(_commandsIn(said), _commandsIn(expected))
             self.assertIn("connect", said)

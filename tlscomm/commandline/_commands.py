@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from tlscomm.commandline._groupedhelp import GroupOfCommands
+from tlscomm.commandline._groupedhelp import GroupOfCommands, formatCommands
 
 __all__ = ["LazyGroup"]
 
@@ -24,7 +24,7 @@ _COMMANDS = {
         "Say what keeps a server from starting with a configuration, what expires when, and whom it would refuse.",
     ),
     "completion": ("command", "Print what has SHELL complete the words of tlscomm."),
-    "connect": ("command", "Connect to ADDRESS, send each message, and print each reply."),
+    "connect": ("command", "Talk to the server at ADDRESS: send what is typed or given, and print what comes."),
     "explain": (
         "command",
         "Say what a failure CODE means, or what another program's error TEXT can; without any, list the codes.",
@@ -35,7 +35,10 @@ _COMMANDS = {
         "Say what each FILE holds: certificates, their chain, private keys, PFX, P7B, revocation lists, requests.",
     ),
     "pki": ("group", "Make certificates of your own, renew and revoke them."),
-    "probe": ("command", "Say what the server at ADDRESS presents, and what it demands of its clients."),
+    "probe": (
+        "command",
+        "Say what the server at ADDRESS presents and demands, and why it refuses a client.",
+    ),
     "store": ("group", "Look into certificate stores, and change them."),
     "tunnel": (
         "command",
@@ -66,5 +69,4 @@ class LazyGroup(GroupOfCommands):
         super().__init__(**options, commands=commands)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        beginnings = {name: click.Command(name, help=beginning) for name, (_, beginning) in _COMMANDS.items()}
-        click.Group(commands=beginnings).format_commands(ctx, formatter)
+        formatCommands(formatter, {name: beginning for name, (_, beginning) in _COMMANDS.items()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -9,10 +10,13 @@ import click
 
 from tlscomm.configuration._settings import SETTING_GROUPS
 
-__all__ = ["GroupOfCommands", "GroupedCommand", "GroupedOption", "optionGroups"]
+__all__ = ["GroupOfCommands", "GroupedCommand", "GroupedOption", "formatCommands", "optionGroups"]
 
 _OUTPUT = "Output"
 _OTHERS = "Options"
+
+#: More than any sentence has.
+_WHOLE = 1000
 
 
 class GroupedOption(click.Option):
@@ -67,6 +71,16 @@ def _groupOf(parameter: click.Parameter) -> str:
 
 
 class GroupOfCommands(click.Group):
-    """Commands that explain themselves so."""
+    """Commands that explain themselves so, each named with its whole first sentence."""
 
     command_class = GroupedCommand
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        commands = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        formatCommands(formatter, {name: each.get_short_help_str(_WHOLE) for name, each in commands if each})
+
+
+def formatCommands(formatter: click.HelpFormatter, summaries: Mapping[str, str]) -> None:
+    """Write what commands there are, and a sentence of each, as long as it is."""
+    with formatter.section("Commands"):
+        formatter.write_dl(list(summaries.items()))

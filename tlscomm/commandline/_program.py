@@ -15,8 +15,8 @@ Exit status:
   0    all went well
   1    something failed, and has a name
   2    wrong usage
-  130  Ctrl-C; for another signal 128 and its number
   3    tunnel: a stop cut connections
+  130  Ctrl-C; for another signal 128 and its number
 """
 
 
@@ -29,8 +29,14 @@ Exit status:
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=_STATUSES,
 )
-@click.option("--version", is_flag=True, cls=GroupedOption, help="Say which version this is, and with -v of what.")
-@click.option("-v", "--verbose", count=True, hidden=True)
+@click.option("--version", is_flag=True, cls=GroupedOption, help="Say which version this is.")
+@click.option(
+    "-v",
+    "--verbose",
+    count=True,
+    cls=GroupedOption,
+    help="With --version: name what it runs on, too.",
+)
 @click.pass_context
 def program(context: click.Context, *, version: bool, verbose: int) -> None:
     """Mutual TLS that says what went wrong, and whose turn it is to act."""

@@ -81,7 +81,7 @@ def command(
     raw: bool,
     asJSON: bool,
 ) -> None:
-    """Connect to ADDRESS, send each message, and print each reply.
+    """Talk to the server at ADDRESS: send what is typed or given, and print what comes.
 
     ADDRESS is HOST:PORT, or a client endpoint string of Twisted's such as unix:PATH, with --server-name.
 

@@ -73,7 +73,7 @@ def command(
     isWhole: bool,
     asJSON: bool,
 ) -> None:
-    """Say what the server at ADDRESS presents, and what it demands of its clients.
+    """Say what the server at ADDRESS presents and demands, and why it refuses a client.
 
     It takes two connections, and one more for each --identity, of which it says whether the server accepts it; a folder
     stands for all that are in it. They are shown only to a server that is accepted itself. Nothing is sent but
