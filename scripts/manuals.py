@@ -25,7 +25,7 @@ STATUSES = (
     ("1", "Something failed; its name and the next step are on standard error, or in the JSON object."),
     ("2", "Wrong usage."),
     ("3", "tlscomm tunnel alone: a stop cut connections."),
-    ("130, 143, 141", "Ctrl-C, SIGTERM, or the reader of the output has gone: 128 and the number of the signal."),
+    ("130, 143", "Ctrl-C or SIGTERM: 128 and the number of the signal."),
 )
 
 ENVIRONMENT = (

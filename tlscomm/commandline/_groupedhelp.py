@@ -65,7 +65,7 @@ def _settingGroups() -> dict[str, str]:
 def _groupOf(parameter: click.Parameter) -> str:
     if isinstance(parameter, GroupedOption):
         return parameter.group
-    if parameter.name == "help":
+    if "--help" in parameter.opts:
         return _OUTPUT
     return _settingGroups().get(parameter.name or "", _OTHERS)
 
