@@ -9,15 +9,15 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import click
 from prompt_toolkit import PromptSession
+from prompt_toolkit.application import run_in_terminal
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
-from prompt_toolkit.patch_stdout import patch_stdout
 from twisted.internet import asyncioreactor
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
@@ -45,19 +45,20 @@ class Talk(MessageProtocol):
 
     Attributes:
         over: fires when the connection has ended in order, and fails with why otherwise.
-        show: is given each message.
+        show: is given each message. What it returns is awaited before the next one, so that a server which says more
+            than a terminal shows is slowed down.
     """
 
     def __init__(self) -> None:
         self.over: Deferred[None] = Deferred(lambda _: self._transport.abortConnection())
-        self.show: Callable[[Message], object] = lambda message: None
+        self.show: Callable[[Message], Awaitable[object] | None] = lambda message: None
 
     @property
     def isAwaiting(self) -> bool:
         return False
 
-    def messageReceived(self, message: Message) -> None:
-        self.show(message)
+    def messageReceived(self, message: Message) -> Awaitable[object] | None:
+        return self.show(message)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)
@@ -99,8 +100,7 @@ def talkTo(plan: Plan, sending: Sending, report: Report, *, keepsHistory: bool) 
         report.accepted(describeAddress(transport.getPeer()) or "", transport.tls, transport.peer)
         remark(_HINT)
         began = time.monotonic()
-        with patch_stdout(raw=True):
-            await _typed(session, client, lambda: statusLine(plan, transport, time.monotonic() - began))
+        await _typed(session, client, lambda: statusLine(plan, transport, time.monotonic() - began))
         client.loseConnection()
         await client.over
 
@@ -113,7 +113,7 @@ def talkTo(plan: Plan, sending: Sending, report: Report, *, keepsHistory: bool) 
 
 async def _typed(session: PromptSession[str], client: Talk, status: Callable[[], str]) -> None:
     """Send what is typed, until the person or the peer ends."""
-    client.show = lambda message: say(_shown(message))
+    client.show = _show
     ended = client.whenEnded().addCallback(lambda _: _endPrompt(session))
     while not ended.called:
         prompt = session.prompt_async("> ", bottom_toolbar=status, refresh_interval=1.0)
@@ -145,9 +145,15 @@ def _keys() -> KeyBindings:
     return bindings
 
 
-def _shown(message: Message) -> str:
+def _show(message: Message) -> Deferred[None]:
+    """Print a message above the line that is typed."""
     content = message.encode() if isinstance(message, str) else message
-    return harmless(content).decode()
+    text = harmless(content).decode()
+
+    async def printed() -> None:
+        await run_in_terminal(lambda: say(text))
+
+    return Deferred.fromFuture(asyncio.ensure_future(printed()))
 
 
 def statusLine(plan: Plan, transport: Any, seconds: float) -> str:
