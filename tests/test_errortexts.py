@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import click
 from click.testing import CliRunner, Result
 from foreignpeers import caseNamed
 from twisted.trial.unittest import SynchronousTestCase
 
 from tlscomm.commandline import program
+from tlscomm.commandline._logged import FailureCounts, failureIn
 from tlscomm.errortexts import ERROR_TEXTS, findingsIn, findingsInLines
 from tlscomm.failures import CODES
 
@@ -57,6 +59,17 @@ class TableTests(SynchronousTestCase):
                 if text not in _NOTHING and not causesOf(text) & set(caseNamed(name).codes):
                     wrong.append((file.name, role, name, text))
         self.assertEqual(wrong, [])
+
+    def test_commands(self) -> None:
+        """Each command that an entry recommends is one, with these options."""
+        for line in {entry.command for entry in ERROR_TEXTS}:
+            _, name, *words = line.split()
+            with self.subTest(line):
+                found = program.get_command(click.Context(program), name)
+                assert found is not None
+                # Files and addresses stand for others in it, so the words are read and not their meaning.
+                _, rest, _ = found.make_parser(click.Context(found)).parse_args(words)
+                self.assertEqual(rest, ["list"] if name == "store" else [])
 
 
 class FindingTests(SynchronousTestCase):
@@ -119,6 +132,24 @@ class FindingTests(SynchronousTestCase):
         (found,) = findingsIn("\x1b[2J " * 10 + "hostname mismatch" + " \x1b[31m" * 10_000)
         self.assertLess(len(found.example), 400)
         self.assertNotIn("\x1b", found.example)
+
+
+class CountTests(SynchronousTestCase):
+    """Our own failures of a log."""
+
+    def test_bounded(self) -> None:
+        """Of a log of any length the latest case of each code and side is kept, and a side that is none is not."""
+        counts = FailureCounts()
+        for number in range(1000):
+            for side in ("local", "remote", f"side {number}"):
+                failure = {"code": "expired", "side": side, "message": str(number)}
+                found = failureIn(json.dumps({"failure": failure, "count": 2}))
+                assert found is not None
+                counts.add(found)
+        self.assertEqual(
+            [(each.side, each.count, each.message) for each in counts.all()],
+            [("local", 2000, "999"), ("remote", 2000, "999"), ("", 2000, "999")],
+        )
 
 
 class CommandTests(SynchronousTestCase):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import IO, TYPE_CHECKING, Any
 
-from tlscomm.commandline._logged import LoggedFailure, failureIn
+from tlscomm.commandline._logged import FailureCounts, failureIn
 from tlscomm.commandline._printing import Row, heading, say, table
 from tlscomm.failures import CODES, TLSFailure
 
@@ -27,11 +27,11 @@ class Lines:
     """The lines of a log: our own failures are taken out, and the rest can be looked through for other programs' words.
 
     Attributes:
-        ours: the failures that lines of ours told of, as far as the lines were read.
+        ours: how often each failure came that lines of ours told of, as far as the lines were read.
     """
 
     def __init__(self, source: Iterable[str]) -> None:
-        self.ours: list[LoggedFailure] = []
+        self.ours = FailureCounts()
         self._source = source
 
     def __iter__(self) -> Iterator[str]:
@@ -40,7 +40,7 @@ class Lines:
             if found is None:
                 yield line
             else:
-                self.ours.append(found)
+                self.ours.add(found)
                 # It keeps its number.
                 yield ""
 

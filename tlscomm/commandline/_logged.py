@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from tlscomm._dataclasses import dataclass
 from tlscomm.failures import CODES, printable
 
-__all__ = ["LoggedFailure", "failureIn", "failuresIn"]
+__all__ = ["FailureCounts", "LoggedFailure", "failureIn"]
 
 _LONGEST_LINE = 1 << 20
 _LONGEST_TEXT = 2000
 
+#: What is no count of one line.
+_MOST = 10**12
+
 #: How events are told as text: who, from where, and the failure's code before its message.
 _CONNECTION = re.compile(r"connection (\d{1,20}) from (\S{1,300})")
 _CODE = re.compile(rf"(?:^|[ ,:])({'|'.join(sorted(CODES, key=len, reverse=True))}): ")
+_SIDES = ("local", "remote")
 _REMOTE = "The peer refused us: "
 
 
@@ -54,17 +58,32 @@ class LoggedFailure:
     count: int = 1
 
 
-def failuresIn(lines: Iterable[str]) -> Iterator[LoggedFailure]:
-    """Give the failure of each line that has one."""
-    return (found for line in lines if (found := failureIn(line)) is not None)
+class FailureCounts:
+    """How often each failure of a log came, by its code and side: its latest case is kept, and no other."""
+
+    def __init__(self) -> None:
+        self._latest: dict[tuple[str, str], LoggedFailure] = {}
+        self._counts: dict[tuple[str, str], int] = {}
+
+    def add(self, failure: LoggedFailure) -> None:
+        """Count a failure."""
+        key = failure.code, failure.side
+        self._latest[key] = failure
+        self._counts[key] = self._counts.get(key, 0) + failure.count
+
+    def all(self) -> list[LoggedFailure]:
+        """Return the latest case of each, the most frequent first, with the counts of all."""
+        ordered = sorted(self._counts.items(), key=lambda item: -item[1])
+        return [replace(self._latest[key], count=count) for key, count in ordered]
 
 
 def failureIn(line: str) -> LoggedFailure | None:
     """Return the failure that a line tells of, or None where it tells of none."""
     line = line[:_LONGEST_LINE]
-    begin = line.find("{")
+    # Most lines of other programs have neither, and reading them as JSON takes long.
+    begin = line.find("{") if '"code' in line or 'code\\"' in line or "\\u" in line else -1
     found = None if begin < 0 else _inJSON(line[begin:])
-    return found or _inText(line)
+    return found or (_inText(line) if ": " in line else None)
 
 
 def _inJSON(text: str) -> LoggedFailure | None:
@@ -86,14 +105,16 @@ def _fromJSON(failure: dict[str, Any], event: dict[str, Any]) -> LoggedFailure:
     certificate = failure.get("certificate") or next(iter(failure.get("chain") or ()), None)
     subject = certificate.get("subject") if isinstance(certificate, dict) else None
     count = event.get("count")
-    texts = {name: _text(failure.get(name)) for name in ("code", "side", "message", "nextStep", "limit")}
+    side = failure.get("side")
+    texts = {name: _text(failure.get(name)) for name in ("code", "message", "nextStep", "limit")}
     return LoggedFailure(
         **texts,
+        side=side if side in _SIDES else "",
         time=_text(event.get("time")),
         connection=_text(event.get("connection")),
         peer=_text(event.get("peer") or failure.get("peer")),
         certificate=_text(subject),
-        count=count if isinstance(count, int) and count > 0 else 1,
+        count=count if isinstance(count, int) and 0 < count < _MOST else 1,
     )
 
 

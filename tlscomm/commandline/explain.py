@@ -1,6 +1,6 @@
 """``tlscomm explain``: the catalogue of failures, where it is needed.
 
-A user who has a code in a log line has a terminal, and perhaps no browser. The text is that of `tlscomm.failures` and
+A user who has a code in a log line has a terminal, and perhaps no browser. The text is that of
 `tlscomm.failures`, so it cannot differ from what the exception says.
 """
 
@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from inspect import getdoc
 from typing import TYPE_CHECKING
 
@@ -171,12 +170,11 @@ def _showLines(source: Iterable[str], asJSON: bool) -> None:
 
     lines = Lines(source)
     found = findingsInLines(lines)
-    _showLogged(lines.ours, found, asJSON)
+    _showLogged(lines.ours.all(), found, asJSON)
 
 
-def _showLogged(failures: Iterable[LoggedFailure], findings: list[Finding], asJSON: bool) -> None:
+def _showLogged(found: list[LoggedFailure], findings: list[Finding], asJSON: bool) -> None:
     """Explain the failures that lines of ours tell of, each cause once, and then the sentences of other programs."""
-    found = _once(failures)
     if asJSON:
         from tlscomm.commandline._explained import asObject
 
@@ -191,16 +189,6 @@ def _showLogged(failures: Iterable[LoggedFailure], findings: list[Finding], asJS
         from tlscomm.commandline._explained import sayFindings
 
         sayFindings(findings)
-
-
-def _once(failures: Iterable[LoggedFailure]) -> list[LoggedFailure]:
-    latest: dict[tuple[str, str], LoggedFailure] = {}
-    counts: Counter[tuple[str, str]] = Counter()
-    for each in failures:
-        key = each.code, each.side
-        latest[key] = each
-        counts[key] += each.count
-    return [replace(latest[key], count=count) for key, count in counts.most_common()]
 
 
 def _seen(failure: LoggedFailure) -> Iterator[Row]:

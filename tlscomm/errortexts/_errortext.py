@@ -27,6 +27,9 @@ _SAME = str.maketrans("_-\u2010\u2011\u2018\u2019\u201c\u201d\u00a0\t", "    ''\
 def plain(text: str) -> str:
     """Return text as sentences are compared, of the same length."""
     lowered = text.lower()
+    if text.isascii():
+        # Several times as fast, and nearly all of a log.
+        return lowered.replace("_", " ").replace("-", " ").replace("\t", " ")
     # A few letters of Unicode have another length in lower case.
     return (lowered if len(lowered) == len(text) else text).translate(_SAME)
 

@@ -6,7 +6,9 @@ lack is looked for first, in many lines at once.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import cache
 from itertools import islice
 
 from tlscomm._dataclasses import dataclass
@@ -19,8 +21,9 @@ __all__ = ["Finding", "findingsIn", "findingsInLines"]
 _LONGEST_LINE = 1 << 16
 _LINES_AT_ONCE = 500
 _LONGEST_EXAMPLE = 300
+_SHORTEST_WORD = 4
 
-_MENTIONS = tuple((piece, entry) for entry in ERROR_TEXTS for piece in entry.firstPieces())
+_MENTIONS = [(piece, entry) for entry in ERROR_TEXTS for piece in entry.firstPieces()]
 _ORDER = {id(entry): place for place, entry in enumerate(ERROR_TEXTS)}
 
 
@@ -71,20 +74,40 @@ def _matched(lines: Iterable[str]) -> Iterator[tuple[int, str, list[tuple[ErrorT
     rest = iter(lines)
     while some := [line[:_LONGEST_LINE] for line in islice(rest, _LINES_AT_ONCE)]:
         made = [plain(_unescaped(line)) for line in some]
-        entries = _mentionedIn("\n".join(made))
-        if entries:
+        mentions = _mentionedIn("\n".join(made))
+        if mentions:
             for place, line in enumerate(made):
-                if matches := _matches(entries, line):
+                # By its number, since an entry with several forms may be mentioned several times.
+                entries = {id(entry): entry for piece, entry in mentions if piece in line}
+                if entries and (matches := _matches(entries.values(), line)):
                     yield number + place + 1, _unescaped(some[place]), matches
         number += len(some)
 
 
-def _mentionedIn(text: str) -> list[ErrorText]:
-    found = {id(entry): entry for piece, entry in _MENTIONS if piece in text}
-    return sorted(found.values(), key=lambda entry: _ORDER[id(entry)])
+def _mentionedIn(text: str) -> list[tuple[str, ErrorText]]:
+    pieces = [each for word, those in _byWord().items() if word in text for each in those]
+    return sorted((each for each in pieces if each[0] in text), key=lambda each: _ORDER[id(each[1])])
 
 
-def _matches(entries: list[ErrorText], line: str) -> list[tuple[ErrorText, Where]]:
+@cache
+def _byWord() -> dict[str, list[tuple[str, ErrorText]]]:
+    """Return what is looked for by a few words that all of it has one of: a search each tells what can be there."""
+    rest = list(_MENTIONS)
+    words: dict[str, list[tuple[str, ErrorText]]] = {}
+    while rest:
+        counts = Counter(word for piece, _ in rest for word in _wordsOf(piece))
+        (word, _), *_ = counts.most_common(1)
+        words[word] = [each for each in rest if word in _wordsOf(each[0])]
+        rest = [each for each in rest if word not in _wordsOf(each[0])]
+    return words
+
+
+def _wordsOf(piece: str) -> set[str]:
+    """Return the words of a piece, the piece itself where they are all short."""
+    return {word for word in piece.split() if len(word) >= _SHORTEST_WORD} or {piece}
+
+
+def _matches(entries: Iterable[ErrorText], line: str) -> list[tuple[ErrorText, Where]]:
     """Return the sentences of a line that are not parts of others; vague ones only where there are no telling ones."""
     found = [(entry, where) for entry in entries if (where := entry.within(line)) is not None]
     found = [(entry, where) for entry, where in found if not any(where.isWithin(other) for _, other in found)]
