@@ -97,6 +97,14 @@ class FindingTests(SynchronousTestCase):
             ("ssl/tls alert certificate unknown", "unknown-issuer"),
             ("received fatal alert: UnknownCA", "unknown-issuer"),
             ("self signed certificate in certificate chain", "unknown-issuer"),
+            ("SSL routines:OPENSSL_internal:TLSV1_ALERT_CERTIFICATE_REQUIRED", "no-certificate"),
+            (
+                "unexpected message: client SSL authentication might be required (see ssl.key.location)",
+                "no-certificate",
+            ),
+            ("error:140760FC:SSL routines:SSL23_GET_CLIENT_HELLO:unknown protocol", "not-tls"),
+            ("Security handshake failed: Peer name localhost is not in peer certificate", "name-mismatch"),
+            ("upstream connect error or disconnect/reset before headers. reset reason: connection failure", "reset"),
             ("x509: certificate signed by\n   unknown authority", "incomplete-chain"),
             ("because of errors in the certificate chain: PartialChain\\r\\n   at System.Net", "incomplete-chain"),
         ):

@@ -91,7 +91,8 @@ def _rows(finding: Finding) -> Iterator[Row]:
 
 
 def _programs(text: ErrorText) -> str:
-    return ", ".join(text.programs) + (f" (wording of: {text.seen})" if text.seen != "not run" else "")
+    seen = {"not run": "", "other people's reports": " (as other people report)"}
+    return ", ".join(text.programs) + seen.get(text.seen, f" (wording of: {text.seen})")
 
 
 def _message(failure: type[TLSFailure]) -> str:

@@ -58,7 +58,7 @@ class ErrorText:
         apart: what tells them apart, as a sentence; where there is one cause, what to look at.
         command: the command that does.
         seen: the version that this is the wording of, where the program was run; not each of its sentences was met.
-            ``not run`` where the program was not.
+            ``not run`` where the program was not, and ``other people's reports`` where it was read in those alone.
         also: other forms of the sentence.
         isVague: whether it only says that something failed, and what else is said of the case counts for more.
     """

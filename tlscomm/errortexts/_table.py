@@ -10,6 +10,7 @@ from tlscomm.errortexts._gotexts import GO_TEXTS
 from tlscomm.errortexts._javatexts import JAVA_TEXTS
 from tlscomm.errortexts._openssltexts import OPENSSL_TEXTS
 from tlscomm.errortexts._othertexts import OTHER_TEXTS
+from tlscomm.errortexts._reportedtexts import REPORTED_TEXTS
 
 __all__ = ["ERROR_TEXTS"]
 
@@ -21,5 +22,6 @@ ERROR_TEXTS: tuple[ErrorText, ...] = (
     *DOTNET_TEXTS,
     *GNUTLS_TEXTS,
     *OTHER_TEXTS,
+    *REPORTED_TEXTS,
 )
 """Every sentence that is known, OpenSSL's first."""
