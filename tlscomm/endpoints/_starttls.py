@@ -1,8 +1,8 @@
 """How clients of SMTP, IMAP, POP3 and LDAP ask a server for TLS, and nothing else that these protocols can.
 
 What `UpgradingClientEndpoint` takes to talk. The words are those of RFC 3207, RFC 9051, RFC 2595 and RFC 4511. What a
-server says before TLS may be anybody's, so nothing of it is believed: a server that offers no TLS has its answer named,
-and there is no way on without TLS.
+server says before TLS may come from any machine on the way, so nothing of it is believed: a server that offers no TLS
+has its answer named, and there is no way on without TLS.
 """
 
 from __future__ import annotations
