@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from foreignpeers import (
     LOOPBACK,
@@ -36,7 +36,16 @@ from foreignpeers import (
     serverCases,
     writeFiles,
 )
+from OpenSSL import SSL
+from twisted.internet.interfaces import IOpenSSLContextFactory
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.ssl import Certificate, PrivateCertificate, optionsForClientTLS, trustRootFromCertificates
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.failure import Failure
+from twisted.test.iosim import FakeTransport, connect
+from twisted.trial import util
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from tlscomm.errortexts import findingsIn
 
@@ -253,3 +262,73 @@ class ServerTests(LiveCase):
         self.ends = r"Error in handshake.*\n"
         self.await_(port)
         self.check(each for each in self.met(port, log) if "Error in handshake" in each[2])
+
+
+class _Telling(Protocol):
+    def __init__(self, told: list[str]) -> None:
+        self._told = told
+
+    def connectionMade(self) -> None:
+        self.transport.write(b"x")  # type: ignore[union-attr]
+
+    def connectionLost(self, reason: Failure = Failure(Exception())) -> None:  # noqa: B008
+        self._told.append(repr(reason.value))
+
+
+@implementer(IOpenSSLContextFactory)
+class _Contexts:
+    def __init__(self, context: SSL.Context) -> None:
+        self._context = context
+
+    def getContext(self) -> SSL.Context:
+        return self._context
+
+
+def _end(options: Any, isClient: bool, told: list[str]) -> Any:
+    factory = TLSMemoryBIOFactory(options, isClient, Factory.forProtocol(lambda: _Telling(told)))
+    return factory.buildProtocol(None)  # type: ignore[arg-type]
+
+
+class TwistedTests(LiveCase):
+    """Plain Twisted on both sides, without anything of ours."""
+
+    #: Twisted hands pyOpenSSL its own objects, of which pyOpenSSL warns.
+    suppress: ClassVar = [util.suppress(category=DeprecationWarning, message="Passing pyOpenSSL")]
+
+    def _faulty(self, role: str, name: str) -> _Contexts:
+        context = SSL.Context(SSL.TLS_METHOD)
+        context.set_cipher_list(b"ALL:@SECLEVEL=0")
+        if name != "none":
+            context.use_certificate_chain_file(str(self.folder / role / f"{name}.pem"))
+            context.use_privatekey_file(str(self.folder / role / f"{name}.key"))
+        return _Contexts(context)
+
+    def _say(self, role: str, case: Case) -> tuple[str, str]:
+        """Return what the side that judges says of a peer in this role, and what the peer says."""
+        judging: list[str] = []
+        judged: list[str] = []
+        root = Certificate.loadPEM((self.folder / "roots.pem").read_bytes())
+        faulty = self._faulty(role, case.name)
+        if role == "server":
+            strict: Any = optionsForClientTLS(case.serverName, trustRoot=trustRootFromCertificates([root]))
+            client, server = _end(strict, True, judging), _end(faulty, False, judged)
+        else:
+            pair = b"".join((self.folder / f"server/good.{kind}").read_bytes() for kind in ("key", "pem"))
+            demands = PrivateCertificate.loadPEM(pair).options(root)
+            client, server = _end(faulty, True, judged), _end(demands, False, judging)
+        pump = connect(server, FakeTransport(server, isServer=True), client, FakeTransport(client, isServer=False))
+        pump.flush()
+        return "\n".join(judging), "\n".join(judged)
+
+    def test_refuses(self) -> None:
+        """As a client and as a server, of each faulty certificate that it refuses, and what the refused side says."""
+        said = []
+        for role, cases in (("server", serverCases()), ("client", clientCases())):
+            for case in cases:
+                # An end without an error is none: without lists and by its own rules it accepts some.
+                told = [text for text in self._say(role, case) if text and "ConnectionDone" not in text]
+                said += [(f"Twisted, {role}", case, text) for text in told]
+        # What service-identity raises in Twisted's callback is logged there.
+        self.flushLoggedErrors()
+        self.check(said)
+        self.assertIn("certificate verify failed", "".join(text for _, _, text in said))

@@ -307,6 +307,8 @@ def alertTexts() -> Iterator[ErrorText]:
             facts,
             "OpenSSL 3.0",
             modern,
+            # The OpenSSL that cryptography brings.
+            alert.openssl.replace("sslv3 alert", "tls alert").replace("tlsv1 alert", "tls alert"),
             f"SSL alert number {alert.number}",
             alert.openssl.replace("tlsv1 ", "tlsv13 "),
         )
