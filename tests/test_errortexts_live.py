@@ -122,18 +122,22 @@ class ClientTests(LiveCase):
     def test_thatAreRefused(self) -> None:
         """The same as clients whose certificate the server refuses, and the server's own words, Python's."""
         servers = self.servers()
-        told: list[str] = []
-        port = servers.presenting(demanding(self.folder), told)
+        context = demanding(self.folder)
 
         def met() -> Iterator[tuple[str, Case, str]]:
+            toldOf: list[tuple[Case, list[str]]] = []
             for case in clientCases():
                 if case.name == "chain-too-long":
                     # OpenSSL does not mind it.
                     continue
+                # A server may say it after its client has ended, so each case has its own.
+                told: list[str] = []
+                toldOf.append((case, told))
+                port = servers.presenting(context, told)
                 for name, command in refusedCommands(port, case.name).items():
-                    told.clear()
                     yield name, case, run(*command, folder=self.folder)
-                    yield "Python's server", case, "\n".join(text for text in told if "EOF" not in text)
+            for case, told in toldOf:
+                yield "Python's server", case, "\n".join(text for text in told if "EOF" not in text)
 
         self.check(met())
 
