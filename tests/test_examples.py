@@ -148,7 +148,7 @@ class ExampleTests(ExampleCase):
     def test_website(self) -> None:
         """A site knows its visitor by the certificate, and an Agent shows one."""
         _, said = self.conversation("website.py", "get", "hello")
-        self.assertEqual(said, "200\n/hello for client.localhost\n")
+        self.assertEqual(said, "200\n/hello for tlscomm development client\n")
 
     def test_existing(self) -> None:
         """Twisted's own options work under both endpoints, and the client waits for its acceptance."""

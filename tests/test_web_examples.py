@@ -29,9 +29,11 @@ class WebExamples(ExampleCase):
         """A site knows its visitors over HTTP/1.1 and HTTP/2; treq shows a certificate, and names a refusal."""
         _, port = self.serving("website.py")
         version = ("--write-out", "%{http_version}")
-        self.assertEqual(curl(port, "/hello", "--http2", *version), "/hello for client.localhost\n2")
-        self.assertEqual(curl(port, "/hello", "--http1.1", *version), "/hello for client.localhost\n1.1")
-        self.assertEqual(self.example("fetching.py", port, "hello").ends(), (0, "200 /hello for client.localhost\n"))
+        self.assertEqual(curl(port, "/hello", "--http2", *version), "/hello for tlscomm development client\n2")
+        self.assertEqual(curl(port, "/hello", "--http1.1", *version), "/hello for tlscomm development client\n1.1")
+        self.assertEqual(
+            self.example("fetching.py", port, "hello").ends(), (0, "200 /hello for tlscomm development client\n")
+        )
         ensureDevelopmentAuthority("others")
         for name in ("client.pfx", "ca.pem"):
             Path("certs", name).write_bytes(Path("others", name).read_bytes())

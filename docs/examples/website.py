@@ -21,7 +21,7 @@ class Page(Resource):
 
     def render_GET(self, request):
         visitor = peerOf(request)
-        return f"{request.path.decode()} for {visitor.dnsNames[0]}\n".encode()
+        return f"{request.path.decode()} for {visitor.commonName}\n".encode()
 
 
 async def serve(reactor, port):

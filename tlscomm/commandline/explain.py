@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from inspect import getdoc
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import click
 
@@ -148,6 +148,8 @@ def _showText(text: str, asJSON: bool) -> None:
 
     if found := findingsIn(text):
         _showLogged([], found, asJSON)
+    elif os.sep in text and not text.split()[1:]:
+        raise click.BadParameter(f"{printable(text)}: there is no such file", param_hint="FILE")
     elif text.split()[1:]:
         raise click.ClickException(_unknownText(text))
     else:
@@ -157,9 +159,19 @@ def _showText(text: str, asJSON: bool) -> None:
 def _showFile(name: str, asJSON: bool) -> None:
     from tlscomm.commandline._explained import linesOf
 
-    try:
-        with open(name, "rb") as stream:
+    with _opened(name) as stream:
+        try:
             _showLines(linesOf(stream), asJSON)
+        except BrokenPipeError:
+            # Standard output's reader has gone, which is not the file's fault.
+            raise
+        except OSError as problem:
+            raise click.BadParameter(f"{printable(name)}: {problem.strerror}", param_hint="FILE") from None
+
+
+def _opened(name: str) -> IO[bytes]:
+    try:
+        return open(name, "rb")
     except OSError as problem:
         raise click.BadParameter(f"{printable(name)}: {problem.strerror}", param_hint="FILE") from None
 

@@ -11,6 +11,52 @@ _REPORTS = "other people's reports"
 
 REPORTED_TEXTS: tuple[ErrorText, ...] = (
     made(
+        "Firefox,NSS",
+        "not run",
+        "SEC_ERROR_UNKNOWN_ISSUER",
+        "unknown-issuer incomplete-chain self-signed",
+        ISSUER,
+    ),
+    made(
+        "Chromium",
+        "not run",
+        "ERR_CERT_AUTHORITY_INVALID",
+        "unknown-issuer incomplete-chain self-signed",
+        ISSUER,
+    ),
+    made(
+        "Chromium",
+        "not run",
+        "ERR_CERT_COMMON_NAME_INVALID",
+        "name-mismatch",
+        NAMES,
+    ),
+    made(
+        "Chromium",
+        "not run",
+        "ERR_BAD_SSL_CLIENT_AUTH_CERT",
+        CHAIN + " no-certificate",
+        "The server did not accept the client's certificate, or demands one; its log says which.",
+        MINE,
+        side="remote",
+    ),
+    made(
+        "Firefox,NSS",
+        "not run",
+        "SSL_ERROR_RX_RECORD_TOO_LONG",
+        "not-tls",
+        "The peer's first bytes are no TLS: the port, or a server that speaks plain HTTP there.",
+        PROBE,
+    ),
+    made(
+        "curl",
+        "not run",
+        "could not load PEM client certificate",
+        "file-not-found unreadable unknown-format damaged no-private-key key-mismatch passphrase-wrong",
+        "curl's own credential: whether the file is there, is PEM, and has the key that fits.",
+        INSPECT,
+    ),
+    made(
         "Envoy,Netty,gRPC,Pulsar",
         _REPORTS,
         "TLSV1 ALERT CERTIFICATE REQUIRED",

@@ -154,15 +154,22 @@ def _bundle(files: IssuingFiles, wish: Wish, credential: Credential) -> Bundle:
     )
 
 
+def _wayOut(named: Sequence[Issued], now: datetime) -> str:
+    if not named:
+        return "choose another"
+    if all(each.status(now) == "revoked" for each in named):
+        return "--replace issues another in its place"
+    return "--replace issues another in its place, tlscomm pki renew the same once more"
+
+
 def _checkFree(files: IssuingFiles, wish: Wish, ledger: Ledger, now: datetime) -> None:
     named = ledger.named(wish.file)
     taken = next((path for ending in endings() if (path := wish.folder / f"{wish.file}{ending}").exists()), None)
     # What this authority has not issued is not its to replace.
     if taken is not None and not (named and wish.mayReplace):
-        way = (
-            "--replace issues another in its place, tlscomm pki renew the same once more" if named else "choose another"
+        raise FileExistsError(
+            errno.EEXIST, f"there already, so it is not overwritten: {_wayOut(named, now)}", str(taken)
         )
-        raise FileExistsError(errno.EEXIST, f"is there already, so it is not overwritten: {way}", str(taken))
     valid = next((each for each in named if each.status(now) == "valid"), None)
     if valid is not None and not wish.mayReplace:
         raise FileExistsError(
