@@ -75,7 +75,7 @@ def outputOptions(function: F) -> F:
         click.option(
             "--json", "asJSON", is_flag=True, cls=GroupedOption, help="Print one JSON object, whatever happens."
         ),
-        click.option("-v", "--verbose", count=True, cls=GroupedOption, help="Say more about it; -vv says most."),
+        click.option("-v", "--verbose", count=True, cls=GroupedOption, help="Say more, of failures first of all."),
         click.option("-q", "--quiet", is_flag=True, cls=GroupedOption, help="Say what was asked for, and failures."),
     )
     return cast(F, reduce(lambda decorated, option: option(decorated), reversed(options), gathered))

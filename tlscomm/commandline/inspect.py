@@ -14,7 +14,7 @@ from tlscomm.commandline._groupedhelp import GroupedCommand
 from tlscomm.commandline._options import outputOptions, settingOptions
 from tlscomm.commandline._passphrases import passphraseTo
 from tlscomm.commandline._plan import Address, addressIn
-from tlscomm.commandline._printing import heading, say, sayFailure, sayingWarnings, table, writeJSON
+from tlscomm.commandline._printing import heading, remark, say, sayFailure, sayingWarnings, table, writeJSON
 from tlscomm.commandline._verbosity import verbosity
 from tlscomm.configuration._settings import defaultsOn
 from tlscomm.configuration._settingtypes import Interface
@@ -53,6 +53,7 @@ def command(*, files: Sequence[str], settings: dict[str, Any], asJSON: bool) -> 
     if len(files) == 1 and (address := _addressIn(files[0])) is not None:
         from tlscomm.commandline.probe import probeServer
 
+        remark("tlscomm probe shows the same, and has more: --identity, --server-name, --starttls, --proxy, --all.")
         probeServer(address, settings={**defaultsOn(Interface.CONNECT), **_forProbe(settings)}, asJSON=asJSON)
         return
     passphrase = passphraseTo(settings)

@@ -30,11 +30,15 @@ __all__ = ["SETTINGS", "command", "probeServer"]
 SETTINGS = frozenset(
     {
         *("identity", "key", "passphraseFile", "passphraseEnv", "passphraseFD", "insecureAllowReadableKey"),
-        *("roots", "serverName", "intermediates", "upgrade", "proxy", "timeout"),
+        *("roots", "serverName", "crl", "revocation", "intermediates", "pin", "profile"),
+        *("upgrade", "proxy", "alpn", "timeout"),
     }
 )
 
 #: What is not the acceptance that was asked about. A server that asks for none accepts any client.
+#: What a probe offers of application protocols unless others are named: what most servers would choose of.
+_OFFERED = (b"h2", b"http/1.1")
+
 _BAD = frozenset({"doubtful", "refused", "not shown", "not tried", "failed", "unusable"})
 
 #: Files of a folder that are looked at.
@@ -46,14 +50,6 @@ _ACCEPTANCE_SECONDS = 2.0
 
 @click.command("probe", cls=GroupedCommand)
 @addressArgument
-@click.option(
-    "--alpn",
-    "protocols",
-    default="h2,http/1.1",
-    show_default=True,
-    metavar="PROTOCOLS",
-    help="The application protocols to offer, with commas between them; nothing for none.",
-)
 @click.option(
     "--save",
     "file",
@@ -68,7 +64,6 @@ def command(
     address: Address | EndpointText,
     *,
     settings: dict[str, Any],
-    protocols: str,
     file: Path | None,
     isWhole: bool,
     asJSON: bool,
@@ -80,14 +75,13 @@ def command(
     handshakes. What is wrong with the server's chain is said, and does not fail the probe: the exit status is 0 where
     the server spoke TLS, and each identity would do.
     """
-    probeServer(address, settings=settings, protocols=protocols, file=file, isWhole=isWhole, asJSON=asJSON)
+    probeServer(address, settings=settings, file=file, isWhole=isWhole, asJSON=asJSON)
 
 
 def probeServer(
     address: Address | EndpointText,
     *,
     settings: dict[str, Any],
-    protocols: str = "h2,http/1.1",
     file: Path | None = None,
     isWhole: bool = False,
     asJSON: bool,
@@ -97,7 +91,6 @@ def probeServer(
     Args:
         address: where it is.
         settings: those of `Interface.CONNECT`, by name.
-        protocols: the application protocols to offer, with commas between them.
         file: where its chain goes, or None.
         isWhole: whether each group and suite is asked for.
         asJSON: whether the answer is an object.
@@ -105,7 +98,7 @@ def probeServer(
     if file is not None and file.exists():
         raise click.BadParameter(f"{printable(str(file))} is there already", param_hint="--save")
     try:
-        findings = _found(address, settings, protocols, isWhole=isWhole)
+        findings = _found(address, settings, isWhole=isWhole)
     except TLSFailure as failure:
         if asJSON:
             writeJSON({"outcome": "failed", "failure": failure.toJSON()})
@@ -127,7 +120,7 @@ def probeServer(
         click.get_current_context().exit(1)
 
 
-def _found(address: Address | EndpointText, settings: dict[str, Any], protocols: str, *, isWhole: bool) -> Findings:
+def _found(address: Address | EndpointText, settings: dict[str, Any], *, isWhole: bool) -> Findings:
     if isinstance(address, EndpointText) and address.isWhole:
         raise click.UsageError("a tlscomm: endpoint string says what a probe is to find out; name HOST:PORT or tcp:…")
     identities = _identities(settings)
@@ -136,7 +129,7 @@ def _found(address: Address | EndpointText, settings: dict[str, Any], protocols:
             plan = planFor(address, {**settings, "identity": (), "key": ()}, prompt=personalPrompt())
     except ValueError as wrong:
         raise click.UsageError(str(wrong)) from None
-    return _probed(plan, identities, protocols, isWhole=isWhole)
+    return _probed(plan, identities, isWhole=isWhole)
 
 
 def _identities(settings: dict[str, Any]) -> list[tuple[str, Credential | TLSFailure]]:
@@ -181,9 +174,7 @@ def _identity(settings: dict[str, Any], prompt: Prompt | None) -> Credential | T
     return credential
 
 
-def _probed(
-    plan: Plan, identities: Sequence[tuple[str, Credential | TLSFailure]], protocols: str, *, isWhole: bool
-) -> Findings:
+def _probed(plan: Plan, identities: Sequence[tuple[str, Credential | TLSFailure]], *, isWhole: bool) -> Findings:
     # Late, so that help, wrong usage and broken credentials do not wait for Twisted's reactor.
     from tlscomm.commandline._reaching import endpointBelowTLS
     from tlscomm.commandline._running import run
@@ -191,8 +182,11 @@ def _probed(
 
     assert plan.configuration is not None
     deadlines = replace(plan.configuration.deadlines, acceptance=_ACCEPTANCE_SECONDS)
-    offered = tuple(each.strip().encode() for each in protocols.split(",") if each.strip())
-    configuration = replace(plan.configuration, deadlines=deadlines, applicationProtocols=offered)
+    configuration = replace(
+        plan.configuration,
+        deadlines=deadlines,
+        applicationProtocols=plan.configuration.applicationProtocols or _OFFERED,
+    )
 
     async def work(reactor: Any) -> Findings:
         endpoint = endpointBelowTLS(reactor, plan)
