@@ -240,6 +240,13 @@ class AcceptedTests(ConnectCase):
             said = await self.object(self.connectTo(port, *options), 0)
             self.assertEqual(said["replies"], [CHINESE, {"base64": "/wAs"}])
 
+    async def test_listening(self) -> None:
+        """Who listens is told that the server has ended, and nothing is said of that otherwise."""
+        for options, isSaid in ((("--listen",), True), ((), False)):
+            program = self.connectTo(await self.serveAnd(OnceAndClose), "--message", "a", *options)
+            await self.ending(program, 0)
+            self.assertEqual("The server has ended the connection" in program.text, isSaid)
+
     async def test_resumed(self) -> None:
         """It says of a second connection whether it was resumed."""
         for settings, said in (({}, "Resumed     yes"), ({"resumption": False}, "Resumed     no: the server gave")):

@@ -23,13 +23,14 @@ from twisted.python.failure import Failure
 
 from tlscomm._dataclasses import dataclass
 from tlscomm.commandline._messages import Outgoing
+from tlscomm.commandline._printing import remark
 from tlscomm.commandline._report import Report
 from tlscomm.commandline._streams import OutputStream
 from tlscomm.failures import TLSFailure, Truncated
 from tlscomm.messages import Message, MessageFactory, RequestProtocol
 from tlscomm.transport import describeAddress
 
-__all__ = ["COMMON", "Conversation", "Manner", "Window", "converse"]
+__all__ = ["COMMON", "ENDED", "Conversation", "Manner", "Window", "converse"]
 
 _STANDARD_OUTPUT = 1
 
@@ -67,6 +68,8 @@ class Manner:
 
 
 COMMON = Manner()
+
+ENDED = "The server has ended the connection in order; its log may say why."
 
 
 async def converse(
@@ -106,6 +109,8 @@ async def converse(
         )
     except TLSFailure as refused:
         failure = refused
+    if failure is None and client.wasEndedByPeer and manner.listenSeconds != 0:
+        remark(ENDED)
     output.unregisterProducer()
     await output.finish()
     if failure is not None:
@@ -113,7 +118,13 @@ async def converse(
 
 
 class Conversation(RequestProtocol):
-    """Sends messages, awaits the replies, and ends the connection."""
+    """Sends messages, awaits the replies, and ends the connection.
+
+    Attributes:
+        wasEndedByPeer: whether the peer had ended its side when all was said, and listened to.
+    """
+
+    wasEndedByPeer = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -203,6 +214,7 @@ class Conversation(RequestProtocol):
         if refusal is None:
             await self._listen()
         self._isSaid = True
+        self.wasEndedByPeer = self._ended
         if refusal is not None:
             self._reason = self._reason or Failure(refusal)
             self.giveUp(refusal)

@@ -24,6 +24,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
+from tlscomm.commandline._conversation import ENDED
 from tlscomm.commandline._messages import Sending
 from tlscomm.commandline._plan import Plan
 from tlscomm.commandline._printing import remark, say
@@ -114,13 +115,14 @@ def talkTo(plan: Plan, sending: Sending, report: Report, *, keepsHistory: bool) 
 async def _typed(session: PromptSession[str], client: Talk, status: Callable[[], str]) -> None:
     """Send what is typed, until the person or the peer ends."""
     client.show = _show
-    ended = client.whenEnded().addCallback(lambda _: _endPrompt(session))
-    while not ended.called:
+    ends: list[TLSFailure | None] = []
+    client.whenEnded().addCallback(ends.append).addCallback(lambda _: _endPrompt(session))
+    while not ends:
         prompt = session.prompt_async("> ", bottom_toolbar=status, refresh_interval=1.0)
         try:
             text = await Deferred.fromFuture(asyncio.ensure_future(prompt))
         except EOFError:
-            return
+            break
         except KeyboardInterrupt:
             raise click.exceptions.Exit(_INTERRUPTED) from None
         try:
@@ -128,6 +130,8 @@ async def _typed(session: PromptSession[str], client: Talk, status: Callable[[],
         except TLSFailure as refused:
             # The connection stands, and the person can say it otherwise.
             say(f"{refused.code}: {refused.message}", error=True)
+    if ends and ends[0] is None:
+        remark(ENDED)
 
 
 def _endPrompt(session: PromptSession[str]) -> None:
