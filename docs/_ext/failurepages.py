@@ -15,6 +15,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from tlscomm.commandline.explain import Entry, catalogue
+from tlscomm.errortexts import ERROR_TEXTS
 from tlscomm.failures import Alert
 from tlscomm.issuing import EXHIBITS
 from tlscomm.verification import PROFILES, RULES, Profile
@@ -31,6 +32,9 @@ _GROUP_NAMES = {
     "ConnectionFailure": "The connection",
     "MessageFailure": "Messages",
 }
+
+#: How many sentences of other programs a failure has beside it.
+_SENTENCES = 6
 
 _COLUMNS = [(version, side) for version in VERSIONS for side in ("client", "server")]
 
@@ -97,7 +101,15 @@ def _entry(entry: Entry) -> Iterator[str]:
         yield f":Alert that we send: {plain(entry.sent)}"
     if entry.alerts:
         yield f":Alerts that we hear: {plain(', '.join(entry.alerts))}"
+    if elsewhere := _elsewhere(entry.code):
+        yield f":Elsewhere this reads: {elsewhere} (:doc:`errors`)"
     yield from (f":Exception: :class:`tlscomm.failures.{entry.exception}`", "")
+
+
+def _elsewhere(code: str) -> str:
+    """Return the sentences of other programs that stand for a failure before all, a few of them."""
+    first = [each.sentence for each in ERROR_TEXTS if each.causes[0] == code and not each.isVague]
+    return "; ".join(plain(each) for each in first[:_SENTENCES])
 
 
 def _bothSided(rows: list[Row]) -> Iterator[str]:
