@@ -32,15 +32,6 @@ REPORTED_TEXTS: tuple[ErrorText, ...] = (
         NAMES,
     ),
     made(
-        "Chromium",
-        "not run",
-        "ERR_BAD_SSL_CLIENT_AUTH_CERT",
-        CHAIN + " no-certificate",
-        "The server did not accept the client's certificate, or demands one; its log says which.",
-        MINE,
-        side="remote",
-    ),
-    made(
         "Firefox,NSS",
         "not run",
         "SSL_ERROR_RX_RECORD_TOO_LONG",
@@ -53,7 +44,7 @@ REPORTED_TEXTS: tuple[ErrorText, ...] = (
         "not run",
         "could not load PEM client certificate",
         "file-not-found unreadable unknown-format damaged no-private-key key-mismatch passphrase-wrong",
-        "curl's own credential: whether the file is there, is PEM, and has the key that fits.",
+        "It is curl's own credential: whether the file is there, is PEM, and has the key that fits.",
         INSPECT,
     ),
     made(
