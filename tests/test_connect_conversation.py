@@ -308,6 +308,17 @@ class EndTests(ConversationCase):
         ended.callback(None)
         self.successResultOf(self.over)
 
+    def test_closedAndNoWord(self) -> None:
+        """A pipe that stays open and says nothing keeps it from ending for so many seconds, and no longer."""
+        self.begin("a", Deferred())
+        self.reply("A")
+        self.lose()
+        self.clock.advance(4.9)
+        self.assertNoResult(self.over)
+        self.clock.advance(0.1)
+        self.successResultOf(self.over)
+        self.assertTrue(self.client.wasEndedByPeer)
+
     def test_silence(self) -> None:
         """A reply that does not come in time is a failure."""
         self.begin("a")

@@ -191,8 +191,10 @@ class Conversation(RequestProtocol):
         # The server may close when it has answered everything. Whether it has shows when there is nothing more to send.
         if self._reason is not None or self._isSaid:
             self._end()
-        else:
-            self._wake()
+            return
+        # A pipe may stay open for ever without another word.
+        self._endIn(self._manner.endSeconds)
+        self._wake()
 
     def _isMissingNothing(self, reason: Failure) -> bool:
         """Whether a peer that has cut the connection had given all the replies that were awaited."""
@@ -256,11 +258,16 @@ class Conversation(RequestProtocol):
 
     def _endIn(self, seconds: float | None) -> None:
         """Have the conversation go on for so long: to its end, where all is said."""
+        if self._listening is not None and self._listening.active():
+            self._listening.cancel()
         if seconds is not None:
             self._listening = self._clock.callLater(seconds, self._timeIsOver)
 
     def _timeIsOver(self) -> None:
-        if self._isSaid:
+        if self._isLost:
+            self.wasEndedByPeer = True
+            self._end()
+        elif self._isSaid:
             self.loseConnection()
         else:
             self._wake()
