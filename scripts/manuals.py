@@ -68,8 +68,7 @@ def _page(name: str, command: click.Command, commands: object) -> str:
 
 
 def _lines(name: str, command: click.Command, commands: list[tuple[str, str]]) -> Iterator[str]:
-    # A command keeps the option that explains it, as it was when it was first asked for.
-    context = click.Context(command, info_name=name, help_option_names=["-h", "--help"])
+    context = click.Context(command, info_name=name)
     paragraphs = _paragraphs(command.help or "")
     yield _title(name.replace(" ", "-"), "1")
     yield f".SH NAME\n{_roff(name.replace(' ', '-'))} \\- {_roff(_sentence(paragraphs[0]))}\n"
@@ -78,7 +77,9 @@ def _lines(name: str, command: click.Command, commands: list[tuple[str, str]]) -
     if commands:
         yield _section("COMMANDS", commands)
     for group, records in optionGroups(command, context).items():
-        yield _section("OPTIONS" if group == "Options" else group.upper(), records)
+        # A command keeps its --help as it was when it was first asked for, by whatever name.
+        spelled = [("-h, --help" if term == "--help" else term, meaning) for term, meaning in records]
+        yield _section("OPTIONS" if group == "Options" else group.upper(), spelled)
     yield _section("EXIT STATUS", STATUSES)
     yield _section("ENVIRONMENT", ENVIRONMENT)
     if name != "tlscomm":

@@ -214,7 +214,7 @@ class IssueTests(SynchronousTestCase):
         """What is there is not overwritten, unless it is this authority's and that is wanted."""
         pki("issue", "client", "alice")
         before = Path("certs/alice.key").read_bytes()
-        self.assertIn("is there already", told("issue", "client", "alice", status=1)["error"])
+        self.assertIn("there already", told("issue", "client", "alice", status=1)["error"])
         self.assertIn("has alice already", told("issue", "client", "alice", "--output", "other", status=1)["error"])
         self.assertEqual(Path("certs/alice.key").read_bytes(), before)
         pki("issue", "client", "alice", "--replace")
